@@ -1,0 +1,166 @@
+//! The vocabulary of the registry that all formats share: format, reference, metadata, rule set.
+//!
+//! Plain data without serde: bodies on the wire are declared in `proto`, records on disk in `raft-store::codec`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The three schema formats. Confluent calls this `schemaType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Apache Avro; the default where a request names no type.
+    Avro,
+    /// JSON Schema, drafts 4, 6, 7, 2019-09 and 2020-12.
+    Json,
+    /// Protocol Buffers, as `.proto` text or as a base64 FileDescriptorProto.
+    Protobuf,
+}
+
+impl Format {
+    /// All formats, in the order in which `/schemas/types` lists them.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Protobuf, Self::Avro];
+
+    /// The name on the wire: `AVRO`, `JSON` or `PROTOBUF`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avro => "AVRO",
+            Self::Json => "JSON",
+            Self::Protobuf => "PROTOBUF",
+        }
+    }
+
+    /// The format with this wire name (exact case, as Confluent).
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "AVRO" => Some(Self::Avro),
+            "JSON" => Some(Self::Json),
+            "PROTOBUF" => Some(Self::Protobuf),
+            _ => None,
+        }
+    }
+}
+
+/// How strictly a text is parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// A new registration: names and defaults are checked. `validate_fields` adds Confluent's `validateFields` checks.
+    New {
+        /// Confluent's `validateFields` setting.
+        validate_fields: bool,
+    },
+    /// A stored schema: what was accepted once must stay usable, so bad defaults and bad namespaces pass.
+    Stored,
+}
+
+/// A reference from one schema to a version of a subject, under the name by which the text uses it:
+/// the full name of the type (Avro), the `$ref` URI (JSON Schema), the import path (Protobuf).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    /// The name in the referring text.
+    pub name: String,
+    /// The subject, as written by the client (qualified or in the referrer's context).
+    pub subject: String,
+    /// The version, at least 1. `-1` (latest) is pinned before a schema is stored.
+    pub version: i32,
+}
+
+/// A reference whose text was found. A list of these is the closure of a schema's references in dependency order
+/// (depth first, what is referred to before what refers to it), each name once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedReference {
+    /// The reference as listed by the schema that refers.
+    pub reference: Reference,
+    /// The canonical text of the schema that is referred to.
+    pub text: String,
+}
+
+/// Business metadata of a schema; part of its identity.
+#[derive(Debug, Clone, PartialEq, Eq, Default, PartialOrd, Ord, Hash)]
+pub struct Metadata {
+    /// Path pattern → tags.
+    pub tags: BTreeMap<String, BTreeSet<String>>,
+    /// Free properties; `confluent:version` and `confluent:reserved` have a meaning.
+    pub properties: BTreeMap<String, String>,
+    /// Names of properties whose values are secret.
+    pub sensitive: BTreeSet<String>,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are Confluent's and say it")]
+pub enum RuleKind {
+    Transform,
+    Condition,
+}
+
+/// When a rule runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are Confluent's and say it")]
+pub enum RuleMode {
+    Upgrade,
+    Downgrade,
+    UpDown,
+    Write,
+    Read,
+    WriteRead,
+}
+
+/// Where a rule set is enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are Confluent's and say it")]
+pub enum EnableAt {
+    All,
+    Client,
+    Gateway,
+    Server,
+    None,
+}
+
+macro_rules! wire_names {
+    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// The name on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The value with this wire name (exact case, as Confluent).
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+wire_names!(RuleKind { Transform => "TRANSFORM", Condition => "CONDITION" });
+wire_names!(RuleMode {
+    Upgrade => "UPGRADE", Downgrade => "DOWNGRADE", UpDown => "UPDOWN",
+    Write => "WRITE", Read => "READ", WriteRead => "WRITEREAD",
+});
+wire_names!(EnableAt { All => "ALL", Client => "CLIENT", Gateway => "GATEWAY", Server => "SERVER", None => "NONE" });
+
+/// One data-contract rule. The server stores and checks its shape; clients run it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the fields are Confluent's; see compatibility guide, data contracts")]
+pub struct Rule {
+    pub name: String,
+    pub doc: Option<String>,
+    pub kind: Option<RuleKind>,
+    pub mode: Option<RuleMode>,
+    pub rule_type: String,
+    pub tags: BTreeSet<String>,
+    pub params: BTreeMap<String, String>,
+    pub expr: Option<String>,
+    pub on_success: Option<String>,
+    pub on_failure: Option<String>,
+    pub disabled: bool,
+}
+
+/// The rules of a schema; part of its identity.
+#[derive(Debug, Clone, PartialEq, Eq, Default, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the fields are Confluent's")]
+pub struct RuleSet {
+    pub migration_rules: Vec<Rule>,
+    pub domain_rules: Vec<Rule>,
+    pub encoding_rules: Vec<Rule>,
+    pub enable_at: Option<EnableAt>,
+}
