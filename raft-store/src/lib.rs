@@ -7,4 +7,5 @@
 
 pub mod codec;
 pub mod log;
+pub mod state;
 pub mod types;
