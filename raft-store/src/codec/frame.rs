@@ -34,6 +34,8 @@ pub enum Kind {
     Membership = 4,
     Mark = 5,
     Row = 6,
+    Proposal = 7,
+    Response = 8,
 }
 
 /// A record that cannot be read or written. On a node this is damage or a newer program's data: the node stops.

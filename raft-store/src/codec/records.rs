@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::frame::{CodecError, Kind, decode, encode};
 use super::frozen::EnvelopeV1;
 use super::twin::Twin;
-use crate::types::{Entry, LeaderId, LogId, Membership, Node, Proposal, StoredMembership, Vote, log_id};
+use super::frozen::OutcomeV1;
+use crate::types::{Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
+use registry::{LogIndex, Outcome};
 
 const V1: u8 = 1;
 
@@ -83,6 +85,34 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, CodecError> {
         PayloadV1::Membership(membership) => EntryPayload::Membership(thaw_membership(membership)?),
     };
     Ok(Entry { log_id: thaw_log_id(&frozen.id), payload })
+}
+
+/// A command on its way to the leader as bytes.
+pub fn encode_proposal(proposal: &Proposal) -> Vec<u8> {
+    encode(Kind::Proposal, V1, &proposal.0.freeze())
+}
+
+/// A command on its way to the leader from bytes.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub fn decode_proposal(bytes: &[u8]) -> Result<Proposal, CodecError> {
+    let frozen: EnvelopeV1 = decode(Kind::Proposal, V1, bytes)?;
+    Envelope::thaw(frozen).map(Proposal)
+}
+
+/// The answer of apply on its way back as bytes.
+pub fn encode_response(response: &Response) -> Vec<u8> {
+    encode(Kind::Response, V1, &(response.outcome.freeze(), response.effective.0))
+}
+
+/// The answer of apply on its way back from bytes.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub fn decode_response(bytes: &[u8]) -> Result<Response, CodecError> {
+    let (outcome, effective): (OutcomeV1, u64) = decode(Kind::Response, V1, bytes)?;
+    Ok(Response { outcome: Outcome::thaw(outcome)?, effective: LogIndex(effective) })
 }
 
 /// A vote as bytes.

@@ -137,8 +137,8 @@ impl StateStore {
     fn apply_entry(&self, entry: &Entry) -> Result<Response, StateError> {
         let generation = self.inner.generation.read().clone();
         let position = LogPosition { index: LogIndex(entry.log_id.index()), term: entry.log_id.committed_leader_id().term };
-        let previous = *self.inner.applied.borrow();
-        assert_eq!(position.index.0, previous + 1, "entries are applied one after the other");
+        let next = self.inner.applied_id.lock().0.map_or(0, |id| id.index() + 1);
+        assert_eq!(position.index.0, next, "entries are applied one after the other");
 
         let mut batch = WriteBatch::default();
         generation.put_applied(&mut batch, &entry.log_id);
@@ -169,7 +169,7 @@ impl StateStore {
         position: LogPosition,
         envelope: &Envelope,
     ) -> Result<(Response, Option<[u8; 32]>), StateError> {
-        let view = StateView::newest_of(generation, LogIndex(position.index.0 - 1));
+        let view = StateView::newest_of(generation, LogIndex(position.index.0.saturating_sub(1)));
         let applied = registry::apply(&view, position, envelope, &|index| self.digest_at(index))?;
         for (key, row) in &applied.changes {
             generation.put_row(batch, key, row.as_ref());
