@@ -6,9 +6,10 @@ use std::io;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
-use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
+use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::type_config::TypeConfigExt;
+use openraft::type_config::alias::SnapshotOf;
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageError};
 use parking_lot::Mutex;
 use raft_store::log::LogStore;
@@ -28,15 +29,11 @@ struct Machine {
 impl RaftSnapshotBuilder<TypeConfig> for MemoryMachine {
     type SnapshotData = ();
 
-    async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig, ()>, io::Error> {
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, ()>, io::Error> {
         let mut machine = self.0.lock();
-        let meta = SnapshotMeta {
-            last_log_id: machine.applied,
-            last_membership: machine.membership.clone(),
-            ..Default::default()
-        };
+        let meta = SnapshotMeta { last_log_id: machine.applied, last_membership: machine.membership.clone() };
         machine.snapshot = Some(meta.clone());
-        Ok(Snapshot { meta, snapshot: () })
+        Ok(SnapshotOf::<TypeConfig, ()> { meta, snapshot: () })
     }
 }
 
@@ -76,8 +73,8 @@ impl RaftStateMachine<TypeConfig> for MemoryMachine {
         Ok(())
     }
 
-    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<TypeConfig, ()>>, io::Error> {
-        Ok(self.0.lock().snapshot.clone().map(|meta| Snapshot { meta, snapshot: () }))
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<TypeConfig, ()>>, io::Error> {
+        Ok(self.0.lock().snapshot.clone().map(|meta| SnapshotOf::<TypeConfig, ()> { meta, snapshot: () }))
     }
 }
 

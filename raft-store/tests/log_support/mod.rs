@@ -16,7 +16,7 @@ use raft_store::types::{Entry, LogId, Proposal, TypeConfig, Vote, log_id};
 use registry::{Actor, Basis, Command, Envelope, LogIndex, RequestId};
 
 /// An entry of node 1 whose record has about `bytes` bytes.
-pub fn entry(term: u64, index: u64, bytes: usize) -> Entry {
+pub(crate) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
     let envelope = Envelope {
         request_id: RequestId(format!("request-{term}-{index}")),
         time_ms: 1_700_000_000_000 + index,
@@ -29,15 +29,15 @@ pub fn entry(term: u64, index: u64, bytes: usize) -> Entry {
 }
 
 /// Entries `from..to`.
-pub fn entries(term: u64, from: u64, to: u64) -> Vec<Entry> {
+pub(crate) fn entries(term: u64, from: u64, to: u64) -> Vec<Entry> {
     (from..to).map(|index| entry(term, index, 40)).collect()
 }
 
 /// What a log told when it could not go on.
-pub type Fatal = Arc<Mutex<Vec<String>>>;
+pub(crate) type Fatal = Arc<Mutex<Vec<String>>>;
 
 /// A configuration that records a fatal error instead of ending the test.
-pub fn config(data: &Path) -> (LogConfig, Fatal) {
+pub(crate) fn config(data: &Path) -> (LogConfig, Fatal) {
     let fatal = Fatal::default();
     let mut config = LogConfig::in_data_dir(data);
     let seen = Arc::clone(&fatal);
@@ -46,12 +46,12 @@ pub fn config(data: &Path) -> (LogConfig, Fatal) {
 }
 
 /// Opens the log of a data directory.
-pub fn open(data: &Path) -> Result<LogStore, OpenError> {
+pub(crate) fn open(data: &Path) -> Result<LogStore, OpenError> {
     LogStore::open(config(data).0)
 }
 
 /// Why the log of a data directory does not open.
-pub fn refusal(data: &Path) -> OpenError {
+pub(crate) fn refusal(data: &Path) -> OpenError {
     match open(data) {
         Ok(store) => panic!("the log opened: {:?}", store.report()),
         Err(error) => error,
@@ -59,12 +59,12 @@ pub fn refusal(data: &Path) -> OpenError {
 }
 
 /// Appends and waits until it is durable.
-pub async fn append(store: &mut LogStore, entries: Vec<Entry>) -> io::Result<()> {
+pub(crate) async fn append(store: &mut LogStore, entries: Vec<Entry>) -> io::Result<()> {
     submit(store, entries).await?.await.map_err(io::Error::other)?
 }
 
 /// Appends without waiting; gives what tells when it is durable.
-pub async fn submit(
+pub(crate) async fn submit(
     store: &mut LogStore,
     entries: Vec<Entry>,
 ) -> io::Result<impl Future<Output = Result<io::Result<()>, String>> + Send + use<>> {
@@ -74,22 +74,22 @@ pub async fn submit(
 }
 
 /// All entries.
-pub async fn all(store: &LogStore) -> Vec<Entry> {
+pub(crate) async fn all(store: &LogStore) -> Vec<Entry> {
     store.clone().try_get_log_entries(..).await.expect("the log can be read")
 }
 
 /// A vote for node 1.
-pub fn vote(term: u64) -> Vote {
+pub(crate) fn vote(term: u64) -> Vote {
     Vote::new_committed(term, 1)
 }
 
 /// The ids of entries.
-pub fn ids(entries: &[Entry]) -> Vec<LogId> {
+pub(crate) fn ids(entries: &[Entry]) -> Vec<LogId> {
     entries.iter().map(|entry| entry.log_id).collect()
 }
 
 /// Runs a test with a runtime like the node's.
-pub fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
