@@ -95,7 +95,7 @@ pub struct RuleSetBody {
 }
 
 /// Asks to register, to look up or to check a schema.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RegisterRequest {

@@ -63,6 +63,25 @@ struct VoteV1 {
     committed: bool,
 }
 
+/// The mark: `last` and `vote` as the log held them, and which log that was.
+#[derive(Debug, Serialize, Deserialize)]
+struct MarkV1 {
+    store: [u8; 16],
+    vote: Option<VoteV1>,
+    last: Option<LogIdV1>,
+}
+
+/// What is kept beside the log so that a log that lost its end is noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Names the log that the mark belongs to; drawn at random when the log is created.
+    pub store: [u8; 16],
+    /// A vote that the log held durably.
+    pub vote: Option<Vote>,
+    /// An entry that the log held durably, or had purged.
+    pub last: Option<LogId>,
+}
+
 /// A log entry as bytes.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {
     let payload = match &entry.payload {
@@ -117,8 +136,7 @@ pub fn decode_response(bytes: &[u8]) -> Result<Response, CodecError> {
 
 /// A vote as bytes.
 pub fn encode_vote(vote: &Vote) -> Vec<u8> {
-    let leader = vote.leader_id();
-    encode(Kind::Vote, V1, &VoteV1 { term: leader.term, node_id: leader.node_id, committed: vote.committed })
+    encode(Kind::Vote, V1, &freeze_vote(vote))
 }
 
 /// A vote from bytes.
@@ -126,10 +144,7 @@ pub fn encode_vote(vote: &Vote) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_vote(bytes: &[u8]) -> Result<Vote, CodecError> {
-    let VoteV1 { term, node_id, committed } = decode(Kind::Vote, V1, bytes)?;
-    let mut vote = Vote::new(term, node_id);
-    vote.committed = committed;
-    Ok(vote)
+    decode(Kind::Vote, V1, bytes).map(|frozen| thaw_vote(&frozen))
 }
 
 /// A log id as bytes.
@@ -143,6 +158,22 @@ pub fn encode_log_id(id: &LogId) -> Vec<u8> {
 /// As [`decode_entry`].
 pub fn decode_log_id(bytes: &[u8]) -> Result<LogId, CodecError> {
     decode(Kind::LogId, V1, bytes).map(|frozen| thaw_log_id(&frozen))
+}
+
+/// A mark as bytes.
+pub fn encode_mark(mark: &Mark) -> Vec<u8> {
+    let Mark { store, vote, last } = mark;
+    let frozen = MarkV1 { store: *store, vote: vote.as_ref().map(freeze_vote), last: last.as_ref().map(freeze_log_id) };
+    encode(Kind::Mark, V1, &frozen)
+}
+
+/// A mark from bytes.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub fn decode_mark(bytes: &[u8]) -> Result<Mark, CodecError> {
+    let MarkV1 { store, vote, last } = decode(Kind::Mark, V1, bytes)?;
+    Ok(Mark { store, vote: vote.as_ref().map(thaw_vote), last: last.as_ref().map(thaw_log_id) })
 }
 
 /// A membership with its entry as bytes.
@@ -213,6 +244,18 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         Key::Audit(_) => Row::Audit(thawed(bytes)?),
         Key::AuditNode(..) => Row::AuditNode(thawed(bytes)?),
     })
+}
+
+fn freeze_vote(vote: &Vote) -> VoteV1 {
+    let leader = vote.leader_id();
+    VoteV1 { term: leader.term, node_id: leader.node_id, committed: vote.committed }
+}
+
+fn thaw_vote(frozen: &VoteV1) -> Vote {
+    let VoteV1 { term, node_id, committed } = *frozen;
+    let mut vote = Vote::new(term, node_id);
+    vote.committed = committed;
+    vote
 }
 
 fn freeze_log_id(id: &LogId) -> LogIdV1 {
