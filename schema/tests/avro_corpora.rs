@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use schema::compat::{Level, Policy, Previous, check};
 use schema::{Format, ParsedSchema, Reference, ResolvedReference, Strictness, guid_of};
 use serde_json::Value;
 
@@ -98,5 +99,38 @@ fn canonical_forms() {
             return Err("the canonical text has not the same content".to_owned());
         }
         Ok(())
+    });
+}
+
+#[test]
+fn compatibility() {
+    let Some(rows) = corpus("compat-avro.json") else { return };
+    check_rows("compat-avro.json", &rows, &[], |row| {
+        let shared = references(&row["references"]);
+        let own = |key: &Value| if key.is_array() { references(key) } else { shared.clone() };
+        let strict = Strictness::New { validate_fields: false };
+        let parse = |text: &str, references: &[ResolvedReference], strictness| {
+            ParsedSchema::parse(Format::Avro, text, references, strictness).map_err(|error| format!("parse: {error}"))
+        };
+        let new = parse(text(row, "new"), &own(&row["new_references"]), strict)?;
+        let mut old = Vec::new();
+        for (position, schema) in row["old"].as_array().unwrap().iter().enumerate() {
+            let references = own(&row["old_references"][position]);
+            old.push(parse(schema.as_str().unwrap(), &references, Strictness::Stored)?);
+        }
+        let previous: Vec<_> = old.iter().map(|schema| Previous { version: None, schema }).collect();
+        let level = Level::from_name(text(row, "mode")).unwrap();
+        let verdict = check(level, Policy::Strict, &new, &previous).map_err(|error| error.to_string())?;
+        if Some(verdict.compatible) != row["expected"].as_bool() {
+            return Err(format!("expected {}, found {:?}", row["expected"], verdict));
+        }
+        let mut found: Vec<_> =
+            verdict.messages.iter().map(String::as_str).filter(|message| !message.starts_with("{oldSchema")).collect();
+        let none = Vec::new();
+        let expected = row["messages"].as_array().unwrap_or(&none);
+        let mut expected: Vec<_> = expected.iter().map(|message| message.as_str().unwrap()).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        equal("messages", &found.join("\n"), &expected.join("\n"))
     });
 }

@@ -13,6 +13,7 @@ mod normalize;
 mod number;
 mod parse;
 mod print;
+mod reads;
 mod same;
 
 use crate::compat::{Difference, Direction};
@@ -125,12 +126,12 @@ impl AvroSchema {
 /// # Errors
 /// [`SchemaError::Limit`] when the budget is used up.
 pub fn differences(
-    _reader: &AvroSchema,
-    _writer: &AvroSchema,
-    _direction: Direction,
-    _budget: &mut Budget,
+    reader: &AvroSchema,
+    writer: &AvroSchema,
+    direction: Direction,
+    budget: &mut Budget,
 ) -> Result<Vec<Difference>, SchemaError> {
-    Err(SchemaError::invalid("not built yet"))
+    reads::differences(&reader.model, &writer.model, direction, budget)
 }
 
 /// The semantic diff from `old` to `new`.
