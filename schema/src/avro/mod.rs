@@ -15,11 +15,14 @@ mod parse;
 mod print;
 mod reads;
 mod same;
+mod validate;
 
 use crate::compat::{Difference, Direction};
 use crate::diff::Diff;
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 use model::{Kind, Model};
+
+pub use validate::{DATA_DEPTH_MAX, DATA_ERROR_COUNT_MAX, validate_binary, validate_json};
 
 /// How many types a comparison follows into each other before it gives up: far more than people nest, and little enough
 /// for a stack of 2 MiB. Through references and forward uses, types can nest deeper than the JSON that declares them.
