@@ -187,8 +187,6 @@ impl<'d> Loader<'d> {
             kinds.push(Kind::Conditional(parts));
         }
         if kinds.len() > 1 {
-            // Combined schemas come first in a combined schema; the sort is stable.
-            kinds.sort_by_key(|kind| !matches!(kind, Kind::Combined { .. }));
             let subschemas: Vec<SchemaIndex> =
                 kinds.into_iter().map(|kind| self.loading.push(Schema { kind, ..Schema::default() })).collect();
             return Ok(Kind::Combined { criterion: Criterion::AllOf, subschemas, synthetic: true });
@@ -204,15 +202,14 @@ impl<'d> Loader<'d> {
     ) -> Result<Vec<SchemaIndex>, SchemaError> {
         self.loading.count_members(branches.len())?;
         self.loading.enter(Segment::Key(criterion.name()));
-        let mut schemas = Vec::with_capacity(branches.len());
+        let mut subschemas = Vec::with_capacity(branches.len());
         for (position, branch) in branches.iter().enumerate() {
             self.loading.enter(Segment::Index(position));
-            schemas.push(self.schema(branch, scope)?);
+            subschemas.push(self.child(branch, scope)?);
             self.loading.leave();
         }
         self.loading.leave();
-        schemas.sort_by_key(|schema| !matches!(schema.kind, Kind::Combined { .. }));
-        Ok(schemas.into_iter().map(|schema| self.loading.push(schema)).collect())
+        Ok(subschemas)
     }
 
     fn typed(

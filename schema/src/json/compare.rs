@@ -155,7 +155,7 @@ pub(super) struct Comparison<'m> {
     pub(super) budget: &'m mut Budget,
     memo: BTreeMap<Pair, Rc<Findings>>,
     active: BTreeSet<Pair>,
-    /// Pairs found incompatible in the pass before.
+    /// Pairs found incompatible in earlier passes, with what was found first.
     known: BTreeMap<Pair, Rc<Findings>>,
     was_cut: bool,
     depth: usize,
@@ -170,13 +170,16 @@ impl<'m> Comparison<'m> {
         for _ in 0..COMPARE_PASSES_MAX {
             self.was_cut = false;
             let findings = self.compare(root.0, root.1)?;
-            let memo = std::mem::take(&mut self.memo);
-            let incompatible: BTreeMap<Pair, Rc<Findings>> =
-                memo.into_iter().filter(|(_, findings)| findings.incompatible).collect();
-            if !self.was_cut || incompatible.len() == self.known.len() {
+            let known_before = self.known.len();
+            for (pair, findings) in std::mem::take(&mut self.memo) {
+                if findings.incompatible {
+                    // What was found first stays, so that findings do not nest deeper with every pass.
+                    self.known.entry(pair).or_insert(findings);
+                }
+            }
+            if !self.was_cut || self.known.len() == known_before {
                 return Ok(findings);
             }
-            self.known = incompatible;
         }
         Err(SchemaError::Limit { limit: "COMPARE_PASSES_MAX", allowed: COMPARE_PASSES_MAX as u64 })
     }

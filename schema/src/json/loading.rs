@@ -226,7 +226,9 @@ impl<'d> Loading<'d> {
 
     /// Checks a regular expression by Java's syntax.
     pub(super) fn regex(&mut self, text: &str) -> Result<Box<str>, SchemaError> {
-        self.budget.steps(text.len() as u64 / 8)?;
+        // Names of Unicode properties are looked up by the engine, which is dear.
+        let properties = text.matches("\\p{Is").count() + text.matches("\\P{Is").count();
+        self.budget.steps(text.len() as u64 / 2 + properties as u64 * 1_000)?;
         match pattern::check(text) {
             Ok(()) => Ok(text.into()),
             Err(problem) => Err(self.error(format_args!("invalid regular expression \"{text}\": {problem}"))),

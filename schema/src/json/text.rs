@@ -112,10 +112,6 @@ impl Object {
     pub(super) fn len(&self) -> usize {
         self.members.len()
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
 }
 
 impl Node {
