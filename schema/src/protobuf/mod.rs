@@ -1,22 +1,73 @@
 //! Protobuf: parse, print, compare, validate.
+//!
+//! Confluent works on the syntax tree of Square's Wire, not on descriptors, so this module has its own parser, printer
+//! and comparison over such a tree (`ast`). Descriptors are built only for `format=serialized` and for data. A schema
+//! comes as `.proto` text or as a base64 FileDescriptorProto; both become the same tree. Names are resolved against the
+//! file, its references and the bundled files only: nothing is ever fetched.
 
+mod ast;
+mod bundled;
+mod compare;
+mod decode;
+mod descriptors;
+mod differ;
+mod encode;
+mod files;
+mod lexer;
+mod normalize;
+mod options;
+mod parser;
+mod printer;
+mod strict;
+pub mod validate;
+mod wire;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use self::ast::File;
+use self::files::{Files, joined};
 use crate::compat::{Difference, Direction};
 use crate::diff::Diff;
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 
-/// A parsed schema. Placeholder until the engine lands: the text is taken as it is.
+/// A parsed schema: its own file, the files it refers to, and its canonical text.
 #[derive(Debug)]
 pub struct ProtobufSchema {
+    files: Files,
     canonical: String,
 }
 
 impl ProtobufSchema {
-    /// Parses a text.
+    /// Parses `.proto` text, or a base64 FileDescriptorProto where the text is none.
     ///
     /// # Errors
-    /// See [`crate::ParsedSchema::parse`].
-    pub fn parse(text: &str, _: &[ResolvedReference], _: Strictness) -> Result<Self, SchemaError> {
-        Ok(Self { canonical: text.to_owned() })
+    /// See [`crate::ParsedSchema::parse`]. A new schema must resolve all its types; with `validate_fields` it must also
+    /// make a descriptor (`compatibility` reference, section 4.1). A stored one must only have been parsed once.
+    pub fn parse(text: &str, references: &[ResolvedReference], strictness: Strictness) -> Result<Self, SchemaError> {
+        if text.trim().is_empty() {
+            return Err(SchemaError::invalid("the schema is empty"));
+        }
+        let mut budget = Budget::walk();
+        let file = match parser::parse(text) {
+            Ok(file) => file,
+            Err(error @ (SchemaError::Invalid { .. } | SchemaError::Reference { .. })) => {
+                parse_base64(text, references)?.ok_or(error)?
+            }
+            Err(error @ SchemaError::Limit { .. }) => return Err(error),
+        };
+        let canonical = printer::print(&file);
+        let files = Files::new(file, references, &mut budget)?;
+        match strictness {
+            Strictness::Stored => {}
+            Strictness::New { validate_fields } => {
+                normalize::check_types(&files, &mut budget)?;
+                if validate_fields {
+                    strict::check(&files, &mut budget)?;
+                }
+            }
+        }
+        Ok(Self { files, canonical })
     }
 
     /// The canonical text.
@@ -29,20 +80,33 @@ impl ProtobufSchema {
     /// # Errors
     /// See [`crate::ParsedSchema::normalized`].
     pub fn normalized(&self) -> Result<String, SchemaError> {
-        Ok(self.canonical.clone())
+        normalize::normalize(&self.files).map(|file| printer::print(&file))
     }
 
-    /// The schema's own name.
+    /// The full name of the first message.
     pub fn name(&self) -> Option<String> {
-        None
+        let file = &self.files.own().file;
+        let first = file.messages.first()?;
+        Some(joined(file.package.as_deref().unwrap_or_default(), &first.name))
     }
 
     /// Another rendering of the text.
     ///
     /// # Errors
     /// See [`crate::ParsedSchema::render`].
-    pub fn render(&self, _: Rendering) -> Result<String, SchemaError> {
-        Ok(self.canonical.clone())
+    pub fn render(&self, rendering: Rendering) -> Result<String, SchemaError> {
+        match rendering {
+            Rendering::Resolved => Ok(self.canonical.clone()),
+            Rendering::Serialized => {
+                let bytes = encode::encode(&self.files, self.files.own(), encode::Mode::AsWritten)?;
+                Ok(STANDARD.encode(bytes.bytes))
+            }
+            Rendering::IgnoreExtensions => {
+                let mut file = self.files.own().file.clone();
+                options::retain(&mut file, &|option| !option.parenthesized || is_confluent(&option.name));
+                Ok(printer::print(&file))
+            }
+        }
     }
 
     /// Is the content the same for a lookup?
@@ -50,9 +114,30 @@ impl ProtobufSchema {
         self.canonical == other.canonical
     }
 
-    /// See [`crate::ParsedSchema::top_level_fields`].
+    /// The fields of top-level messages, members of oneofs not counted.
     pub fn top_level_fields(&self) -> Vec<String> {
-        Vec::new()
+        let messages = self.files.own().file.messages.iter();
+        messages.flat_map(|message| &message.fields).map(|field| field.name.clone()).collect()
+    }
+}
+
+fn is_confluent(option: &str) -> bool {
+    option.strip_prefix('.').unwrap_or(option).starts_with("confluent.")
+}
+
+/// A file without references: a `.proto` text or a base64 descriptor.
+fn parse_file(text: &str) -> Result<File, SchemaError> {
+    match parser::parse(text) {
+        Ok(file) => Ok(file),
+        Err(error) => parse_base64(text, &[])?.ok_or(error),
+    }
+}
+
+/// The file in a base64 FileDescriptorProto; none if the text is not one.
+fn parse_base64(text: &str, references: &[ResolvedReference]) -> Result<Option<File>, SchemaError> {
+    match STANDARD.decode(text.trim()) {
+        Ok(bytes) => decode::bytes(&bytes, references),
+        Err(_) => Ok(None),
     }
 }
 
@@ -61,18 +146,18 @@ impl ProtobufSchema {
 /// # Errors
 /// [`SchemaError::Limit`] when the budget is used up.
 pub fn differences(
-    _reader: &ProtobufSchema,
-    _writer: &ProtobufSchema,
-    _direction: Direction,
-    _budget: &mut Budget,
+    reader: &ProtobufSchema,
+    writer: &ProtobufSchema,
+    direction: Direction,
+    budget: &mut Budget,
 ) -> Result<Vec<Difference>, SchemaError> {
-    Err(SchemaError::invalid("not built yet"))
+    compare::differences(&reader.files, &writer.files, direction, budget)
 }
 
 /// The semantic diff from `old` to `new`.
 ///
 /// # Errors
 /// [`SchemaError::Limit`] when the comparison exceeds its budget.
-pub fn diff(_old: &ProtobufSchema, _new: &ProtobufSchema) -> Result<Diff, SchemaError> {
-    Err(SchemaError::invalid("not built yet"))
+pub fn diff(old: &ProtobufSchema, new: &ProtobufSchema) -> Result<Diff, SchemaError> {
+    differ::diff(&old.files, &new.files)
 }

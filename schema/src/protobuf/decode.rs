@@ -1,0 +1,348 @@
+//! FileDescriptorProto to syntax tree.
+//!
+//! The tree is the one that the `.proto` text of the same file would give, so that text and descriptor are one schema:
+//! map entries become maps again, oneofs of proto3 `optional` fields disappear, JSON names that follow from the field
+//! name are dropped. Types stay as the descriptor writes them.
+
+use prost::Message as _;
+use prost_reflect::prost_types::FileDescriptorProto;
+use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage};
+
+use super::ast::{
+    Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
+    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName,
+};
+use super::{descriptors, options};
+use crate::{ResolvedReference, SchemaError, limits};
+
+/// The file in the bytes of a descriptor; none if they are not one.
+pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Option<File>, SchemaError> {
+    let Ok(descriptor) = FileDescriptorProto::decode(bytes) else { return Ok(None) };
+    // Almost any short text is base64 of bytes that decode as an empty message with unknown fields.
+    let is_empty = descriptor.message_type.is_empty()
+        && descriptor.enum_type.is_empty()
+        && descriptor.service.is_empty()
+        && descriptor.extension.is_empty()
+        && descriptor.name.is_none();
+    if is_empty {
+        return Ok(None);
+    }
+    let pool = descriptors::pool_for_options(&descriptor, references)?;
+    let Some(kind) = pool.get_message_by_name("google.protobuf.FileDescriptorProto") else { return Ok(None) };
+    let Ok(message) = DynamicMessage::decode(kind, bytes) else { return Ok(None) };
+    match message.get_field_by_name("syntax").as_deref().and_then(prost_reflect::Value::as_str) {
+        None | Some("" | "proto2" | "proto3") => {}
+        Some(other) => return Err(SchemaError::invalid(format!("unexpected syntax: {other}"))),
+    }
+    check_size(&descriptor)?;
+    Ok(Some(Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)))
+}
+
+/// The tree of a descriptor that is known to be sound.
+pub(super) fn file(descriptor: &FileDescriptorProto) -> File {
+    let kind = DescriptorPool::global()
+        .get_message_by_name("google.protobuf.FileDescriptorProto")
+        .expect("prost-reflect brings descriptor.proto along");
+    let mut message = DynamicMessage::new(kind);
+    message.transcode_from(descriptor).expect("both are the same message");
+    Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)
+}
+
+/// Enforces the limits that the parser enforces on text. Nesting is bounded by the wire decoder already.
+fn check_size(descriptor: &FileDescriptorProto) -> Result<(), SchemaError> {
+    let mut open: Vec<_> = descriptor.message_type.iter().collect();
+    let mut members = descriptor.service.iter().map(|service| 1 + service.method.len()).sum::<usize>();
+    members += descriptor.enum_type.iter().map(|declared| 1 + declared.value.len()).sum::<usize>();
+    members += descriptor.extension.len() + descriptor.dependency.len();
+    while let Some(message) = open.pop() {
+        members += 1 + message.field.len() + message.extension.len() + message.reserved_name.len();
+        members += message.reserved_range.len() + message.extension_range.len() + message.oneof_decl.len();
+        members += message.enum_type.iter().map(|declared| 1 + declared.value.len()).sum::<usize>();
+        open.extend(&message.nested_type);
+    }
+    if members > limits::MEMBER_COUNT_MAX {
+        return Err(SchemaError::Limit { limit: "MEMBER_COUNT_MAX", allowed: limits::MEMBER_COUNT_MAX as u64 });
+    }
+    Ok(())
+}
+
+fn text(message: &DynamicMessage, field: &str) -> Option<String> {
+    if !message.has_field_by_name(field) {
+        return None;
+    }
+    message.get_field_by_name(field)?.as_str().map(str::to_owned)
+}
+
+fn required_text(message: &DynamicMessage, field: &str) -> String {
+    text(message, field).unwrap_or_default()
+}
+
+fn number(message: &DynamicMessage, field: &str) -> Option<i32> {
+    if !message.has_field_by_name(field) {
+        return None;
+    }
+    let value = message.get_field_by_name(field)?;
+    value.as_i32().or_else(|| value.as_enum_number())
+}
+
+fn flag(message: &DynamicMessage, field: &str) -> bool {
+    message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or(false)
+}
+
+fn each<T>(message: &DynamicMessage, field: &str, mut of: impl FnMut(&DynamicMessage) -> T) -> Vec<T> {
+    let Some(value) = message.get_field_by_name(field) else { return Vec::new() };
+    let list = value.as_list().unwrap_or_default();
+    list.iter().filter_map(prost_reflect::Value::as_message).map(&mut of).collect()
+}
+
+fn texts(message: &DynamicMessage, field: &str) -> Vec<String> {
+    let Some(value) = message.get_field_by_name(field) else { return Vec::new() };
+    value.as_list().unwrap_or_default().iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+fn numbers(message: &DynamicMessage, field: &str) -> Vec<i32> {
+    let Some(value) = message.get_field_by_name(field) else { return Vec::new() };
+    value.as_list().unwrap_or_default().iter().filter_map(prost_reflect::Value::as_i32).collect()
+}
+
+fn option_list(message: &DynamicMessage) -> Vec<super::ast::Opt> {
+    match message.get_field_by_name("options").as_deref().and_then(prost_reflect::Value::as_message) {
+        Some(found) => options::decode(found),
+        None => Vec::new(),
+    }
+}
+
+const TYPE_GROUP: i32 = 10;
+
+struct Decoder {
+    proto3: bool,
+}
+
+impl Decoder {
+    fn file(&self, file: &DynamicMessage) -> File {
+        debug_assert_eq!(file.descriptor().name(), "FileDescriptorProto");
+        let (public, weak) = (numbers(file, "public_dependency"), numbers(file, "weak_dependency"));
+        let mut result = File {
+            syntax: match text(file, "syntax").as_deref() {
+                Some("proto3") => Some(Syntax::Proto3),
+                Some("proto2") => Some(Syntax::Proto2),
+                _ => None,
+            },
+            package: text(file, "package").filter(|package| !package.is_empty()),
+            options: option_list(file),
+            messages: each(file, "message_type", |message| self.message(message)),
+            enums: each(file, "enum_type", enumeration),
+            extends: self.extends(file),
+            services: each(file, "service", service),
+            ..File::default()
+        };
+        for (position, path) in texts(file, "dependency").into_iter().enumerate() {
+            let position = i32::try_from(position).unwrap_or(i32::MAX);
+            if public.contains(&position) {
+                result.public_imports.push(path);
+            } else if weak.contains(&position) {
+                result.weak_imports.push(path);
+            } else {
+                result.imports.push(path);
+            }
+        }
+        result
+    }
+
+    fn message(&self, message: &DynamicMessage) -> Message {
+        let mut nested = each(message, "nested_type", |nested| self.message(nested));
+        let mut oneofs = each(message, "oneof_decl", |oneof| Oneof {
+            name: required_text(oneof, "name"),
+            options: option_list(oneof),
+            ..Oneof::default()
+        });
+        let mut result = Message {
+            name: required_text(message, "name"),
+            options: option_list(message),
+            reserved: reserved(message, 1),
+            extensions: each(message, "extension_range", extension_range),
+            extends: self.extends(message),
+            enums: each(message, "enum_type", enumeration),
+            ..Message::default()
+        };
+        let mut used = vec![false; oneofs.len()];
+        let mut synthetic = vec![false; oneofs.len()];
+        for descriptor in each(message, "field", Clone::clone) {
+            let oneof = number(&descriptor, "oneof_index").and_then(|index| usize::try_from(index).ok());
+            let oneof = oneof.filter(|index| *index < oneofs.len());
+            let optional = flag(&descriptor, "proto3_optional");
+            if let (Some(index), true) = (oneof, optional) {
+                synthetic[index] = true;
+            }
+            let member = oneof.filter(|_| !optional);
+            let mut field = self.field(&descriptor, member.is_some());
+            if number(&descriptor, "type") == Some(TYPE_GROUP) {
+                if let Some(group) = take_group(&mut nested, &field) {
+                    match member {
+                        Some(index) => oneofs[index].groups.push(group),
+                        None => result.groups.push(group),
+                    }
+                    continue;
+                }
+            }
+            sugar_map(&mut field, &mut nested);
+            match member {
+                Some(index) => {
+                    used[index] = true;
+                    oneofs[index].fields.push(field);
+                }
+                None => result.fields.push(field),
+            }
+        }
+        // An entry that became a map has given its name away.
+        nested.retain(|message| !(message.name.is_empty() && message.map_entry().is_some()));
+        let mut position = 0;
+        oneofs.retain(|_| {
+            position += 1;
+            used[position - 1] || !synthetic[position - 1]
+        });
+        Message { oneofs, messages: nested, ..result }
+    }
+
+    fn field(&self, field: &DynamicMessage, in_oneof: bool) -> Field {
+        let name = required_text(field, "name");
+        let written = text(field, "type_name");
+        let type_name = written
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| scalar_name(number(field, "type").unwrap_or_default()).to_owned());
+        let label = match number(field, "label") {
+            Some(2) => Some(Label::Required),
+            Some(3) => Some(Label::Repeated),
+            _ if in_oneof => None,
+            _ if self.proto3 => flag(field, "proto3_optional").then_some(Label::Optional),
+            _ => Some(Label::Optional),
+        };
+        Field {
+            label,
+            type_name: TypeName::Name(type_name),
+            tag: number(field, "number").unwrap_or_default(),
+            default: text(field, "default_value"),
+            json_name: text(field, "json_name").filter(|json_name| *json_name != default_json_name(&name)),
+            options: option_list(field),
+            name,
+        }
+    }
+
+    /// Extensions of one message that follow each other are one block.
+    fn extends(&self, message: &DynamicMessage) -> Vec<Extend> {
+        let mut extends: Vec<Extend> = Vec::new();
+        for (extendee, field) in each(message, "extension", |field| {
+            (required_text(field, "extendee"), self.field(field, false))
+        }) {
+            match extends.last_mut() {
+                Some(last) if last.name == extendee => last.fields.push(field),
+                Some(_) | None => extends.push(Extend { name: extendee, fields: vec![field] }),
+            }
+        }
+        extends
+    }
+}
+
+/// Makes a map of a repeated field whose type is a nested map entry. The entry is marked by an empty name.
+fn sugar_map(field: &mut Field, nested: &mut [Message]) {
+    let TypeName::Name(type_name) = &field.type_name else { return };
+    let simple = type_name.rsplit('.').next().unwrap_or(type_name);
+    if field.label != Some(Label::Repeated) {
+        return;
+    }
+    let Some(entry) = nested.iter_mut().find(|message| message.name == simple) else { return };
+    let Some((key, value)) = entry.map_entry() else { return };
+    field.type_name = TypeName::Map(Box::new(key.type_name.clone()), Box::new(value.type_name.clone()));
+    field.label = None;
+    entry.name = String::new();
+}
+
+fn take_group(nested: &mut Vec<Message>, field: &Field) -> Option<Group> {
+    let TypeName::Name(type_name) = &field.type_name else { return None };
+    let simple = type_name.rsplit('.').next().unwrap_or(type_name);
+    let position = nested.iter().position(|message| message.name == simple)?;
+    let message = nested.remove(position);
+    Some(Group { label: field.label, name: message.name, tag: field.tag, fields: message.fields })
+}
+
+fn enumeration(declared: &DynamicMessage) -> Enum {
+    Enum {
+        name: required_text(declared, "name"),
+        reserved: reserved(declared, 0),
+        options: option_list(declared),
+        constants: each(declared, "value", |value| Constant {
+            name: required_text(value, "name"),
+            tag: number(value, "number").unwrap_or_default(),
+            options: option_list(value),
+        }),
+    }
+}
+
+fn service(service: &DynamicMessage) -> Service {
+    Service {
+        name: required_text(service, "name"),
+        options: option_list(service),
+        rpcs: each(service, "method", |method| Rpc {
+            name: required_text(method, "name"),
+            request: TypeName::Name(required_text(method, "input_type")),
+            request_streaming: flag(method, "client_streaming"),
+            response: TypeName::Name(required_text(method, "output_type")),
+            response_streaming: flag(method, "server_streaming"),
+            options: option_list(method),
+        }),
+    }
+}
+
+fn extension_range(range: &DynamicMessage) -> Extensions {
+    let start = number(range, "start").unwrap_or_default();
+    let end = number(range, "end").unwrap_or_default().saturating_sub(1);
+    let range_written = if start == end { ExtensionRange::Tag(start) } else { ExtensionRange::Range(start, end.min(TAG_MAX)) };
+    Extensions { ranges: vec![range_written], options: option_list(range) }
+}
+
+/// `end_offset` is 1 where ends are exclusive (messages), 0 where they are inclusive (enums).
+fn reserved(message: &DynamicMessage, end_offset: i32) -> Vec<Reserved> {
+    let ranges = each(message, "reserved_range", |range| {
+        let start = number(range, "start").unwrap_or_default();
+        let end = number(range, "end").unwrap_or_default().saturating_sub(end_offset);
+        if start == end { ReservedValue::Tag(start) } else { ReservedValue::Range(start, end.min(TAG_MAX)) }
+    });
+    let names = texts(message, "reserved_name").into_iter().map(ReservedValue::Name).collect();
+    [ranges, names].into_iter().filter(|values| !values.is_empty()).map(|values| Reserved { values }).collect()
+}
+
+fn scalar_name(number: i32) -> &'static str {
+    match number {
+        1 => "double",
+        2 => "float",
+        3 => "int64",
+        4 => "uint64",
+        5 => "int32",
+        6 => "fixed64",
+        7 => "fixed32",
+        8 => "bool",
+        9 => "string",
+        12 => "bytes",
+        13 => "uint32",
+        15 => "sfixed32",
+        16 => "sfixed64",
+        17 => "sint32",
+        18 => "sint64",
+        _ => "unknown",
+    }
+}
+
+/// The JSON name that protoc derives: underscores removed, the letter after each in upper case.
+fn default_json_name(name: &str) -> String {
+    let mut result = String::with_capacity(name.len());
+    let mut upper = false;
+    for character in name.chars() {
+        if character == '_' {
+            upper = true;
+        } else {
+            result.push(if upper { character.to_ascii_uppercase() } else { character });
+            upper = false;
+        }
+    }
+    result
+}

@@ -1,0 +1,274 @@
+//! The files that a schema consists of (its own, its references, the bundled ones), their types by full name, and how a
+//! written name finds its type.
+//!
+//! Resolution is Confluent's, not protoc's: every file counts, imported or not, and a name is tried as a whole from the
+//! innermost scope outwards. Building the index takes steps by the length of the names, because a long name around many
+//! short ones would otherwise fill the memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::ast::{File, Message, TypeName};
+use super::bundled;
+use crate::{Budget, Reference, ResolvedReference, SchemaError};
+
+/// Where a file came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The schema's own text.
+    Own,
+    /// A reference of the schema.
+    Reference(Reference),
+    /// A file that every registry knows.
+    Bundled(&'static str),
+}
+
+/// One file and the names of its types.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub file: File,
+    pub origin: Origin,
+    types: Vec<TypeEntry>,
+}
+
+#[derive(Debug)]
+struct TypeEntry {
+    full_name: String,
+    kind: Kind,
+    /// Positions from the file down to the message; empty for enums.
+    path: Vec<u32>,
+}
+
+/// What a type name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Message,
+    /// A message that stands for the entries of a map.
+    MapEntry,
+    Enum,
+}
+
+/// A type that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub unit: &'a Unit,
+    pub full_name: &'a str,
+    pub kind: Kind,
+    entry: &'a TypeEntry,
+}
+
+impl<'a> Found<'a> {
+    /// The full name without the package of its file.
+    pub(super) fn local_name(&self) -> &'a str {
+        self.unit
+            .file
+            .package
+            .as_deref()
+            .and_then(|package| self.full_name.strip_prefix(package)?.strip_prefix('.'))
+            .unwrap_or(self.full_name)
+    }
+
+    /// The message; none for an enum.
+    pub(super) fn message(&self) -> Option<&'a Message> {
+        let mut positions = self.entry.path.iter();
+        let mut message = self.unit.file.messages.get(*positions.next()? as usize)?;
+        for position in positions {
+            message = message.messages.get(*position as usize)?;
+        }
+        Some(message)
+    }
+
+    /// Do both stand for the same declaration in memory?
+    pub(super) fn is_same(&self, other: &Found<'_>) -> bool {
+        std::ptr::eq(self.entry, other.entry)
+    }
+}
+
+impl Unit {
+    pub(super) fn new(file: File, origin: Origin, budget: &mut Budget) -> Result<Self, SchemaError> {
+        let mut types = Vec::new();
+        let mut prefix = file.package.clone().unwrap_or_default();
+        for (position, message) in file.messages.iter().enumerate() {
+            let mut path = vec![index(position)];
+            collect(message, &mut prefix, &mut path, &mut types, budget)?;
+        }
+        for declared in &file.enums {
+            types.push(TypeEntry { full_name: joined(&prefix, &declared.name), kind: Kind::Enum, path: Vec::new() });
+            budget.step()?;
+        }
+        Ok(Self { file, origin, types })
+    }
+}
+
+fn index(position: usize) -> u32 {
+    u32::try_from(position).expect("members are limited far below 2^32")
+}
+
+/// Recursion is bounded by the depth that the parser allows.
+fn collect(
+    message: &Message,
+    prefix: &mut String,
+    path: &mut Vec<u32>,
+    types: &mut Vec<TypeEntry>,
+    budget: &mut Budget,
+) -> Result<(), SchemaError> {
+    let full_name = joined(prefix, &message.name);
+    budget.steps(1 + full_name.len() as u64 / 8)?;
+    let kind = if message.map_entry().is_some() { Kind::MapEntry } else { Kind::Message };
+    types.push(TypeEntry { full_name: full_name.clone(), kind, path: path.clone() });
+    let outer = std::mem::replace(prefix, full_name);
+    for (position, nested) in message.messages.iter().enumerate() {
+        path.push(index(position));
+        collect(nested, prefix, path, types, budget)?;
+        path.pop();
+    }
+    for nested in &message.enums {
+        let full_name = joined(prefix, &nested.name);
+        budget.steps(1 + full_name.len() as u64 / 8)?;
+        types.push(TypeEntry { full_name, kind: Kind::Enum, path: Vec::new() });
+    }
+    *prefix = outer;
+    Ok(())
+}
+
+/// `scope.name`, or `name` in the empty scope.
+pub(super) fn joined(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+/// All files that belong to one schema. The first declaration of a name wins: own, references in order, bundled.
+#[derive(Debug)]
+pub(super) struct Files {
+    units: Vec<Arc<Unit>>,
+    index: BTreeMap<String, (u32, u32)>,
+}
+
+impl Files {
+    /// The files of the schema `file` with its references.
+    pub(super) fn new(
+        file: File,
+        references: &[ResolvedReference],
+        budget: &mut Budget,
+    ) -> Result<Self, SchemaError> {
+        let mut units = Vec::with_capacity(1 + references.len());
+        units.push(Arc::new(Unit::new(file, Origin::Own, budget)?));
+        for resolved in references {
+            let name = &resolved.reference.name;
+            let file = super::parse_file(&resolved.text)
+                .map_err(|error| SchemaError::reference(format!("reference {name}: {error}")))?;
+            let origin = Origin::Reference(resolved.reference.clone());
+            units.push(Arc::new(Unit::new(file, origin, budget)?));
+        }
+        Ok(Self::of_units(units))
+    }
+
+    /// The files as they are, without the bundled ones.
+    pub(super) fn of_units(units: Vec<Arc<Unit>>) -> Self {
+        let mut index = BTreeMap::new();
+        for (unit_position, unit) in units.iter().enumerate() {
+            for (position, entry) in unit.types.iter().enumerate() {
+                let place = (self::index(unit_position), self::index(position));
+                index.entry(entry.full_name.clone()).or_insert(place);
+            }
+        }
+        Self { units, index }
+    }
+
+    /// The schema's own file.
+    pub(super) fn own(&self) -> &Unit {
+        &self.units[0]
+    }
+
+    /// Own file first, then references.
+    pub(super) fn units(&self) -> &[Arc<Unit>] {
+        &self.units
+    }
+
+    /// The type with this full name in these files, not in the bundled ones.
+    fn find_here(&self, full_name: &str) -> Option<Found<'_>> {
+        let (unit, position) = self.index.get(full_name)?;
+        let unit = &self.units[*unit as usize];
+        let entry = &unit.types[*position as usize];
+        Some(Found { unit, full_name: &entry.full_name, kind: entry.kind, entry })
+    }
+
+    /// The type with this full name.
+    pub(super) fn find(&self, full_name: &str) -> Option<Found<'_>> {
+        self.find_here(full_name).or_else(|| bundled::files().find_here(full_name))
+    }
+
+    /// The type that `name` means in `scope` (a package, or a message's full name).
+    pub(super) fn resolve(
+        &self,
+        scope: &str,
+        name: &str,
+        budget: &mut Budget,
+    ) -> Result<Option<Found<'_>>, SchemaError> {
+        if let Some(full_name) = name.strip_prefix('.') {
+            budget.step()?;
+            return Ok(self.find(full_name));
+        }
+        let mut candidate = String::with_capacity(scope.len() + name.len() + 1);
+        let mut scope = scope;
+        loop {
+            budget.steps(1 + (scope.len() + name.len()) as u64 / 8)?;
+            if scope.is_empty() {
+                return Ok(self.find(name));
+            }
+            candidate.clear();
+            candidate.push_str(scope);
+            candidate.push('.');
+            candidate.push_str(name);
+            if let Some(found) = self.find(&candidate) {
+                return Ok(Some(found));
+            }
+            scope = scope.rfind('.').map_or("", |end| &scope[..end]);
+        }
+    }
+
+    /// As [`Files::resolve`], for a written type that is not a scalar.
+    pub(super) fn resolve_type(
+        &self,
+        scope: &str,
+        type_name: &TypeName,
+        budget: &mut Budget,
+    ) -> Result<Option<Found<'_>>, SchemaError> {
+        match type_name {
+            TypeName::Name(name) => self.resolve(scope, name, budget),
+            TypeName::Map(..) => Ok(None),
+        }
+    }
+
+    /// The file with this import path: a reference, else a bundled one.
+    pub(super) fn import(&self, path: &str) -> Option<&Unit> {
+        let of_reference = |unit: &&Arc<Unit>| match &unit.origin {
+            Origin::Reference(reference) => reference.name == path,
+            Origin::Own => false,
+            Origin::Bundled(name) => *name == path,
+        };
+        let found = self.units.iter().find(of_reference);
+        found.or_else(|| bundled::files().units.iter().find(of_reference)).map(AsRef::as_ref)
+    }
+
+    /// The full names of all extensions that the files declare.
+    pub(super) fn extension_names(&self, budget: &mut Budget) -> Result<BTreeSet<String>, SchemaError> {
+        let mut names = BTreeSet::new();
+        for unit in self.units.iter().chain(&bundled::files().units) {
+            let package = unit.file.package.as_deref().unwrap_or_default();
+            for field in unit.file.extends.iter().flat_map(|extend| &extend.fields) {
+                budget.steps(1 + package.len() as u64 / 8)?;
+                names.insert(joined(package, &field.name));
+            }
+            for entry in unit.types.iter().filter(|entry| entry.kind == Kind::Message) {
+                budget.step()?;
+                let found = Found { unit, full_name: &entry.full_name, kind: entry.kind, entry };
+                let Some(message) = found.message() else { continue };
+                for field in message.extends.iter().flat_map(|extend| &extend.fields) {
+                    budget.steps(1 + entry.full_name.len() as u64 / 8)?;
+                    names.insert(joined(&entry.full_name, &field.name));
+                }
+            }
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,450 @@
+//! The normalised form (`normalize=true`): the same tree with names resolved and everything sorted whose order means
+//! nothing. Messages keep their order, because serialized data carries message indexes.
+//!
+//! The check that every type resolves ([`check_types`]) lives here too: what cannot be resolved cannot be normalised,
+//! and Confluent refuses it as a new schema for just that reason.
+
+use std::collections::BTreeSet;
+
+use super::ast::{
+    Enum, Extend, ExtensionRange, Extensions, Field, File, Label, Message, Oneof, Opt, Reserved, ReservedValue, Scalar,
+    Syntax, TypeName, Value,
+};
+use super::files::{Files, Kind, joined};
+use super::parser::Entries;
+use crate::{Budget, SchemaError};
+
+/// The normalised tree of the schema's own file.
+pub(super) fn normalize(files: &Files) -> Result<File, SchemaError> {
+    let mut budget = Budget::walk();
+    let extensions = files.extension_names(&mut budget)?;
+    let mut walk = Walk { files, extensions, budget };
+    walk.file(&files.own().file)
+}
+
+/// Does every type in the schema's own file resolve?
+pub(super) fn check_types(files: &Files, budget: &mut Budget) -> Result<(), SchemaError> {
+    let file = &files.own().file;
+    let package = file.package.as_deref().unwrap_or_default();
+    let mut check = Check { files, budget };
+    check.extends(package, &file.extends)?;
+    for message in &file.messages {
+        check.message(package, message)?;
+    }
+    for rpc in file.services.iter().flat_map(|service| &service.rpcs) {
+        check.type_name(package, &rpc.request)?;
+        check.type_name(package, &rpc.response)?;
+    }
+    Ok(())
+}
+
+struct Check<'a, 'b> {
+    files: &'a Files,
+    budget: &'b mut Budget,
+}
+
+impl Check<'_, '_> {
+    fn message(&mut self, outer: &str, message: &Message) -> Result<(), SchemaError> {
+        let scope = joined(outer, &message.name);
+        self.budget.steps(1 + scope.len() as u64 / 8)?;
+        self.fields(&scope, &message.fields)?;
+        for oneof in &message.oneofs {
+            self.fields(&scope, &oneof.fields)?;
+        }
+        for group in message.groups.iter().chain(message.oneofs.iter().flat_map(|oneof| &oneof.groups)) {
+            self.fields(&scope, &group.fields)?;
+        }
+        self.extends(&scope, &message.extends)?;
+        for nested in &message.messages {
+            self.message(&scope, nested)?;
+        }
+        Ok(())
+    }
+
+    fn extends(&mut self, scope: &str, extends: &[Extend]) -> Result<(), SchemaError> {
+        for extend in extends {
+            if self.files.resolve(scope, &extend.name, self.budget)?.is_none() {
+                return Err(unresolved(&extend.name));
+            }
+            self.fields(scope, &extend.fields)?;
+        }
+        Ok(())
+    }
+
+    fn fields(&mut self, scope: &str, fields: &[Field]) -> Result<(), SchemaError> {
+        fields.iter().try_for_each(|field| self.type_name(scope, &field.type_name))
+    }
+
+    fn type_name(&mut self, scope: &str, type_name: &TypeName) -> Result<(), SchemaError> {
+        self.budget.step()?;
+        match type_name {
+            TypeName::Name(name) if Scalar::from_name(name).is_some() => Ok(()),
+            TypeName::Name(name) => match self.files.resolve(scope, name, self.budget)? {
+                Some(_) => Ok(()),
+                None => Err(unresolved(name)),
+            },
+            TypeName::Map(key, value) => {
+                check_map_key(key)?;
+                self.type_name(scope, value)
+            }
+        }
+    }
+}
+
+fn unresolved(name: &str) -> SchemaError {
+    SchemaError::invalid(format!("Could not resolve type: {name}"))
+}
+
+fn check_map_key(key: &TypeName) -> Result<(), SchemaError> {
+    let allowed = match key {
+        TypeName::Name(name) => Scalar::from_name(name).is_some_and(Scalar::is_map_key),
+        TypeName::Map(..) => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(SchemaError::invalid(format!("map key must be non-byte, non-floating point scalar: {key}")))
+}
+
+struct Walk<'a> {
+    files: &'a Files,
+    /// Full names of all known extensions.
+    extensions: BTreeSet<String>,
+    budget: Budget,
+}
+
+impl Walk<'_> {
+    fn file(&mut self, file: &File) -> Result<File, SchemaError> {
+        let package = file.package.as_deref().unwrap_or_default();
+        let sorted = |paths: &[String]| paths.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(File {
+            syntax: file.syntax.filter(|syntax| *syntax == Syntax::Proto3),
+            package: file.package.clone(),
+            imports: sorted(&file.imports),
+            public_imports: sorted(&file.public_imports),
+            weak_imports: Vec::new(),
+            options: self.options(package, &file.options)?,
+            messages: self.messages(package, &file.messages)?,
+            enums: self.enums(package, &file.enums)?,
+            extends: self.extends(package, &file.extends)?,
+            services: self.services(package, file)?,
+        })
+    }
+
+    fn services(&mut self, package: &str, file: &File) -> Result<Vec<super::ast::Service>, SchemaError> {
+        let mut services = file.services.clone();
+        for service in &mut services {
+            service.options = self.options(package, &service.options)?;
+            for rpc in &mut service.rpcs {
+                rpc.request = self.type_name(package, &rpc.request)?;
+                rpc.response = self.type_name(package, &rpc.response)?;
+                rpc.options = self.options(package, &rpc.options)?;
+            }
+        }
+        Ok(services)
+    }
+
+    fn messages(&mut self, scope: &str, messages: &[Message]) -> Result<Vec<Message>, SchemaError> {
+        let kept = messages.iter().filter(|message| message.map_entry().is_none());
+        kept.map(|message| self.message(scope, message)).collect()
+    }
+
+    fn message(&mut self, outer: &str, message: &Message) -> Result<Message, SchemaError> {
+        let scope = joined(outer, &message.name);
+        self.budget.steps(1 + scope.len() as u64 / 8)?;
+        let mut oneofs = Vec::with_capacity(message.oneofs.len());
+        for oneof in &message.oneofs {
+            oneofs.push(Oneof {
+                name: oneof.name.clone(),
+                options: self.options(&scope, &oneof.options)?,
+                fields: self.fields(&scope, &oneof.fields)?,
+                groups: self.groups(&scope, &oneof.groups)?,
+            });
+        }
+        oneofs.sort_by_key(|oneof| oneof.fields.first().map_or(0, |field| field.tag));
+        Ok(Message {
+            name: message.name.clone(),
+            reserved: reserved(&message.reserved),
+            options: self.options(&scope, &message.options)?,
+            fields: self.fields(&scope, &message.fields)?,
+            oneofs,
+            groups: self.groups(&scope, &message.groups)?,
+            extensions: self.extensions(&scope, &message.extensions)?,
+            extends: self.extends(&scope, &message.extends)?,
+            messages: self.messages(&scope, &message.messages)?,
+            enums: self.enums(&scope, &message.enums)?,
+        })
+    }
+
+    fn groups(&mut self, scope: &str, groups: &[super::ast::Group]) -> Result<Vec<super::ast::Group>, SchemaError> {
+        let mut groups = groups.to_vec();
+        for group in &mut groups {
+            group.fields = self.fields(scope, &group.fields)?;
+        }
+        groups.sort_by_key(|group| group.tag);
+        Ok(groups)
+    }
+
+    fn enums(&mut self, scope: &str, enums: &[Enum]) -> Result<Vec<Enum>, SchemaError> {
+        let mut enums = enums.to_vec();
+        for declared in &mut enums {
+            declared.reserved = reserved(&declared.reserved);
+            declared.options = self.options(scope, &declared.options)?;
+            for constant in &mut declared.constants {
+                self.budget.step()?;
+                constant.options = self.options(scope, &constant.options)?;
+            }
+            declared.constants.sort_by(|a, b| a.tag.cmp(&b.tag).then_with(|| a.name.cmp(&b.name)));
+        }
+        Ok(enums)
+    }
+
+    fn extends(&mut self, scope: &str, extends: &[Extend]) -> Result<Vec<Extend>, SchemaError> {
+        let mut result = Vec::with_capacity(extends.len());
+        for extend in extends {
+            let found = self.files.resolve(scope, &extend.name, &mut self.budget)?;
+            let full_name = found.ok_or_else(|| unresolved(&extend.name))?.full_name;
+            result.push(Extend { name: format!(".{full_name}"), fields: self.fields(scope, &extend.fields)? });
+        }
+        Ok(result)
+    }
+
+    fn extensions(&mut self, scope: &str, extensions: &[Extensions]) -> Result<Vec<Extensions>, SchemaError> {
+        let mut result = Vec::new();
+        for statement in extensions {
+            let options = self.options(scope, &statement.options)?;
+            for range in &statement.ranges {
+                self.budget.steps(1 + options.len() as u64)?;
+                let range = match *range {
+                    ExtensionRange::Range(start, end) if start == end => ExtensionRange::Tag(start),
+                    other => other,
+                };
+                result.push(Extensions { ranges: vec![range], options: options.clone() });
+            }
+        }
+        result.sort_by_key(|statement| match statement.ranges[..] {
+            [ExtensionRange::Tag(start) | ExtensionRange::Range(start, _), ..] => start,
+            [] => 0,
+        });
+        Ok(result)
+    }
+
+    fn fields(&mut self, scope: &str, fields: &[Field]) -> Result<Vec<Field>, SchemaError> {
+        let mut result = Vec::with_capacity(fields.len());
+        for field in fields {
+            let type_name = self.type_name(scope, &field.type_name)?;
+            let is_map = matches!(type_name, TypeName::Map(..));
+            result.push(Field {
+                label: field.label.filter(|label| !(is_map && *label == Label::Repeated)),
+                type_name,
+                name: field.name.clone(),
+                tag: field.tag,
+                default: field.default.clone(),
+                json_name: field.json_name.clone(),
+                options: self.options(scope, &field.options)?,
+            });
+        }
+        result.sort_by_key(|field| field.tag);
+        Ok(result)
+    }
+
+    /// Scalars stay, everything else becomes absolute, map entries become maps.
+    fn type_name(&mut self, scope: &str, type_name: &TypeName) -> Result<TypeName, SchemaError> {
+        self.budget.step()?;
+        match type_name {
+            TypeName::Name(name) if Scalar::from_name(name).is_some() => Ok(type_name.clone()),
+            TypeName::Name(name) => {
+                let found = self.files.resolve(scope, name, &mut self.budget)?.ok_or_else(|| unresolved(name))?;
+                self.budget.steps(found.full_name.len() as u64 / 8)?;
+                let entry = match found.kind {
+                    Kind::MapEntry => found.message().and_then(Message::map_entry),
+                    Kind::Message | Kind::Enum => None,
+                };
+                match entry {
+                    // A map entry whose value is a map entry cannot be written as a map.
+                    Some((key, value)) if self.is_plain(found.full_name, &value.type_name)? => {
+                        let key = self.type_name(found.full_name, &key.type_name)?;
+                        let value = self.type_name(found.full_name, &value.type_name)?;
+                        Ok(TypeName::Map(Box::new(key), Box::new(value)))
+                    }
+                    Some(_) | None => Ok(TypeName::Name(format!(".{}", found.full_name))),
+                }
+            }
+            TypeName::Map(key, value) => {
+                check_map_key(key)?;
+                Ok(TypeName::Map(key.clone(), Box::new(self.type_name(scope, value)?)))
+            }
+        }
+    }
+
+    /// Is the type something else than a map entry? Entries that refer to each other would recurse for ever.
+    fn is_plain(&mut self, scope: &str, type_name: &TypeName) -> Result<bool, SchemaError> {
+        let found = self.files.resolve_type(scope, type_name, &mut self.budget)?;
+        Ok(found.is_none_or(|found| found.kind != Kind::MapEntry))
+    }
+
+    fn options(&mut self, scope: &str, options: &[Opt]) -> Result<Vec<Opt>, SchemaError> {
+        if options.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut result: Vec<Opt> = Vec::with_capacity(options.len());
+        // Nested paths of one option are one aggregate: name → place in the result.
+        let mut merged = std::collections::BTreeMap::new();
+        for option in options {
+            self.budget.step()?;
+            let name = if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
+            let value = self.value(&option.value)?;
+            if option.path.is_empty() {
+                result.push(Opt { name, parenthesized: option.parenthesized, path: Vec::new(), value });
+                continue;
+            }
+            let place = *merged.entry((option.parenthesized, name.clone())).or_insert_with(|| {
+                let value = Value::Map(Vec::new());
+                result.push(Opt { name, parenthesized: option.parenthesized, path: Vec::new(), value });
+                result.len() - 1
+            });
+            merge(&mut result[place].value, &option.path, value, &mut self.budget)?;
+        }
+        result.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(result)
+    }
+
+    /// The full name of the extension that an option in parentheses means; as written where it is unknown.
+    fn extension_name(&mut self, scope: &str, name: &str) -> Result<String, SchemaError> {
+        if let Some(full_name) = name.strip_prefix('.') {
+            let known = self.extensions.contains(full_name);
+            return Ok(if known { full_name.to_owned() } else { name.to_owned() });
+        }
+        let mut scope = scope;
+        loop {
+            let candidate = joined(scope, name);
+            self.budget.steps(1 + candidate.len() as u64 / 8)?;
+            if self.extensions.contains(&candidate) {
+                return Ok(candidate);
+            }
+            if scope.is_empty() {
+                return Ok(name.to_owned());
+            }
+            scope = scope.rfind('.').map_or("", |end| &scope[..end]);
+        }
+    }
+
+    /// Keys sorted, lists of one element replaced by it, numbers printed by one rule.
+    fn value(&mut self, value: &Value) -> Result<Value, SchemaError> {
+        self.budget.step()?;
+        Ok(match value {
+            Value::Text(_) | Value::Word(_) => value.clone(),
+            Value::Number(number) => Value::Number(java_decimal(number)),
+            Value::Map(entries) => {
+                let mut sorted = Vec::with_capacity(entries.len());
+                for (key, value) in entries {
+                    sorted.push((key.clone(), self.value(value)?));
+                }
+                sorted.sort_by(|a, b| a.0.cmp(&b.0));
+                Value::Map(sorted)
+            }
+            Value::List(values) => {
+                let mut values = values.iter().map(|value| self.value(value)).collect::<Result<Vec<_>, _>>()?;
+                match values.len() {
+                    1 => values.remove(0),
+                    _ => Value::List(values),
+                }
+            }
+        })
+    }
+}
+
+/// Puts `value` at `path` below the aggregate `target`, keys sorted; a second value of one key makes a list.
+fn merge(target: &mut Value, path: &[String], value: Value, budget: &mut Budget) -> Result<(), SchemaError> {
+    let mut target = target;
+    for (position, part) in path.iter().enumerate() {
+        budget.step()?;
+        let last = position + 1 == path.len();
+        if !matches!(target, Value::Map(_)) {
+            let mut entries = Entries::default();
+            entries.add(String::new(), Vec::new(), std::mem::replace(target, Value::Map(Vec::new())));
+            *target = entries.into_value();
+        }
+        let Value::Map(entries) = target else { return Ok(()) };
+        let found = entries.binary_search_by(|(key, _)| key.as_str().cmp(part));
+        let place = match found {
+            Ok(place) if last => {
+                let previous = std::mem::replace(&mut entries[place].1, Value::List(Vec::new()));
+                let mut both = Entries::default();
+                both.add(part.clone(), Vec::new(), previous);
+                both.add(part.clone(), Vec::new(), value);
+                if let Value::Map(mut both) = both.into_value() {
+                    entries[place].1 = both.remove(0).1;
+                }
+                return Ok(());
+            }
+            Ok(place) => place,
+            Err(place) if last => {
+                entries.insert(place, (part.clone(), value));
+                return Ok(());
+            }
+            Err(place) => {
+                entries.insert(place, (part.clone(), Value::Map(Vec::new())));
+                place
+            }
+        };
+        target = &mut entries[place].1;
+    }
+    Ok(())
+}
+
+/// One statement per value: numbers in order, then names.
+fn reserved(statements: &[Reserved]) -> Vec<Reserved> {
+    let mut values: Vec<_> = statements
+        .iter()
+        .flat_map(|statement| &statement.values)
+        .map(|value| match value {
+            ReservedValue::Range(start, end) if start == end => ReservedValue::Tag(*start),
+            other => other.clone(),
+        })
+        .collect();
+    values.sort_by(|a, b| {
+        let key = |value: &ReservedValue| match value {
+            ReservedValue::Tag(tag) => (0, *tag, *tag),
+            ReservedValue::Range(start, end) => (0, *start, *end),
+            ReservedValue::Name(_) => (1, 0, 0),
+        };
+        key(a).cmp(&key(b)).then_with(|| match (a, b) {
+            (ReservedValue::Name(a), ReservedValue::Name(b)) => a.cmp(b),
+            _ => std::cmp::Ordering::Equal,
+        })
+    });
+    values.into_iter().map(|value| Reserved { values: vec![value] }).collect()
+}
+
+/// A number as Java's `DecimalFormat` prints it: no exponent, no grouping, at most three decimals, half to even.
+/// What is not a plain decimal number (hexadecimal, infinities) stays as written.
+fn java_decimal(text: &str) -> String {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let octal = digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_decimal = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    if octal || !is_decimal || digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    match text.parse::<f64>() {
+        // Beyond this a double has no fraction, and its digits would fill pages.
+        Ok(number) if number.abs() < 1e18 => {
+            let fixed = format!("{number:.3}");
+            fixed.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        Ok(_) | Err(_) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_printed_as_java_does() {
+        let cases = [("1.23456", "1.235"), ("1.0", "1"), ("0.0005", "0"), ("2.5e3", "2500"), ("-7", "-7"), ("0x1F", "0x1F")];
+        for (text, expected) in cases {
+            assert_eq!(java_decimal(text), expected, "{text}");
+        }
+    }
+}

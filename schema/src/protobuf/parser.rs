@@ -1,0 +1,590 @@
+//! `.proto` text to syntax tree, by the grammar of Square's Wire, which is the one that Confluent accepts.
+//!
+//! It is laxer than protoc's in places (numbers, options and names are hardly checked) and stricter in a few (no
+//! editions, groups hold fields only). Names are not resolved here. Nesting and the number of members are limited, so
+//! that recursion stays shallow and memory is bounded by the text.
+
+use std::collections::BTreeSet;
+
+use super::ast::{
+    Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Opt, Reserved,
+    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Value,
+};
+use super::lexer::Lexer;
+use crate::{SchemaError, limits};
+
+/// Parses the text of one file.
+pub(super) fn parse(text: &str) -> Result<File, SchemaError> {
+    let mut parser =
+        Parser { lexer: Lexer::new(text), file: File::default(), depth: 0, members: 0, declarations: 0 };
+    parser.file()?;
+    Ok(parser.file)
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    file: File,
+    depth: usize,
+    members: usize,
+    declarations: usize,
+}
+
+/// Simple names of types that were declared in one scope.
+type Names = BTreeSet<String>;
+
+impl Parser<'_> {
+    fn file(&mut self) -> Result<(), SchemaError> {
+        let mut names = Names::new();
+        let mut services = Names::new();
+        while !self.lexer.exhausted()? {
+            let index = self.declarations;
+            self.declarations += 1;
+            if self.lexer.take(b';')? {
+                continue;
+            }
+            let start = self.lexer.position();
+            match self.lexer.word()? {
+                "package" => {
+                    self.file.package = Some(self.lexer.name()?.to_owned());
+                    self.lexer.require(b';')?;
+                }
+                "import" => self.import()?,
+                "syntax" => self.syntax(index, start)?,
+                "edition" => return Err(self.lexer.error_at(start, "edition is not currently supported")),
+                "option" => {
+                    let option = self.option_statement()?;
+                    self.file.options.push(option);
+                }
+                "message" => {
+                    let message = self.message(&mut names)?;
+                    self.file.messages.push(message);
+                }
+                "enum" => {
+                    let declared = self.enumeration(&mut names)?;
+                    self.file.enums.push(declared);
+                }
+                "service" => {
+                    let service = self.service(&mut services)?;
+                    self.file.services.push(service);
+                }
+                "extend" => {
+                    let extend = self.extend()?;
+                    self.file.extends.push(extend);
+                }
+                other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn import(&mut self) -> Result<(), SchemaError> {
+        self.member()?;
+        let word = match self.lexer.peek()? {
+            b'"' | b'\'' => None,
+            _ => Some(self.lexer.word()?),
+        };
+        match word {
+            None => {
+                let path = self.lexer.quoted()?;
+                self.file.imports.push(path);
+            }
+            Some("public") => {
+                let path = self.lexer.text_or_word()?;
+                self.file.public_imports.push(path);
+            }
+            Some("weak") => {
+                let path = self.lexer.text_or_word()?;
+                self.file.weak_imports.push(path);
+            }
+            Some(path) => self.file.imports.push(path.to_owned()),
+        }
+        self.lexer.require(b';')
+    }
+
+    fn syntax(&mut self, index: usize, start: usize) -> Result<(), SchemaError> {
+        if self.file.syntax.is_some() {
+            return Err(self.lexer.error_at(start, "too many syntax or edition definitions"));
+        }
+        self.lexer.require(b'=')?;
+        if index != 0 {
+            return Err(self.lexer.error_at(start, "'syntax' element must be the first declaration in a file"));
+        }
+        self.file.syntax = Some(match self.lexer.quoted()?.as_str() {
+            "proto2" => Syntax::Proto2,
+            "proto3" => Syntax::Proto3,
+            other => return Err(self.lexer.error_at(start, &format!("unexpected syntax: {other}"))),
+        });
+        self.lexer.require(b';')
+    }
+
+    /// Counts a member of the file.
+    fn member(&mut self) -> Result<(), SchemaError> {
+        self.members += 1;
+        if self.members > limits::MEMBER_COUNT_MAX {
+            let allowed = limits::MEMBER_COUNT_MAX as u64;
+            return Err(SchemaError::Limit { limit: "MEMBER_COUNT_MAX", allowed });
+        }
+        Ok(())
+    }
+
+    /// Enters one level of nesting; [`Parser::leave`] leaves it.
+    fn enter(&mut self) -> Result<(), SchemaError> {
+        self.depth += 1;
+        if self.depth > limits::SCHEMA_DEPTH_MAX {
+            let allowed = limits::SCHEMA_DEPTH_MAX as u64;
+            return Err(SchemaError::Limit { limit: "SCHEMA_DEPTH_MAX", allowed });
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// The name of a type or service, which must be new in its scope.
+    fn new_name(&mut self, names: &mut Names) -> Result<String, SchemaError> {
+        self.member()?;
+        let start = self.lexer.position();
+        let name = self.lexer.name()?.to_owned();
+        if !names.insert(name.clone()) {
+            return Err(self.lexer.error_at(start, &format!("{name} is already defined")));
+        }
+        Ok(name)
+    }
+
+    fn message(&mut self, names: &mut Names) -> Result<Message, SchemaError> {
+        self.enter()?;
+        let mut message = Message { name: self.new_name(names)?, ..Message::default() };
+        let mut nested = Names::new();
+        self.lexer.require(b'{')?;
+        while !self.lexer.take(b'}')? {
+            if self.lexer.take(b';')? {
+                continue;
+            }
+            let start = self.lexer.position();
+            match self.lexer.word()? {
+                "option" => message.options.push(self.option_statement()?),
+                "reserved" => message.reserved.push(self.reserved()?),
+                "message" => message.messages.push(self.message(&mut nested)?),
+                "enum" => message.enums.push(self.enumeration(&mut nested)?),
+                "extend" => message.extends.push(self.extend()?),
+                "oneof" => message.oneofs.push(self.oneof()?),
+                "extensions" => message.extensions.push(self.extensions()?),
+                word => match self.field(start, word)? {
+                    Member::Field(field) => message.fields.push(field),
+                    Member::Group(group) => message.groups.push(group),
+                },
+            }
+        }
+        self.leave();
+        Ok(message)
+    }
+
+    fn enumeration(&mut self, names: &mut Names) -> Result<Enum, SchemaError> {
+        let mut declared = Enum { name: self.new_name(names)?, ..Enum::default() };
+        self.lexer.require(b'{')?;
+        while !self.lexer.take(b'}')? {
+            if self.lexer.take(b';')? {
+                continue;
+            }
+            match self.lexer.word()? {
+                "option" => declared.options.push(self.option_statement()?),
+                "reserved" => declared.reserved.push(self.reserved()?),
+                word => {
+                    self.member()?;
+                    self.lexer.require(b'=')?;
+                    let tag = self.lexer.int()?;
+                    let options = self.options()?;
+                    self.lexer.require(b';')?;
+                    declared.constants.push(Constant { name: word.to_owned(), tag, options });
+                }
+            }
+        }
+        Ok(declared)
+    }
+
+    fn service(&mut self, names: &mut Names) -> Result<Service, SchemaError> {
+        let mut service = Service { name: self.new_name(names)?, ..Service::default() };
+        self.lexer.require(b'{')?;
+        while !self.lexer.take(b'}')? {
+            if self.lexer.take(b';')? {
+                continue;
+            }
+            let start = self.lexer.position();
+            match self.lexer.word()? {
+                "option" => service.options.push(self.option_statement()?),
+                "rpc" => service.rpcs.push(self.rpc()?),
+                other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
+            }
+        }
+        Ok(service)
+    }
+
+    fn rpc(&mut self) -> Result<Rpc, SchemaError> {
+        self.member()?;
+        let name = self.lexer.name()?.to_owned();
+        let (request, request_streaming) = self.rpc_type()?;
+        if self.lexer.word()? != "returns" {
+            return Err(self.lexer.error("expected 'returns'"));
+        }
+        let (response, response_streaming) = self.rpc_type()?;
+        let mut options = Vec::new();
+        if self.lexer.take(b'{')? {
+            while !self.lexer.take(b'}')? {
+                if self.lexer.take(b';')? {
+                    continue;
+                }
+                let start = self.lexer.position();
+                match self.lexer.word()? {
+                    "option" => options.push(self.option_statement()?),
+                    other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
+                }
+            }
+        } else {
+            self.lexer.require(b';')?;
+        }
+        Ok(Rpc { name, request, request_streaming, response, response_streaming, options })
+    }
+
+    fn rpc_type(&mut self) -> Result<(TypeName, bool), SchemaError> {
+        self.lexer.require(b'(')?;
+        let word = self.lexer.word()?;
+        let streaming = word == "stream" && self.lexer.peek()? != b')';
+        let type_name = if streaming { self.type_name()? } else { self.type_from(word)? };
+        self.lexer.require(b')')?;
+        Ok((type_name, streaming))
+    }
+
+    /// Only fields count in an extend block; Wire drops groups there.
+    fn extend(&mut self) -> Result<Extend, SchemaError> {
+        self.member()?;
+        let mut extend = Extend { name: self.lexer.name()?.to_owned(), fields: Vec::new() };
+        self.lexer.require(b'{')?;
+        while !self.lexer.take(b'}')? {
+            if self.lexer.take(b';')? {
+                continue;
+            }
+            let start = self.lexer.position();
+            let word = self.lexer.word()?;
+            if let Member::Field(field) = self.field(start, word)? {
+                extend.fields.push(field);
+            }
+        }
+        Ok(extend)
+    }
+
+    fn oneof(&mut self) -> Result<Oneof, SchemaError> {
+        self.member()?;
+        let mut oneof = Oneof { name: self.lexer.name()?.to_owned(), ..Oneof::default() };
+        self.lexer.require(b'{')?;
+        while !self.lexer.take(b'}')? {
+            if self.lexer.take(b';')? {
+                continue;
+            }
+            let word = self.lexer.word()?;
+            match word {
+                "option" => oneof.options.push(self.option_statement()?),
+                "group" => oneof.groups.push(self.group(None)?),
+                word => {
+                    let type_name = self.type_from(word)?;
+                    oneof.fields.push(self.field_rest(None, type_name)?);
+                }
+            }
+        }
+        Ok(oneof)
+    }
+
+    /// A field or group whose first word was read already.
+    fn field(&mut self, start: usize, word: &str) -> Result<Member, SchemaError> {
+        let proto3 = self.file.syntax == Some(Syntax::Proto3);
+        let (label, type_name) = match word {
+            "required" if proto3 => {
+                let message = "'required' label forbidden in proto3 field declarations";
+                return Err(self.lexer.error_at(start, message));
+            }
+            "required" => (Some(Label::Required), self.type_name()?),
+            "optional" => (Some(Label::Optional), self.type_name()?),
+            "repeated" => (Some(Label::Repeated), self.type_name()?),
+            _ if proto3 || (word == "map" && self.lexer.peek()? == b'<') => (None, self.type_from(word)?),
+            _ => return Err(self.lexer.error_at(start, &format!("unexpected label: {word}"))),
+        };
+        if label.is_some() && matches!(type_name, TypeName::Map(..)) {
+            return Err(self.lexer.error_at(start, "'map' type cannot have label"));
+        }
+        if type_name == TypeName::Name("group".to_owned()) {
+            return self.group(label).map(Member::Group);
+        }
+        self.field_rest(label, type_name).map(Member::Field)
+    }
+
+    fn field_rest(&mut self, label: Option<Label>, type_name: TypeName) -> Result<Field, SchemaError> {
+        self.member()?;
+        let name = self.lexer.name()?.to_owned();
+        self.lexer.require(b'=')?;
+        let tag = self.lexer.int()?;
+        let mut options = self.options()?;
+        let default = take_plain(&mut options, "default");
+        let json_name = take_plain(&mut options, "json_name");
+        self.lexer.require(b';')?;
+        Ok(Field { label, type_name, name, tag, default, json_name, options })
+    }
+
+    fn group(&mut self, label: Option<Label>) -> Result<Group, SchemaError> {
+        self.member()?;
+        let name = self.lexer.word()?.to_owned();
+        self.lexer.require(b'=')?;
+        let tag = self.lexer.int()?;
+        let mut fields = Vec::new();
+        self.lexer.require(b'{')?;
+        while !self.lexer.take(b'}')? {
+            let start = self.lexer.position();
+            let word = self.lexer.word()?;
+            if word == "group" || word == "message" || word == "enum" || word == "oneof" {
+                return Err(self.lexer.error_at(start, "expected field declaration"));
+            }
+            match self.field(start, word)? {
+                Member::Field(field) => fields.push(field),
+                Member::Group(_) => return Err(self.lexer.error_at(start, "expected field declaration")),
+            }
+        }
+        Ok(Group { label, name, tag, fields })
+    }
+
+    fn type_name(&mut self) -> Result<TypeName, SchemaError> {
+        let word = self.lexer.word()?;
+        self.type_from(word)
+    }
+
+    fn type_from(&mut self, word: &str) -> Result<TypeName, SchemaError> {
+        if word != "map" {
+            return Ok(TypeName::Name(word.to_owned()));
+        }
+        self.enter()?;
+        self.lexer.require(b'<')?;
+        let key = self.type_name()?;
+        self.lexer.require(b',')?;
+        let value = self.type_name()?;
+        self.lexer.require(b'>')?;
+        self.leave();
+        Ok(TypeName::Map(Box::new(key), Box::new(value)))
+    }
+
+    fn reserved(&mut self) -> Result<Reserved, SchemaError> {
+        let mut values = Vec::new();
+        loop {
+            self.member()?;
+            match self.lexer.peek()? {
+                b'"' | b'\'' => values.push(ReservedValue::Name(self.lexer.quoted()?)),
+                _ => {
+                    let start = self.lexer.int()?;
+                    values.push(match self.range_end()? {
+                        Some(end) => ReservedValue::Range(start, end),
+                        None => ReservedValue::Tag(start),
+                    });
+                }
+            }
+            if self.lexer.take(b';')? {
+                return Ok(Reserved { values });
+            }
+            if !self.lexer.take(b',')? {
+                return Err(self.lexer.error("expected ',' or ';'"));
+            }
+        }
+    }
+
+    fn extensions(&mut self) -> Result<Extensions, SchemaError> {
+        let mut ranges = Vec::new();
+        loop {
+            self.member()?;
+            let start = self.lexer.int()?;
+            ranges.push(match self.range_end()? {
+                Some(end) => ExtensionRange::Range(start, end),
+                None => ExtensionRange::Tag(start),
+            });
+            let options = self.options()?;
+            if self.lexer.take(b';')? {
+                return Ok(Extensions { ranges, options });
+            }
+            if !options.is_empty() || !self.lexer.take(b',')? {
+                return Err(self.lexer.error("expected ',' or ';'"));
+            }
+        }
+    }
+
+    /// The part `to end` of a range, if there is one.
+    fn range_end(&mut self) -> Result<Option<i32>, SchemaError> {
+        if self.lexer.peek()? != b't' {
+            return Ok(None);
+        }
+        let start = self.lexer.position();
+        if self.lexer.word()? != "to" {
+            return Err(self.lexer.error_at(start, "expected ',', ';', or 'to'"));
+        }
+        let start = self.lexer.position();
+        match self.lexer.word()? {
+            "max" => Ok(Some(TAG_MAX)),
+            word => Lexer::parse_int(word)
+                .map(Some)
+                .ok_or_else(|| self.lexer.error_at(start, &format!("expected an integer but was {word}"))),
+        }
+    }
+
+    /// The rest of `option …;`.
+    fn option_statement(&mut self) -> Result<Opt, SchemaError> {
+        let option = self.option(b'=')?;
+        self.lexer.require(b';')?;
+        Ok(option)
+    }
+
+    /// A list of options in brackets, which may be absent.
+    fn options(&mut self) -> Result<Vec<Opt>, SchemaError> {
+        let mut options = Vec::new();
+        if !self.lexer.take(b'[')? {
+            return Ok(options);
+        }
+        loop {
+            options.push(self.option(b'=')?);
+            if self.lexer.take(b']')? {
+                return Ok(options);
+            }
+            if !self.lexer.take(b',')? {
+                return Err(self.lexer.error("Expected ',' or ']"));
+            }
+        }
+    }
+
+    /// One option, or one entry of an aggregate, where the separator is `:` and may be left out before `{`.
+    fn option(&mut self, separator: u8) -> Result<Opt, SchemaError> {
+        self.member()?;
+        let first = self.lexer.peek()?;
+        let name = self.lexer.name()?;
+        let name = if first == b'[' { format!("[{name}]") } else { name.to_owned() };
+        let mut path = Vec::new();
+        while self.lexer.take(b'.')? {
+            self.path_part(&mut path)?;
+        }
+        let bare_aggregate = separator == b':' && self.lexer.peek()? == b'{';
+        if !bare_aggregate && !self.lexer.take(separator)? {
+            return Err(self.lexer.error(&format!("expected '{}' in option", char::from(separator))));
+        }
+        let value = self.value()?;
+        Ok(Opt { name, parenthesized: first == b'(', path, value })
+    }
+
+    fn path_part(&mut self, path: &mut Vec<String>) -> Result<(), SchemaError> {
+        let first = self.lexer.peek()?;
+        let word = self.lexer.name()?;
+        if first == b'(' {
+            path.push(format!("({word})"));
+        } else {
+            path.extend(word.split('.').map(str::to_owned));
+        }
+        if path.len() > limits::SCHEMA_DEPTH_MAX {
+            let allowed = limits::SCHEMA_DEPTH_MAX as u64;
+            return Err(SchemaError::Limit { limit: "SCHEMA_DEPTH_MAX", allowed });
+        }
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<Value, SchemaError> {
+        match self.lexer.peek()? {
+            b'{' => self.aggregate(),
+            b'[' => self.list(),
+            b'"' | b'\'' => self.lexer.quoted().map(Value::Text),
+            byte => {
+                let word = self.lexer.word()?.to_owned();
+                Ok(if byte.is_ascii_digit() || byte == b'-' { Value::Number(word) } else { Value::Word(word) })
+            }
+        }
+    }
+
+    fn aggregate(&mut self) -> Result<Value, SchemaError> {
+        self.enter()?;
+        self.lexer.require(b'{')?;
+        let mut entries = Entries::default();
+        while !self.lexer.take(b'}')? {
+            let option = self.option(b':')?;
+            entries.add(option.name, option.path, option.value);
+            // A separator is optional.
+            if !self.lexer.take(b',')? {
+                self.lexer.take(b';')?;
+            }
+        }
+        self.leave();
+        Ok(entries.into_value())
+    }
+
+    fn list(&mut self) -> Result<Value, SchemaError> {
+        self.enter()?;
+        self.lexer.require(b'[')?;
+        let mut values = Vec::new();
+        while !self.lexer.take(b']')? {
+            self.member()?;
+            values.push(self.value()?);
+            if !self.lexer.take(b',')? && self.lexer.peek()? != b']' {
+                return Err(self.lexer.error("expected ',' or ']'"));
+            }
+        }
+        self.leave();
+        Ok(Value::List(values))
+    }
+}
+
+enum Member {
+    Field(Field),
+    Group(Group),
+}
+
+/// Removes the built-in options `name` and gives the value of the last.
+fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<String> {
+    let mut found = None;
+    options.retain(|option| {
+        let taken = !option.parenthesized && option.path.is_empty() && option.name == name;
+        if let (true, Some(value)) = (taken, option.value.scalar()) {
+            found = Some(value.to_owned());
+        }
+        !taken
+    });
+    found
+}
+
+/// The entries of an aggregate: keys in the order of their first appearance, a repeated key makes a list.
+#[derive(Default)]
+pub(super) struct Entries(indexmap::IndexMap<String, Value>);
+
+impl Entries {
+    pub(super) fn add(&mut self, name: String, path: Vec<String>, value: Value) {
+        let value = nest(path, value);
+        add_value(&mut self.0, name, value);
+    }
+
+    pub(super) fn into_value(self) -> Value {
+        Value::Map(self.0.into_iter().collect())
+    }
+}
+
+/// `a.b: v` means `a { b: v }`.
+fn nest(path: Vec<String>, value: Value) -> Value {
+    path.into_iter().rev().fold(value, |value, part| Value::Map(vec![(part, value)]))
+}
+
+fn add_value(entries: &mut indexmap::IndexMap<String, Value>, name: String, value: Value) {
+    match entries.get_mut(&name) {
+        None => {
+            entries.insert(name, value);
+        }
+        Some(Value::List(list)) => match value {
+            Value::List(values) => list.extend(values),
+            value => list.push(value),
+        },
+        Some(previous) => {
+            let first = std::mem::replace(previous, Value::List(Vec::new()));
+            let mut list = vec![first];
+            match value {
+                Value::List(values) => list.extend(values),
+                value => list.push(value),
+            }
+            *previous = Value::List(list);
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Syntax tree to text, in Confluent's layout (`compatibility` reference, section 6.4).
+//!
+//! It prints what the tree says and decides nothing: normalising is a change of the tree (see `normalize`). The text of
+//! a printed tree parses into an equal tree, weak imports aside.
+
+use super::ast::{
+    Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Message, Oneof, Opt, Reserved, ReservedValue, Rpc,
+    Scalar, Service, TAG_MAX, TypeName, Value,
+};
+
+/// The text of a file.
+pub(super) fn print(file: &File) -> String {
+    let mut printer = Printer { out: String::with_capacity(4096), level: 0 };
+    printer.file(file);
+    printer.out
+}
+
+struct Printer {
+    out: String,
+    level: usize,
+}
+
+/// Opens a section of a body; sections are separated by a blank line, which carries the indentation of its surroundings
+/// (a peculiarity of Confluent's printer that is part of the identity).
+macro_rules! section {
+    ($self:ident, $items:expr, $print:ident) => {
+        if !$items.is_empty() {
+            $self.separate();
+            for item in $items {
+                $self.$print(item);
+            }
+        }
+    };
+}
+
+impl Printer {
+    fn file(&mut self, file: &File) {
+        if let Some(syntax) = file.syntax {
+            self.parts(&["syntax = \"", syntax.name(), "\";\n"]);
+        }
+        if let Some(package) = &file.package {
+            self.parts(&["package ", package, ";\n"]);
+        }
+        if !file.imports.is_empty() || !file.public_imports.is_empty() {
+            self.out.push('\n');
+            for path in &file.imports {
+                self.out.push_str("import ");
+                self.quoted(path);
+                self.out.push_str(";\n");
+            }
+            for path in &file.public_imports {
+                self.out.push_str("import public ");
+                self.quoted(path);
+                self.out.push_str(";\n");
+            }
+        }
+        section!(self, &file.options, option_statement);
+        if !file.messages.is_empty() || !file.enums.is_empty() {
+            self.out.push('\n');
+            file.messages.iter().for_each(|message| self.message(message));
+            file.enums.iter().for_each(|declared| self.enumeration(declared));
+        }
+        section!(self, &file.extends, extend);
+        section!(self, &file.services, service);
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.open(&["message ", &message.name]);
+        section!(self, &message.reserved, reserved);
+        section!(self, &message.options, option_statement);
+        section!(self, &message.fields, field);
+        section!(self, &message.oneofs, oneof);
+        section!(self, &message.groups, group);
+        section!(self, &message.extensions, extensions);
+        section!(self, &message.extends, extend);
+        if !message.messages.is_empty() || !message.enums.is_empty() {
+            self.separate();
+            message.messages.iter().for_each(|nested| self.message(nested));
+            message.enums.iter().for_each(|nested| self.enumeration(nested));
+        }
+        self.close();
+    }
+
+    fn oneof(&mut self, oneof: &Oneof) {
+        self.open(&["oneof ", &oneof.name]);
+        section!(self, &oneof.options, option_statement);
+        section!(self, &oneof.fields, field);
+        section!(self, &oneof.groups, group);
+        self.close();
+    }
+
+    fn group(&mut self, group: &Group) {
+        let label = group.label.map_or("", |label| label.name());
+        let blank = if label.is_empty() { "" } else { " " };
+        self.open(&[label, blank, "group ", &group.name, " = ", &group.tag.to_string()]);
+        section!(self, &group.fields, field);
+        self.close();
+    }
+
+    /// Unlike in messages, no blank line separates the parts of an enum.
+    fn enumeration(&mut self, declared: &Enum) {
+        self.open(&["enum ", &declared.name]);
+        if !declared.reserved.is_empty() || !declared.options.is_empty() || !declared.constants.is_empty() {
+            self.separate();
+        }
+        declared.reserved.iter().for_each(|reserved| self.reserved(reserved));
+        declared.options.iter().for_each(|option| self.option_statement(option));
+        for constant in &declared.constants {
+            self.indent();
+            self.parts(&[&constant.name, " = "]);
+            self.number(constant.tag);
+            self.option_list(&constant.options.iter().collect::<Vec<_>>());
+            self.out.push_str(";\n");
+        }
+        self.close();
+    }
+
+    fn extend(&mut self, extend: &Extend) {
+        self.open(&["extend ", &extend.name]);
+        section!(self, &extend.fields, field);
+        self.close();
+    }
+
+    fn service(&mut self, service: &Service) {
+        self.open(&["service ", &service.name]);
+        section!(self, &service.options, option_statement);
+        section!(self, &service.rpcs, rpc);
+        self.close();
+    }
+
+    fn rpc(&mut self, rpc: &Rpc) {
+        let stream = |streaming| if streaming { "stream " } else { "" };
+        self.indent();
+        self.parts(&["rpc ", &rpc.name, " (", stream(rpc.request_streaming)]);
+        self.type_name(&rpc.request);
+        self.parts(&[") returns (", stream(rpc.response_streaming)]);
+        self.type_name(&rpc.response);
+        self.out.push(')');
+        if !rpc.options.is_empty() {
+            self.out.push_str(" {\n");
+            self.level += 1;
+            rpc.options.iter().for_each(|option| self.option_statement(option));
+            self.level -= 1;
+            self.indent();
+            self.out.push('}');
+        }
+        self.out.push_str(";\n");
+    }
+
+    fn field(&mut self, field: &Field) {
+        self.indent();
+        if let Some(label) = field.label {
+            self.parts(&[label.name(), " "]);
+        }
+        self.type_name(&field.type_name);
+        self.parts(&[" ", &field.name, " = "]);
+        self.number(field.tag);
+        if field.default.is_none() && field.json_name.is_none() {
+            if !field.options.is_empty() {
+                self.option_list(&field.options.iter().collect::<Vec<_>>());
+            }
+        } else {
+            let default = field.default.as_ref().map(|text| Opt::plain("default", default_value(field, text)));
+            let json_name = field.json_name.as_ref().map(|text| Opt::plain("json_name", Value::Text(text.clone())));
+            let all: Vec<_> = field.options.iter().chain(&default).chain(&json_name).collect();
+            self.option_list(&all);
+        }
+        self.out.push_str(";\n");
+    }
+
+    fn reserved(&mut self, reserved: &Reserved) {
+        self.indent();
+        self.out.push_str("reserved ");
+        for (position, value) in reserved.values.iter().enumerate() {
+            if position > 0 {
+                self.out.push_str(", ");
+            }
+            match value {
+                ReservedValue::Name(name) => self.quoted(name),
+                ReservedValue::Tag(tag) => self.number(*tag),
+                ReservedValue::Range(start, end) => self.range(*start, *end),
+            }
+        }
+        self.out.push_str(";\n");
+    }
+
+    fn extensions(&mut self, extensions: &Extensions) {
+        self.indent();
+        self.out.push_str("extensions ");
+        for (position, range) in extensions.ranges.iter().enumerate() {
+            if position > 0 {
+                self.out.push_str(", ");
+            }
+            match range {
+                ExtensionRange::Tag(tag) => self.number(*tag),
+                ExtensionRange::Range(start, end) => self.range(*start, *end),
+            }
+        }
+        self.option_list(&extensions.options.iter().collect::<Vec<_>>());
+        self.out.push_str(";\n");
+    }
+
+    fn range(&mut self, start: i32, end: i32) {
+        self.number(start);
+        self.out.push_str(" to ");
+        if end < TAG_MAX {
+            self.number(end);
+        } else {
+            self.out.push_str("max");
+        }
+    }
+
+    fn option_statement(&mut self, option: &Opt) {
+        self.indent();
+        self.out.push_str("option ");
+        self.option(option);
+        self.out.push_str(";\n");
+    }
+
+    /// Options in brackets: one in the line, several one per line; none prints nothing.
+    fn option_list(&mut self, options: &[&Opt]) {
+        match options {
+            [] => {}
+            [option] => {
+                self.out.push_str(" [");
+                self.option(option);
+                self.out.push(']');
+            }
+            options => {
+                self.out.push_str(" [\n");
+                self.level += 1;
+                for (position, option) in options.iter().enumerate() {
+                    self.indent();
+                    self.option(option);
+                    self.out.push_str(if position + 1 < options.len() { ",\n" } else { "\n" });
+                }
+                self.level -= 1;
+                self.indent();
+                self.out.push(']');
+            }
+        }
+    }
+
+    fn option(&mut self, option: &Opt) {
+        if option.parenthesized {
+            self.parts(&["(", &option.name, ")"]);
+        } else {
+            self.out.push_str(&option.name);
+        }
+        for part in &option.path {
+            self.parts(&[".", part]);
+        }
+        self.out.push_str(" = ");
+        self.value(&option.value);
+    }
+
+    /// Aggregates nest as deep as the parser allows, which is what bounds the recursion.
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Text(text) => self.quoted(text),
+            Value::Number(text) | Value::Word(text) => self.out.push_str(text),
+            Value::Map(entries) => {
+                self.out.push_str("{\n");
+                self.level += 1;
+                for (position, (key, value)) in entries.iter().enumerate() {
+                    self.indent();
+                    self.parts(&[key, ": "]);
+                    self.value(value);
+                    self.out.push_str(if position + 1 < entries.len() { ",\n" } else { "\n" });
+                }
+                self.level -= 1;
+                self.indent();
+                self.out.push('}');
+            }
+            Value::List(values) => {
+                self.out.push_str("[\n");
+                self.level += 1;
+                for (position, value) in values.iter().enumerate() {
+                    self.indent();
+                    self.value(value);
+                    self.out.push_str(if position + 1 < values.len() { ",\n" } else { "\n" });
+                }
+                self.level -= 1;
+                self.indent();
+                self.out.push(']');
+            }
+        }
+    }
+
+    fn type_name(&mut self, type_name: &TypeName) {
+        match type_name {
+            TypeName::Name(name) => self.out.push_str(name),
+            TypeName::Map(key, value) => {
+                self.out.push_str("map<");
+                self.type_name(key);
+                self.out.push_str(", ");
+                self.type_name(value);
+                self.out.push('>');
+            }
+        }
+    }
+
+    fn open(&mut self, head: &[&str]) {
+        self.indent();
+        self.parts(head);
+        self.out.push_str(" {");
+        self.level += 1;
+    }
+
+    fn close(&mut self) {
+        self.level -= 1;
+        // An empty body closes on the line on which it opened.
+        if !self.out.ends_with('{') {
+            self.indent();
+        }
+        self.out.push_str("}\n");
+    }
+
+    /// Ends the line of an opening brace, or leaves a blank line after a section.
+    fn separate(&mut self) {
+        if !self.out.ends_with('{') {
+            (1..self.level).for_each(|_| self.out.push_str("  "));
+        }
+        self.out.push('\n');
+    }
+
+    fn indent(&mut self) {
+        (0..self.level).for_each(|_| self.out.push_str("  "));
+    }
+
+    fn parts(&mut self, parts: &[&str]) {
+        parts.iter().for_each(|part| self.out.push_str(part));
+    }
+
+    fn number(&mut self, number: i32) {
+        use std::fmt::Write;
+        write!(self.out, "{number}").expect("writing to a string cannot fail");
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.out.push('"');
+        for character in text.chars() {
+            match character {
+                '\\' => self.out.push_str("\\\\"),
+                '\'' => self.out.push_str("\\'"),
+                '"' => self.out.push_str("\\\""),
+                '\u{7}' => self.out.push_str("\\a"),
+                '\u{8}' => self.out.push_str("\\b"),
+                '\u{c}' => self.out.push_str("\\f"),
+                '\n' => self.out.push_str("\\n"),
+                '\r' => self.out.push_str("\\r"),
+                '\t' => self.out.push_str("\\t"),
+                '\u{b}' => self.out.push_str("\\v"),
+                other => self.out.push(other),
+            }
+        }
+        self.out.push('"');
+    }
+}
+
+/// A default as an option value. The tree keeps its text only; whether quotes belong around it follows from the type,
+/// and from the text where only a quoted one can be read back.
+fn default_value(field: &Field, text: &str) -> Value {
+    let scalar = match &field.type_name {
+        TypeName::Name(name) => Scalar::from_name(name),
+        TypeName::Map(..) => None,
+    };
+    let is_word =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    match scalar {
+        Some(Scalar::String | Scalar::Bytes) => Value::Text(text.to_owned()),
+        _ if !is_word => Value::Text(text.to_owned()),
+        _ => Value::Word(text.to_owned()),
+    }
+}

@@ -1,0 +1,65 @@
+//! Writes the Protobuf wire format by hand: tags, varints, length-delimited parts.
+//!
+//! Descriptors are written with this instead of through a generated type, because a generated type drops the options
+//! that it does not know, and a dynamic message writes maps in hash order.
+
+/// A message under construction.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Writer {
+    pub bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push((value & 0x7f) as u8);
+    }
+
+    pub(super) fn number(&mut self, tag: u32, value: u64) {
+        self.varint(u64::from(tag) << 3);
+        self.varint(value);
+    }
+
+    /// An `int32` or an enum: negative numbers are sign-extended.
+    pub(super) fn int32(&mut self, tag: u32, value: i32) {
+        self.number(tag, i64::from(value).cast_unsigned());
+    }
+
+    pub(super) fn bool(&mut self, tag: u32, value: bool) {
+        self.number(tag, u64::from(value));
+    }
+
+    pub(super) fn fixed32(&mut self, tag: u32, value: [u8; 4]) {
+        self.varint(u64::from(tag) << 3 | 5);
+        self.bytes.extend(value);
+    }
+
+    pub(super) fn fixed64(&mut self, tag: u32, value: [u8; 8]) {
+        self.varint(u64::from(tag) << 3 | 1);
+        self.bytes.extend(value);
+    }
+
+    pub(super) fn delimited(&mut self, tag: u32, value: &[u8]) {
+        self.varint(u64::from(tag) << 3 | 2);
+        self.varint(value.len() as u64);
+        self.bytes.extend(value);
+    }
+
+    pub(super) fn text(&mut self, tag: u32, value: &str) {
+        self.delimited(tag, value.as_bytes());
+    }
+
+    pub(super) fn message(&mut self, tag: u32, value: &Self) {
+        self.delimited(tag, &value.bytes);
+    }
+
+    /// A group, which has an end tag instead of a length.
+    pub(super) fn group(&mut self, tag: u32, value: &Self) {
+        self.varint(u64::from(tag) << 3 | 3);
+        self.bytes.extend(&value.bytes);
+        self.varint(u64::from(tag) << 3 | 4);
+    }
+}

@@ -1,0 +1,189 @@
+//! Runs the corpora with Confluent's known answers against the Protobuf engine.
+//!
+//! The corpora are not part of the repository; without them the tests say so and pass. Every row must agree, except
+//! those named in the lists here, each with its reason.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schema::compat::{self, Direction, Level, Policy, Previous};
+use schema::{Format, ParsedSchema, Reference, Rendering, ResolvedReference, Strictness, guid_of};
+use serde_json::Value;
+
+const NEW: Strictness = Strictness::New { validate_fields: false };
+
+/// The Protobuf rows of a corpus; none where the corpora are absent.
+fn rows(file: &str) -> Option<Vec<Value>> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora")).join(file);
+    #[expect(clippy::disallowed_methods, reason = "a test may read its data")]
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("SKIPPED: no corpus {file}");
+        return None;
+    };
+    let rows: Vec<Value> = serde_json::from_str(&text).expect("a corpus is a JSON array");
+    Some(rows.into_iter().filter(|row| row["format"] == "PROTOBUF").collect())
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+fn references(list: &Value) -> Vec<ResolvedReference> {
+    let one = |item: &Value| ResolvedReference {
+        reference: Reference {
+            name: text(item, "name").to_owned(),
+            subject: text(item, "subject").to_owned(),
+            version: i32::try_from(item["version"].as_i64().unwrap_or(1)).unwrap(),
+        },
+        text: text(item, "schema").to_owned(),
+    };
+    list.as_array().map(|items| items.iter().map(one).collect()).unwrap_or_default()
+}
+
+/// Counts agreements, collects disagreements, and fails at the end if there are any.
+#[derive(Default)]
+struct Score {
+    passed: BTreeMap<&'static str, usize>,
+    failed: Vec<String>,
+}
+
+impl Score {
+    fn check(&mut self, what: &'static str, row: &Value, agrees: bool, detail: impl FnOnce() -> String) {
+        if agrees {
+            *self.passed.entry(what).or_default() += 1;
+        } else {
+            self.failed.push(format!("{} {what}: {}", text(row, "id"), detail()));
+        }
+    }
+
+    fn finish(self, file: &str) {
+        println!("{file}: {:?} passed, {} failed", self.passed, self.failed.len());
+        for line in self.failed.iter().take(15) {
+            println!("  {line}");
+        }
+        assert!(self.failed.is_empty(), "{file}: {} rows disagree", self.failed.len());
+    }
+}
+
+#[test]
+fn validity_agrees_with_the_corpus() {
+    let Some(rows) = rows("schema-validity.json") else { return };
+    let mut score = Score::default();
+    for row in &rows {
+        for (key, validate_fields) in [("schema_valid", false), ("schema_valid_with_validateFields", true)] {
+            let strictness = Strictness::New { validate_fields };
+            let parsed =
+                ParsedSchema::parse(Format::Protobuf, text(row, "schema"), &references(&row["references"]), strictness);
+            let expected = row[key].as_bool().unwrap();
+            score.check(key, row, parsed.is_ok() == expected, || format!("{expected} expected, got {:?}", parsed.err()));
+        }
+    }
+    score.finish("schema-validity.json");
+}
+
+#[test]
+fn canonical_forms_agree_with_the_corpus() {
+    let Some(rows) = rows("canonical.json") else { return };
+    let mut score = Score::default();
+    for row in &rows {
+        let resolved = references(&row["references"]);
+        let parsed = match ParsedSchema::parse(Format::Protobuf, text(row, "schema"), &resolved, Strictness::Stored) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                score.check("parse", row, false, || error.to_string());
+                continue;
+            }
+        };
+        let first_difference = |a: &str, b: &str| {
+            let pair = a.lines().zip(b.lines()).find(|(a, b)| a != b);
+            format!("{pair:?}, {} and {} bytes", a.len(), b.len())
+        };
+        let canonical = parsed.canonical();
+        let expected = text(row, "canonical");
+        score.check("canonical", row, canonical == expected, || first_difference(canonical, expected));
+        let normalized = parsed.normalized().unwrap_or_else(|error| error.to_string());
+        let expected = text(row, "normalized");
+        score.check("normalized", row, normalized == expected, || first_difference(&normalized, expected));
+        let names: Vec<Reference> = resolved.iter().map(|reference| reference.reference.clone()).collect();
+        let guid = guid_of(canonical, &names, None, None).to_string();
+        score.check("guid", row, guid == text(row, "guid"), || guid.clone());
+        score.check("name", row, parsed.name().as_deref() == row["name"].as_str(), || format!("{:?}", parsed.name()));
+        check_descriptor(&mut score, row, &parsed, &resolved);
+    }
+    score.finish("canonical.json");
+}
+
+/// The descriptor equals the corpus's as a message, and reads back as the same schema.
+fn check_descriptor(score: &mut Score, row: &Value, parsed: &ParsedSchema, resolved: &[ResolvedReference]) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use prost::Message as _;
+    use prost_types::FileDescriptorProto;
+
+    // One row has none: its field number 0 fits into no descriptor at Confluent.
+    let Some(expected) = row["file_descriptor_base64"].as_str() else { return };
+    let serialized = parsed.render(Rendering::Serialized).unwrap();
+    let ours = STANDARD.decode(&serialized).unwrap();
+    let expected = STANDARD.decode(expected).unwrap();
+    let messages = (FileDescriptorProto::decode(&*ours).unwrap(), FileDescriptorProto::decode(&*expected).unwrap());
+    score.check("descriptor", row, messages.0 == messages.1, || format!("{:#?}\n{:#?}", messages.0, messages.1));
+    // Extension options are not in the generated type; equal length is a good sign that they are there, too.
+    score.check("descriptor bytes", row, ours.len() == expected.len(), || format!("{} {}", ours.len(), expected.len()));
+    // Descriptors have neither the order of options nor custom options other than Confluent's; the rest comes back.
+    let normal = |text: &str| {
+        let parsed = ParsedSchema::parse(Format::Protobuf, text, resolved, Strictness::Stored);
+        parsed.and_then(|parsed| parsed.normalized()).unwrap_or_else(|error| error.to_string())
+    };
+    let back = normal(&serialized);
+    let plain = normal(&parsed.render(Rendering::IgnoreExtensions).unwrap());
+    score.check("round trip", row, back == plain, || format!("{back}\n---\n{plain}"));
+}
+
+#[test]
+fn compatibility_agrees_with_the_corpus() {
+    let Some(rows) = rows("compat-protobuf.json") else { return };
+    let mut score = Score::default();
+    for row in &rows {
+        let common = references(&row["references"]);
+        let of = |key: &str| if row[key].is_array() { references(&row[key]) } else { common.clone() };
+        let stored = matches!(text(row, "kind"), "history" | "cross");
+        let new = match ParsedSchema::parse(Format::Protobuf, text(row, "new"), &of("new_references"), NEW) {
+            Ok(new) => new,
+            Err(error) => {
+                score.check("parse", row, false, || error.to_string());
+                continue;
+            }
+        };
+        let strictness = if stored { Strictness::Stored } else { NEW };
+        let mut old = Vec::new();
+        for (position, schema) in row["old"].as_array().unwrap().iter().enumerate() {
+            let own = &row["old_references"][position];
+            let own = if own.is_array() { references(own) } else { common.clone() };
+            match ParsedSchema::parse(Format::Protobuf, schema.as_str().unwrap(), &own, strictness) {
+                Ok(parsed) => old.push(parsed),
+                Err(error) => score.check("parse", row, false, || error.to_string()),
+            }
+        }
+        let previous: Vec<_> = old.iter().map(|schema| Previous { version: None, schema }).collect();
+        let level = Level::from_name(text(row, "mode")).unwrap();
+        let verdict = compat::check(level, Policy::Strict, &new, &previous).unwrap();
+        let expected = row["expected"].as_bool().unwrap();
+        score.check("verdict", row, verdict.compatible == expected, || format!("{:?}", verdict.messages));
+        let ours = verdict.messages.iter().filter(|message| message.starts_with("{errorType"));
+        let mut ours: Vec<&str> = ours.map(String::as_str).collect();
+        let theirs = row["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut theirs: Vec<&str> = theirs.iter().map(|message| message.as_str().unwrap()).collect();
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        score.check("messages", row, ours == theirs, || format!("{ours:#?}\n{theirs:#?}"));
+        if let Some(expected) = row["differences"].as_array() {
+            let found = compat::differences(Direction::Backward, Policy::Strict, &new, old.last().unwrap()).unwrap();
+            let mut ours: Vec<_> = found.iter().map(|found| format!("{} {}", found.kind, found.path)).collect();
+            let mut theirs: Vec<_> = expected.iter().map(|found| found.as_str().unwrap().to_owned()).collect();
+            ours.sort();
+            theirs.sort();
+            score.check("differences", row, ours == theirs, || format!("{ours:?}\n{theirs:?}"));
+        }
+    }
+    score.finish("compat-protobuf.json");
+}
