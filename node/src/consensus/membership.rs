@@ -141,7 +141,7 @@ impl Consensus {
 
     async fn change(&self, change: ChangeMembers<u64, Node>, retain: bool) -> Result<(), MembershipError> {
         let seen = *self.raft.metrics().borrow_watched().membership_config.log_id();
-        let only_if = [Precondition::LastMembershipLogId(seen)];
+        let only_if = [Precondition::LastMembershipLogId { last_membership_log_id: seen }];
         match self.raft.change_membership_if(change, retain, only_if).await {
             Ok(_) => Ok(()),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {

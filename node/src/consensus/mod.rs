@@ -23,7 +23,7 @@ use raft_store::types::{Node, Proposal, Response, TypeConfig};
 use registry::LogIndex;
 
 pub use membership::MembershipError;
-pub use network::{Client, MESSAGE_BYTES_MAX, Network};
+pub use network::{Client, Network};
 pub use server::{Gate, HOPS_MAX, serve};
 
 use crate::clock::Deadline;
@@ -102,7 +102,6 @@ impl Consensus {
             max_in_snapshot_log_to_keep: config.compaction.keep_entries,
             // A snapshot transfer is bounded by progress, not by a total; see `transfer`.
             install_snapshot_timeout: 600_000,
-            send_snapshot_timeout: 600_000,
             ..openraft::Config::default()
         };
         let settings = settings.validate().map_err(|error| format!("the timing is not possible: {error}"))?;
@@ -280,6 +279,11 @@ impl Consensus {
         tokio::time::timeout(deadline.left(), applied.wait_for(|applied| *applied >= index.0))
             .await
             .is_ok_and(|waited| waited.is_ok())
+    }
+
+    /// The term now.
+    pub fn term(&self) -> u64 {
+        self.raft.metrics().borrow_watched().current_term
     }
 
     /// What this node knows of itself and of the membership.

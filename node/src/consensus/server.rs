@@ -113,12 +113,10 @@ impl Peer for Gate {
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
         let consensus = self.admit(&request)?.clone();
         // The first request that cannot be read ends the stream, and with it the connection of that leader.
-        let requests = request.into_inner().map_while(|request| match request.and_then(append_from_wire) {
-            Ok(request) => Some(request),
-            Err(status) => {
-                tracing::warn!(%status, "a replication stream ends");
-                None
-            }
+        let requests = request.into_inner().scan((), |(), request| {
+            let request = request.and_then(append_from_wire);
+            let request = request.inspect_err(|status| tracing::warn!(%status, "a replication stream ends"));
+            std::future::ready(request.ok())
         });
         let results = consensus.raft.stream_append(requests).map(|result| match result {
             Ok(result) => Ok(stream_result_to_wire(&result)),

@@ -597,3 +597,26 @@ fn hash_of(subject: &Subject, new: &NewSchema, normalize: bool) -> [u8; 32] {
     part(&guid_of("", &[], new.metadata.as_ref(), new.rule_set.as_ref()).0);
     *hash.finalize().as_bytes()
 }
+
+impl Service {
+    /// A schema with its text in another rendering.
+    ///
+    /// # Errors
+    /// 42201 if the schema cannot be rendered so.
+    pub async fn render(&self, found: FoundSchema, rendering: schema::Rendering) -> Result<FoundSchema, ServiceError> {
+        let service = self.clone();
+        self.in_pool(move || {
+            let context =
+                found.subject.as_ref().map_or_else(registry::Context::default_context, |subject| subject.context.clone());
+            let closure = service.inner.consensus.state().read(|view| {
+                references::closure(view, &context, &found.content.references, Liveness::Any)
+            })?;
+            let parsed = ParsedSchema::parse(found.format, &found.content.text, &closure, Strictness::Stored)
+                .map_err(|error| ServiceError::schema(&found.content.text, &error))?;
+            let text = parsed.render(rendering).map_err(|error| ServiceError::schema(parsed.canonical(), &error))?;
+            let content = ContentRow { text, ..(*found.content).clone() };
+            Ok(FoundSchema { content: Arc::new(content), ..found })
+        })
+        .await
+    }
+}

@@ -539,3 +539,47 @@ pub(super) fn find_version(
         deleted: row.deleted == Deleted::Soft,
     })
 }
+
+impl Service {
+    /// All versions, or the latest of each subject, of a context or of all, ordered by id.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn all_versions(
+        &self,
+        caller: &Caller,
+        context: Option<&Context>,
+        name_prefix: &str,
+        include: Include,
+        latest_only: bool,
+    ) -> Result<Vec<FoundSchema>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let mut found = Vec::new();
+            for subject in query::subjects(view, context, Include::All)? {
+                if !subject.name.starts_with(name_prefix) {
+                    continue;
+                }
+                let mut versions = query::versions(view, &subject)?;
+                versions.retain(|(_, row)| include.admits(row.deleted));
+                if latest_only {
+                    versions.drain(..versions.len().saturating_sub(1));
+                }
+                for (version, _) in versions {
+                    found.push(find_version(view, &subject, VersionSpec::Number(version), include)?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The highest id that a context has given out.
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub fn max_id(&self, subject: Option<&Subject>) -> Result<Option<u32>, ServiceError> {
+        let context = subject.map_or_else(Context::default_context, |subject| subject.context.clone());
+        let row = self.inner.consensus.state().read(|view| query::context_row(view, &context))?;
+        Ok(row.map(|row| row.next_id - 1).filter(|id| *id > 0))
+    }
+}
