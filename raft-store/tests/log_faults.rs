@@ -130,6 +130,44 @@ fn a_panic_of_the_writer_thread_ends_the_process() {
     scenario.teardown();
 }
 
+/// Appends wait while too much is queued, and none is lost by it.
+#[test]
+fn a_slow_disk_slows_appends() {
+    let scenario = FailScenario::setup();
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let mut store = open(data.path()).unwrap();
+        store.save_vote(&vote(1)).await.unwrap();
+        fail::cfg("log-before-write", "pause").unwrap();
+        let mut appender = store.clone();
+        // 30 entries of 4 MiB do not fit into the queue of 64 MiB.
+        let appending = tokio::spawn(async move {
+            let mut answers = Vec::new();
+            for index in 0..30 {
+                let large = vec![log_support::entry(1, index, 4 * 1024 * 1024)];
+                answers.push(submit(&mut appender, large).await.unwrap());
+            }
+            answers
+        });
+        while store.report().entries < 15 {
+            tokio::task::yield_now().await;
+        }
+        // The 16th would take the last byte of the queue, and more.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(store.report().entries < 17 && !appending.is_finished());
+        fail::remove("log-before-write");
+        for answer in appending.await.unwrap() {
+            answer.await.unwrap().unwrap();
+        }
+        assert_eq!(store.report().entries, 30);
+        // A fail point that is left paused would stop the thread from ending.
+        store.close();
+    });
+    scenario.teardown();
+}
+
 /// The child appends until it dies, and says what was acknowledged. It uses the default way to end the process.
 #[test]
 fn child() {
@@ -167,6 +205,8 @@ fn acknowledged(output: &Output) -> usize {
 
 #[test]
 fn a_failed_sync_ends_a_real_process() {
+    // No fault of another test may meet the log that is opened below.
+    let scenario = FailScenario::setup();
     let data = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--nocapture"])
@@ -176,11 +216,14 @@ fn a_failed_sync_ends_a_real_process() {
         .unwrap();
     assert_eq!(acknowledged(&output), 10);
     run(async { assert!(all(&open(data.path()).unwrap()).await.len() >= 10) });
+    scenario.teardown();
 }
 
 /// No injected fault, but a real one: the kernel refuses to let the WAL grow beyond 512 KiB.
 #[test]
 fn a_write_that_the_kernel_refuses_ends_a_real_process() {
+    // No fault of another test may meet the log that is opened below.
+    let scenario = FailScenario::setup();
     let data = tempfile::tempdir().unwrap();
     let output = Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -c 0; ulimit -f 1024; exec \"$0\" child --exact --nocapture"])
@@ -195,4 +238,5 @@ fn a_write_that_the_kernel_refuses_ends_a_real_process() {
         let held = all(&store).await;
         assert!(held.len() >= good && held.len() <= good + 1, "{} of {good}", held.len());
     });
+    scenario.teardown();
 }
