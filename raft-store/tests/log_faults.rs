@@ -140,10 +140,10 @@ fn a_slow_disk_slows_appends() {
         store.save_vote(&vote(1)).await.unwrap();
         fail::cfg("log-before-write", "pause").unwrap();
         let mut appender = store.clone();
-        // 30 entries of 4 MiB do not fit into the queue of 64 MiB.
+        // 18 entries of 4 MiB do not fit into the queue of 64 MiB.
         let appending = tokio::spawn(async move {
             let mut answers = Vec::new();
-            for index in 0..30 {
+            for index in 0..18 {
                 let large = vec![log_support::entry(1, index, 4 * 1024 * 1024)];
                 answers.push(submit(&mut appender, large).await.unwrap());
             }
@@ -161,7 +161,7 @@ fn a_slow_disk_slows_appends() {
         for answer in appending.await.unwrap() {
             answer.await.unwrap().unwrap();
         }
-        assert_eq!(store.report().entries, 30);
+        assert_eq!(store.report().entries, 18);
         // A fail point that is left paused would stop the thread from ending.
         store.close();
     });
