@@ -4,6 +4,8 @@
 //! what was acknowledged. The child kills itself at a failpoint, at a given hit, or is killed from outside. Then the log
 //! is opened and compared with what the child said; the next child goes on with the same log.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,8 @@
 //! `TolerateCorruptedTailRecords` rests on it. The second half shows that the mark and the checks at the start catch what
 //! RocksDB lets through.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use std::fs::{self, File, OpenOptions};

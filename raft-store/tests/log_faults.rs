@@ -1,5 +1,7 @@
 //! A write or a sync that fails: nothing is acknowledged any more, and the process ends.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use std::os::unix::process::ExitStatusExt;

@@ -1,5 +1,7 @@
 //! What is synced, and what shares a sync.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use log_support::{append, config, entries, open, run, submit, vote};
