@@ -3,6 +3,8 @@
 //!
 //! A failure prints its seed; `LOG_MODEL_SEED=… cargo test -p raft-store --test log_model` runs the same cases again.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use std::collections::BTreeMap;

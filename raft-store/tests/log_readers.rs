@@ -1,5 +1,7 @@
 //! Reading: the byte budget, streams in pieces, readers that race writers, and what is refused.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! openraft's own conformance suite for storage, run on the log with a state machine in memory.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 mod log_support;
 
 use std::io;

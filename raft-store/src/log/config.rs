@@ -28,7 +28,8 @@ pub const BOOT_ENTRIES_CHECKED: u64 = 1000;
 /// record that could not be read back must not get into the log. Shorter ones cannot reach that limit.
 pub(super) const PROVE_BYTES_MIN: usize = 256 * 1024;
 
-/// Called once, with what happened, when the log cannot write any more. It must end the process.
+/// Called with what happened when the log cannot write any more, on the writer thread, after everybody was answered with
+/// an error. It must end the process; it must not close the log, because closing waits for this thread.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How to open a log.

@@ -364,7 +364,7 @@ impl Writer {
     }
 
     /// Answers with the error, and ends everything.
-    fn fail(&mut self, ops: Vec<Op>, error: &io::Error) {
+    fn fail(&self, ops: Vec<Op>, error: &io::Error) {
         let message = format!("write {} operations to log {}: {error}", ops.len(), self.config.dir.display());
         self.shared.breaks(&message);
         for op in ops {
