@@ -41,6 +41,35 @@ pub(crate) fn differences(
     }
 }
 
+/// Answers again and again whether types of one schema read types of another; for the semantic diff.
+pub(crate) struct Oracle<'w> {
+    walk: Walk<'w>,
+}
+
+impl<'w> Oracle<'w> {
+    pub(crate) fn new(reader: &'w Model, writer: &'w Model, budget: &'w mut Budget) -> Self {
+        let (memo, problems, places) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { walk: Walk { reader, writer, budget, memo, problems, places } }
+    }
+
+    /// Does `reader` read everything that `writer` writes?
+    ///
+    /// # Errors
+    /// As [`differences`].
+    pub(crate) fn reads(&mut self, reader: NodeId, writer: NodeId) -> Result<bool, SchemaError> {
+        let mut found = Vec::new();
+        match self.walk.reads(reader, writer, Place::ROOT, 0, &mut found) {
+            Ok(()) => Ok(found.is_empty()),
+            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Ambiguous { .. }) => {
+                // Pairs in progress were left without an answer.
+                self.walk.memo.retain(|_, memo| matches!(memo, Memo::Done(_)));
+                Ok(false)
+            }
+        }
+    }
+}
+
 /// Why a walk ended early.
 enum Stop {
     Error(SchemaError),
