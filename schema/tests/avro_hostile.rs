@@ -4,7 +4,7 @@
 //! requirement in an optimised build; without optimisation it is ten times that.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use schema::avro::{AvroSchema, validate_binary, validate_json};
@@ -19,15 +19,23 @@ const NEW: Strictness = Strictness::New { validate_fields: false };
 /// Runs `work` on a small stack and fails if it takes too long.
 fn bounded<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let run = move || {
-        let start = Instant::now();
-        (work(), start.elapsed())
+        let start = clock();
+        (work(), clock().saturating_sub(start))
     };
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).expect("a thread");
     let (result, elapsed) = thread.join().unwrap_or_else(|_| panic!("{what}: panicked"));
     eprintln!("{what}: {elapsed:?}");
-    // Other work on the machine may take the processor away; a real blow-up is orders of magnitude beyond.
-    assert!(elapsed < TIME_MAX * 4, "{what}: took {elapsed:?}");
+    assert!(elapsed < TIME_MAX, "{what}: took {elapsed:?}");
     result
+}
+
+/// The processor time of this thread, so that other work on the machine does not count; elsewhere the time of day.
+fn clock() -> Duration {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    match spent.as_deref().and_then(|text| text.split(' ').next()).and_then(|text| text.parse().ok()) {
+        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
+        None => SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
+    }
 }
 
 fn parse(text: String, strictness: Strictness) -> Result<ParsedSchema, SchemaError> {
@@ -108,7 +116,7 @@ fn too_many_members_are_refused() {
     assert_eq!(everything("80k properties", format!(r#"{{"type":"int",{props}}}"#)), Ok(()));
     let aliases = list(100_000, |n| format!("\"a{n}\""));
     let text = format!(r#"{{"type":"record","name":"R","fields":[],"aliases":[{aliases}]}}"#);
-    assert_eq!(everything("100k aliases", text), Ok(()));
+    assert_limit(everything("100k aliases", text), "MEMBER_COUNT_MAX");
 }
 
 #[test]
@@ -162,7 +170,7 @@ fn compare(what: &str, old: String, new: String) {
     bounded(&what, move || {
         for direction in [Direction::Backward, Direction::Forward] {
             match differences(direction, Policy::Strict, &new, &old) {
-                Ok(found) => assert!(found.len() <= 10_000),
+                Ok(found) => assert!(found.len() <= 2_000),
                 Err(SchemaError::Limit { .. }) => {}
                 Err(other) => panic!("{other}"),
             }

@@ -239,8 +239,8 @@ impl<'w> Walk<'w> {
         }
         // A default stands in for a field that the other side is not found to have, whatever its type.
         let found = Breaks {
-            backward: matches!(reads::written_field(old_record, new), Some(Some(found)) if found.name == old.name),
-            forward: matches!(reads::written_field(new_record, old), Some(Some(found)) if found.name == new.name),
+            backward: matches!(reads::written_field(old_record, new, 0), Some(Some(found)) if found.name == old.name),
+            forward: matches!(reads::written_field(new_record, old, 0), Some(Some(found)) if found.name == new.name),
         };
         let may = found.within(may);
         self.below(&[Step::Word("type")], |walk| walk.types(old.type_id, new.type_id, may, depth))?;
@@ -465,7 +465,7 @@ fn matched_fields(old: &Record, new: &Record) -> Vec<Option<usize>> {
 
 /// Does reading `field` out of data of `writer` fail, because it is not there, has no default, or is there twice?
 fn lacks(writer: &Record, field: &Field) -> bool {
-    match reads::written_field(writer, field) {
+    match reads::written_field(writer, field, 0) {
         None => true,
         Some(Some(_)) => false,
         Some(None) => field.default.is_none(),

@@ -14,7 +14,7 @@ use crate::compat::{Difference, Direction};
 use crate::{Budget, SchemaError};
 
 /// Most differences that one comparison reports. The verdict does not need more, and no one reads more.
-const DIFFERENCE_COUNT_MAX: usize = 10_000;
+const DIFFERENCE_COUNT_MAX: usize = 2_000;
 
 /// Up to this many branches, a named branch of the reader is compared even where its name cannot match: what is found
 /// there can be reported again elsewhere. Beyond it the names decide at once, so that large unions stay cheap.
@@ -301,7 +301,7 @@ impl<'w> Walk<'w> {
         let fields_place = self.below(place, Segment::Word("fields"));
         for (position, field) in reader.fields.iter().enumerate() {
             self.budget.steps(1 + field.aliases.len() as u64)?;
-            let Some(written) = written_field(writer, field) else {
+            let Some(written) = written_field(writer, field, position) else {
                 return Err(Stop::Ambiguous { record: reader_id, field: position, writer_record: writer_id });
             };
             let place = self.below(fields_place, Segment::Index(position));
@@ -459,8 +459,15 @@ pub(crate) fn names_match(reader: &Named, writer: &Named) -> bool {
         })
 }
 
-/// The writer's field for a reader's field: by name or by alias; `None` if there are several.
-pub(crate) fn written_field<'w>(writer: &'w Record, field: &Field) -> Option<Option<&'w Field>> {
+/// The writer's field for a reader's field: by name or by alias; `None` if there are several. Most fields stay where they
+/// are between versions, so the field at the reader's position is looked at first.
+pub(crate) fn written_field<'w>(writer: &'w Record, field: &Field, position: usize) -> Option<Option<&'w Field>> {
+    if field.aliases.is_empty()
+        && let Some(there) = writer.fields.get(position)
+        && there.name == field.name
+    {
+        return Some(Some(there));
+    }
     let mut hits = std::iter::once(&field.name).chain(&field.aliases).filter_map(|name| writer.field(name));
     let hit = hits.next();
     if hits.next().is_some() { None } else { Some(hit.map(|(_, field)| field)) }
