@@ -131,8 +131,28 @@ fn compatibility() {
         let mut expected: Vec<_> = expected.iter().map(|message| message.as_str().unwrap()).collect();
         found.sort_unstable();
         expected.sort_unstable();
-        equal("messages", &found.join("\n"), &expected.join("\n"))
+        equal("messages", &found.join("\n"), &expected.join("\n"))?;
+        old.iter().try_for_each(|old| diff_agrees(old, &new))
     });
+}
+
+/// A semantic diff holds a breaking change exactly if the schemas are incompatible in that direction.
+fn diff_agrees(old: &ParsedSchema, new: &ParsedSchema) -> Result<(), String> {
+    let diff = schema::diff::diff(old, new).map_err(|error| error.to_string())?;
+    for (level, told) in [
+        (Level::Backward, diff.changes.iter().any(|change| change.breaks_backward)),
+        (Level::Forward, diff.changes.iter().any(|change| change.breaks_forward)),
+    ] {
+        let previous = [Previous { version: None, schema: old }];
+        let verdict = check(level, Policy::Strict, new, &previous).map_err(|error| error.to_string())?;
+        if verdict.compatible == told {
+            return Err(format!("{}: compatible {}, but {diff:?}", level.name(), verdict.compatible));
+        }
+    }
+    if old.same_content(new) != diff.changes.is_empty() {
+        return Err(format!("same content {}, but {diff:?}", old.same_content(new)));
+    }
+    Ok(())
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! and 6.2). [`AvroSchema`] is what the rest of the crate holds; the modules below do one thing each to its model.
 
 mod defaults;
+mod diff;
 mod fingerprint;
 mod json;
 mod logical;
@@ -26,7 +27,7 @@ pub use validate::{DATA_DEPTH_MAX, DATA_ERROR_COUNT_MAX, validate_binary, valida
 
 /// How many types a comparison follows into each other before it gives up: far more than people nest, and little enough
 /// for a stack of 2 MiB. Through references and forward uses, types can nest deeper than the JSON that declares them.
-const COMPARE_DEPTH_MAX: usize = 512;
+const COMPARE_DEPTH_MAX: usize = 256;
 
 /// A parsed schema, with its references.
 #[derive(Debug)]
@@ -141,8 +142,8 @@ pub fn differences(
 ///
 /// # Errors
 /// [`SchemaError::Limit`] when the comparison exceeds its budget.
-pub fn diff(_old: &AvroSchema, _new: &AvroSchema) -> Result<Diff, SchemaError> {
-    Err(SchemaError::invalid("not built yet"))
+pub fn diff(old: &AvroSchema, new: &AvroSchema) -> Result<Diff, SchemaError> {
+    diff::diff(&old.model, &new.model)
 }
 
 fn compare_too_deep() -> SchemaError {

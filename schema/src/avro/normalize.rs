@@ -230,8 +230,10 @@ fn add_logical<'m>(node: &'m Node, entries: &mut Entries<'m>) {
 fn add_props<'m>(props: &'m Props, entries: &mut Entries<'m>) {
     let mut props: Vec<_> = props.iter().collect();
     props.sort_by(|(a, _), (b, _)| java_order(a, b));
+    // Properties have keys of their own, so only what was there before can be met again.
+    let written = entries.len();
     for (key, value) in props {
-        match entries.iter_mut().find(|(known, _)| known == key) {
+        match entries[..written].iter_mut().find(|(known, _)| known == key) {
             Some((_, known)) => *known = sorted(value),
             None => entries.push((Cow::Borrowed(key), sorted(value))),
         }

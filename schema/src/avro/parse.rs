@@ -62,7 +62,7 @@ struct Parser {
     names: BTreeMap<String, NodeId>,
     rule: NameRule,
     check_defaults: bool,
-    /// Fields, symbols and branches of the current text.
+    /// Fields, symbols, branches and aliases of the current text.
     members: usize,
     /// Forward nodes of the current text.
     forward: Vec<NodeId>,
@@ -264,7 +264,7 @@ impl Parser {
         {
             self.late_defaults.push((id, position));
         }
-        let aliases = aliases(&entries)?.into_iter().map(Cow::into_owned).collect();
+        let aliases = self.aliases(&entries)?.into_iter().map(Cow::into_owned).collect();
         let props = props(entries, &FIELD_KEYS);
         Ok(Field { name, doc, type_id, default, order, aliases, props })
     }
@@ -397,7 +397,7 @@ impl Parser {
     /// Adds what is read last of a named type: aliases and properties.
     fn finish_named(&mut self, id: NodeId, entries: Entries<'_>, name: &Name) -> Result<(), SchemaError> {
         let mut names: Vec<Name> = Vec::new();
-        for alias in aliases(&entries)? {
+        for alias in self.aliases(&entries)? {
             let alias = Name::new(&alias, name.namespace());
             self.rule.check_simple(alias.simple())?;
             names.push(alias);
@@ -423,6 +423,27 @@ impl Parser {
         };
         node.props = type_props(entries, own_keys);
         Ok(())
+    }
+
+    /// The aliases, each once, in document order.
+    fn aliases<'e>(&mut self, entries: &'e Entries<'_>) -> Result<Vec<Cow<'e, str>>, SchemaError> {
+        let items = match member(entries, "aliases") {
+            None => return Ok(Vec::new()),
+            Some(Json::Array(items)) => items,
+            Some(other) => return Err(SchemaError::invalid(format!("aliases not an array: {}", other.excerpt()))),
+        };
+        self.count_members(items.len())?;
+        let mut seen = BTreeMap::new();
+        let mut aliases = Vec::with_capacity(items.len());
+        for item in items {
+            let Some(alias) = item.text() else {
+                return Err(SchemaError::invalid(format!("alias not a string: {}", item.excerpt())));
+            };
+            if seen.insert(alias, ()).is_none() {
+                aliases.push(Cow::Borrowed(alias));
+            }
+        }
+        Ok(aliases)
     }
 
     fn push(&mut self, kind: Kind, props: Props) -> Result<NodeId, SchemaError> {
@@ -493,26 +514,6 @@ impl Parser {
         }
         Ok(targets.get(&root).copied().unwrap_or(root))
     }
-}
-
-/// The aliases, each once, in document order.
-fn aliases<'e>(entries: &'e Entries<'_>) -> Result<Vec<Cow<'e, str>>, SchemaError> {
-    let items = match member(entries, "aliases") {
-        None => return Ok(Vec::new()),
-        Some(Json::Array(items)) => items,
-        Some(other) => return Err(SchemaError::invalid(format!("aliases not an array: {}", other.excerpt()))),
-    };
-    let mut seen = BTreeMap::new();
-    let mut aliases = Vec::with_capacity(items.len());
-    for item in items {
-        let Some(alias) = item.text() else {
-            return Err(SchemaError::invalid(format!("alias not a string: {}", item.excerpt())));
-        };
-        if seen.insert(alias, ()).is_none() {
-            aliases.push(Cow::Borrowed(alias));
-        }
-    }
-    Ok(aliases)
 }
 
 fn take<'a>(entries: &mut Entries<'a>, key: &str) -> Option<Json<'a>> {

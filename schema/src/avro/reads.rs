@@ -14,7 +14,7 @@ use crate::compat::{Difference, Direction};
 use crate::{Budget, SchemaError};
 
 /// Most differences that one comparison reports. The verdict does not need more, and no one reads more.
-const DIFFERENCE_COUNT_MAX: usize = 10_000;
+const DIFFERENCE_COUNT_MAX: usize = 2_000;
 
 /// Up to this many branches, a named branch of the reader is compared even where its name cannot match: what is found
 /// there can be reported again elsewhere. Beyond it the names decide at once, so that large unions stay cheap.
@@ -37,6 +37,35 @@ pub(crate) fn differences(
         Err(Stop::Error(error)) => Err(error),
         Err(Stop::Ambiguous { record, field, writer_record }) => {
             Ok(vec![walk.ambiguous(record, field, writer_record)?])
+        }
+    }
+}
+
+/// Answers again and again whether types of one schema read types of another; for the semantic diff.
+pub(crate) struct Oracle<'w> {
+    walk: Walk<'w>,
+}
+
+impl<'w> Oracle<'w> {
+    pub(crate) fn new(reader: &'w Model, writer: &'w Model, budget: &'w mut Budget) -> Self {
+        let (memo, problems, places) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { walk: Walk { reader, writer, budget, memo, problems, places } }
+    }
+
+    /// Does `reader` read everything that `writer` writes?
+    ///
+    /// # Errors
+    /// As [`differences`].
+    pub(crate) fn reads(&mut self, reader: NodeId, writer: NodeId) -> Result<bool, SchemaError> {
+        let mut found = Vec::new();
+        match self.walk.reads(reader, writer, Place::ROOT, 0, &mut found) {
+            Ok(()) => Ok(found.is_empty()),
+            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Ambiguous { .. }) => {
+                // Pairs in progress were left without an answer.
+                self.walk.memo.retain(|_, memo| matches!(memo, Memo::Done(_)));
+                Ok(false)
+            }
         }
     }
 }
@@ -272,7 +301,7 @@ impl<'w> Walk<'w> {
         let fields_place = self.below(place, Segment::Word("fields"));
         for (position, field) in reader.fields.iter().enumerate() {
             self.budget.steps(1 + field.aliases.len() as u64)?;
-            let Some(written) = written_field(writer, field) else {
+            let Some(written) = written_field(writer, field, position) else {
                 return Err(Stop::Ambiguous { record: reader_id, field: position, writer_record: writer_id });
             };
             let place = self.below(fields_place, Segment::Index(position));
@@ -430,8 +459,15 @@ pub(crate) fn names_match(reader: &Named, writer: &Named) -> bool {
         })
 }
 
-/// The writer's field for a reader's field: by name or by alias; `None` if there are several.
-pub(crate) fn written_field<'w>(writer: &'w Record, field: &Field) -> Option<Option<&'w Field>> {
+/// The writer's field for a reader's field: by name or by alias; `None` if there are several. Most fields stay where they
+/// are between versions, so the field at the reader's position is looked at first.
+pub(crate) fn written_field<'w>(writer: &'w Record, field: &Field, position: usize) -> Option<Option<&'w Field>> {
+    if field.aliases.is_empty()
+        && let Some(there) = writer.fields.get(position)
+        && there.name == field.name
+    {
+        return Some(Some(there));
+    }
     let mut hits = std::iter::once(&field.name).chain(&field.aliases).filter_map(|name| writer.field(name));
     let hit = hits.next();
     if hits.next().is_some() { None } else { Some(hit.map(|(_, field)| field)) }
