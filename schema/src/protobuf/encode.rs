@@ -465,7 +465,7 @@ fn scalar_number(scalar: Scalar) -> i32 {
 }
 
 /// The name of the entry message of a map field. Confluent capitalises only names that have an underscore.
-fn map_entry_name(field: &str) -> String {
+pub(super) fn map_entry_name(field: &str) -> String {
     if !field.contains('_') {
         return format!("{field}Entry");
     }
