@@ -44,7 +44,7 @@ pub(super) enum Type {
 }
 
 impl Type {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::PackageChanged => "PACKAGE_CHANGED",
             Self::MessageAdded => "MESSAGE_ADDED",
@@ -311,6 +311,7 @@ impl<'a> Compare<'a, '_> {
         segment: &str,
         act: impl FnOnce(&mut Self) -> Result<T, SchemaError>,
     ) -> Result<T, SchemaError> {
+        self.budget.steps(segment.len() as u64 / 8)?;
         let length = self.path.len();
         if length > 0 {
             self.path.push('/');
@@ -459,12 +460,7 @@ impl<'a> Compare<'a, '_> {
             messages.old.oneofs.iter().filter(is_deleted).map(|oneof| oneof.name.as_str()).collect();
         for tag in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
             let pair = (old.get(&tag), new.get(&tag));
-            let oneof = pair.1.or(pair.0).and_then(|placed| placed.oneof);
-            let segment = match oneof {
-                Some(oneof) => format!("{oneof}/{tag}"),
-                None => tag.to_string(),
-            };
-            self.at(&segment, |this| match pair {
+            let act = |this: &mut Self| match pair {
                 (Some(Placed { oneof: Some(name), .. }), None) => {
                     if deleted.contains(name) { Ok(()) } else { this.add(Type::OneofFieldRemoved) }
                 }
@@ -479,7 +475,11 @@ impl<'a> Compare<'a, '_> {
                 (None, Some(_)) => this.add(Type::FieldAdded),
                 (Some(old), Some(new)) => this.field(scopes, *old, *new),
                 (None, None) => Ok(()),
-            })?;
+            };
+            match pair.1.or(pair.0).and_then(|placed| placed.oneof) {
+                Some(oneof) => self.at(oneof, |this| this.at(&tag.to_string(), act))?,
+                None => self.at(&tag.to_string(), act)?,
+            }
         }
         Ok(())
     }
@@ -619,7 +619,7 @@ fn kind<'f: 'w, 'w>(
     Ok(match found.kind {
         Kind::Enum => FieldKind::Scalar(Group::Varint),
         Kind::Message => FieldKind::Message(Some(found)),
-        Kind::MapEntry => match found.message().and_then(Message::map_entry) {
+        Kind::MapEntry => match found.map_entry(budget)? {
             Some((key, value)) => {
                 let of = |field: &'f Field| Written { type_name: &field.type_name, scope: found.full_name };
                 FieldKind::Map(of(key), of(value))

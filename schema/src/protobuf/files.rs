@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::ast::{Enum, File, Message, TypeName};
+use super::ast::{Enum, Field, File, Message, TypeName};
 use super::bundled;
 use crate::{Budget, Reference, ResolvedReference, SchemaError};
 
@@ -81,9 +81,19 @@ impl<'a> Found<'a> {
         Some(message)
     }
 
+    /// The key and the value of a map entry. Finding them takes steps by the number of fields, since an entry written
+    /// by hand may have many.
+    pub(super) fn map_entry(&self, budget: &mut Budget) -> Result<Option<(&'a Field, &'a Field)>, SchemaError> {
+        let Some(message) = self.message().filter(|_| self.kind == Kind::MapEntry) else { return Ok(None) };
+        budget.steps((message.fields.len() + message.options.len()) as u64)?;
+        Ok(message.map_entry())
+    }
+
     /// Is this an enum with a constant of this name?
-    pub(super) fn has_constant(&self, name: &str) -> bool {
-        self.declared_enum().is_some_and(|declared| declared.constants.iter().any(|constant| constant.name == name))
+    pub(super) fn has_constant(&self, name: &str, budget: &mut Budget) -> Result<bool, SchemaError> {
+        let Some(declared) = self.declared_enum() else { return Ok(false) };
+        budget.steps(declared.constants.len() as u64)?;
+        Ok(declared.constants.iter().any(|constant| constant.name == name))
     }
 
     fn declared_enum(&self) -> Option<&'a Enum> {

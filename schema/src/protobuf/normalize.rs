@@ -256,11 +256,7 @@ impl Walk<'_> {
             TypeName::Name(name) => {
                 let found = self.files.resolve(scope, name, &mut self.budget)?.ok_or_else(|| unresolved(name))?;
                 self.budget.steps(found.full_name.len() as u64 / 8)?;
-                let entry = match found.kind {
-                    Kind::MapEntry => found.message().and_then(Message::map_entry),
-                    Kind::Message | Kind::Enum => None,
-                };
-                match entry {
+                match found.map_entry(&mut self.budget)? {
                     // A map entry whose value is a map entry cannot be written as a map.
                     Some((key, value)) if self.is_plain(found.full_name, &value.type_name)? => {
                         let key = self.type_name(found.full_name, &key.type_name)?;
@@ -380,10 +376,13 @@ fn merge(target: &mut Value, path: &[String], value: Value, budget: &mut Budget)
             }
             Ok(place) => place,
             Err(place) if last => {
+                // Inserting moves what follows.
+                budget.steps((entries.len() - place) as u64 / 16)?;
                 entries.insert(place, (part.clone(), value));
                 return Ok(());
             }
             Err(place) => {
+                budget.steps((entries.len() - place) as u64 / 16)?;
                 entries.insert(place, (part.clone(), Value::Map(Vec::new())));
                 place
             }

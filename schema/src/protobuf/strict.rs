@@ -134,12 +134,13 @@ impl<'a> Check<'a, '_> {
             for field in &extend.fields {
                 self.symbol(symbols, &field.name)?;
                 self.field(scope, field)?;
+                let count = extendee.extensions.iter().map(|statement| statement.ranges.len() as u64).sum();
+                self.budget.steps(count)?;
                 let mut ranges = extendee.extensions.iter().flat_map(|statement| &statement.ranges);
                 let declared = ranges.any(|range| match *range {
                     ExtensionRange::Tag(tag) => tag == field.tag,
                     ExtensionRange::Range(start, end) => (start..=end).contains(&field.tag),
                 });
-                self.budget.steps(extendee.extensions.len() as u64)?;
                 if !declared {
                     let (name, tag) = (found.full_name, field.tag);
                     return Err(invalid(format!("\"{name}\" does not declare {tag} as an extension number.")));
@@ -174,7 +175,7 @@ impl<'a> Check<'a, '_> {
         }
         let fits = match (scalar, found) {
             (Some(scalar), _) => default_fits(scalar, default),
-            (None, Some(found)) => found.has_constant(default),
+            (None, Some(found)) => found.has_constant(default, self.budget)?,
             (None, None) => false,
         };
         if fits {

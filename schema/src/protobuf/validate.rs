@@ -5,6 +5,7 @@
 //! (types of files that are not there) cannot check data and says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor,
@@ -18,6 +19,8 @@ use crate::validate::DataError;
 
 /// Most errors that one check reports; more help nobody.
 pub const DATA_ERRORS_MAX: usize = 100;
+/// Most bytes of paths in one report: a path is as long as the keys of the document make it.
+const PATH_BYTES_MAX: usize = 64 * 1024;
 
 /// Which message of a schema data is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,10 +142,8 @@ impl Message {
 /// Required fields of proto2 that are not there. Depth is bounded by the decoder.
 fn missing_in_binary(message: &DynamicMessage, errors: &mut Errors) {
     use prost_reflect::Value;
-    for field in message.descriptor().fields().filter(|field| field.cardinality() == Cardinality::Required) {
-        if !message.has_field(&field) {
-            errors.at(field.name(), |errors| errors.add("the required field is missing".to_owned()));
-        }
+    for field in errors.required(&message.descriptor()).iter().filter(|field| !message.has_field(field)) {
+        errors.at(field.name(), |errors| errors.add("the required field is missing".to_owned()));
     }
     let inner = |value: &Value, errors: &mut Errors| {
         if let Some(message) = value.as_message() {
@@ -174,11 +175,16 @@ fn missing_in_binary(message: &DynamicMessage, errors: &mut Errors) {
 struct Errors {
     found: Vec<DataError>,
     path: String,
+    /// Bytes of all paths that were reported.
+    path_bytes: usize,
+    required: BTreeMap<String, Rc<[FieldDescriptor]>>,
 }
 
 impl Errors {
     fn add(&mut self, message: String) {
-        if self.found.len() < DATA_ERRORS_MAX {
+        self.path_bytes += self.path.len();
+        // The first is always reported, whatever its path.
+        if self.found.is_empty() || (self.found.len() < DATA_ERRORS_MAX && self.path_bytes < PATH_BYTES_MAX) {
             self.found.push(DataError { path: self.path.clone(), message });
         }
     }
@@ -293,7 +299,8 @@ impl Errors {
             let by_name = || descriptor.get_field_by_json_name(key).or_else(|| descriptor.get_field_by_name(key));
             let extension = || {
                 let name = key.strip_prefix('[')?.strip_suffix(']')?;
-                descriptor.extensions().find(|extension| extension.full_name() == name)
+                let found = descriptor.parent_pool().get_extension_by_name(name)?;
+                (found.containing_message() == *descriptor).then_some(found)
             };
             self.at(key, |errors| match (by_name(), value) {
                 (Some(field), value) => {
@@ -316,11 +323,18 @@ impl Errors {
                 },
             });
         }
-        for field in descriptor.fields().filter(|field| field.cardinality() == Cardinality::Required) {
-            if !seen.contains(&field.number()) {
-                self.at(field.json_name(), |errors| errors.add("the required field is missing".to_owned()));
-            }
+        for field in self.required(descriptor).iter().filter(|field| !seen.contains(&field.number())) {
+            self.at(field.json_name(), |errors| errors.add("the required field is missing".to_owned()));
         }
+    }
+
+    /// The required fields of a message; looked up once per type, since data may hold a type very often.
+    fn required(&mut self, descriptor: &MessageDescriptor) -> Rc<[FieldDescriptor]> {
+        if descriptor.parent_file().syntax() != Syntax::Proto2 {
+            return Rc::new([]);
+        }
+        let of = || descriptor.fields().filter(|field| field.cardinality() == Cardinality::Required).collect();
+        Rc::clone(self.required.entry(descriptor.full_name().to_owned()).or_insert_with(of))
     }
 
     fn field(&mut self, field: &FieldDescriptor, value: &Json<'_>) {
