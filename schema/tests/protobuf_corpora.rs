@@ -75,7 +75,8 @@ fn validity_agrees_with_the_corpus() {
             let parsed =
                 ParsedSchema::parse(Format::Protobuf, text(row, "schema"), &references(&row["references"]), strictness);
             let expected = row[key].as_bool().unwrap();
-            score.check(key, row, parsed.is_ok() == expected, || format!("{expected} expected, got {:?}", parsed.err()));
+            score
+                .check(key, row, parsed.is_ok() == expected, || format!("{expected} expected, got {:?}", parsed.err()));
         }
     }
     score.finish("schema-validity.json");
@@ -208,7 +209,8 @@ fn data_validation_agrees_with_the_corpus() {
     for row in &rows {
         let mut resolved = references(&row["references"]);
         resolved.iter_mut().for_each(|reference| reference.text = schema_text(&reference.text));
-        let parsed = schema::protobuf::ProtobufSchema::parse(&schema_text(text(row, "schema")), &resolved, NEW).unwrap();
+        let parsed =
+            schema::protobuf::ProtobufSchema::parse(&schema_text(text(row, "schema")), &resolved, NEW).unwrap();
         let validator = Validator::new(&parsed).unwrap();
         let message = validator.message(&parsed, MessageSelector::Name(text(row, "message"))).unwrap();
         let errors = message.validate_json(text(row, "instance"));

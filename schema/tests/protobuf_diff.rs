@@ -1,7 +1,7 @@
 //! The semantic diff of Protobuf files: one case per kind of change.
 
-use schema::diff::{Change, ChangeKind, Step, diff};
 use schema::compat::Level;
+use schema::diff::{Change, ChangeKind, Step, diff};
 use schema::{Format, ParsedSchema, Reference, ResolvedReference, Strictness};
 
 const NEW: Strictness = Strictness::New { validate_fields: false };
@@ -54,11 +54,7 @@ fn fields() {
         "syntax = \"proto2\"; message M { optional int32 a = 1 [default = 2]; }",
         &["#/M/1 default: 1 -> 2 []"],
     );
-    check(
-        "message M { int32 a = 1; }",
-        "message M { int32 a = 1 [json_name = \"x\"]; }",
-        &["#/M/1 json_name: + x []"],
-    );
+    check("message M { int32 a = 1; }", "message M { int32 a = 1 [json_name = \"x\"]; }", &["#/M/1 json_name: + x []"]);
     check("package a; message M { N n = 1; } message N {}", "package a; message M { .a.N n = 1; } message N {}", &[]);
 }
 
@@ -104,9 +100,11 @@ fn files_services_and_documentation() {
     check("package a;", "package b;", &["#/ package: a -> b [BF]"]);
     check("syntax = \"proto2\";", "syntax = \"proto3\";", &["#/ syntax: proto2 -> proto3 []"]);
     check("message M {}", "import \"x.proto\"; message M {}", &["#/ import: + x.proto [D]"]);
-    check("option go_package = \"a\";", "option go_package = \"b\";", &[
-        "#/ option: go_package = \"a\" -> go_package = \"b\" [D]",
-    ]);
+    check(
+        "option go_package = \"a\";",
+        "option go_package = \"b\";",
+        &["#/ option: go_package = \"a\" -> go_package = \"b\" [D]"],
+    );
     check(
         "message M { int32 a = 1; }",
         "message M { int32 a = 1 [deprecated = true]; }",
@@ -116,10 +114,7 @@ fn files_services_and_documentation() {
     check(
         "message M {} service S { rpc A(M) returns (M); }",
         "message M {} service S { rpc A(M) returns (stream M); rpc B(M) returns (M); }",
-        &[
-            "#/S/A rpc: (M) returns (M) -> (M) returns (stream M) []",
-            "#/S/B rpc: + (M) returns (M) []",
-        ],
+        &["#/S/A rpc: (M) returns (M) -> (M) returns (stream M) []", "#/S/B rpc: + (M) returns (M) []"],
     );
 }
 
@@ -132,11 +127,14 @@ fn a_change_inside_an_import_is_shown() {
     };
     let found = diff(&of(1, "int32"), &of(2, "string")).unwrap();
     let lines: Vec<_> = found.changes.iter().map(line).collect();
-    assert_eq!(lines, [
-        "#/M/1 type: N -> N [BF]",
-        "#/N/1 imported type: the imported version of the old schema -> FIELD_SCALAR_KIND_CHANGED [F]",
-        "#/N/1 imported type: the imported version of the old schema -> FIELD_SCALAR_KIND_CHANGED [B]",
-    ]);
+    assert_eq!(
+        lines,
+        [
+            "#/M/1 type: N -> N [BF]",
+            "#/N/1 imported type: the imported version of the old schema -> FIELD_SCALAR_KIND_CHANGED [F]",
+            "#/N/1 imported type: the imported version of the old schema -> FIELD_SCALAR_KIND_CHANGED [B]",
+        ]
+    );
 }
 
 #[test]

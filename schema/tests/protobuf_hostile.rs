@@ -7,8 +7,8 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schema::compat::{self, Direction, Policy};
-use schema::protobuf::validate::{MessageSelector, Validator};
 use schema::protobuf::ProtobufSchema;
+use schema::protobuf::validate::{MessageSelector, Validator};
 use schema::{Format, ParsedSchema, Reference, Rendering, ResolvedReference, SchemaError, Strictness};
 
 const STRICT: Strictness = Strictness::New { validate_fields: true };
@@ -86,7 +86,8 @@ fn many_members_are_refused() {
     });
     let result = bounded("enum", || use_everything(&format!("{PROTO3} enum E {{ {} }}", &enumeration[..900_000]), &[]));
     assert_eq!(limit(result), "MEMBER_COUNT_MAX");
-    let reserved = bounded("reserved", || use_everything(&format!("message M {{ reserved {}1; }}", "1,".repeat(400_000)), &[]));
+    let reserved =
+        bounded("reserved", || use_everything(&format!("message M {{ reserved {}1; }}", "1,".repeat(400_000)), &[]));
     assert_eq!(limit(reserved), "MEMBER_COUNT_MAX");
     let semicolons = bounded("semicolons", || use_everything(&format!("{PROTO3}{}", ";".repeat(900_000)), &[]));
     assert_eq!(semicolons, Ok(()));
@@ -101,18 +102,50 @@ fn broad_files_are_bounded() {
     let fields = |count: usize, field: &dyn Fn(usize) -> String| (1..=count).map(field).collect::<String>();
     let long = "n".repeat(400_000);
     let cases = [
-        ("fields of one long type", format!("message {long} {{}} message M {{ {} }}", fields(15_000, &|tag| format!("M f{tag}={tag};")))),
-        ("many types in a long name", format!("message {long} {{ {} }}", fields(15_000, &|tag| format!("message M{tag} {{}}")))),
-        ("many members of a long oneof", format!("message M {{ oneof {long} {{ {} }} }}", fields(15_000, &|tag| format!("int32 f{tag}={tag};")))),
-        ("many oneofs", format!("message M {{ {} }}", fields(15_000, &|tag| format!("oneof o{tag} {{ int32 f{tag}={tag}; }}")))),
-        ("a map entry with many fields", format!(
-            "message M {{ message E {{ option map_entry = true; {} int32 value = 2; int32 key = 1; }} {} }}",
-            fields(15_000, &|tag| format!("int32 f{tag}={};", tag + 2)),
-            fields(15_000, &|tag| format!("repeated E g{tag}={tag};")),
-        )),
-        ("option paths backwards", format!("message M {{ {} }}", fields(15_000, &|tag| format!("option (o).a{} = 1;", 100_000 - tag)))),
-        ("dotted scopes", format!("package {}a; message M {{ {} }}", "a.".repeat(100_000), fields(10_000, &|tag| format!("X f{tag}={tag};")))),
-        ("extension ranges", format!("message M {{ extensions {} 1; }} extend M {{ {} }}", "1,".repeat(15_000), fields(15_000, &|tag| format!("int32 e{tag}={tag};")))),
+        (
+            "fields of one long type",
+            format!("message {long} {{}} message M {{ {} }}", fields(15_000, &|tag| format!("M f{tag}={tag};"))),
+        ),
+        (
+            "many types in a long name",
+            format!("message {long} {{ {} }}", fields(15_000, &|tag| format!("message M{tag} {{}}"))),
+        ),
+        (
+            "many members of a long oneof",
+            format!("message M {{ oneof {long} {{ {} }} }}", fields(15_000, &|tag| format!("int32 f{tag}={tag};"))),
+        ),
+        (
+            "many oneofs",
+            format!("message M {{ {} }}", fields(15_000, &|tag| format!("oneof o{tag} {{ int32 f{tag}={tag}; }}"))),
+        ),
+        (
+            "a map entry with many fields",
+            format!(
+                "message M {{ message E {{ option map_entry = true; {} int32 value = 2; int32 key = 1; }} {} }}",
+                fields(15_000, &|tag| format!("int32 f{tag}={};", tag + 2)),
+                fields(15_000, &|tag| format!("repeated E g{tag}={tag};")),
+            ),
+        ),
+        (
+            "option paths backwards",
+            format!("message M {{ {} }}", fields(15_000, &|tag| format!("option (o).a{} = 1;", 100_000 - tag))),
+        ),
+        (
+            "dotted scopes",
+            format!(
+                "package {}a; message M {{ {} }}",
+                "a.".repeat(100_000),
+                fields(10_000, &|tag| format!("X f{tag}={tag};"))
+            ),
+        ),
+        (
+            "extension ranges",
+            format!(
+                "message M {{ extensions {} 1; }} extend M {{ {} }}",
+                "1,".repeat(15_000),
+                fields(15_000, &|tag| format!("int32 e{tag}={tag};"))
+            ),
+        ),
     ];
     for (name, body) in cases {
         let outcome = bounded(name, || use_everything(&format!("{PROTO3}{body}"), &[]));
@@ -131,7 +164,8 @@ fn doubling(depth: usize, version: i32) -> (String, Vec<ResolvedReference>) {
     let mut references = vec![reference("f0", version, format!("{PROTO3}message M0 {{ {bottom} a = 1; }}"))];
     for n in 1..=depth {
         let below = n - 1;
-        let text = format!("{PROTO3}import \"f{below}\"; message M{n} {{ M{below} a = 1; M{below} b = 2; M{n} c = 3; }}");
+        let text =
+            format!("{PROTO3}import \"f{below}\"; message M{n} {{ M{below} a = 1; M{below} b = 2; M{n} c = 3; }}");
         references.push(reference(&format!("f{n}"), version, text));
     }
     (format!("{PROTO3}import \"f{depth}\"; message Top {{ M{depth} a = 1; }}"), references)
@@ -179,8 +213,10 @@ fn descriptors_are_bounded_before_they_are_decoded() {
 
 #[test]
 fn hostile_data_is_bounded() {
-    let text = format!("{PROTO3} import \"google/protobuf/struct.proto\"; message M {{ M m = 1; repeated M l = 2; \
-                        google.protobuf.Value v = 3; int64 i = 4; }}");
+    let text = format!(
+        "{PROTO3} import \"google/protobuf/struct.proto\"; message M {{ M m = 1; repeated M l = 2; \
+                        google.protobuf.Value v = 3; int64 i = 4; }}"
+    );
     let schema = ProtobufSchema::parse(&text, &[], STRICT).unwrap();
     let validator = Validator::new(&schema).unwrap();
     let message = validator.message(&schema, MessageSelector::First).unwrap();
@@ -202,7 +238,8 @@ fn hostile_data_is_bounded() {
     let mut deep = vec![];
     for _ in 0..3_000 {
         let length = u16::try_from(deep.len()).unwrap();
-        let mut outer = vec![0x0a, u8::try_from(length & 0x7f).unwrap() | 0x80, u8::try_from(length >> 7 & 0x7f).unwrap()];
+        let mut outer =
+            vec![0x0a, u8::try_from(length & 0x7f).unwrap() | 0x80, u8::try_from(length >> 7 & 0x7f).unwrap()];
         outer.extend(&deep);
         deep = outer;
     }

@@ -337,10 +337,8 @@ impl<'a> Compare<'a, '_> {
                     if *new_index != old_index {
                         this.add(Type::MessageMoved)?;
                     }
-                    let scopes = Pair {
-                        old: joined(&scopes.old, &message.name),
-                        new: joined(&scopes.new, &message.name),
-                    };
+                    let scopes =
+                        Pair { old: joined(&scopes.old, &message.name), new: joined(&scopes.new, &message.name) };
                     this.budget.steps((scopes.old.len() + scopes.new.len()) as u64 / 8)?;
                     this.message(&scopes, Pair { old: message, new: *found })
                 })?,
@@ -411,11 +409,22 @@ impl<'a> Compare<'a, '_> {
     }
 
     fn oneofs(&mut self, messages: Pair<&'a Message>, old: &BTreeMap<i32, Placed<'a>>) -> Result<(), SchemaError> {
+        // A number that two oneofs share, which is no valid file but parses, must not make it differ from itself.
+        let members: BTreeSet<(&str, i32)> = messages
+            .old
+            .oneofs
+            .iter()
+            .flat_map(|oneof| oneof.fields.iter().map(|field| (oneof.name.as_str(), field.tag)))
+            .collect();
         for oneof in &messages.new.oneofs {
             // Members that existed before came from these old oneofs, or from the top level.
             let mut old_oneofs = BTreeSet::new();
             let mut from_top_level = BTreeSet::new();
             for member in &oneof.fields {
+                if members.contains(&(oneof.name.as_str(), member.tag)) {
+                    old_oneofs.insert(oneof.name.as_str());
+                    continue;
+                }
                 match old.get(&member.tag) {
                     Some(Placed { oneof: Some(name), .. }) => {
                         old_oneofs.insert(*name);
@@ -462,7 +471,11 @@ impl<'a> Compare<'a, '_> {
             let pair = (old.get(&tag), new.get(&tag));
             let act = |this: &mut Self| match pair {
                 (Some(Placed { oneof: Some(name), .. }), None) => {
-                    if deleted.contains(name) { Ok(()) } else { this.add(Type::OneofFieldRemoved) }
+                    if deleted.contains(name) {
+                        Ok(())
+                    } else {
+                        this.add(Type::OneofFieldRemoved)
+                    }
                 }
                 (Some(Placed { field, .. }), None) if field.label == Some(Label::Required) => {
                     this.add(Type::RequiredFieldRemoved)
@@ -563,11 +576,7 @@ impl<'a> Compare<'a, '_> {
     }
 
     /// The differences of two messages outside the own files, with paths that begin at the messages.
-    fn imported(
-        &mut self,
-        types: Pair<Found<'a>>,
-        messages: Pair<&'a Message>,
-    ) -> Result<Vec<Finding>, SchemaError> {
+    fn imported(&mut self, types: Pair<Found<'a>>, messages: Pair<&'a Message>) -> Result<Vec<Finding>, SchemaError> {
         let pair = identity(messages.old, messages.new);
         if let Some(known) = self.memo.get(&pair) {
             self.budget.steps(1 + known.iter().map(|finding| finding.path.len() as u64 / 8).sum::<u64>())?;
@@ -594,9 +603,10 @@ impl<'a> Compare<'a, '_> {
 /// All fields of a message by number, members of oneofs included.
 fn fields_by_tag(message: &Message) -> BTreeMap<i32, Placed<'_>> {
     let plain = message.fields.iter().map(|field| Placed { field, oneof: None });
-    let members = message.oneofs.iter().flat_map(|oneof| {
-        oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof.name.as_str()) })
-    });
+    let members = message
+        .oneofs
+        .iter()
+        .flat_map(|oneof| oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof.name.as_str()) }));
     plain.chain(members).map(|placed| (placed.field.tag, placed)).collect()
 }
 

@@ -283,9 +283,9 @@ impl Decoder {
     /// Extensions of one message that follow each other are one block.
     fn extends(&self, message: &DynamicMessage) -> Vec<Extend> {
         let mut extends: Vec<Extend> = Vec::new();
-        for (extendee, field) in each(message, "extension", |field| {
-            (required_text(field, "extendee"), self.field(field, false))
-        }) {
+        for (extendee, field) in
+            each(message, "extension", |field| (required_text(field, "extendee"), self.field(field, false)))
+        {
             match extends.last_mut() {
                 Some(last) if last.name == extendee => last.fields.push(field),
                 Some(_) | None => extends.push(Extend { name: extendee, fields: vec![field] }),
@@ -348,7 +348,8 @@ fn service(service: &DynamicMessage) -> Service {
 fn extension_range(range: &DynamicMessage) -> Extensions {
     let start = number(range, "start").unwrap_or_default();
     let end = number(range, "end").unwrap_or_default().saturating_sub(1);
-    let range_written = if start == end { ExtensionRange::Tag(start) } else { ExtensionRange::Range(start, end.min(TAG_MAX)) };
+    let range_written =
+        if start == end { ExtensionRange::Tag(start) } else { ExtensionRange::Range(start, end.min(TAG_MAX)) };
     Extensions { ranges: vec![range_written], options: option_list(range) }
 }
 

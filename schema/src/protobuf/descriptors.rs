@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use prost_reflect::DescriptorPool;
 use prost_reflect::prost_types::FileDescriptorProto;
 
+use super::bundled;
 use super::encode::{Encoded, Mode, encode};
 use super::files::{Files, Origin, Unit};
-use super::bundled;
 use crate::{ResolvedReference, SchemaError};
 
 /// google/protobuf, google/type and Confluent's files.

@@ -175,11 +175,7 @@ impl<'a> Differ<'a> {
         }
         self.options(&old.options, &new.options)?;
         let package = |file: &File| file.package.clone().unwrap_or_default();
-        self.types(
-            (&package(old), &package(new)),
-            (&old.messages, &new.messages),
-            (&old.enums, &new.enums),
-        )?;
+        self.types((&package(old), &package(new)), (&old.messages, &new.messages), (&old.enums, &new.enums))?;
         self.extends(&old.extends, &new.extends)?;
         self.services()
     }
@@ -278,7 +274,11 @@ impl<'a> Differ<'a> {
             message.groups.iter().map(|group| format!("group {} = {}", group.name, group.tag)).collect()
         };
         self.texts("group", &groups(old), &groups(new))?;
-        self.texts("extensions", &printer::extension_texts(&old.extensions), &printer::extension_texts(&new.extensions))?;
+        self.texts(
+            "extensions",
+            &printer::extension_texts(&old.extensions),
+            &printer::extension_texts(&new.extensions),
+        )?;
         self.extends(&old.extends, &new.extends)?;
         self.types(scopes, (&old.messages, &new.messages), (&old.enums, &new.enums))
     }
@@ -387,7 +387,8 @@ impl<'a> Differ<'a> {
             let fields = extends.iter().flat_map(|extend| extend.fields.iter().map(move |field| (extend, field)));
             fields.map(|(extend, field)| format!("{}: {}", extend.name, describe(field))).collect()
         };
-        let names = |extends: &[Extend]| extends.iter().map(|extend| extend.name.len() * extend.fields.len()).sum::<usize>();
+        let names =
+            |extends: &[Extend]| extends.iter().map(|extend| extend.name.len() * extend.fields.len()).sum::<usize>();
         let bytes = names(old) + names(new);
         self.budget.steps(bytes as u64 / 8)?;
         self.texts("extension", &texts(old), &texts(new))
@@ -401,7 +402,8 @@ impl<'a> Differ<'a> {
         }
         type Rpcs<'r> = BTreeMap<&'r str, &'r Rpc>;
         let services = |file: &'a File| -> BTreeMap<&'a str, (Rpcs<'a>, &'a [Opt])> {
-            let rpcs = |service: &'a super::ast::Service| service.rpcs.iter().map(|rpc| (rpc.name.as_str(), rpc)).collect();
+            let rpcs =
+                |service: &'a super::ast::Service| service.rpcs.iter().map(|rpc| (rpc.name.as_str(), rpc)).collect();
             let services = file.services.iter();
             services.map(|service| (service.name.as_str(), (rpcs(service), service.options.as_slice()))).collect()
         };
@@ -461,7 +463,12 @@ impl<'a> Differ<'a> {
     }
 
     /// Texts of which only presence counts.
-    fn texts(&mut self, element: &'static str, old: &BTreeSet<String>, new: &BTreeSet<String>) -> Result<(), SchemaError> {
+    fn texts(
+        &mut self,
+        element: &'static str,
+        old: &BTreeSet<String>,
+        new: &BTreeSet<String>,
+    ) -> Result<(), SchemaError> {
         let effect = || if element == "reserved" { Effect::Documentation } else { Effect::Harmless };
         for text in old.difference(new) {
             self.push(element, removed(text), effect())?;

@@ -179,11 +179,7 @@ pub(super) struct Files {
 
 impl Files {
     /// The files of the schema `file` with its references.
-    pub(super) fn new(
-        file: File,
-        references: &[ResolvedReference],
-        budget: &mut Budget,
-    ) -> Result<Self, SchemaError> {
+    pub(super) fn new(file: File, references: &[ResolvedReference], budget: &mut Budget) -> Result<Self, SchemaError> {
         let mut units = Vec::with_capacity(1 + references.len());
         units.push(Arc::new(Unit::new(file, Origin::Own, budget)?));
         for resolved in references {

@@ -288,7 +288,8 @@ impl Walk<'_> {
         let mut merged = std::collections::BTreeMap::new();
         for option in options {
             self.budget.step()?;
-            let name = if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
+            let name =
+                if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
             let value = self.value(&option.value)?;
             if option.path.is_empty() {
                 result.push(Opt { name, parenthesized: option.parenthesized, path: Vec::new(), value });
@@ -441,7 +442,8 @@ mod tests {
 
     #[test]
     fn numbers_are_printed_as_java_does() {
-        let cases = [("1.23456", "1.235"), ("1.0", "1"), ("0.0005", "0"), ("2.5e3", "2500"), ("-7", "-7"), ("0x1F", "0x1F")];
+        let cases =
+            [("1.23456", "1.235"), ("1.0", "1"), ("0.0005", "0"), ("2.5e3", "2500"), ("-7", "-7"), ("0x1F", "0x1F")];
         for (text, expected) in cases {
             assert_eq!(java_decimal(text), expected, "{text}");
         }

@@ -120,12 +120,7 @@ impl<'a> Check<'a, '_> {
         Ok(())
     }
 
-    fn extends(
-        &mut self,
-        scope: &str,
-        extends: &[Extend],
-        symbols: &mut BTreeSet<String>,
-    ) -> Result<(), SchemaError> {
+    fn extends(&mut self, scope: &str, extends: &[Extend], symbols: &mut BTreeSet<String>) -> Result<(), SchemaError> {
         for extend in extends {
             let found = self.visible(scope, &extend.name)?;
             let Some(extendee) = found.message().filter(|_| found.kind == Kind::Message) else {

@@ -500,8 +500,5 @@ fn is_wrapper(full_name: &str) -> bool {
 fn has_own_json(full_name: &str) -> bool {
     let Some(name) = full_name.strip_prefix("google.protobuf.") else { return false };
     is_wrapper(full_name)
-        || matches!(
-            name,
-            "Any" | "Timestamp" | "Duration" | "FieldMask" | "Struct" | "ListValue" | "Value" | "Empty"
-        )
+        || matches!(name, "Any" | "Timestamp" | "Duration" | "FieldMask" | "Struct" | "ListValue" | "Value" | "Empty")
 }

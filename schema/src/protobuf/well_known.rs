@@ -118,7 +118,8 @@ pub(super) fn integer(text: &str) -> Option<i128> {
     }
     // The value is `significant` times ten to the `scale`.
     let trailing = digits.len() - digits.trim_end_matches('0').len();
-    let scale = exponent.checked_add(i64::try_from(trailing).ok()?)?.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let scale =
+        exponent.checked_add(i64::try_from(trailing).ok()?)?.checked_sub(i64::try_from(fraction.len()).ok()?)?;
     if !(0..=38).contains(&scale) {
         return None;
     }
@@ -137,10 +138,22 @@ mod tests {
 
     #[test]
     fn timestamps_are_checked_to_the_second() {
-        for good in ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59.999999999Z", "0001-01-01T00:00:00Z", "1969-12-31T16:00:01-08:00"] {
+        for good in [
+            "1970-01-01T00:00:00Z",
+            "2000-02-29T23:59:59.999999999Z",
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T16:00:01-08:00",
+        ] {
             assert!(is_timestamp(good), "{good}");
         }
-        for bad in ["0001-01-01T00:00:00+00:01", "1900-02-29T00:00:00Z", "1970-01-01T00:00:00", "1970-01-01t00:00:00Z", "0000-12-31T00:00:00Z", "1970-01-01T24:00:00Z"] {
+        for bad in [
+            "0001-01-01T00:00:00+00:01",
+            "1900-02-29T00:00:00Z",
+            "1970-01-01T00:00:00",
+            "1970-01-01t00:00:00Z",
+            "0000-12-31T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+        ] {
             assert!(!is_timestamp(bad), "{bad}");
         }
         assert_eq!(timestamp_seconds("1970-01-01T00:00:01Z"), Some(1));
@@ -149,7 +162,16 @@ mod tests {
 
     #[test]
     fn integers_may_be_written_as_floats() {
-        for (text, value) in [("1e2", Some(100)), ("100.000", Some(100)), ("-2.147483648e9", Some(-2_147_483_648)), ("0.5", None), ("1e-1", None), ("0e999", Some(0)), ("", None), ("12abc", None)] {
+        for (text, value) in [
+            ("1e2", Some(100)),
+            ("100.000", Some(100)),
+            ("-2.147483648e9", Some(-2_147_483_648)),
+            ("0.5", None),
+            ("1e-1", None),
+            ("0e999", Some(0)),
+            ("", None),
+            ("12abc", None),
+        ] {
             assert_eq!(integer(text), value, "{text}");
         }
     }
