@@ -286,26 +286,6 @@ impl Scalar {
         })
     }
 
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Int32 => "int32",
-            Self::Int64 => "int64",
-            Self::Uint32 => "uint32",
-            Self::Uint64 => "uint64",
-            Self::Bool => "bool",
-            Self::Sint32 => "sint32",
-            Self::Sint64 => "sint64",
-            Self::String => "string",
-            Self::Bytes => "bytes",
-            Self::Fixed32 => "fixed32",
-            Self::Sfixed32 => "sfixed32",
-            Self::Fixed64 => "fixed64",
-            Self::Sfixed64 => "sfixed64",
-            Self::Float => "float",
-            Self::Double => "double",
-        }
-    }
-
     /// May a map have keys of this type?
     pub(super) fn is_map_key(self) -> bool {
         !matches!(self, Self::Bytes | Self::Float | Self::Double)

@@ -1,5 +1,640 @@
-//! x
+//! Can a reader with one file read what a writer with another wrote? Confluent's rules over syntax trees
+//! (`compatibility` reference, sections 4.2 to 4.4).
+//!
+//! Only the schemas' own files are compared; a type of another file is followed where a field uses it. Types are matched
+//! by simple name, fields by number. The walk is bounded by the budget and by a depth, and a pair of imported messages
+//! whose comparison stands on its own is compared once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ast::{Enum, Field, File, Label, Message, Oneof, Scalar, TypeName};
+use super::files::{Files, Found, Kind, Origin, joined};
 use crate::compat::{Difference, Direction};
-use crate::{Budget, SchemaError};
-use super::files::Files;
-pub(super) fn differences(_: &Files, _: &Files, _: Direction, _: &mut Budget) -> Result<Vec<Difference>, SchemaError> { Ok(vec![]) }
+use crate::{Budget, SchemaError, limits};
+
+/// What can differ. The names are Confluent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    PackageChanged,
+    MessageAdded,
+    MessageRemoved,
+    MessageMoved,
+    EnumAdded,
+    EnumRemoved,
+    EnumConstAdded,
+    EnumConstChanged,
+    EnumConstRemoved,
+    FieldAdded,
+    FieldRemoved,
+    FieldNameChanged,
+    FieldKindChanged,
+    FieldScalarKindChanged,
+    FieldNamedTypeChanged,
+    FieldNumericLabelChanged,
+    FieldStringOrBytesLabelChanged,
+    RequiredFieldAdded,
+    RequiredFieldRemoved,
+    OneofAdded,
+    OneofRemoved,
+    OneofFieldAdded,
+    OneofFieldRemoved,
+    OneofFieldMovedToTopLevel,
+    MultipleFieldsMovedToOneof,
+    FieldMovedToExistingOneof,
+}
+
+impl Type {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::PackageChanged => "PACKAGE_CHANGED",
+            Self::MessageAdded => "MESSAGE_ADDED",
+            Self::MessageRemoved => "MESSAGE_REMOVED",
+            Self::MessageMoved => "MESSAGE_MOVED",
+            Self::EnumAdded => "ENUM_ADDED",
+            Self::EnumRemoved => "ENUM_REMOVED",
+            Self::EnumConstAdded => "ENUM_CONST_ADDED",
+            Self::EnumConstChanged => "ENUM_CONST_CHANGED",
+            Self::EnumConstRemoved => "ENUM_CONST_REMOVED",
+            Self::FieldAdded => "FIELD_ADDED",
+            Self::FieldRemoved => "FIELD_REMOVED",
+            Self::FieldNameChanged => "FIELD_NAME_CHANGED",
+            Self::FieldKindChanged => "FIELD_KIND_CHANGED",
+            Self::FieldScalarKindChanged => "FIELD_SCALAR_KIND_CHANGED",
+            Self::FieldNamedTypeChanged => "FIELD_NAMED_TYPE_CHANGED",
+            Self::FieldNumericLabelChanged => "FIELD_NUMERIC_LABEL_CHANGED",
+            Self::FieldStringOrBytesLabelChanged => "FIELD_STRING_OR_BYTES_LABEL_CHANGED",
+            Self::RequiredFieldAdded => "REQUIRED_FIELD_ADDED",
+            Self::RequiredFieldRemoved => "REQUIRED_FIELD_REMOVED",
+            Self::OneofAdded => "ONEOF_ADDED",
+            Self::OneofRemoved => "ONEOF_REMOVED",
+            Self::OneofFieldAdded => "ONEOF_FIELD_ADDED",
+            Self::OneofFieldRemoved => "ONEOF_FIELD_REMOVED",
+            Self::OneofFieldMovedToTopLevel => "ONEOF_FIELD_MOVED_TO_TOP_LEVEL",
+            Self::MultipleFieldsMovedToOneof => "MULTIPLE_FIELDS_MOVED_TO_ONEOF",
+            Self::FieldMovedToExistingOneof => "FIELD_MOVED_TO_EXISTING_ONEOF",
+        }
+    }
+
+    /// Confluent's text, with `path` and the words for the reader (`new` under BACKWARD) and the writer. None for
+    /// differences that are compatible. Two texts are odd on purpose: two blanks here, a colon there.
+    fn description(self, path: &str, reader: &str, writer: &str) -> Option<String> {
+        Some(match self {
+            Self::PackageChanged => format!(
+                "The package at '{path}' in the {reader} schema does not match the package in the {writer} schema"
+            ),
+            Self::MessageRemoved => {
+                format!("The {reader} schema is missing a MESSAGE type at path '{path}' in the {writer} schema")
+            }
+            Self::FieldKindChanged => format!(
+                "The type of a field at path '{path}' in the {reader} schema does not match the {writer} schema"
+            ),
+            Self::FieldScalarKindChanged => format!(
+                "The kind of a SCALAR field at path '{path}' in the {reader} schema does not match its kind in the \
+                 {writer} schema"
+            ),
+            Self::FieldNamedTypeChanged => format!(
+                "The type of a MESSAGE field at path '{path}' in the {reader} schema does not match its type in the \
+                 {writer} schema"
+            ),
+            Self::FieldNumericLabelChanged => format!(
+                "The label for a NUMERIC field at path '{path}' in the {reader} schema does not match its label in the \
+                 {writer} schema"
+            ),
+            Self::RequiredFieldAdded => {
+                format!("A required field  at path '{path}' in the {reader} schema is missing in the {writer} schema")
+            }
+            Self::RequiredFieldRemoved => {
+                format!("The {reader} schema is missing a required field at path: '{path}' in the {writer} schema")
+            }
+            Self::OneofFieldRemoved => {
+                format!("The {reader} schema is missing a oneof field at path '{path}' in the {writer} schema")
+            }
+            Self::MultipleFieldsMovedToOneof => format!(
+                "Multiple fields in the oneof at path '{path}' in the {reader} schema are outside a oneof in the \
+                 {writer} schema"
+            ),
+            Self::FieldMovedToExistingOneof => format!(
+                "A field in the oneof at path '{path}' in the {reader} schema is outside an existing oneof in the \
+                 {writer} schema"
+            ),
+            Self::MessageAdded
+            | Self::MessageMoved
+            | Self::EnumAdded
+            | Self::EnumRemoved
+            | Self::EnumConstAdded
+            | Self::EnumConstChanged
+            | Self::EnumConstRemoved
+            | Self::FieldAdded
+            | Self::FieldRemoved
+            | Self::FieldNameChanged
+            | Self::FieldStringOrBytesLabelChanged
+            | Self::OneofAdded
+            | Self::OneofRemoved
+            | Self::OneofFieldAdded
+            | Self::OneofFieldMovedToTopLevel => return None,
+        })
+    }
+
+    /// Does the difference keep the schemas compatible?
+    pub(super) fn is_compatible(self) -> bool {
+        self.description("", "", "").is_none()
+    }
+}
+
+/// A difference without its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub kind: Type,
+    pub path: String,
+}
+
+/// All differences with their texts.
+pub(super) fn differences(
+    reader: &Files,
+    writer: &Files,
+    direction: Direction,
+    budget: &mut Budget,
+) -> Result<Vec<Difference>, SchemaError> {
+    let (reader_word, writer_word) = direction.words();
+    let findings = findings(reader, writer, budget)?;
+    Ok(findings
+        .into_iter()
+        .map(|Finding { kind, path }| {
+            let description = kind.description(&path, reader_word, writer_word);
+            let message = description
+                .as_ref()
+                .map(|text| format!("{{errorType:\"{}\", description:\"{text}\"}}", kind.name()))
+                .unwrap_or_default();
+            Difference { kind: kind.name(), path, compatible: description.is_none(), message }
+        })
+        .collect())
+}
+
+/// All differences; `writer` counts as the old schema and `reader` as the new one.
+pub(super) fn findings(reader: &Files, writer: &Files, budget: &mut Budget) -> Result<Vec<Finding>, SchemaError> {
+    let mut compare = Compare {
+        old: Side::new(writer),
+        new: Side::new(reader),
+        budget,
+        found: Vec::new(),
+        path: String::new(),
+        stack: Vec::new(),
+        lowest_cut: usize::MAX,
+        memo: BTreeMap::new(),
+    };
+    let (old, new) = (&writer.own().file, &reader.own().file);
+    if old.package != new.package {
+        compare.add(Type::PackageChanged)?;
+    }
+    let scopes = Pair { old: old.package.clone().unwrap_or_default(), new: new.package.clone().unwrap_or_default() };
+    compare.types(&scopes, Pair { old: Types::of_file(old), new: Types::of_file(new) })?;
+    Ok(compare.found)
+}
+
+/// Something of the writer and the same of the reader.
+#[derive(Debug, Clone, Copy)]
+struct Pair<T> {
+    old: T,
+    new: T,
+}
+
+/// The types that are declared in one place.
+#[derive(Clone, Copy)]
+struct Types<'a> {
+    messages: &'a [Message],
+    enums: &'a [Enum],
+}
+
+impl<'a> Types<'a> {
+    fn of_file(file: &'a File) -> Self {
+        Self { messages: &file.messages, enums: &file.enums }
+    }
+
+    fn of_message(message: &'a Message) -> Self {
+        Self { messages: &message.messages, enums: &message.enums }
+    }
+}
+
+/// The files of one schema, and which references its own file imports itself.
+struct Side<'a> {
+    files: &'a Files,
+    listed: BTreeSet<&'a str>,
+}
+
+impl<'a> Side<'a> {
+    fn new(files: &'a Files) -> Self {
+        let file = &files.own().file;
+        let imports = file.imports.iter().chain(&file.public_imports).chain(&file.weak_imports);
+        Self { files, listed: imports.map(String::as_str).collect() }
+    }
+}
+
+/// Where a field stands in its message.
+#[derive(Clone, Copy)]
+struct Placed<'a> {
+    field: &'a Field,
+    oneof: Option<&'a str>,
+}
+
+/// A written type with the scope in which it is written.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    type_name: &'a TypeName,
+    scope: &'a str,
+}
+
+/// What a written type is to the comparison.
+enum FieldKind<'f, 'w> {
+    Scalar(Group),
+    Map(Written<'w>, Written<'w>),
+    Message(Option<Found<'f>>),
+}
+
+/// Scalars that read each other's encoding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Varint,
+    Zigzag,
+    Bytes,
+    Fixed32,
+    Fixed64,
+    Float,
+    Double,
+}
+
+impl Group {
+    fn of(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Int32 | Scalar::Int64 | Scalar::Uint32 | Scalar::Uint64 | Scalar::Bool => Self::Varint,
+            Scalar::Sint32 | Scalar::Sint64 => Self::Zigzag,
+            Scalar::String | Scalar::Bytes => Self::Bytes,
+            Scalar::Fixed32 | Scalar::Sfixed32 => Self::Fixed32,
+            Scalar::Fixed64 | Scalar::Sfixed64 => Self::Fixed64,
+            Scalar::Float => Self::Float,
+            Scalar::Double => Self::Double,
+        }
+    }
+}
+
+/// A pair of messages by their places in memory: what is compared, not what it is called.
+type Identity = (usize, usize);
+
+fn identity(old: &Message, new: &Message) -> Identity {
+    (std::ptr::from_ref(old).addr(), std::ptr::from_ref(new).addr())
+}
+
+struct Compare<'a, 'b> {
+    old: Side<'a>,
+    new: Side<'a>,
+    budget: &'b mut Budget,
+    found: Vec<Finding>,
+    /// Segments joined by `/`, without the leading `#/`.
+    path: String,
+    /// The pairs of messages that are being compared.
+    stack: Vec<Identity>,
+    /// The lowest place on the stack at which a recursion was cut since the last comparison began.
+    lowest_cut: usize,
+    /// What was found in pairs of imported messages whose comparison depended on nothing further up.
+    memo: BTreeMap<Identity, Vec<Finding>>,
+}
+
+impl<'a> Compare<'a, '_> {
+    fn add(&mut self, kind: Type) -> Result<(), SchemaError> {
+        self.budget.steps(1 + self.path.len() as u64 / 8)?;
+        self.found.push(Finding { kind, path: format!("#/{}", self.path) });
+        Ok(())
+    }
+
+    /// Does something one segment further down.
+    fn at<T>(
+        &mut self,
+        segment: &str,
+        act: impl FnOnce(&mut Self) -> Result<T, SchemaError>,
+    ) -> Result<T, SchemaError> {
+        self.budget.steps(segment.len() as u64 / 8)?;
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('/');
+        }
+        self.path.push_str(segment);
+        let result = act(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// Types in one place, matched by simple name.
+    fn types(&mut self, scopes: &Pair<String>, types: Pair<Types<'a>>) -> Result<(), SchemaError> {
+        fn by_name(messages: &[Message]) -> BTreeMap<&str, (usize, &Message)> {
+            messages.iter().enumerate().map(|(index, message)| (message.name.as_str(), (index, message))).collect()
+        }
+        let (old, new) = (by_name(types.old.messages), by_name(types.new.messages));
+        self.budget.steps((types.old.messages.len() + types.new.messages.len()) as u64)?;
+        for (old_index, message) in types.old.messages.iter().enumerate() {
+            match new.get(message.name.as_str()) {
+                None if message.map_entry().is_some() => {}
+                None => self.at(&message.name, |this| this.add(Type::MessageRemoved))?,
+                Some((new_index, found)) => self.at(&message.name, |this| {
+                    if *new_index != old_index {
+                        this.add(Type::MessageMoved)?;
+                    }
+                    let scopes =
+                        Pair { old: joined(&scopes.old, &message.name), new: joined(&scopes.new, &message.name) };
+                    this.budget.steps((scopes.old.len() + scopes.new.len()) as u64 / 8)?;
+                    this.message(&scopes, Pair { old: message, new: *found })
+                })?,
+            }
+        }
+        for message in types.new.messages.iter().filter(|message| !old.contains_key(message.name.as_str())) {
+            self.at(&message.name, |this| this.add(Type::MessageAdded))?;
+        }
+        self.enums(types)
+    }
+
+    fn enums(&mut self, types: Pair<Types<'a>>) -> Result<(), SchemaError> {
+        fn by_name(enums: &[Enum]) -> BTreeMap<&str, &Enum> {
+            enums.iter().map(|declared| (declared.name.as_str(), declared)).collect()
+        }
+        let (old, new) = (by_name(types.old.enums), by_name(types.new.enums));
+        for declared in types.old.enums {
+            self.at(&declared.name, |this| match new.get(declared.name.as_str()) {
+                None => this.add(Type::EnumRemoved),
+                Some(found) => this.constants(declared, found),
+            })?;
+        }
+        for declared in types.new.enums.iter().filter(|declared| !old.contains_key(declared.name.as_str())) {
+            self.at(&declared.name, |this| this.add(Type::EnumAdded))?;
+        }
+        Ok(())
+    }
+
+    fn constants(&mut self, old: &Enum, new: &Enum) -> Result<(), SchemaError> {
+        fn by_tag(declared: &Enum) -> BTreeMap<i32, &str> {
+            declared.constants.iter().map(|constant| (constant.tag, constant.name.as_str())).collect()
+        }
+        let (old, new) = (by_tag(old), by_tag(new));
+        self.budget.steps((old.len() + new.len()) as u64)?;
+        for tag in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
+            let kind = match (old.get(&tag), new.get(&tag)) {
+                (Some(_), None) => Type::EnumConstRemoved,
+                (None, Some(_)) => Type::EnumConstAdded,
+                (Some(old), Some(new)) if old != new => Type::EnumConstChanged,
+                (Some(_), Some(_)) | (None, None) => continue,
+            };
+            self.at(&tag.to_string(), |this| this.add(kind))?;
+        }
+        Ok(())
+    }
+
+    /// A message with its oneofs, fields and nested types.
+    fn message(&mut self, scopes: &Pair<String>, messages: Pair<&'a Message>) -> Result<(), SchemaError> {
+        let pair = identity(messages.old, messages.new);
+        if let Some(place) = self.stack.iter().position(|open| *open == pair) {
+            self.lowest_cut = self.lowest_cut.min(place);
+            return Ok(());
+        }
+        if self.stack.len() >= limits::SCHEMA_DEPTH_MAX {
+            let allowed = limits::SCHEMA_DEPTH_MAX as u64;
+            return Err(SchemaError::Limit { limit: "SCHEMA_DEPTH_MAX", allowed });
+        }
+        self.stack.push(pair);
+        let old = fields_by_tag(messages.old);
+        let new = fields_by_tag(messages.new);
+        self.budget.steps(1 + (old.len() + new.len()) as u64)?;
+        self.oneofs(messages, &old)?;
+        self.fields(scopes, messages, &old, &new)?;
+        let types = Pair { old: Types::of_message(messages.old), new: Types::of_message(messages.new) };
+        self.types(scopes, types)?;
+        self.stack.pop();
+        Ok(())
+    }
+
+    fn oneofs(&mut self, messages: Pair<&'a Message>, old: &BTreeMap<i32, Placed<'a>>) -> Result<(), SchemaError> {
+        // A number that two oneofs share, which is no valid file but parses, must not make it differ from itself.
+        let members: BTreeSet<(&str, i32)> = messages
+            .old
+            .oneofs
+            .iter()
+            .flat_map(|oneof| oneof.fields.iter().map(|field| (oneof.name.as_str(), field.tag)))
+            .collect();
+        for oneof in &messages.new.oneofs {
+            // Members that existed before came from these old oneofs, or from the top level.
+            let mut old_oneofs = BTreeSet::new();
+            let mut from_top_level = BTreeSet::new();
+            for member in &oneof.fields {
+                if members.contains(&(oneof.name.as_str(), member.tag)) {
+                    old_oneofs.insert(oneof.name.as_str());
+                    continue;
+                }
+                match old.get(&member.tag) {
+                    Some(Placed { oneof: Some(name), .. }) => {
+                        old_oneofs.insert(*name);
+                    }
+                    Some(Placed { oneof: None, .. }) => {
+                        from_top_level.insert(member.tag);
+                    }
+                    None => {}
+                }
+            }
+            if old_oneofs.len() + from_top_level.len() > 1 {
+                let many = from_top_level.len() > 1;
+                let kind = if many { Type::MultipleFieldsMovedToOneof } else { Type::FieldMovedToExistingOneof };
+                self.at(&oneof.name, |this| this.add(kind))?;
+            }
+        }
+        let names = |message: &'a Message| -> BTreeSet<&'a str> {
+            message.oneofs.iter().map(|oneof| oneof.name.as_str()).collect()
+        };
+        let (old, new) = (names(messages.old), names(messages.new));
+        for name in old.difference(&new) {
+            self.at(name, |this| this.add(Type::OneofRemoved))?;
+        }
+        for name in new.difference(&old) {
+            self.at(name, |this| this.add(Type::OneofAdded))?;
+        }
+        Ok(())
+    }
+
+    fn fields(
+        &mut self,
+        scopes: &Pair<String>,
+        messages: Pair<&'a Message>,
+        old: &BTreeMap<i32, Placed<'a>>,
+        new: &BTreeMap<i32, Placed<'a>>,
+    ) -> Result<(), SchemaError> {
+        let new_oneofs: BTreeSet<&str> = messages.new.oneofs.iter().map(|oneof| oneof.name.as_str()).collect();
+        let is_deleted = |oneof: &&Oneof| {
+            !new_oneofs.contains(oneof.name.as_str()) && oneof.fields.iter().all(|field| !new.contains_key(&field.tag))
+        };
+        let deleted: BTreeSet<&str> =
+            messages.old.oneofs.iter().filter(is_deleted).map(|oneof| oneof.name.as_str()).collect();
+        for tag in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
+            let pair = (old.get(&tag), new.get(&tag));
+            let act = |this: &mut Self| match pair {
+                (Some(Placed { oneof: Some(name), .. }), None) => {
+                    if deleted.contains(name) {
+                        Ok(())
+                    } else {
+                        this.add(Type::OneofFieldRemoved)
+                    }
+                }
+                (Some(Placed { field, .. }), None) if field.label == Some(Label::Required) => {
+                    this.add(Type::RequiredFieldRemoved)
+                }
+                (Some(_), None) => this.add(Type::FieldRemoved),
+                (None, Some(Placed { oneof: Some(_), .. })) => this.add(Type::OneofFieldAdded),
+                (None, Some(Placed { field, .. })) if field.label == Some(Label::Required) => {
+                    this.add(Type::RequiredFieldAdded)
+                }
+                (None, Some(_)) => this.add(Type::FieldAdded),
+                (Some(old), Some(new)) => this.field(scopes, *old, *new),
+                (None, None) => Ok(()),
+            };
+            match pair.1.or(pair.0).and_then(|placed| placed.oneof) {
+                Some(oneof) => self.at(oneof, |this| this.at(&tag.to_string(), act))?,
+                None => self.at(&tag.to_string(), act)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, scopes: &Pair<String>, old: Placed<'a>, new: Placed<'a>) -> Result<(), SchemaError> {
+        if old.oneof.is_some() && new.oneof.is_none() {
+            self.add(Type::OneofFieldMovedToTopLevel)?;
+        }
+        if old.field.name != new.field.name {
+            self.add(Type::FieldNameChanged)?;
+        }
+        let written = Pair {
+            old: Written { type_name: &old.field.type_name, scope: &scopes.old },
+            new: Written { type_name: &new.field.type_name, scope: &scopes.new },
+        };
+        self.written_type(written, Some(Pair { old: old.field.label, new: new.field.label }))
+    }
+
+    /// Compares two written types; `labels` are absent for keys and values of maps.
+    fn written_type(
+        &mut self,
+        written: Pair<Written<'_>>,
+        labels: Option<Pair<Option<Label>>>,
+    ) -> Result<(), SchemaError> {
+        let (old_files, new_files) = (self.old.files, self.new.files);
+        let kinds = (kind(old_files, written.old, self.budget)?, kind(new_files, written.new, self.budget)?);
+        match kinds {
+            (FieldKind::Scalar(old), FieldKind::Scalar(new)) if old != new => self.add(Type::FieldScalarKindChanged),
+            (FieldKind::Scalar(group), FieldKind::Scalar(_)) => match labels {
+                Some(Pair { old: Some(old), new: Some(new) }) if old != new => self.add(match group {
+                    Group::Bytes => Type::FieldStringOrBytesLabelChanged,
+                    Group::Varint | Group::Zigzag | Group::Fixed32 | Group::Fixed64 | Group::Float | Group::Double => {
+                        Type::FieldNumericLabelChanged
+                    }
+                }),
+                Some(_) | None => Ok(()),
+            },
+            (FieldKind::Map(old_key, old_value), FieldKind::Map(new_key, new_value)) => {
+                self.written_type(Pair { old: old_key, new: new_key }, None)?;
+                // A map in a map makes no valid file, but parses; the depth of types is bounded by the parser.
+                self.written_type(Pair { old: old_value, new: new_value }, None)
+            }
+            (FieldKind::Message(Some(old)), FieldKind::Message(Some(new))) => self.named_type(old, new),
+            (FieldKind::Message(_), FieldKind::Message(_)) => {
+                if written.old.type_name == written.new.type_name {
+                    return Ok(());
+                }
+                self.add(Type::FieldNamedTypeChanged)
+            }
+            (FieldKind::Scalar(_) | FieldKind::Map(..) | FieldKind::Message(_), _) => self.add(Type::FieldKindChanged),
+        }
+    }
+
+    fn named_type(&mut self, old: Found<'a>, new: Found<'a>) -> Result<(), SchemaError> {
+        if old.local_name() != new.local_name() {
+            return self.add(Type::FieldNamedTypeChanged);
+        }
+        let same_version = match (&old.unit.origin, &new.unit.origin) {
+            // The types of the own files are compared where they are declared.
+            (Origin::Own, Origin::Own) => true,
+            (Origin::Reference(old), Origin::Reference(new)) => {
+                old.subject == new.subject
+                    && old.version == new.version
+                    && self.old.listed.contains(old.name.as_str())
+                    && self.new.listed.contains(new.name.as_str())
+            }
+            (Origin::Bundled(_), Origin::Bundled(_)) => old.is_same(&new),
+            (Origin::Own | Origin::Reference(_) | Origin::Bundled(_), _) => false,
+        };
+        let (Some(old_message), Some(new_message)) = (old.message(), new.message()) else { return Ok(()) };
+        if same_version {
+            return Ok(());
+        }
+        let findings = self.imported(Pair { old, new }, Pair { old: old_message, new: new_message })?;
+        if findings.iter().all(|finding| finding.kind.is_compatible()) {
+            return Ok(());
+        }
+        self.budget.steps(findings.iter().map(|finding| 1 + finding.path.len() as u64 / 8).sum())?;
+        self.found.extend(findings);
+        self.add(Type::FieldNamedTypeChanged)
+    }
+
+    /// The differences of two messages outside the own files, with paths that begin at the messages.
+    fn imported(&mut self, types: Pair<Found<'a>>, messages: Pair<&'a Message>) -> Result<Vec<Finding>, SchemaError> {
+        let pair = identity(messages.old, messages.new);
+        if let Some(known) = self.memo.get(&pair) {
+            self.budget.steps(1 + known.iter().map(|finding| finding.path.len() as u64 / 8).sum::<u64>())?;
+            return Ok(known.clone());
+        }
+        let path = std::mem::replace(&mut self.path, types.new.local_name().replace('.', "/"));
+        let found = std::mem::take(&mut self.found);
+        let outer_cut = std::mem::replace(&mut self.lowest_cut, usize::MAX);
+        let depth = self.stack.len();
+        let scopes = Pair { old: types.old.full_name.to_owned(), new: types.new.full_name.to_owned() };
+        self.message(&scopes, messages)?;
+        let findings = std::mem::replace(&mut self.found, found);
+        self.path = path;
+        // A recursion that was cut further up has left something out that the outer comparison reports; only what
+        // is whole may be used again.
+        if self.lowest_cut >= depth {
+            self.memo.insert(pair, findings.clone());
+        }
+        self.lowest_cut = self.lowest_cut.min(outer_cut);
+        Ok(findings)
+    }
+}
+
+/// All fields of a message by number, members of oneofs included.
+fn fields_by_tag(message: &Message) -> BTreeMap<i32, Placed<'_>> {
+    let plain = message.fields.iter().map(|field| Placed { field, oneof: None });
+    let members = message
+        .oneofs
+        .iter()
+        .flat_map(|oneof| oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof.name.as_str()) }));
+    plain.chain(members).map(|placed| (placed.field.tag, placed)).collect()
+}
+
+fn kind<'f: 'w, 'w>(
+    files: &'f Files,
+    written: Written<'w>,
+    budget: &mut Budget,
+) -> Result<FieldKind<'f, 'w>, SchemaError> {
+    let name = match written.type_name {
+        TypeName::Map(key, value) => {
+            let of = |type_name| Written { type_name, scope: written.scope };
+            return Ok(FieldKind::Map(of(key), of(value)));
+        }
+        TypeName::Name(name) => name,
+    };
+    if let Some(scalar) = Scalar::from_name(name) {
+        return Ok(FieldKind::Scalar(Group::of(scalar)));
+    }
+    let Some(found) = files.resolve(written.scope, name, budget)? else { return Ok(FieldKind::Message(None)) };
+    Ok(match found.kind {
+        Kind::Enum => FieldKind::Scalar(Group::Varint),
+        Kind::Message => FieldKind::Message(Some(found)),
+        Kind::MapEntry => match found.map_entry(budget)? {
+            Some((key, value)) => {
+                let of = |field: &'f Field| Written { type_name: &field.type_name, scope: found.full_name };
+                FieldKind::Map(of(key), of(value))
+            }
+            None => FieldKind::Message(Some(found)),
+        },
+    })
+}

@@ -17,6 +17,13 @@ use crate::{ResolvedReference, SchemaError, limits};
 
 /// The file in the bytes of a descriptor; none if they are not one.
 pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Option<File>, SchemaError> {
+    let mut members = 0;
+    if count_members(bytes, Container::File, 0, &mut members).is_none() {
+        return Ok(None);
+    }
+    if members > limits::MEMBER_COUNT_MAX {
+        return Err(SchemaError::Limit { limit: "MEMBER_COUNT_MAX", allowed: limits::MEMBER_COUNT_MAX as u64 });
+    }
     let Ok(descriptor) = FileDescriptorProto::decode(bytes) else { return Ok(None) };
     // Almost any short text is base64 of bytes that decode as an empty message with unknown fields.
     let is_empty = descriptor.message_type.is_empty()
@@ -34,7 +41,6 @@ pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Op
         None | Some("" | "proto2" | "proto3") => {}
         Some(other) => return Err(SchemaError::invalid(format!("unexpected syntax: {other}"))),
     }
-    check_size(&descriptor)?;
     Ok(Some(Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)))
 }
 
@@ -48,22 +54,68 @@ pub(super) fn file(descriptor: &FileDescriptorProto) -> File {
     Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)
 }
 
-/// Enforces the limits that the parser enforces on text. Nesting is bounded by the wire decoder already.
-fn check_size(descriptor: &FileDescriptorProto) -> Result<(), SchemaError> {
-    let mut open: Vec<_> = descriptor.message_type.iter().collect();
-    let mut members = descriptor.service.iter().map(|service| 1 + service.method.len()).sum::<usize>();
-    members += descriptor.enum_type.iter().map(|declared| 1 + declared.value.len()).sum::<usize>();
-    members += descriptor.extension.len() + descriptor.dependency.len();
-    while let Some(message) = open.pop() {
-        members += 1 + message.field.len() + message.extension.len() + message.reserved_name.len();
-        members += message.reserved_range.len() + message.extension_range.len() + message.oneof_decl.len();
-        members += message.enum_type.iter().map(|declared| 1 + declared.value.len()).sum::<usize>();
-        open.extend(&message.nested_type);
+/// A message of descriptor.proto that holds members of a file.
+#[derive(Clone, Copy)]
+enum Container {
+    File,
+    Message,
+    Enum,
+    Service,
+}
+
+impl Container {
+    /// What the length-delimited field `tag` holds, if it is a container again.
+    fn inner(self, tag: u64) -> Option<Self> {
+        match (self, tag) {
+            (Self::File, 4) | (Self::Message, 3) => Some(Self::Message),
+            (Self::File, 5) | (Self::Message, 4) => Some(Self::Enum),
+            (Self::File, 6) => Some(Self::Service),
+            (Self::File | Self::Message | Self::Enum | Self::Service, _) => None,
+        }
     }
-    if members > limits::MEMBER_COUNT_MAX {
-        return Err(SchemaError::Limit { limit: "MEMBER_COUNT_MAX", allowed: limits::MEMBER_COUNT_MAX as u64 });
+}
+
+/// Counts members on the raw bytes, before anything is decoded: a decoded descriptor is a hundred times as large as its
+/// bytes can be. None if the bytes are no descriptor. Stops counting above the limit.
+fn count_members(bytes: &[u8], container: Container, depth: usize, members: &mut usize) -> Option<()> {
+    if depth > limits::SCHEMA_DEPTH_MAX {
+        return None;
     }
-    Ok(())
+    let mut rest = bytes;
+    while !rest.is_empty() && *members <= limits::MEMBER_COUNT_MAX {
+        let key = varint(&mut rest)?;
+        match key & 7 {
+            0 => {
+                varint(&mut rest)?;
+            }
+            1 => rest = rest.get(8..)?,
+            5 => rest = rest.get(4..)?,
+            2 => {
+                let length = usize::try_from(varint(&mut rest)?).ok()?;
+                let (inner, after) = rest.split_at_checked(length)?;
+                rest = after;
+                *members += 1;
+                if let Some(container) = container.inner(key >> 3) {
+                    count_members(inner, container, depth + 1, members)?;
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 fn text(message: &DynamicMessage, field: &str) -> Option<String> {
@@ -231,9 +283,9 @@ impl Decoder {
     /// Extensions of one message that follow each other are one block.
     fn extends(&self, message: &DynamicMessage) -> Vec<Extend> {
         let mut extends: Vec<Extend> = Vec::new();
-        for (extendee, field) in each(message, "extension", |field| {
-            (required_text(field, "extendee"), self.field(field, false))
-        }) {
+        for (extendee, field) in
+            each(message, "extension", |field| (required_text(field, "extendee"), self.field(field, false)))
+        {
             match extends.last_mut() {
                 Some(last) if last.name == extendee => last.fields.push(field),
                 Some(_) | None => extends.push(Extend { name: extendee, fields: vec![field] }),
@@ -296,7 +348,8 @@ fn service(service: &DynamicMessage) -> Service {
 fn extension_range(range: &DynamicMessage) -> Extensions {
     let start = number(range, "start").unwrap_or_default();
     let end = number(range, "end").unwrap_or_default().saturating_sub(1);
-    let range_written = if start == end { ExtensionRange::Tag(start) } else { ExtensionRange::Range(start, end.min(TAG_MAX)) };
+    let range_written =
+        if start == end { ExtensionRange::Tag(start) } else { ExtensionRange::Range(start, end.min(TAG_MAX)) };
     Extensions { ranges: vec![range_written], options: option_list(range) }
 }
 

@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use prost_reflect::DescriptorPool;
 use prost_reflect::prost_types::FileDescriptorProto;
 
+use super::bundled;
 use super::encode::{Encoded, Mode, encode};
 use super::files::{Files, Origin, Unit};
-use super::{bundled, files};
 use crate::{ResolvedReference, SchemaError};
 
 /// google/protobuf, google/type and Confluent's files.
@@ -90,7 +90,7 @@ pub(super) fn pool_for_options(
     // A base64 text among the references would come here again; its own references are not known, so it ends there.
     let texts = references.iter().filter(|reference| super::parser::parse(&reference.text).is_ok());
     let texts: Vec<_> = texts.cloned().collect();
-    let files = files::Files::new(super::ast::File::default(), &texts, &mut budget)?;
+    let files = Files::new(super::ast::File::default(), &texts, &mut budget)?;
     for resolved in &texts {
         let name = resolved.reference.name.as_str();
         let Some(unit) = files.import(name) else { continue };

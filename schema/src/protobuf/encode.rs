@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::{
-    Enum, ExtensionRange, Extensions, Extend, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Scalar,
+    Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Scalar,
     Syntax, TypeName,
 };
 use super::files::{Files, Found, Kind, Origin, Unit, joined};
@@ -233,13 +233,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn extends(
-        &mut self,
-        writer: &mut Writer,
-        tag: u32,
-        scope: &str,
-        extends: &[Extend],
-    ) -> Result<(), SchemaError> {
+    fn extends(&mut self, writer: &mut Writer, tag: u32, scope: &str, extends: &[Extend]) -> Result<(), SchemaError> {
         for extend in extends {
             let extendee = match self.resolve(scope, &TypeName::Name(extend.name.clone()))? {
                 Some(found) if self.is_resolved() => format!(".{}", found.full_name),
@@ -340,13 +334,7 @@ impl<'a> Encoder<'a> {
         Ok(writer)
     }
 
-    fn map_entry(
-        &mut self,
-        scope: &str,
-        name: &str,
-        key: &TypeName,
-        value: &TypeName,
-    ) -> Result<Writer, SchemaError> {
+    fn map_entry(&mut self, scope: &str, name: &str, key: &TypeName, value: &TypeName) -> Result<Writer, SchemaError> {
         let mut entry = Writer::default();
         entry.text(1, name);
         for (tag, name, type_name) in [(1, "key", key), (2, "value", value)] {
@@ -465,7 +453,7 @@ fn scalar_number(scalar: Scalar) -> i32 {
 }
 
 /// The name of the entry message of a map field. Confluent capitalises only names that have an underscore.
-fn map_entry_name(field: &str) -> String {
+pub(super) fn map_entry_name(field: &str) -> String {
     if !field.contains('_') {
         return format!("{field}Entry");
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::ast::{File, Message, TypeName};
+use super::ast::{Enum, Field, File, Message, TypeName};
 use super::bundled;
 use crate::{Budget, Reference, ResolvedReference, SchemaError};
 
@@ -35,7 +35,7 @@ pub(super) struct Unit {
 struct TypeEntry {
     full_name: String,
     kind: Kind,
-    /// Positions from the file down to the message; empty for enums.
+    /// Positions from the file down: messages, and for an enum the last among the enums.
     path: Vec<u32>,
 }
 
@@ -70,12 +70,44 @@ impl<'a> Found<'a> {
 
     /// The message; none for an enum.
     pub(super) fn message(&self) -> Option<&'a Message> {
+        if self.kind == Kind::Enum {
+            return None;
+        }
         let mut positions = self.entry.path.iter();
         let mut message = self.unit.file.messages.get(*positions.next()? as usize)?;
         for position in positions {
             message = message.messages.get(*position as usize)?;
         }
         Some(message)
+    }
+
+    /// The key and the value of a map entry. Finding them takes steps by the number of fields, since an entry written
+    /// by hand may have many.
+    pub(super) fn map_entry(&self, budget: &mut Budget) -> Result<Option<(&'a Field, &'a Field)>, SchemaError> {
+        let Some(message) = self.message().filter(|_| self.kind == Kind::MapEntry) else { return Ok(None) };
+        budget.steps((message.fields.len() + message.options.len()) as u64)?;
+        Ok(message.map_entry())
+    }
+
+    /// Is this an enum with a constant of this name?
+    pub(super) fn has_constant(&self, name: &str, budget: &mut Budget) -> Result<bool, SchemaError> {
+        let Some(declared) = self.declared_enum() else { return Ok(false) };
+        budget.steps(declared.constants.len() as u64)?;
+        Ok(declared.constants.iter().any(|constant| constant.name == name))
+    }
+
+    fn declared_enum(&self) -> Option<&'a Enum> {
+        if self.kind != Kind::Enum {
+            return None;
+        }
+        let (last, messages) = self.entry.path.split_last()?;
+        let mut enums = &self.unit.file.enums;
+        let mut nested = &self.unit.file.messages;
+        for position in messages {
+            let message = nested.get(*position as usize)?;
+            (enums, nested) = (&message.enums, &message.messages);
+        }
+        enums.get(*last as usize)
     }
 
     /// Do both stand for the same declaration in memory?
@@ -92,8 +124,9 @@ impl Unit {
             let mut path = vec![index(position)];
             collect(message, &mut prefix, &mut path, &mut types, budget)?;
         }
-        for declared in &file.enums {
-            types.push(TypeEntry { full_name: joined(&prefix, &declared.name), kind: Kind::Enum, path: Vec::new() });
+        for (position, declared) in file.enums.iter().enumerate() {
+            let path = vec![index(position)];
+            types.push(TypeEntry { full_name: joined(&prefix, &declared.name), kind: Kind::Enum, path });
             budget.step()?;
         }
         Ok(Self { file, origin, types })
@@ -122,10 +155,11 @@ fn collect(
         collect(nested, prefix, path, types, budget)?;
         path.pop();
     }
-    for nested in &message.enums {
+    for (position, nested) in message.enums.iter().enumerate() {
         let full_name = joined(prefix, &nested.name);
         budget.steps(1 + full_name.len() as u64 / 8)?;
-        types.push(TypeEntry { full_name, kind: Kind::Enum, path: Vec::new() });
+        let path = path.iter().copied().chain([index(position)]).collect();
+        types.push(TypeEntry { full_name, kind: Kind::Enum, path });
     }
     *prefix = outer;
     Ok(())
@@ -145,11 +179,7 @@ pub(super) struct Files {
 
 impl Files {
     /// The files of the schema `file` with its references.
-    pub(super) fn new(
-        file: File,
-        references: &[ResolvedReference],
-        budget: &mut Budget,
-    ) -> Result<Self, SchemaError> {
+    pub(super) fn new(file: File, references: &[ResolvedReference], budget: &mut Budget) -> Result<Self, SchemaError> {
         let mut units = Vec::with_capacity(1 + references.len());
         units.push(Arc::new(Unit::new(file, Origin::Own, budget)?));
         for resolved in references {

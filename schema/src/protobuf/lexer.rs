@@ -92,10 +92,8 @@ impl<'a> Lexer<'a> {
     pub(super) fn word(&mut self) -> Result<&'a str, SchemaError> {
         self.skip()?;
         let rest = &self.bytes[self.position..];
-        let length = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
-            .count();
+        let length =
+            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')).count();
         if length == 0 {
             return Err(self.error("expected a word"));
         }

@@ -13,6 +13,7 @@ mod descriptors;
 mod differ;
 mod encode;
 mod files;
+mod json_text;
 mod lexer;
 mod normalize;
 mod options;
@@ -20,6 +21,7 @@ mod parser;
 mod printer;
 mod strict;
 pub mod validate;
+mod well_known;
 mod wire;
 
 use base64::Engine as _;

@@ -256,11 +256,7 @@ impl Walk<'_> {
             TypeName::Name(name) => {
                 let found = self.files.resolve(scope, name, &mut self.budget)?.ok_or_else(|| unresolved(name))?;
                 self.budget.steps(found.full_name.len() as u64 / 8)?;
-                let entry = match found.kind {
-                    Kind::MapEntry => found.message().and_then(Message::map_entry),
-                    Kind::Message | Kind::Enum => None,
-                };
-                match entry {
+                match found.map_entry(&mut self.budget)? {
                     // A map entry whose value is a map entry cannot be written as a map.
                     Some((key, value)) if self.is_plain(found.full_name, &value.type_name)? => {
                         let key = self.type_name(found.full_name, &key.type_name)?;
@@ -292,7 +288,8 @@ impl Walk<'_> {
         let mut merged = std::collections::BTreeMap::new();
         for option in options {
             self.budget.step()?;
-            let name = if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
+            let name =
+                if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
             let value = self.value(&option.value)?;
             if option.path.is_empty() {
                 result.push(Opt { name, parenthesized: option.parenthesized, path: Vec::new(), value });
@@ -380,10 +377,13 @@ fn merge(target: &mut Value, path: &[String], value: Value, budget: &mut Budget)
             }
             Ok(place) => place,
             Err(place) if last => {
+                // Inserting moves what follows.
+                budget.steps((entries.len() - place) as u64 / 16)?;
                 entries.insert(place, (part.clone(), value));
                 return Ok(());
             }
             Err(place) => {
+                budget.steps((entries.len() - place) as u64 / 16)?;
                 entries.insert(place, (part.clone(), Value::Map(Vec::new())));
                 place
             }
@@ -442,7 +442,8 @@ mod tests {
 
     #[test]
     fn numbers_are_printed_as_java_does() {
-        let cases = [("1.23456", "1.235"), ("1.0", "1"), ("0.0005", "0"), ("2.5e3", "2500"), ("-7", "-7"), ("0x1F", "0x1F")];
+        let cases =
+            [("1.23456", "1.235"), ("1.0", "1"), ("0.0005", "0"), ("2.5e3", "2500"), ("-7", "-7"), ("0x1F", "0x1F")];
         for (text, expected) in cases {
             assert_eq!(java_decimal(text), expected, "{text}");
         }

@@ -60,14 +60,15 @@ pub(super) fn encode(name: &str, options: &[Opt]) -> Option<Writer> {
     for option in options {
         let target = if option.parenthesized {
             let name = option.name.strip_prefix('.').unwrap_or(&option.name);
-            pool.get_extension_by_name(name).filter(|found| found.containing_message() == message).map(Target::Extension)
+            pool.get_extension_by_name(name)
+                .filter(|found| found.containing_message() == message)
+                .map(Target::Extension)
         } else {
             message.get_field_by_name(&option.name).map(Target::Field)
         };
         let Some(target) = target else { continue };
-        let value = option.path.iter().rev().fold(option.value.clone(), |value, part| {
-            Value::Map(vec![(part.clone(), value)])
-        });
+        let value =
+            option.path.iter().rev().fold(option.value.clone(), |value, part| Value::Map(vec![(part.clone(), value)]));
         let mut writer = Writer::default();
         target.write(&mut writer, &value);
         if !writer.bytes.is_empty() {
@@ -202,7 +203,8 @@ pub(super) fn decode(message: &DynamicMessage) -> Vec<Opt> {
         }
     }
     for (extension, value) in message.extensions() {
-        let option = |value| Opt { name: extension.full_name().to_owned(), parenthesized: true, path: Vec::new(), value };
+        let option =
+            |value| Opt { name: extension.full_name().to_owned(), parenthesized: true, path: Vec::new(), value };
         match value {
             prost_reflect::Value::List(values) if extension.cardinality() == Cardinality::Repeated => {
                 found.extend(values.iter().map(|value| option(to_value(value, &extension.kind()))));
@@ -233,7 +235,8 @@ fn to_value(value: &prost_reflect::Value, kind: &Kind) -> Value {
             _ => Value::Number(number.to_string()),
         },
         Reflect::Message(message) => {
-            let fields = message.fields().map(|(field, value)| (field.name().to_owned(), to_value(value, &field.kind())));
+            let fields =
+                message.fields().map(|(field, value)| (field.name().to_owned(), to_value(value, &field.kind())));
             let extensions = message
                 .extensions()
                 .map(|(field, value)| (format!("[{}]", field.full_name()), to_value(value, &field.kind())));
@@ -266,7 +269,11 @@ fn uninterpret(message: &DynamicMessage) -> Option<Opt> {
     let (name, parenthesized) = names.next()?;
     let path = names.map(|(name, extension)| if extension { format!("({name})") } else { name }).collect();
     let text = |field: &str| {
-        if message.has_field_by_name(field) { message.get_field_by_name(field)?.as_str().map(str::to_owned) } else { None }
+        if message.has_field_by_name(field) {
+            message.get_field_by_name(field)?.as_str().map(str::to_owned)
+        } else {
+            None
+        }
     };
     let number = |field: &str| {
         if !message.has_field_by_name(field) {

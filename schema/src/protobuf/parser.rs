@@ -15,8 +15,7 @@ use crate::{SchemaError, limits};
 
 /// Parses the text of one file.
 pub(super) fn parse(text: &str) -> Result<File, SchemaError> {
-    let mut parser =
-        Parser { lexer: Lexer::new(text), file: File::default(), depth: 0, members: 0, declarations: 0 };
+    let mut parser = Parser { lexer: Lexer::new(text), file: File::default(), depth: 0, members: 0, declarations: 0 };
     parser.file()?;
     Ok(parser.file)
 }

@@ -3,6 +3,8 @@
 //! It prints what the tree says and decides nothing: normalising is a change of the tree (see `normalize`). The text of
 //! a printed tree parses into an equal tree, weak imports aside.
 
+use std::collections::BTreeSet;
+
 use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Message, Oneof, Opt, Reserved, ReservedValue, Rpc,
     Scalar, Service, TAG_MAX, TypeName, Value,
@@ -13,6 +15,38 @@ pub(super) fn print(file: &File) -> String {
     let mut printer = Printer { out: String::with_capacity(4096), level: 0 };
     printer.file(file);
     printer.out
+}
+
+/// The values of `reserved` statements, each on its own.
+pub(super) fn reserved_texts(statements: &[Reserved]) -> BTreeSet<String> {
+    let values = statements.iter().flat_map(|statement| &statement.values);
+    values
+        .map(|value| match value {
+            ReservedValue::Name(name) => format!("{name:?}"),
+            ReservedValue::Tag(tag) => tag.to_string(),
+            ReservedValue::Range(start, end) => format!("{start} to {end}"),
+        })
+        .collect()
+}
+
+/// The ranges of `extensions` statements, each on its own.
+pub(super) fn extension_texts(statements: &[Extensions]) -> BTreeSet<String> {
+    let ranges = statements.iter().flat_map(|statement| &statement.ranges);
+    ranges
+        .map(|range| match range {
+            ExtensionRange::Tag(tag) => tag.to_string(),
+            ExtensionRange::Range(start, end) => format!("{start} to {end}"),
+        })
+        .collect()
+}
+
+/// The name with its path, and the value, of an option.
+pub(super) fn option_texts(option: &Opt) -> (String, String) {
+    let mut printer = Printer { out: String::new(), level: 0 };
+    printer.option_name(option);
+    let name = std::mem::take(&mut printer.out);
+    printer.value(&option.value);
+    (name, printer.out)
 }
 
 struct Printer {
@@ -242,6 +276,12 @@ impl Printer {
     }
 
     fn option(&mut self, option: &Opt) {
+        self.option_name(option);
+        self.out.push_str(" = ");
+        self.value(&option.value);
+    }
+
+    fn option_name(&mut self, option: &Opt) {
         if option.parenthesized {
             self.parts(&["(", &option.name, ")"]);
         } else {
@@ -250,8 +290,6 @@ impl Printer {
         for part in &option.path {
             self.parts(&[".", part]);
         }
-        self.out.push_str(" = ");
-        self.value(&option.value);
     }
 
     /// Aggregates nest as deep as the parser allows, which is what bounds the recursion.

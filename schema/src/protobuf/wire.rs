@@ -55,11 +55,4 @@ impl Writer {
     pub(super) fn message(&mut self, tag: u32, value: &Self) {
         self.delimited(tag, &value.bytes);
     }
-
-    /// A group, which has an end tag instead of a length.
-    pub(super) fn group(&mut self, tag: u32, value: &Self) {
-        self.varint(u64::from(tag) << 3 | 3);
-        self.bytes.extend(&value.bytes);
-        self.varint(u64::from(tag) << 3 | 4);
-    }
 }
