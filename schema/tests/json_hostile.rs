@@ -1,6 +1,6 @@
 //! Hostile JSON Schemas: an answer or an error, soon, on a small stack.
 //!
-//! The time limit holds for release builds; debug builds get twenty times as much.
+//! The time limit holds for release builds; debug builds, beside other tests, get two hundred times as much.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const NEW: Strictness = Strictness::New { validate_fields: false };
 
 /// Runs on a thread with the stack of a worker and measures.
 fn run<T: Send>(what: &str, work: impl FnOnce() -> T + Send) -> T {
-    let allowed = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 100 });
+    let allowed = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 100 });
     #[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
     let started = std::time::Instant::now();
     let result = std::thread::scope(|scope| {

@@ -20,7 +20,7 @@ const COMPARE_DEPTH_MAX: usize = 256;
 /// Most passes of the fix-point. Real schemas need two or three.
 const COMPARE_PASSES_MAX: usize = 32;
 /// Most differences written out. Beyond, compatible ones are left out, then the last incompatible ones.
-const DIFFERENCE_COUNT_MAX: usize = 20_000;
+const DIFFERENCE_COUNT_MAX: usize = 10_000;
 
 /// A schema of one of the two models. The roles of old and new swap under `not`, so the side travels with the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -300,6 +300,18 @@ impl<'d> Library<'d> {
         self.ids(document).get(absolute.strip_suffix('#').unwrap_or(absolute)).cloned()
     }
 
+    /// Everything that bears this dynamic anchor, or, for the empty name, `$recursiveAnchor`.
+    pub(super) fn dynamic_anchors(&self, name: &str) -> Vec<Place<'d>> {
+        let bears = |place: &&Place<'d>| {
+            let object = place.node.as_object();
+            if name.is_empty() {
+                return object.and_then(|object| object.get("$recursiveAnchor")) == Some(&Node::Bool(true));
+            }
+            object.and_then(|object| object.get("$dynamicAnchor")).and_then(Node::as_str) == Some(name)
+        };
+        (0..self.documents.len()).flat_map(|document| self.ids(document).values().filter(bears).cloned()).collect()
+    }
+
     /// All ids and anchors of a document.
     pub(super) fn ids(&self, document: usize) -> &BTreeMap<String, Place<'d>> {
         self.documents[document].ids.get_or_init(|| {

@@ -8,6 +8,8 @@ mod classic;
 mod compare;
 mod compare_combined;
 mod compare_object;
+mod cost;
+mod diff;
 mod documents;
 mod kinds;
 mod loading;
@@ -19,16 +21,18 @@ mod pattern;
 mod render;
 mod text;
 mod uri;
+mod validate;
 
 use std::sync::OnceLock;
 
 use crate::compat::{Difference, Direction, Policy};
-use crate::diff::Diff;
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 
+pub use diff::diff;
 use documents::{Dialect, Library};
 use model::Model;
 use text::Node;
+pub use validate::{DATA_ERROR_COUNT_MAX, DOCUMENT_BYTES_MAX, Formats};
 
 /// A parsed schema: its tree, its canonical text, and, once somebody compares it, its object model.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub struct JsonSchema {
     canonical: String,
     references: Vec<ResolvedReference>,
     model: OnceLock<Result<Model, SchemaError>>,
+    validators: validate::Validators,
 }
 
 impl JsonSchema {
@@ -60,7 +65,13 @@ impl JsonSchema {
         }
         let mut canonical = String::with_capacity(text.len());
         root.print(&mut canonical);
-        let schema = Self { root, canonical, references: references.to_vec(), model: OnceLock::new() };
+        let schema = Self {
+            root,
+            canonical,
+            references: references.to_vec(),
+            model: OnceLock::new(),
+            validators: validate::Validators::default(),
+        };
         match strictness {
             Strictness::Stored => {}
             Strictness::New { validate_fields } => {
@@ -157,12 +168,4 @@ pub fn differences(
         Err(error) => Err(error),
         Ok(_) => compare::differences(writer.model()?, reader.model()?, direction, policy, budget),
     }
-}
-
-/// The semantic diff from `old` to `new`.
-///
-/// # Errors
-/// [`SchemaError::Limit`] when the comparison exceeds its budget.
-pub fn diff(_old: &JsonSchema, _new: &JsonSchema) -> Result<Diff, SchemaError> {
-    Err(SchemaError::invalid("not built yet"))
 }

@@ -1,0 +1,87 @@
+//! `registry-bench`: load and fail-over figures of a running cluster.
+#![allow(clippy::print_stdout, reason = "a benchmark prints figures")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bench::load::{Load, Work, run};
+use clap::{Parser, Subcommand};
+
+/// Measures a running cluster.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// URLs of the nodes, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "http://127.0.0.1:18081,http://127.0.0.1:18082,http://127.0.0.1:18083")]
+    url: Vec<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Registrations (new and known) and reads by id.
+    Load {
+        /// Clients at once.
+        #[arg(long, default_value_t = 64)]
+        clients: usize,
+        /// Seconds per kind of work.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// SIGKILLs of the leader, through scripts/cluster.sh.
+    Failover {
+        /// How many.
+        #[arg(long, default_value_t = 10)]
+        kills: usize,
+        /// The script.
+        #[arg(long, default_value = "scripts/cluster.sh")]
+        script: String,
+        /// The cluster's directory.
+        #[arg(long)]
+        dir: String,
+        /// The cluster's first port.
+        #[arg(long, default_value_t = 18080)]
+        port_base: u16,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Load { clients, seconds } => {
+            println!("{:<8} {:>8} {:>12} {:>10} {:>10} {:>8}", "work", "clients", "per second", "p50 ms", "p99 ms", "failed");
+            for (name, work) in [("new", Work::New), ("known", Work::Known), ("by-id", Work::ById)] {
+                let figures = run(&arguments.url, Load { work, clients, time: Duration::from_secs(seconds) }).await;
+                println!(
+                    "{name:<8} {clients:>8} {:>12.0} {:>10.2} {:>10.2} {:>8}",
+                    figures.per_second,
+                    figures.p50.as_secs_f64() * 1e3,
+                    figures.p99.as_secs_f64() * 1e3,
+                    figures.failed
+                );
+            }
+            ExitCode::SUCCESS
+        }
+        Command::Failover { kills, script, dir, port_base } => {
+            let place = ["--dir".to_owned(), dir, "--port-base".to_owned(), port_base.to_string()];
+            match bench::failover::run(&script, &place, port_base, kills).await {
+                Ok(mut times) => {
+                    times.sort_unstable();
+                    let ms = |time: Option<&Duration>| time.map_or(0, Duration::as_millis);
+                    println!(
+                        "median {} ms, fastest {} ms, slowest {} ms",
+                        ms(times.get(times.len() / 2)),
+                        ms(times.first()),
+                        ms(times.last())
+                    );
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    println!("{error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+    }
+}

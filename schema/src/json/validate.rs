@@ -1,0 +1,224 @@
+//! A JSON document against a schema: every error with its path.
+//!
+//! The rules are those of the jsonschema crate, offline and with bounded patterns. It cannot be stopped once it runs, so
+//! what a run will cost is worked out first on our own model ([`super::cost`]); too much is an error, not a hang.
+
+use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
+
+use jsonschema::{Draft, PatternOptions, Registry, Validator};
+use serde_json::{Map, Value};
+
+use super::cost::Graph;
+use super::documents::{Dialect, Library, parse_references};
+use super::text::Node;
+use super::{JsonSchema, uri};
+use crate::validate::DataError;
+use crate::{ResolvedReference, SchemaError};
+
+/// Longest document, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most errors that are reported for one document.
+pub const DATA_ERROR_COUNT_MAX: usize = 1_000;
+/// Longest message of one error, in bytes: messages quote the data.
+const MESSAGE_BYTES_MAX: usize = 400;
+/// Backtracking steps of one pattern on one string.
+const BACKTRACK_STEPS_MAX: usize = 50_000;
+/// Bytes of one compiled pattern.
+const COMPILED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Is `format` a rule or a remark?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Formats {
+    /// As the dialect says: a rule up to draft-07, a remark since.
+    #[default]
+    ByDialect,
+    /// A rule.
+    Assert,
+    /// A remark.
+    Ignore,
+}
+
+/// Compiled validators, one per reading of `format`, made when first needed.
+#[derive(Debug, Default)]
+pub(super) struct Validators {
+    by_formats: [OnceLock<Result<Validator, SchemaError>>; 3],
+    graph: OnceLock<Result<Graph, SchemaError>>,
+}
+
+impl JsonSchema {
+    /// Validates a JSON document. An empty list means that it is valid.
+    ///
+    /// A text that is not JSON is one error at the root. At most [`DATA_ERROR_COUNT_MAX`] errors are listed, in the
+    /// order of the schema.
+    ///
+    /// # Errors
+    /// [`SchemaError`] if the schema itself cannot be used, or if the document is longer than [`DOCUMENT_BYTES_MAX`] or
+    /// its validation would cost more than the named limits allow.
+    pub fn validate(&self, document: &str, formats: Formats) -> Result<Vec<DataError>, SchemaError> {
+        if document.len() > DOCUMENT_BYTES_MAX {
+            return Err(SchemaError::Limit { limit: "DOCUMENT_BYTES_MAX", allowed: DOCUMENT_BYTES_MAX as u64 });
+        }
+        let instance: Value = match serde_json::from_str(document) {
+            Ok(instance) => instance,
+            Err(error) => {
+                return Ok(vec![DataError {
+                    path: String::new(),
+                    message: format!("the document is not JSON: {error}"),
+                }]);
+            }
+        };
+        self.graph()?.check_run(&instance, document.len())?;
+        let found = self.validator(formats)?.iter_errors(&instance).take(DATA_ERROR_COUNT_MAX);
+        Ok(found
+            .map(|error| DataError { path: error.instance_path().to_string(), message: shortened(&error) })
+            .collect())
+    }
+
+    /// The graph must exist before anything is compiled: it is what refuses bombs.
+    fn graph(&self) -> Result<&Graph, SchemaError> {
+        let read = || {
+            let references = parse_references(&self.references)?;
+            Graph::new(Library::new(&self.root, &references)?)
+        };
+        self.validators.graph.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    fn validator(&self, formats: Formats) -> Result<&Validator, SchemaError> {
+        let position = match formats {
+            Formats::ByDialect => 0,
+            Formats::Assert => 1,
+            Formats::Ignore => 2,
+        };
+        let slot = &self.validators.by_formats[position];
+        slot.get_or_init(|| compile(&self.root, &self.references, formats)).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn compile(root: &Node, references: &[ResolvedReference], formats: Formats) -> Result<Validator, SchemaError> {
+    let unusable = |error: &dyn fmt::Display| {
+        SchemaError::invalid(format!("the schema cannot be used to validate data: {}", shortened(error)))
+    };
+    let dialect = Dialect::of(root, Dialect::Draft7)?;
+    let schema = prepared(root, dialect);
+    let id = schema.get("$id").and_then(Value::as_str).unwrap_or_default();
+    let base = uri::resolve("json-schema:///", id);
+    let mut registry = Registry::new();
+    let mut names: Vec<String> = Vec::new();
+    for reference in references {
+        let node = Node::parse(&reference.text)?;
+        let own = prepared(&node, Dialect::of(&node, dialect)?);
+        for base in [base.as_str(), "json-schema:///"] {
+            let name = uri::without_fragment(&uri::resolve(base, &reference.reference.name)).to_owned();
+            if !names.contains(&name) {
+                registry = registry.add(name.as_str(), own.clone()).map_err(|error| unusable(&error))?;
+                names.push(name);
+            }
+        }
+    }
+    let registry = registry.prepare().map_err(|error| unusable(&error))?;
+    let patterns = PatternOptions::fancy_regex()
+        .backtrack_limit(BACKTRACK_STEPS_MAX)
+        .size_limit(COMPILED_BYTES_MAX)
+        .dfa_size_limit(COMPILED_BYTES_MAX);
+    let mut options = jsonschema::options()
+        .with_draft(draft(dialect))
+        .with_base_uri(base)
+        .with_registry(&registry)
+        .with_pattern_options(patterns)
+        .offline();
+    match formats {
+        Formats::ByDialect => {}
+        Formats::Assert => options = options.should_validate_formats(true),
+        Formats::Ignore => options = options.should_validate_formats(false),
+    }
+    options.build(&schema).map_err(|error| unusable(&error))
+}
+
+fn draft(dialect: Dialect) -> Draft {
+    match dialect {
+        Dialect::Draft4 => Draft::Draft4,
+        Dialect::Draft6 => Draft::Draft6,
+        Dialect::Draft7 => Draft::Draft7,
+        Dialect::Draft201909 => Draft::Draft201909,
+        Dialect::Draft202012 => Draft::Draft202012,
+    }
+}
+
+fn dialect_uri(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Draft4 => "http://json-schema.org/draft-04/schema#",
+        Dialect::Draft6 => "http://json-schema.org/draft-06/schema#",
+        Dialect::Draft7 => "http://json-schema.org/draft-07/schema#",
+        Dialect::Draft201909 => "https://json-schema.org/draft/2019-09/schema",
+        Dialect::Draft202012 => "https://json-schema.org/draft/2020-12/schema",
+    }
+}
+
+/// The schema as the validator wants it: a `$schema` that it knows, and `definitions` under `$defs` too.
+fn prepared(root: &Node, dialect: Dialect) -> Value {
+    let mut value = to_value(root);
+    if let Value::Object(members) = &mut value {
+        if members.contains_key("$schema") {
+            members.insert("$schema".to_owned(), Value::String(dialect_uri(dialect).to_owned()));
+        }
+        if let Some(Value::Object(definitions)) = members.get("definitions").cloned() {
+            if let Value::Object(defs) = members.entry("$defs").or_insert_with(|| Value::Object(Map::new())) {
+                for (name, definition) in definitions {
+                    // A copy must not declare the same id a second time.
+                    if !has_id(&definition) {
+                        defs.entry(name).or_insert(definition);
+                    }
+                }
+            }
+        }
+    }
+    value
+}
+
+/// Depth is bounded by the parser.
+fn has_id(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| matches!(name.as_str(), "$id" | "id" | "$anchor" | "$dynamicAnchor") || has_id(value)),
+        Value::Array(items) => items.iter().any(has_id),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn to_value(node: &Node) -> Value {
+    match node {
+        Node::Null => Value::Null,
+        Node::Bool(value) => Value::Bool(*value),
+        Node::Number(text) => text.parse().map_or(Value::Null, Value::Number),
+        Node::String(text) => Value::String(text.to_string()),
+        Node::Array(items) => Value::Array(items.iter().map(to_value).collect()),
+        Node::Object(object) => {
+            Value::Object(object.iter().map(|(name, value)| (name.to_owned(), to_value(value))).collect())
+        }
+    }
+}
+
+/// The text of an error up to [`MESSAGE_BYTES_MAX`]; what would come after is never made.
+fn shortened(error: &dyn fmt::Display) -> String {
+    struct Short(String);
+    impl fmt::Write for Short {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            let room = MESSAGE_BYTES_MAX - self.0.len();
+            if part.len() <= room {
+                self.0.push_str(part);
+                return Ok(());
+            }
+            let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
+            self.0.push_str(&part[..end]);
+            Err(fmt::Error)
+        }
+    }
+    let mut short = Short(String::new());
+    let is_cut = write!(short, "{error}").is_err();
+    if is_cut {
+        short.0.push('…');
+    }
+    short.0
+}
