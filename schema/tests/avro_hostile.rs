@@ -30,6 +30,7 @@ fn bounded<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'sta
 }
 
 /// The processor time of this thread, so that other work on the machine does not count; elsewhere the time of day.
+#[expect(clippy::disallowed_methods, reason = "the crate reads no clock, its tests must")]
 fn clock() -> Duration {
     let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     match spent.as_deref().and_then(|text| text.split(' ').next()).and_then(|text| text.parse().ok()) {

@@ -10,11 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::json::Json;
 use super::model::{Field, Kind, Model, Name, Named, NodeId, Props, Record};
 use super::reads::{self, Oracle};
-use super::{COMPARE_DEPTH_MAX, compare_too_deep, logical, same};
+use super::{COMPARE_DEPTH_MAX, compare_too_deep, same};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::{Budget, SchemaError};
 
+mod label;
+mod matching;
 mod order;
+
+use label::label;
+use matching::{lacks, matched_fields};
 
 /// All changes from `old` to `new`.
 ///
@@ -438,62 +443,4 @@ impl<'w> Walk<'w> {
 enum Documentation {
     Yes,
     No,
-}
-
-/// For every new field the position of the old one that it continues: of the same name, else by an alias of either.
-fn matched_fields(old: &Record, new: &Record) -> Vec<Option<usize>> {
-    let mut pairs: Vec<_> =
-        new.fields.iter().map(|field| old.field(&field.name).map(|(position, _)| position)).collect();
-    let mut taken: BTreeSet<usize> = pairs.iter().flatten().copied().collect();
-    for (field, pair) in new.fields.iter().zip(&mut pairs).filter(|(_, pair)| pair.is_none()) {
-        let by_alias = |alias: &String| old.field(alias).map(|(position, _)| position).filter(|at| !taken.contains(at));
-        *pair = field.aliases.iter().find_map(by_alias);
-        taken.extend(*pair);
-    }
-    // The other way round: a field that goes back to the name that the old one had as an alias.
-    for (position, field) in old.fields.iter().enumerate() {
-        if !taken.contains(&position)
-            && let Some((at, _)) = field.aliases.iter().find_map(|alias| new.field(alias))
-            && pairs[at].is_none()
-        {
-            pairs[at] = Some(position);
-            taken.insert(position);
-        }
-    }
-    pairs
-}
-
-/// Does reading `field` out of data of `writer` fail, because it is not there, has no default, or is there twice?
-fn lacks(writer: &Record, field: &Field) -> bool {
-    match reads::written_field(writer, field, 0) {
-        None => true,
-        Some(Some(_)) => false,
-        Some(None) => field.default.is_none(),
-    }
-}
-
-/// A type in a few words, for a person.
-fn label(model: &Model, id: NodeId) -> String {
-    let node = model.node(id);
-    let base = match &node.kind {
-        Kind::Array(element) => format!("array<{}>", shallow(model, *element)),
-        Kind::Map(element) => format!("map<{}>", shallow(model, *element)),
-        Kind::Union(branches) => {
-            let names: Vec<_> = branches.iter().take(8).map(|branch| shallow(model, *branch)).collect();
-            let more = if branches.len() > names.len() { ", …" } else { "" };
-            format!("[{}{more}]", names.join(", "))
-        }
-        Kind::Record(_) | Kind::Enum(_) | Kind::Fixed(_) => {
-            format!("{} {}", node.kind.word(), node.kind.branch_name())
-        }
-        Kind::Primitive(_) | Kind::Forward(_) => node.kind.word().to_owned(),
-    };
-    match logical::label(node) {
-        Some(logical) => format!("{base} ({logical})"),
-        None => base,
-    }
-}
-
-fn shallow<'m>(model: &'m Model, id: NodeId) -> &'m str {
-    model.kind(id).branch_name()
 }

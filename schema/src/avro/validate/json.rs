@@ -2,7 +2,6 @@
 //! key is the branch; bytes and fixed are texts whose characters stand for single bytes; all fields of a record are there,
 //! and fields that it does not have may only follow the last one that it has (as Java's decoder reads it).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{DATA_DEPTH_MAX, Report, Step, Stop, branch_list, expected};
@@ -154,6 +153,6 @@ impl<'d> Checker<'d> {
 }
 
 /// The number of bytes that a text of bytes stands for; `None` if a character is no byte.
-fn latin_length(text: &Cow<'_, str>) -> Option<u64> {
+fn latin_length(text: &str) -> Option<u64> {
     text.chars().try_fold(0, |length, character| (character <= '\u{ff}').then_some(length + 1))
 }
