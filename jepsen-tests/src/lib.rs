@@ -1,1 +1,1 @@
-//! placeholder
+//! Fault injection for the registry: real processes, real disks, real faults.

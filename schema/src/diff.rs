@@ -6,7 +6,6 @@ use crate::compat::Level;
 
 /// What happened to an element of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it; old and new are short renderings for a person")]
 pub enum ChangeKind {
     Added { new: String },
     Removed { old: String },

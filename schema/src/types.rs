@@ -86,7 +86,6 @@ pub struct Metadata {
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names are Confluent's and say it")]
 pub enum RuleKind {
     Transform,
     Condition,
@@ -94,7 +93,6 @@ pub enum RuleKind {
 
 /// When a rule runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names are Confluent's and say it")]
 pub enum RuleMode {
     Upgrade,
     Downgrade,
@@ -106,7 +104,6 @@ pub enum RuleMode {
 
 /// Where a rule set is enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names are Confluent's and say it")]
 pub enum EnableAt {
     All,
     Client,
@@ -140,7 +137,6 @@ wire_names!(EnableAt { All => "ALL", Client => "CLIENT", Gateway => "GATEWAY", S
 
 /// One data-contract rule. The server stores and checks its shape; clients run it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the fields are Confluent's; see compatibility guide, data contracts")]
 pub struct Rule {
     pub name: String,
     pub doc: Option<String>,
@@ -157,7 +153,6 @@ pub struct Rule {
 
 /// The rules of a schema; part of its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Default, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the fields are Confluent's")]
 pub struct RuleSet {
     pub migration_rules: Vec<Rule>,
     pub domain_rules: Vec<Rule>,

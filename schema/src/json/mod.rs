@@ -1,22 +1,78 @@
 //! JSON Schema: parse, print, compare, validate.
+//!
+//! Drafts 4, 6, 7, 2019-09 and 2020-12, with the verdicts of Confluent Schema Registry. A text becomes a tree
+//! ([`text`]), the tree an object model ([`classic`] or [`modern`], after the dialect), and two models are compared
+//! ([`compare`]). Nothing is fetched: a `$ref` leads into the text, its references or the bundled meta-schemas.
+
+mod classic;
+mod compare;
+mod compare_combined;
+mod compare_object;
+mod documents;
+mod kinds;
+mod loading;
+mod matching;
+mod model;
+mod modern;
+mod number;
+mod pattern;
+mod render;
+mod text;
+mod uri;
+
+use std::sync::OnceLock;
 
 use crate::compat::{Difference, Direction, Policy};
 use crate::diff::Diff;
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 
-/// A parsed schema. Placeholder until the engine lands: the text is taken as it is.
+use documents::{Dialect, Library};
+use model::Model;
+use text::Node;
+
+/// A parsed schema: its tree, its canonical text, and, once somebody compares it, its object model.
 #[derive(Debug)]
 pub struct JsonSchema {
+    root: Node,
     canonical: String,
+    references: Vec<ResolvedReference>,
+    model: OnceLock<Result<Model, SchemaError>>,
 }
 
 impl JsonSchema {
     /// Parses a text.
     ///
+    /// A new schema must load into the object model, which is Confluent's own check; a stored one need only be JSON
+    /// with an object or a boolean at its root, and loads when it is first compared.
+    ///
     /// # Errors
     /// See [`crate::ParsedSchema::parse`].
-    pub fn parse(text: &str, _: &[ResolvedReference], _: Strictness) -> Result<Self, SchemaError> {
-        Ok(Self { canonical: text.to_owned() })
+    pub fn parse(text: &str, references: &[ResolvedReference], strictness: Strictness) -> Result<Self, SchemaError> {
+        let root = Node::parse(text)?;
+        match &root {
+            Node::Object(_) | Node::Bool(_) => {}
+            other => {
+                let found = other.type_name();
+                return Err(SchemaError::invalid(format!(
+                    "expected an object or a boolean at the root, found {found}"
+                )));
+            }
+        }
+        let mut canonical = String::with_capacity(text.len());
+        root.print(&mut canonical);
+        let schema = Self { root, canonical, references: references.to_vec(), model: OnceLock::new() };
+        match strictness {
+            Strictness::Stored => {}
+            Strictness::New { validate_fields } => {
+                schema.model()?;
+                if let (true, Some(name)) =
+                    (validate_fields, schema.property_names().find(|name| name.starts_with("$$")))
+                {
+                    return Err(SchemaError::invalid(format!("the property \"{name}\" has the reserved prefix $$")));
+                }
+            }
+        }
+        Ok(schema)
     }
 
     /// The canonical text.
@@ -24,23 +80,26 @@ impl JsonSchema {
         &self.canonical
     }
 
-    /// The normalised text.
+    /// The normalised text: all object keys sorted.
     ///
     /// # Errors
-    /// See [`crate::ParsedSchema::normalized`].
+    /// None today; the signature is that of the other formats.
     pub fn normalized(&self) -> Result<String, SchemaError> {
-        Ok(self.canonical.clone())
+        let mut text = String::with_capacity(self.canonical.len());
+        self.root.print_sorted(&mut text);
+        Ok(text)
     }
 
-    /// The schema's own name.
+    /// The title.
     pub fn name(&self) -> Option<String> {
-        None
+        let title = self.root.as_object()?.get("title")?.as_str()?;
+        Some(title.to_owned())
     }
 
-    /// Another rendering of the text.
+    /// JSON Schema has no other rendering: the canonical text.
     ///
     /// # Errors
-    /// See [`crate::ParsedSchema::render`].
+    /// None today; the signature is that of the other formats.
     pub fn render(&self, _: Rendering) -> Result<String, SchemaError> {
         Ok(self.canonical.clone())
     }
@@ -52,8 +111,24 @@ impl JsonSchema {
 
     /// See [`crate::ParsedSchema::top_level_fields`].
     pub fn top_level_fields(&self) -> Vec<String> {
-        Vec::new()
+        self.property_names().map(str::to_owned).collect()
     }
+
+    fn property_names(&self) -> impl Iterator<Item = &str> {
+        let properties = self.root.as_object().and_then(|root| root.get("properties")).and_then(Node::as_object);
+        properties.into_iter().flat_map(|properties| properties.iter().map(|(name, _)| name))
+    }
+
+    /// The object model, loaded at most once.
+    fn model(&self) -> Result<&Model, SchemaError> {
+        self.model.get_or_init(|| load(&self.root, &self.references)).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn load(root: &Node, references: &[ResolvedReference]) -> Result<Model, SchemaError> {
+    let references = documents::parse_references(references)?;
+    let library = Library::new(root, &references)?;
+    if Dialect::is_modern(library.dialect(0)) { modern::load(library) } else { classic::load(library) }
 }
 
 /// All differences between what `writer` wrote and what `reader` can read.
@@ -61,13 +136,27 @@ impl JsonSchema {
 /// # Errors
 /// [`SchemaError::Limit`] when the budget is used up.
 pub fn differences(
-    _reader: &JsonSchema,
-    _writer: &JsonSchema,
-    _direction: Direction,
-    _policy: Policy,
-    _budget: &mut Budget,
+    reader: &JsonSchema,
+    writer: &JsonSchema,
+    direction: Direction,
+    policy: Policy,
+    budget: &mut Budget,
 ) -> Result<Vec<Difference>, SchemaError> {
-    Err(SchemaError::invalid("not built yet"))
+    let previous = match direction {
+        Direction::Backward => writer,
+        Direction::Forward => reader,
+    };
+    match previous.model() {
+        // Confluent's answer where a stored version refers to what may not be fetched.
+        Err(SchemaError::Reference { .. }) => Ok(vec![Difference {
+            kind: "UNSUPPORTED_REFERENCE",
+            path: "#/".to_owned(),
+            compatible: false,
+            message: "A previous schema version contains an unsupported external reference".to_owned(),
+        }]),
+        Err(error) => Err(error),
+        Ok(_) => compare::differences(writer.model()?, reader.model()?, direction, policy, budget),
+    }
 }
 
 /// The semantic diff from `old` to `new`.

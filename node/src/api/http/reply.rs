@@ -1,0 +1,128 @@
+//! Answers: the only file that knows HTTP status codes and headers of answers.
+
+use axum::body::Body;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use proto::error_code as code;
+use proto::rest::ErrorBody;
+use serde::Serialize;
+
+use crate::service::{ReadMark, ServiceError};
+
+/// The media types of the Confluent API, best first.
+pub const MEDIA_TYPES: [&str; 3] =
+    ["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"];
+
+/// An answer before it has a media type.
+#[derive(Debug)]
+pub struct Reply {
+    status: StatusCode,
+    body: Vec<u8>,
+    media_type: Option<&'static str>,
+    /// Set for what never changes: the content address.
+    immutable: Option<String>,
+    allow: Option<&'static str>,
+}
+
+impl Reply {
+    /// 200 with a JSON body.
+    pub fn json(body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Self { status: StatusCode::OK, body, media_type: None, immutable: None, allow: None },
+            Err(error) => Self::error(&ServiceError::internal("print an answer", &error)),
+        }
+    }
+
+    /// 200 with a text as it is, under the media types of the API (raw schemas).
+    pub fn text(body: String) -> Self {
+        Self { status: StatusCode::OK, body: body.into_bytes(), media_type: None, immutable: None, allow: None }
+    }
+
+    /// 200 with plain text.
+    pub fn plain(body: String) -> Self {
+        Self { media_type: Some("text/plain; charset=utf-8"), ..Self::text(body) }
+    }
+
+    /// 204.
+    pub fn nothing() -> Self {
+        Self { status: StatusCode::NO_CONTENT, ..Self::text(String::new()) }
+    }
+
+    /// 200 if `good`, else 503, with a JSON body that says why.
+    pub fn health(good: bool, body: &impl Serialize) -> Self {
+        let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        Self { status, ..Self::json(body) }
+    }
+
+    /// An error.
+    pub fn error(error: &ServiceError) -> Self {
+        let body = ErrorBody { error_code: error.code.0, message: error.message.clone() };
+        let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, ..Self::json(&body) }
+    }
+
+    /// 405.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let error = ServiceError::new(code::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed");
+        Self { allow: Some(allow), ..Self::error(&error) }
+    }
+
+    /// Marks an answer that never changes.
+    #[must_use]
+    pub fn immutable(self, tag: String) -> Self {
+        Self { immutable: Some(tag), ..self }
+    }
+
+    /// The status, for metrics.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The answer as it goes out.
+    pub fn into_response(self, media_type: &'static str, request_id: &str, node: &NodeHeaders) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        if self.status != StatusCode::NO_CONTENT {
+            set(CONTENT_TYPE, self.media_type.unwrap_or(media_type));
+        }
+        match &self.immutable {
+            Some(tag) if self.status == StatusCode::OK => {
+                set(ETAG, &format!("\"{tag}\""));
+                set(CACHE_CONTROL, "public, max-age=31536000, immutable");
+            }
+            Some(_) | None => set(CACHE_CONTROL, "no-cache, no-store, must-revalidate"),
+        }
+        if let Some(allow) = self.allow {
+            set(ALLOW, allow);
+        }
+        if self.status.is_server_error() {
+            set(RETRY_AFTER, "1");
+        }
+        set(HeaderName::from_static("x-xss-protection"), "1; mode=block");
+        set(HeaderName::from_static("x-request-id"), request_id);
+        set(HeaderName::from_static("x-registry-node"), &node.node_id);
+        set(HeaderName::from_static("x-registry-region"), &node.region);
+        set(HeaderName::from_static("x-registry-index"), &node.mark.applied.to_string());
+        set(HeaderName::from_static("x-registry-term"), &node.term.to_string());
+        let staleness = node.mark.staleness_ms.map_or_else(|| "unknown".to_owned(), |ms| ms.to_string());
+        set(HeaderName::from_static("x-registry-staleness-ms"), &staleness);
+        *response.status_mut() = self.status;
+        *response.body_mut() = Body::from(self.body);
+        response
+    }
+}
+
+/// What every answer tells about the node that gave it.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct NodeHeaders {
+    pub node_id: String,
+    pub region: String,
+    pub term: u64,
+    pub mark: ReadMark,
+}

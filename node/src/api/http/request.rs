@@ -1,0 +1,234 @@
+//! Requests: what a handler may ask of one. Sloppy but real input is tolerated here, and nowhere else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use percent_encoding::percent_decode_str;
+use proto::error_code as code;
+use registry::limits::REQUEST_ID_BYTES_MAX;
+use registry::{Actor, Include, LogIndex, Permanent, RequestId};
+use serde::de::DeserializeOwned;
+
+use super::reply::MEDIA_TYPES;
+use crate::clock::Deadline;
+use crate::service::{Caller, Consistency, ServiceError};
+
+/// A request with its body read.
+pub struct Request {
+    /// Query parameters in order; names and values decoded once.
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+    /// The path as it came, for its context prefix.
+    pub path: String,
+}
+
+impl Request {
+    /// Takes a request apart.
+    ///
+    /// # Errors
+    /// 400 for a query that cannot be decoded.
+    pub fn new(path: String, query: &str, headers: HeaderMap, body: Bytes) -> Result<Self, ServiceError> {
+        let decode = |text: &str| {
+            let spaced = text.replace('+', " ");
+            let decoded = percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned);
+            decoded.map_err(|_| ServiceError::new(code::BAD_REQUEST, "The query is not UTF-8"))
+        };
+        let mut pairs = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            pairs.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self { query: pairs, headers, body, path })
+    }
+
+    /// A query parameter.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A flag of the query; any capitalisation of `true` counts.
+    pub fn flag(&self, name: &str) -> bool {
+        self.query(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// `permanent=true`?
+    pub fn permanent(&self) -> Permanent {
+        if self.flag("permanent") { Permanent::Yes } else { Permanent::No }
+    }
+
+    /// `deleted` and `deletedOnly`; the latter wins. Python spells it `deleted_only`.
+    pub fn include(&self) -> Include {
+        if self.flag("deletedOnly") || self.flag("deleted_only") {
+            Include::DeletedOnly
+        } else if self.flag("deleted") {
+            Include::All
+        } else {
+            Include::Live
+        }
+    }
+
+    /// The page of a list that `offset` and `limit` ask for. What makes no sense is the default.
+    pub fn page<T>(&self, items: Vec<T>, limit_max: usize) -> Vec<T> {
+        let number = |name| self.query(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(-1);
+        let offset = usize::try_from(number("offset")).unwrap_or(0);
+        let limit = usize::try_from(number("limit")).unwrap_or(0);
+        let limit = if limit == 0 || limit > limit_max { limit_max } else { limit };
+        items.into_iter().skip(offset).take(limit).collect()
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// 400 for what is no JSON, 415 for another content type, 422 for JSON that the operation does not take.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
+        self.check_content_type()?;
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Err(ServiceError::new(code::UNPROCESSABLE, "The request has no body"));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        let value = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        value.map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => ServiceError::new(code::UNPROCESSABLE, unrecognized(&error.to_string())),
+            serde_json::error::Category::Syntax | serde_json::error::Category::Eof | serde_json::error::Category::Io => {
+                ServiceError::new(code::BAD_REQUEST, format!("The request body is not valid JSON: {error}"))
+            }
+        })
+    }
+
+    fn check_content_type(&self) -> Result<(), ServiceError> {
+        let Some(given) = self.header(CONTENT_TYPE.as_str()) else { return Ok(()) };
+        let media_type = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let known = MEDIA_TYPES.contains(&media_type.as_str()) || matches!(media_type.as_str(), "" | "application/octet-stream");
+        if known { Ok(()) } else { Err(ServiceError::new(code::UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type")) }
+    }
+
+    /// The media type of the answer.
+    ///
+    /// # Errors
+    /// 406 if the client accepts none of ours.
+    pub fn accepted(&self) -> Result<&'static str, ServiceError> {
+        let accepted: Vec<_> = self.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+        let accepted = accepted.join(",");
+        if accepted.trim().is_empty() {
+            return Ok(MEDIA_TYPES[0]);
+        }
+        let mut best: Option<(f32, &'static str)> = None;
+        for range in accepted.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
+            let offered = match media_type.as_str() {
+                "*/*" | "application/*" => Some(MEDIA_TYPES[0]),
+                other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
+            };
+            if let Some(offered) = offered
+                && weight > 0.0
+                && best.is_none_or(|(heaviest, _)| weight > heaviest)
+            {
+                best = Some((weight, offered));
+            }
+        }
+        best.map(|(_, offered)| offered).ok_or_else(|| ServiceError::new(code::NOT_ACCEPTABLE, "HTTP 406 Not Acceptable"))
+    }
+
+    /// Who asks, under which id, until when, and how fresh the answer must be.
+    ///
+    /// # Errors
+    /// 422 for a header that makes no sense.
+    pub fn caller(&self, node_id: u64, default: Consistency, limit: Duration) -> Result<Caller, ServiceError> {
+        let bad = |message: &str| ServiceError::new(code::UNPROCESSABLE, message);
+        let request_id = match self.header("idempotency-key") {
+            Some(key) if key.is_empty() || key.len() > REQUEST_ID_BYTES_MAX => {
+                return Err(bad("Idempotency-Key must have 1 to 128 characters"));
+            }
+            Some(key) => format!("client:{key}"),
+            None => format!("node:{}", uuid::Uuid::new_v4()),
+        };
+        let asked = self.header("x-registry-consistency").or_else(|| self.query("consistency"));
+        let mut consistency = match asked {
+            Some(text) => Consistency::parse(text)
+                .ok_or_else(|| bad("consistency is one of default, local, linearizable, bounded:<milliseconds>, session:<index>"))?,
+            None => default,
+        };
+        // A client that sends back the index of an earlier answer reads at least that.
+        if let (None, Some(index)) = (asked, self.header("x-registry-index")) {
+            let index = index.parse().map_err(|_| bad("X-Registry-Index is a log index"))?;
+            consistency = Consistency::Session(LogIndex(index));
+        }
+        Ok(Caller {
+            actor: Actor { principal: "anonymous".to_owned(), node_id },
+            request_id: RequestId(request_id),
+            deadline: Deadline::after(limit),
+            consistency,
+        })
+    }
+
+    /// The request id of the client, or a new one: echoed in the answer.
+    pub fn id(&self) -> String {
+        match self.header("x-request-id") {
+            Some(id) if !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX => id.to_owned(),
+            Some(_) | None => uuid::Uuid::new_v4().to_string(),
+        }
+    }
+
+    /// All parameters of the query, by name, the last one winning; for tests.
+    #[cfg(test)]
+    pub fn parameters(&self) -> std::collections::BTreeMap<&str, &str> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
+/// serde's message for an unknown field, as Confluent words it.
+fn unrecognized(message: &str) -> String {
+    match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
+        Some((field, _)) => format!("Unrecognized field: {field}"),
+        None => format!("The request body is not what this operation takes: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(query: &str, accept: Option<&str>) -> Request {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(ACCEPT, accept.parse().unwrap());
+        }
+        Request::new("/".into(), query, headers, Bytes::new()).unwrap()
+    }
+
+    #[test]
+    fn sloppy_flags_and_pages_are_understood() {
+        let request = request("deleted=True&limit=-1&offset=2&x=a%2Bb+c", None);
+        assert_eq!(request.include(), Include::All);
+        assert_eq!(request.page(vec![1, 2, 3], 10), vec![3]);
+        assert_eq!(request.parameters()["x"], "a+b c");
+    }
+
+    #[test]
+    fn the_media_type_is_negotiated() {
+        for (accept, expected) in [
+            (None, Some(MEDIA_TYPES[0])),
+            (Some("*/*"), Some(MEDIA_TYPES[0])),
+            (Some("application/json"), Some(MEDIA_TYPES[2])),
+            (Some("application/json;q=0.5, application/vnd.schemaregistry.v1+json"), Some(MEDIA_TYPES[0])),
+            (Some("text/html"), None),
+        ] {
+            assert_eq!(request("", accept).accepted().ok(), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        assert_eq!(unrecognized("unknown field `x`, expected one of `schema`"), "Unrecognized field: x");
+    }
+}

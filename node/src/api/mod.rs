@@ -1,0 +1,3 @@
+//! The front ends: they translate between a transport and the service, and decide nothing.
+
+pub mod http;

@@ -1,0 +1,272 @@
+//! The incoming side of the peer protocol.
+//!
+//! Only members of this cluster are heard: every call must carry the cluster's id and name this node as its target. What
+//! they send is parsed as if it were hostile. Until the node has passed its start checks the gate answers status only, so
+//! that a node with an empty disk never votes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use openraft::raft::{SnapshotResponse, TransferLeaderRequest};
+use openraft::type_config::alias::SnapshotOf;
+use proto::peer;
+use proto::peer::peer_server::{Peer, PeerServer};
+use raft_store::codec;
+use raft_store::state::SnapshotDir;
+use raft_store::types::TypeConfig;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::convert::{
+    append_from_wire, damaged, id_from_wire, id_to_wire, stream_result_to_wire, vote_from_wire, vote_request_from_wire,
+    vote_response_to_wire, vote_to_wire,
+};
+use super::network::MESSAGE_BYTES_MAX;
+use super::{Consensus, ProposeError, transfer};
+use crate::clock::Deadline;
+
+/// Forwards of one command at most.
+pub const HOPS_MAX: u32 = 2;
+/// A follower's forward is not waited for longer than this, whatever it asks for.
+const PROPOSE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What the peer port serves: nothing but status until consensus has started.
+#[derive(Clone)]
+pub struct Gate {
+    consensus: Arc<OnceLock<Consensus>>,
+    cluster_id: Arc<str>,
+    node_id: u64,
+    region: Arc<str>,
+    snap: Arc<std::path::Path>,
+}
+
+impl Gate {
+    /// A closed gate.
+    pub fn new(cluster_id: &str, node_id: u64, region: &str, data: &std::path::Path) -> Self {
+        Self {
+            consensus: Arc::default(),
+            cluster_id: cluster_id.into(),
+            node_id,
+            region: region.into(),
+            snap: data.join("snap").into(),
+        }
+    }
+
+    /// Lets peers in.
+    pub fn open(&self, consensus: Consensus) {
+        // Set once at start; a second call would change nothing.
+        drop(self.consensus.set(consensus));
+    }
+
+    fn admit<T>(&self, request: &Request<T>) -> Result<&Consensus, Status> {
+        self.check_identity(request)?;
+        self.consensus.get().ok_or_else(|| Status::unavailable("this node has not started yet"))
+    }
+
+    fn check_identity<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let field = |name| request.metadata().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if field("x-cluster") != &*self.cluster_id {
+            return Err(Status::permission_denied("the call is of another cluster"));
+        }
+        if field("x-to") != self.node_id.to_string() {
+            return Err(Status::permission_denied("the call is for another node"));
+        }
+        Ok(())
+    }
+}
+
+/// Serves the peer port until `stop` resolves.
+///
+/// # Errors
+/// If the port cannot be served.
+pub async fn serve(
+    gate: Gate,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let service = PeerServer::new(gate)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(5)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(2)))
+        .http2_adaptive_window(Some(true))
+        .add_service(service)
+        .serve_with_incoming_shutdown(tokio_stream::wrappers::TcpListenerStream::new(listener), stop)
+        .await
+}
+
+fn stopped(error: &impl std::fmt::Display) -> Status {
+    Status::unavailable(format!("consensus has stopped on this node: {error}"))
+}
+
+#[tonic::async_trait]
+impl Peer for Gate {
+    type StreamAppendStream = Pin<Box<dyn Stream<Item = Result<peer::AppendResponse, Status>> + Send>>;
+
+    async fn stream_append(
+        &self,
+        request: Request<Streaming<peer::AppendRequest>>,
+    ) -> Result<Response<Self::StreamAppendStream>, Status> {
+        let consensus = self.admit(&request)?.clone();
+        // The first request that cannot be read ends the stream, and with it the connection of that leader.
+        let requests = request.into_inner().scan((), |(), request| {
+            let request = request.and_then(append_from_wire);
+            let request = request.inspect_err(|status| tracing::warn!(%status, "a replication stream ends"));
+            std::future::ready(request.ok())
+        });
+        let results = consensus.raft.stream_append(requests).map(|result| match result {
+            Ok(result) => Ok(stream_result_to_wire(&result)),
+            Err(error) => Err(stopped(&error)),
+        });
+        Ok(Response::new(Box::pin(results)))
+    }
+
+    async fn append(&self, request: Request<peer::AppendRequest>) -> Result<Response<peer::AppendResponse>, Status> {
+        let consensus = self.admit(&request)?;
+        let request = append_from_wire(request.into_inner())?;
+        let prev = request.prev_log_id;
+        let last = request.entries.last().map(|entry| entry.log_id).or(prev);
+        let answer = consensus.raft.append_entries(request).await.map_err(|error| stopped(&error))?;
+        if answer.is_conflict() && prev.is_none() {
+            return Err(Status::internal("a conflict without a previous entry"));
+        }
+        Ok(Response::new(stream_result_to_wire(&answer.into_stream_result(prev, last))))
+    }
+
+    async fn vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
+        let consensus = self.admit(&request)?;
+        let request = vote_request_from_wire(request.into_inner())?;
+        let answer = consensus.raft.vote(request).await.map_err(|error| stopped(&error))?;
+        Ok(Response::new(vote_response_to_wire(&answer)))
+    }
+
+    async fn pre_vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
+        let consensus = self.admit(&request)?;
+        let request = vote_request_from_wire(request.into_inner())?;
+        let answer = consensus.raft.pre_vote(request).await.map_err(|error| stopped(&error))?;
+        Ok(Response::new(vote_response_to_wire(&answer)))
+    }
+
+    async fn offer_snapshot(
+        &self,
+        request: Request<peer::SnapshotHeader>,
+    ) -> Result<Response<peer::SnapshotWanted>, Status> {
+        self.admit(&request)?;
+        let (snap, cluster_id) = (self.snap.clone(), self.cluster_id.clone());
+        let header = request.into_inner();
+        let files = tokio::task::spawn_blocking(move || {
+            transfer::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing())
+        });
+        let files = files.await.map_err(|error| Status::internal(error.to_string()))??;
+        Ok(Response::new(peer::SnapshotWanted { files }))
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<peer::SnapshotPart>>,
+    ) -> Result<Response<peer::SnapshotResponse>, Status> {
+        let consensus = self.admit(&request)?.clone();
+        let received = transfer::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
+        tracing::info!(index = received.snapshot.manifest().index, "install a snapshot");
+        let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta: received.meta, snapshot: received.snapshot };
+        let answer: SnapshotResponse<TypeConfig> =
+            consensus.raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped(&error))?;
+        Ok(Response::new(peer::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<peer::TransferLeaderRequest>,
+    ) -> Result<Response<peer::TransferLeaderResponse>, Status> {
+        let consensus = self.admit(&request)?;
+        let wire = request.into_inner();
+        let request =
+            TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
+        let answer = consensus.raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
+        let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        Ok(Response::new(peer::TransferLeaderResponse { accepted: answer.is_ok(), reason }))
+    }
+
+    async fn read_index(
+        &self,
+        request: Request<peer::ReadIndexRequest>,
+    ) -> Result<Response<peer::ReadIndexResponse>, Status> {
+        let consensus = self.admit(&request)?;
+        let limit = Duration::from_millis(2 * consensus.timing.election_ms_max);
+        let linearizer = consensus.local_linearizer(limit).await;
+        let linearizer = linearizer.map_err(|error| Status::unavailable(format!("no index can be read: {error:?}")))?;
+        Ok(Response::new(peer::ReadIndexResponse {
+            leader_id: self.node_id,
+            read: Some(id_to_wire(linearizer.read_log_id().log_id())),
+            applied: linearizer.applied().map(id_to_wire),
+        }))
+    }
+
+    async fn propose(&self, request: Request<peer::ProposeRequest>) -> Result<Response<peer::ProposeResponse>, Status> {
+        use peer::propose_response::Result as Wire;
+        let consensus = self.admit(&request)?;
+        let wire = request.into_inner();
+        let proposal = codec::decode_proposal(&wire.proposal).map_err(|error| damaged(&error))?;
+        let deadline = Deadline::after(Duration::from_millis(wire.deadline_ms).min(PROPOSE_TIME_MAX));
+        let mut proposed = consensus.propose_stamped(proposal.clone(), deadline).await;
+        if let Err(ProposeError::NotLeader(Some(leader))) = proposed
+            && leader != self.node_id
+            && wire.hops > 1
+        {
+            proposed = consensus.forward(leader, &proposal, wire.hops - 1, deadline).await;
+        }
+        let result = match proposed {
+            Ok((response, index)) => {
+                Wire::Accepted(peer::Accepted { response: codec::encode_response(&response).into(), index: index.0 })
+            }
+            Err(ProposeError::NotLeader(leader)) => Wire::NotLeader(peer::NotLeader { leader_id: leader.unwrap_or(0) }),
+            Err(ProposeError::Unknown(reason)) => Wire::Unknown(reason),
+            Err(ProposeError::Refused(reason)) => Wire::Refused(reason),
+        };
+        Ok(Response::new(peer::ProposeResponse { result: Some(result) }))
+    }
+
+    async fn status(&self, request: Request<peer::StatusRequest>) -> Result<Response<peer::StatusResponse>, Status> {
+        self.check_identity(&request)?;
+        let mut status = peer::StatusResponse {
+            node_id: self.node_id,
+            role: "starting".to_owned(),
+            region: self.region.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..peer::StatusResponse::default()
+        };
+        if let Some(consensus) = self.consensus.get() {
+            let standing = consensus.standing();
+            status.role = standing.role.to_owned();
+            status.term = standing.term;
+            status.leader_id = standing.leader_id.unwrap_or(0);
+            status.last_log_index = standing.last_log_index;
+            status.committed_index = standing.committed_index;
+            status.applied_index = standing.applied_index;
+            status.snapshot_index = standing.snapshot_index;
+            status.purged_index = standing.purged_index;
+            status.voters = standing.voters;
+            status.members = standing.nodes.into_keys().collect();
+        }
+        Ok(Response::new(status))
+    }
+}
+
+impl Consensus {
+    /// Stamps the time and proposes; only a leader's stamp counts.
+    ///
+    /// # Errors
+    /// As [`Consensus::propose`].
+    pub async fn propose_stamped(
+        &self,
+        mut proposal: raft_store::types::Proposal,
+        deadline: Deadline,
+    ) -> Result<(raft_store::types::Response, registry::LogIndex), ProposeError> {
+        proposal.0.time_ms = crate::clock::wall_ms();
+        self.propose(proposal, deadline).await
+    }
+}

@@ -1,0 +1,213 @@
+//! The life of the process: identity of the data directory, start checks, serving, draining.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use proto::peer::{StatusRequest, StatusResponse};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::consensus::Network;
+
+/// How far the process has come.
+#[derive(Debug, Clone, Default)]
+pub struct Phase {
+    inner: Arc<Flags>,
+}
+
+#[derive(Debug, Default)]
+struct Flags {
+    started: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Phase {
+    /// What was committed before the last stop is applied again.
+    pub fn set_started(&self) {
+        self.inner.started.store(true, Ordering::Relaxed);
+    }
+
+    /// The node is about to stop.
+    pub fn set_draining(&self) {
+        self.inner.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// See [`Phase::set_started`].
+    pub fn has_started(&self) -> bool {
+        self.inner.started.load(Ordering::Relaxed)
+    }
+
+    /// See [`Phase::set_draining`].
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Version of the layout of the data directory.
+const FORMAT: u32 = 1;
+
+/// What a data directory belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    format: u32,
+    cluster_id: String,
+    node_id: u64,
+}
+
+/// The state of the data directory at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// It belongs to this node and was used before.
+    Known,
+    /// It is empty.
+    Empty,
+}
+
+/// Checks whose data directory this is.
+///
+/// # Errors
+/// A text for the operator if it is another node's or another cluster's.
+pub fn check_identity(config: &Config) -> Result<Disk, String> {
+    let data = &config.node.data_dir;
+    fs::create_dir_all(data).map_err(|error| format!("create the data directory {}: {error}", data.display()))?;
+    let path = data.join("NODE");
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if data.join("raft").exists() || data.join("sm").exists() {
+                return Err(format!(
+                    "{} holds data, but its file NODE is gone: the directory is damaged. Wipe it and let the node rejoin \
+                     under a new node id",
+                    data.display()
+                ));
+            }
+            return Ok(Disk::Empty);
+        }
+        Err(error) => return Err(format!("read {}: {error}", path.display())),
+    };
+    let found: Identity =
+        serde_json::from_slice(&text).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    if found.format != FORMAT {
+        return Err(format!("{} has format {}, this program knows {FORMAT}", path.display(), found.format));
+    }
+    if found.cluster_id != config.cluster.id || found.node_id != config.node.id {
+        return Err(format!(
+            "{} belongs to node {} of cluster {}, the configuration names node {} of cluster {}",
+            data.display(),
+            found.node_id,
+            found.cluster_id,
+            config.node.id,
+            config.cluster.id
+        ));
+    }
+    Ok(Disk::Known)
+}
+
+/// Marks an empty data directory as this node's: written beside, synced, renamed, directory synced.
+///
+/// # Errors
+/// A text for the operator if the disk fails.
+pub fn write_identity(config: &Config) -> Result<(), String> {
+    let data = &config.node.data_dir;
+    let identity = Identity { format: FORMAT, cluster_id: config.cluster.id.clone(), node_id: config.node.id };
+    let write = |data: &Path| -> std::io::Result<()> {
+        let temporary = data.join("NODE.tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&serde_json::to_vec_pretty(&identity)?)?;
+        file.sync_all()?;
+        fs::rename(&temporary, data.join("NODE"))?;
+        File::open(data)?.sync_all()
+    };
+    write(data).map_err(|error| format!("write {}/NODE: {error}", data.display()))
+}
+
+/// What is known of the cluster when a node comes with an empty disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The node may start.
+    Start,
+    /// It was a voter with a disk that is gone now: it could vote twice.
+    Refuse,
+    /// Not enough was heard yet.
+    Wait,
+}
+
+/// Decides whether a node with an empty disk may start, from what its peers say of themselves.
+fn judge(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Verdict {
+    if answers.iter().any(|answer| answer.voters.contains(&node_id)) {
+        return Verdict::Refuse;
+    }
+    if answers.iter().any(|answer| !answer.members.is_empty()) {
+        // There is a cluster and it does not count on us: we join it.
+        return Verdict::Start;
+    }
+    // Nobody knows a cluster: it is a new one, if everybody was heard.
+    if answers.len() == peers { Verdict::Start } else { Verdict::Wait }
+}
+
+/// How often peers are asked, and how long for.
+const ASK_INTERVAL: Duration = Duration::from_millis(200);
+const ASK_TIME_MAX: Duration = Duration::from_millis(1_000);
+
+/// Waits until it is certain that a node with an empty disk may start.
+///
+/// A voter that lost its disk has forgotten its vote and its log; under its old id it could help to elect a leader that
+/// lacks acknowledged entries. So it is refused, and it comes back under a new id.
+///
+/// # Errors
+/// A text for the operator if the node must not start.
+pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), String> {
+    let node_id = config.node.id;
+    let peers: Vec<_> = config.cluster.members.iter().filter(|member| member.id != node_id).collect();
+    let mut rounds = 0_u32;
+    loop {
+        let asked = peers.iter().map(|peer| async {
+            let mut client = network.client(peer.id, &peer.peer_address).ok()?;
+            let answer = tokio::time::timeout(ASK_TIME_MAX, client.status(StatusRequest {})).await;
+            answer.ok()?.ok().map(tonic::Response::into_inner)
+        });
+        let answers: Vec<_> = futures::future::join_all(asked).await.into_iter().flatten().collect();
+        match judge(node_id, peers.len(), &answers) {
+            Verdict::Start => return Ok(()),
+            Verdict::Refuse => {
+                return Err(format!(
+                    "node {node_id} is a voter of this cluster, but its disk is empty: it has forgotten its vote and its \
+                     log. Remove it from the cluster (registryctl member remove {node_id}) and start it under a new \
+                     node id (registryctl member add)"
+                ));
+            }
+            Verdict::Wait => {
+                if rounds.is_multiple_of(25) {
+                    tracing::info!(heard = answers.len(), of = peers.len(), "wait for the peers before the first start");
+                }
+                rounds += 1;
+                tokio::time::sleep(ASK_INTERVAL).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(voters: &[u64], members: &[u64]) -> StatusResponse {
+        StatusResponse { voters: voters.to_vec(), members: members.to_vec(), ..StatusResponse::default() }
+    }
+
+    #[test]
+    fn an_empty_disk_starts_only_where_it_cannot_vote_twice() {
+        let new = answer(&[], &[]);
+        let cluster = answer(&[1, 2, 3], &[1, 2, 3]);
+        assert_eq!(judge(1, 2, &[new.clone(), new.clone()]), Verdict::Start);
+        assert_eq!(judge(1, 2, std::slice::from_ref(&new)), Verdict::Wait);
+        assert_eq!(judge(1, 2, &[new, cluster.clone()]), Verdict::Refuse);
+        assert_eq!(judge(4, 3, &[cluster]), Verdict::Start);
+        assert_eq!(judge(1, 0, &[]), Verdict::Start);
+    }
+}

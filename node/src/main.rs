@@ -1,0 +1,246 @@
+//! `registry-node`: configuration → open → check → consensus → serve → drain.
+
+mod api;
+mod clock;
+mod config;
+mod consensus;
+mod lifecycle;
+mod service;
+mod telemetry;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use raft_store::log::{LogConfig, LogStore};
+use raft_store::state::StateStore;
+use registry::{Actor, RequestId};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use api::http::{self, Front};
+use clock::Deadline;
+use config::Config;
+use consensus::{Consensus, Gate, Network};
+use lifecycle::{Disk, Phase};
+use service::{Caller, Consistency, Service};
+
+/// Ends the process after a fault that it must not survive.
+const EXIT_FATAL: i32 = 70;
+/// The data directory cannot be used, or must not.
+const EXIT_DATA: u8 = 65;
+/// The configuration is wrong.
+const EXIT_CONFIG: u8 = 78;
+
+/// A node of the LLM Schema Registry.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, default_value = "cluster.toml")]
+    config: PathBuf,
+    /// Make a new cluster of the members in the configuration. Only on one node, only once.
+    #[arg(long)]
+    bootstrap: bool,
+    /// Check the configuration and end.
+    #[arg(long)]
+    check_config: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start_logs();
+    let config = match Config::load(&arguments.config, std::env::vars()) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration cannot be used");
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    if arguments.check_config {
+        tracing::info!("the configuration is good");
+        return ExitCode::SUCCESS;
+    }
+    start_failpoints();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "start the runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(config, arguments.bootstrap)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            tracing::error!(%reason, "this node does not start");
+            ExitCode::from(EXIT_DATA)
+        }
+    }
+}
+
+/// In a test build, faults are chosen by the environment at the start.
+fn start_failpoints() {
+    #[cfg(feature = "failpoints")]
+    std::mem::forget(fail::FailScenario::setup());
+}
+
+/// After a failed write or sync, or a difference to the other replicas, nothing may be acknowledged any more.
+fn end_process(reason: &str) {
+    tracing::error!(reason, "this node ends itself");
+    std::process::exit(EXIT_FATAL);
+}
+
+async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
+    let listen = |address: String| async move {
+        TcpListener::bind(&address).await.map_err(|error| format!("listen on {address}: {error}"))
+    };
+    let disk = lifecycle::check_identity(&config)?;
+    let peer_listener = listen(config.peer.listen.clone()).await?;
+    let network = Network::new(
+        &config.cluster.id,
+        config.node.id,
+        peer_overrides(&config),
+        config.peer.snapshot_bytes_per_second,
+    )
+    .map_err(|error| format!("cluster.id: {error}"))?;
+    let gate = Gate::new(&config.cluster.id, config.node.id, &config.node.region, &config.node.data_dir);
+    let (stop, stopping) = watch::channel(false);
+    let peers = tokio::spawn(consensus::serve(gate.clone(), peer_listener, stopped(stopping.clone())));
+
+    let mut stop_signal = std::pin::pin!(stop_signal());
+    if disk == Disk::Empty {
+        tokio::select! {
+            admitted = lifecycle::admit_empty_disk(&config, &network) => admitted?,
+            () = &mut stop_signal => return Ok(()),
+        }
+        lifecycle::write_identity(&config)?;
+    }
+    let (log, state) = open_stores(&config).await?;
+    let consensus = Consensus::start(&config, network, log.clone(), state.clone()).await?;
+    if bootstrap && !consensus.is_initialized().await {
+        consensus.initialize(&config.cluster.members).await?;
+        tracing::info!(members = config.cluster.members.len(), "a new cluster");
+    }
+    gate.open(consensus.clone());
+
+    let phase = Phase::default();
+    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default());
+    let background = [
+        tokio::spawn(consensus.clone().compact(config.compaction.clone())),
+        tokio::spawn(service.clone().watch_freshness()),
+        tokio::spawn(recover(consensus.clone(), phase.clone())),
+        tokio::spawn(keep_house(service.clone())),
+    ];
+    let http_listener = listen(config.http.listen.clone()).await?;
+    tracing::info!(node = config.node.id, region = %config.node.region, http = %config.http.listen, "serving");
+    let front = Front::new(service, phase.clone());
+    let http = tokio::spawn(http::serve(front, http_listener, stopped(stopping)));
+
+    stop_signal.await;
+    drain(&consensus, &phase).await;
+    stop.send_replace(true);
+    drop(tokio::time::timeout(DRAIN_TIME_MAX, http).await);
+    background.iter().for_each(tokio::task::JoinHandle::abort);
+    consensus.shutdown().await;
+    peers.abort();
+    if let Err(error) = state.flush() {
+        tracing::warn!(%error, "flush the state");
+    }
+    log.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Requests under way get this long when the node stops.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Hands the leadership over, so that the others need not wait for an election.
+async fn drain(consensus: &Consensus, phase: &Phase) {
+    phase.set_draining();
+    if consensus.leader() == Some(consensus.node_id()) {
+        match consensus.transfer_leader(None).await {
+            Ok(to) => tracing::info!(to, "the leadership is handed over"),
+            Err(error) => tracing::warn!(%error, "the leadership is not handed over"),
+        }
+    }
+}
+
+async fn open_stores(config: &Config) -> Result<(LogStore, StateStore), String> {
+    let data = config.node.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut log_config = LogConfig::in_data_dir(&data);
+        log_config.on_fatal = Arc::new(end_process);
+        let log = LogStore::open(log_config).map_err(|error| format!("open the log: {error}"))?;
+        let state = StateStore::open(&data, Arc::new(end_process)).map_err(|error| format!("open the state: {error}"))?;
+        let applied = state.applied_state().0.map(|id| id.index());
+        let purged = log.purged().map(|id| id.index());
+        if purged > applied {
+            return Err(format!(
+                "the log is purged up to {purged:?}, but the state has applied only {applied:?}: entries are lost on this \
+                 node. Wipe it and let it rejoin under a new node id"
+            ));
+        }
+        Ok((log, state))
+    });
+    opened.await.map_err(|error| format!("open the data directory: {error}"))?
+}
+
+fn peer_overrides(config: &Config) -> std::collections::BTreeMap<u64, String> {
+    let overrides = config.cluster.peer_overrides.iter();
+    overrides.filter_map(|(id, address)| Some((id.parse().ok()?, address.clone()))).collect()
+}
+
+async fn recover(consensus: Consensus, phase: Phase) {
+    const ROUND: Duration = Duration::from_secs(5);
+    while !consensus.wait_for_recovery(ROUND).await {
+        tracing::info!("waiting for the cluster to confirm what this node knows");
+    }
+    phase.set_started();
+    tracing::info!(applied = %consensus.state().applied_index(), "recovered");
+}
+
+/// What the leader does now and then: it founds the cluster once, and lets all replicas compare their digests.
+async fn keep_house(service: Service) {
+    const INTERVAL: Duration = Duration::from_secs(60);
+    const FOUND_INTERVAL: Duration = Duration::from_millis(100);
+    let cluster_id = service.config().cluster.id.clone();
+    let node_id = service.consensus().node_id();
+    let caller = |what: &str| Caller {
+        actor: Actor { principal: "system".to_owned(), node_id },
+        request_id: RequestId(format!("system:{what}:{}", uuid::Uuid::new_v4())),
+        deadline: Deadline::after(INTERVAL),
+        consistency: Consistency::Local,
+    };
+    let mut founded = false;
+    loop {
+        tokio::time::sleep(if founded { INTERVAL } else { FOUND_INTERVAL }).await;
+        if service.consensus().leader() != Some(node_id) {
+            continue;
+        }
+        if !founded {
+            match service.found(&caller("found"), &cluster_id).await {
+                Ok(()) => founded = true,
+                Err(error) => tracing::debug!(%error, "give the cluster its identity"),
+            }
+        } else if let Err(error) = service.check_digests(&caller("digest")).await {
+            tracing::warn!(%error, "compare the replicas' digests");
+        }
+    }
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone: the process is ending anyway.
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,178 @@
+//! The changes that need no preparation: deletions, configuration, modes.
+
+use std::collections::BTreeSet;
+
+use registry::query;
+use registry::{
+    Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version,
+};
+
+use super::read::{VersionSpec, find_version};
+use super::write::Written;
+use super::{Caller, Service, ServiceError};
+use proto::error_code as code;
+
+/// Preparations of one change at most.
+const ATTEMPTS_MAX: usize = 4;
+
+impl Service {
+    /// Deletes one version.
+    ///
+    /// # Errors
+    /// 40401, 40402, 40406, 40407, 42205, 42206.
+    pub async fn delete_version(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        spec: VersionSpec,
+        permanent: Permanent,
+    ) -> Result<Version, ServiceError> {
+        let version = match spec {
+            VersionSpec::Number(version) => version,
+            VersionSpec::Latest => {
+                self.linearize(caller.deadline).await?;
+                let state = self.inner.consensus.state();
+                let found = state.read(|view| find_version(view, subject, spec, query::Include::Live))?;
+                found.version.ok_or_else(|| ServiceError::version_not_found("latest"))?
+            }
+        };
+        let command = Command::DeleteVersion { subject: subject.clone(), version, permanent };
+        match self.write(caller, command).await?.outcome {
+            Outcome::VersionDeleted { version } => Ok(version),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+
+    /// Deletes all versions of a subject.
+    ///
+    /// # Errors
+    /// 40401, 40404, 40405, 42205, 42206.
+    pub async fn delete_subject(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        permanent: Permanent,
+    ) -> Result<Vec<Version>, ServiceError> {
+        let command = Command::DeleteSubject { subject: subject.clone(), permanent };
+        match self.write(caller, command).await?.outcome {
+            Outcome::SubjectDeleted { versions } => Ok(versions),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+
+    /// Merges `change` into the configuration of a scope and answers the merged one.
+    ///
+    /// # Errors
+    /// 422xx, or 500xx if the outcome is unknown.
+    pub async fn set_config(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        merge: impl Fn(Config) -> Config,
+    ) -> Result<Config, ServiceError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (config, basis) = self.inner.consensus.state().read(|view| {
+                let old = query::config(view, scope)?.unwrap_or_default();
+                let keys = BTreeSet::from([BasisKey::Config(scope.clone())]);
+                Ok::<_, ServiceError>((merge(old), Basis { read_index: view.applied(), keys }))
+            })?;
+            let command = Command::SetConfig { scope: scope.clone(), config: Some(config.clone()) };
+            match self.write_on(caller, command, basis).await?.outcome {
+                Outcome::ConfigChanged { .. } => return Ok(config),
+                Outcome::Stale { .. } => self.inner.metrics.stale(),
+                outcome => return Err(refused(&outcome)),
+            }
+        }
+        Err(ServiceError::new(code::UNAVAILABLE, "The configuration is changed too often just now; try again"))
+    }
+
+    /// Removes the configuration of a scope and answers what it was.
+    ///
+    /// # Errors
+    /// 40401 if a subject has none.
+    pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Option<Config>, ServiceError> {
+        let command = Command::SetConfig { scope: scope.clone(), config: None };
+        match self.write(caller, command).await?.outcome {
+            Outcome::ConfigChanged { old } => Ok(old),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+
+    /// Sets the mode of a scope.
+    ///
+    /// # Errors
+    /// 42204, 42205.
+    pub async fn set_mode(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        mode: Mode,
+        force: bool,
+    ) -> Result<(), ServiceError> {
+        let command = Command::SetMode { scope: scope.clone(), mode: Some(mode), force, recursive: false };
+        self.mode_changed(self.write(caller, command).await?).map(|_| ())
+    }
+
+    /// Removes the mode of a scope and answers what it was.
+    ///
+    /// # Errors
+    /// 40401 if a subject has none.
+    pub async fn delete_mode(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        recursive: bool,
+    ) -> Result<Option<Mode>, ServiceError> {
+        let command = Command::SetMode { scope: scope.clone(), mode: None, force: false, recursive };
+        self.mode_changed(self.write(caller, command).await?)
+    }
+
+    /// Removes an empty context.
+    ///
+    /// # Errors
+    /// 42211 if it has subjects.
+    pub async fn delete_context(&self, caller: &Caller, context: &Context) -> Result<(), ServiceError> {
+        let command = Command::DeleteContext { context: context.clone() };
+        match self.write(caller, command).await?.outcome {
+            Outcome::ContextDeleted => Ok(()),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+
+    /// Gives a new cluster its identity; on an existing one this changes nothing.
+    ///
+    /// # Errors
+    /// If the cluster has another identity, or cannot be reached.
+    pub async fn found(&self, caller: &Caller, cluster_id: &str) -> Result<(), ServiceError> {
+        match self.write(caller, Command::Found { cluster_id: cluster_id.to_owned() }).await?.outcome {
+            Outcome::Founded { .. } => Ok(()),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+
+    /// Lets every replica compare its digest with this one's.
+    ///
+    /// # Errors
+    /// If no leader takes it.
+    pub async fn check_digests(&self, caller: &Caller) -> Result<(), ServiceError> {
+        let Some((index, digest)) = self.inner.consensus.state().newest_digest() else { return Ok(()) };
+        match self.write(caller, Command::CheckDigest { index, digest }).await?.outcome {
+            Outcome::DigestChecked => Ok(()),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+
+    fn mode_changed(&self, written: Written) -> Result<Option<Mode>, ServiceError> {
+        match written.outcome {
+            Outcome::ModeChanged { old } => Ok(old),
+            outcome => Err(refused(&outcome)),
+        }
+    }
+}
+
+fn refused(outcome: &Outcome) -> ServiceError {
+    match outcome {
+        Outcome::Rejected(rejection) => ServiceError::rejected(rejection),
+        other => ServiceError::unexpected(other),
+    }
+}

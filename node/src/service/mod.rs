@@ -1,0 +1,121 @@
+//! What the registry does for its clients, without any transport: prepare, write, read.
+//!
+//! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
+
+mod cache;
+mod change;
+mod error;
+mod prepare;
+mod read;
+mod references;
+mod write;
+
+use std::sync::Arc;
+
+use registry::{Actor, LogIndex, RequestId};
+use tokio::sync::Semaphore;
+
+pub use error::ServiceError;
+pub use prepare::{Checked, NewSchema, RegisterOptions, Registered};
+pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};
+pub use references::closure;
+
+use crate::clock::Deadline;
+use crate::config::Config;
+use crate::consensus::Consensus;
+use crate::telemetry::Metrics;
+use cache::{KnownTexts, ParsedSchemas};
+
+/// The registry's operations. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    consensus: Consensus,
+    config: Config,
+    metrics: Metrics,
+    freshness: Freshness,
+    parsed: ParsedSchemas,
+    known: KnownTexts,
+    /// Schemas parsed and compared at once: as many as there are cores, so that heartbeats always find one.
+    parsers: Semaphore,
+    /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
+    proposals: Semaphore,
+    read_batches: read::ReadBatches,
+}
+
+/// What the edge knows about a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who, as established at the edge.
+    pub actor: Actor,
+    /// Makes retries one effect.
+    pub request_id: RequestId,
+    /// By when an answer is wanted.
+    pub deadline: Deadline,
+    /// How fresh reads must be.
+    pub consistency: Consistency,
+}
+
+impl Service {
+    /// The service over started consensus.
+    pub fn new(consensus: Consensus, config: Config, metrics: Metrics) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let proposals = config.limits.proposal_bytes_max / 1024;
+        let read_batches = read::ReadBatches::start(consensus.clone());
+        Self {
+            inner: Arc::new(Inner {
+                consensus,
+                metrics,
+                freshness: Freshness::default(),
+                parsed: ParsedSchemas::default(),
+                known: KnownTexts::default(),
+                parsers: Semaphore::new(cores),
+                proposals: Semaphore::new(proposals.max(1)),
+                read_batches,
+                config,
+            }),
+        }
+    }
+
+    /// Consensus below.
+    pub fn consensus(&self) -> &Consensus {
+        &self.inner.consensus
+    }
+
+    /// The configuration of this node.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The figures of this node.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// What replies tell about this replica: the applied index and how old its knowledge is at most.
+    pub fn mark(&self) -> ReadMark {
+        let applied = self.inner.consensus.state().applied_index();
+        ReadMark { applied, staleness_ms: self.inner.freshness.staleness_ms(applied) }
+    }
+
+    /// Keeps the staleness figure true while nobody reads: asks for a read index now and then. Runs for ever.
+    pub async fn watch_freshness(self) {
+        loop {
+            tokio::time::sleep(read::FRESHNESS_INTERVAL).await;
+            // A failure only means that the figure grows, which is the truth.
+            drop(self.linearize(Deadline::after(read::FRESHNESS_INTERVAL)).await);
+        }
+    }
+
+    /// Waits until this node has applied an index, for sessions.
+    async fn wait_applied(&self, index: LogIndex, deadline: Deadline) -> Result<(), ServiceError> {
+        if self.inner.consensus.wait_applied(index, deadline).await {
+            Ok(())
+        } else {
+            Err(ServiceError::timed_out(format!("this node has not yet applied entry {index}, which the request asks for")))
+        }
+    }
+}

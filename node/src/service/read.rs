@@ -1,0 +1,585 @@
+//! Reads: how fresh they must be, and what they answer.
+//!
+//! What is immutable and is there is answered from the local replica. Whatever a lagging replica could be wrong about, an
+//! absence, `latest`, a list, a setting, is confirmed against the quorum first, or the client is told that it could not be.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use raft_store::state::StateView;
+use registry::query::{self, Include};
+use registry::{Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, View};
+use schema::{Format, Guid};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Caller, Service, ServiceError};
+use crate::clock::{self, Deadline};
+use crate::consensus::{Consensus, ReadIndexError};
+use proto::error_code as code;
+
+/// How often a node that nobody reads from asks for a read index.
+pub(super) const FRESHNESS_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest wait for one shared round to the leader.
+const READ_INDEX_TIME_MAX: Duration = Duration::from_secs(5);
+/// Reads that may wait for one round.
+const WAITING_READS_MAX: usize = 65_536;
+
+/// How fresh a read must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Local for what is there and immutable; confirmed otherwise.
+    Default,
+    /// What this replica has.
+    Local,
+    /// Not older than this.
+    Bounded(Duration),
+    /// At least this index.
+    Session(LogIndex),
+    /// Not older than any write acknowledged before the read.
+    Linearizable,
+}
+
+impl Consistency {
+    /// Reads `default`, `local`, `linearizable`, `bounded:<milliseconds>` or `session:<index>`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => match text {
+                "default" => Some(Self::Default),
+                "local" => Some(Self::Local),
+                "linearizable" => Some(Self::Linearizable),
+                _ => None,
+            },
+            Some(("bounded", limit)) => limit.parse().ok().map(Duration::from_millis).map(Self::Bounded),
+            Some(("session", index)) => index.parse().ok().map(|index| Self::Session(LogIndex(index))),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Can a lagging replica be wrong about it?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Only by not having it yet.
+    Immutable,
+    /// Yes.
+    Mutable,
+}
+
+/// What a reply tells about the replica that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadMark {
+    /// The applied index.
+    pub applied: LogIndex,
+    /// How old the replica's knowledge is at most, if it is known.
+    pub staleness_ms: Option<u64>,
+}
+
+/// Remembers when which index was known to be all there is: a bound on staleness that needs no clock but our own.
+#[derive(Default)]
+pub struct Freshness {
+    marks: Mutex<VecDeque<(Instant, u64)>>,
+}
+
+impl Freshness {
+    fn confirmed(&self, asked_at: Instant, index: LogIndex) {
+        let mut marks = self.marks.lock();
+        if marks.back().is_none_or(|(_, newest)| *newest <= index.0) {
+            marks.push_back((asked_at, index.0));
+        }
+        while marks.len() > 64 {
+            marks.pop_front();
+        }
+    }
+
+    fn age(&self, applied: LogIndex) -> Option<Duration> {
+        let marks = self.marks.lock();
+        let (asked_at, _) = marks.iter().rev().find(|(_, index)| *index <= applied.0)?;
+        Some(clock::now().saturating_duration_since(*asked_at))
+    }
+
+    /// How old what this replica shows is at most, in milliseconds.
+    pub fn staleness_ms(&self, applied: LogIndex) -> Option<u64> {
+        self.age(applied).and_then(|age| u64::try_from(age.as_millis()).ok())
+    }
+}
+
+/// Reads that wait for an index share the next round to the leader.
+pub(super) struct ReadBatches {
+    waiting: mpsc::Sender<oneshot::Sender<Result<(Instant, LogIndex), ReadIndexError>>>,
+}
+
+impl ReadBatches {
+    pub(super) fn start(consensus: Consensus) -> Self {
+        let (waiting, mut queue) = mpsc::channel::<oneshot::Sender<_>>(WAITING_READS_MAX);
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while queue.recv_many(&mut batch, WAITING_READS_MAX).await > 0 {
+                let asked_at = clock::now();
+                let answer = consensus.read_index(Deadline::after(READ_INDEX_TIME_MAX)).await;
+                for waiting in batch.drain(..) {
+                    // Whoever waited may have given up.
+                    drop(waiting.send(answer.clone().map(|index| (asked_at, index))));
+                }
+            }
+        });
+        Self { waiting }
+    }
+
+    async fn join(&self) -> Result<(Instant, LogIndex), ReadIndexError> {
+        let stopped = || ReadIndexError::Unavailable("the node is stopping".to_owned());
+        let (answer, waiting) = oneshot::channel();
+        self.waiting.send(answer).await.map_err(|_| stopped())?;
+        waiting.await.map_err(|_| stopped())?
+    }
+}
+
+/// A schema with where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct FoundSchema {
+    pub subject: Option<Subject>,
+    pub version: Option<Version>,
+    pub id: SchemaId,
+    pub guid: Guid,
+    pub format: Format,
+    pub content: Arc<ContentRow>,
+    pub created_ms: u64,
+    pub deleted: bool,
+}
+
+/// Which version of a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionSpec {
+    /// By number.
+    Number(Version),
+    /// The highest that is not deleted.
+    Latest,
+}
+
+impl VersionSpec {
+    /// Reads a version from a path: a number from 1 on, `latest`, or `-1`.
+    ///
+    /// # Errors
+    /// 42202.
+    pub fn parse(text: &str) -> Result<Self, ServiceError> {
+        match text {
+            "latest" | "-1" => Ok(Self::Latest),
+            _ => text.parse().ok().and_then(Version::from_i32).map(Self::Number).ok_or_else(|| {
+                ServiceError::new(
+                    code::INVALID_VERSION,
+                    format!(
+                        "The specified version '{text}' is not a valid version id. Allowed values are between [1, 2^31-1] \
+                         and the string \"latest\""
+                    ),
+                )
+            }),
+        }
+    }
+}
+
+impl Service {
+    /// Makes sure that what is read next is not older than any write acknowledged before this call.
+    pub(super) async fn linearize(&self, deadline: Deadline) -> Result<(), ServiceError> {
+        let joined = tokio::time::timeout(deadline.left(), self.inner.read_batches.join()).await;
+        match joined {
+            Ok(Ok((asked_at, index))) => {
+                self.inner.freshness.confirmed(asked_at, index);
+                Ok(())
+            }
+            Ok(Err(ReadIndexError::NoLeader)) => Err(ServiceError::no_leader()),
+            Ok(Err(ReadIndexError::Unavailable(reason))) => {
+                tracing::debug!(%reason, "a read could not be confirmed");
+                Err(ServiceError::new(code::NO_LEADER, "No quorum could be reached to confirm the answer; try again"))
+            }
+            Ok(Err(ReadIndexError::TimedOut)) | Err(_) => {
+                Err(ServiceError::timed_out("The answer could not be confirmed in time; try again"))
+            }
+        }
+    }
+
+    async fn read<T>(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        read: impl Fn(&StateView<'_>) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let state = self.inner.consensus.state();
+        match caller.consistency {
+            Consistency::Local => state.read(|view| read(view)),
+            Consistency::Session(index) => {
+                self.wait_applied(index, caller.deadline).await?;
+                state.read(|view| read(view))
+            }
+            Consistency::Bounded(limit) => {
+                let age = self.inner.freshness.age(state.applied_index());
+                if age.is_none_or(|age| age > limit) {
+                    self.linearize(caller.deadline).await?;
+                }
+                state.read(|view| read(view))
+            }
+            Consistency::Linearizable => {
+                self.linearize(caller.deadline).await?;
+                state.read(|view| read(view))
+            }
+            Consistency::Default => {
+                if kind == Kind::Immutable {
+                    match state.read(|view| read(view)) {
+                        Err(error) if error.is_negative() => {}
+                        answer => return answer,
+                    }
+                }
+                self.linearize(caller.deadline).await?;
+                state.read(|view| read(view))
+            }
+        }
+    }
+
+    /// The schema that an id stands for. With a subject, the version of that subject that holds it.
+    ///
+    /// # Errors
+    /// 40403, or what [`Service`] answers when a read cannot be confirmed.
+    pub async fn schema_by_id(
+        &self,
+        caller: &Caller,
+        subject: Option<&Subject>,
+        id: SchemaId,
+    ) -> Result<FoundSchema, ServiceError> {
+        self.read(caller, Kind::Immutable, |view| {
+            let contexts = contexts_to_search(view, subject)?;
+            for context in contexts {
+                let Some((guid, format, content)) = query::schema_by_id(view, &context, id)? else { continue };
+                let usages = query::usages(view, &context, id)?;
+                let named = subject.filter(|subject| !subject.name.is_empty());
+                let holder = match named {
+                    Some(named) => usages.iter().rev().find(|(holder, _)| holder.name == named.name),
+                    None => usages.first(),
+                };
+                let Some((holder, version)) = holder else { continue };
+                let Some(row) = query::version_row(view, holder, *version)? else { continue };
+                return Ok(FoundSchema {
+                    subject: named.map(|_| holder.clone()),
+                    version: named.map(|_| *version),
+                    id,
+                    guid,
+                    format,
+                    content: Arc::new(content),
+                    created_ms: row.created_ms,
+                    deleted: row.deleted == Deleted::Soft,
+                });
+            }
+            Err(ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {id} not found")))
+        })
+        .await
+    }
+
+    /// The schema with this content address.
+    ///
+    /// # Errors
+    /// 40403.
+    pub async fn schema_by_guid(&self, caller: &Caller, guid: Guid) -> Result<FoundSchema, ServiceError> {
+        self.read(caller, Kind::Immutable, |view| {
+            for (format, content) in query::schemas_by_guid(view, guid)? {
+                let ids = query::ids_by_guid(view, guid, format)?;
+                let Some((context, id)) = ids.first() else { continue };
+                let usages = query::usages(view, context, *id)?;
+                let Some((holder, version)) = usages.first() else { continue };
+                let row = query::version_row(view, holder, *version)?;
+                return Ok(FoundSchema {
+                    subject: None,
+                    version: None,
+                    id: *id,
+                    guid,
+                    format,
+                    content: Arc::new(content),
+                    created_ms: row.as_ref().map_or(0, |row| row.created_ms),
+                    deleted: row.is_some_and(|row| row.deleted == Deleted::Soft),
+                });
+            }
+            Err(ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {guid} not found")))
+        })
+        .await
+    }
+
+    /// The ids of a content in all contexts.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn ids_of_guid(&self, caller: &Caller, guid: Guid) -> Result<Vec<(Context, SchemaId)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let mut ids = Vec::new();
+            for format in Format::ALL {
+                ids.extend(query::ids_by_guid(view, guid, format)?);
+            }
+            Ok(ids)
+        })
+        .await
+    }
+
+    /// The versions that hold an id.
+    ///
+    /// # Errors
+    /// 40403.
+    pub async fn usages_of_id(
+        &self,
+        caller: &Caller,
+        subject: Option<&Subject>,
+        id: SchemaId,
+        include: Include,
+    ) -> Result<Vec<(Subject, Version)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            for context in contexts_to_search(view, subject)? {
+                if query::schema_by_id(view, &context, id)?.is_none() {
+                    continue;
+                }
+                let mut found = Vec::new();
+                for (holder, version) in query::usages(view, &context, id)? {
+                    let wanted = subject.is_none_or(|subject| subject.name.is_empty() || subject.name == holder.name);
+                    let row = query::version_row(view, &holder, version)?;
+                    if wanted && row.is_some_and(|row| include.admits(row.deleted)) {
+                        found.push((holder, version));
+                    }
+                }
+                return Ok(found);
+            }
+            Err(ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found"))
+        })
+        .await
+    }
+
+    /// A version of a subject.
+    ///
+    /// # Errors
+    /// 40401, 40402.
+    pub async fn version(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        spec: VersionSpec,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        let kind = match spec {
+            // A version may be soft-deleted later, but then it was there: only its absence needs to be confirmed.
+            VersionSpec::Number(_) => Kind::Immutable,
+            VersionSpec::Latest => Kind::Mutable,
+        };
+        self.read(caller, kind, |view| find_version(view, subject, spec, include)).await
+    }
+
+    /// The version numbers of a subject, ascending.
+    ///
+    /// # Errors
+    /// 40401.
+    pub async fn versions(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        include: Include,
+    ) -> Result<Vec<(Version, Deleted)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let versions = query::versions(view, subject)?;
+            let found: Vec<_> = versions
+                .into_iter()
+                .filter(|(_, row)| include.admits(row.deleted))
+                .map(|(version, row)| (version, row.deleted))
+                .collect();
+            if found.is_empty() { Err(ServiceError::subject_not_found(subject)) } else { Ok(found) }
+        })
+        .await
+    }
+
+    /// The subjects of a context, or of all.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn subjects(
+        &self,
+        caller: &Caller,
+        context: Option<&Context>,
+        include: Include,
+    ) -> Result<Vec<Subject>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| Ok(query::subjects(view, context, include)?)).await
+    }
+
+    /// The ids of schemas that refer to a version.
+    ///
+    /// # Errors
+    /// 40401, 40402.
+    pub async fn referrers(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        spec: VersionSpec,
+        include: Include,
+    ) -> Result<Vec<SchemaId>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let found = find_version(view, subject, spec, Include::All)?;
+            let Some(version) = found.version else { return Ok(Vec::new()) };
+            let mut ids = Vec::new();
+            for (context, id) in query::referrers(view, subject, version)? {
+                for (holder, held) in query::usages(view, &context, id)? {
+                    if query::version_row(view, &holder, held)?.is_some_and(|row| include.admits(row.deleted)) {
+                        ids.push(id);
+                        break;
+                    }
+                }
+            }
+            ids.sort_unstable();
+            Ok(ids)
+        })
+        .await
+    }
+
+    /// The contexts.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn contexts(&self, caller: &Caller) -> Result<Vec<Context>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| Ok(query::contexts(view)?)).await
+    }
+
+    /// The configuration of a scope: its own, or with `inherited` every field from the nearest scope that sets it.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn config_of(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        inherited: bool,
+    ) -> Result<Option<Config>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            if !inherited {
+                return Ok(query::config(view, scope)?);
+            }
+            for scope in scope.chain() {
+                if let Some(config) = query::config(view, &scope)? {
+                    return Ok(Some(config));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// The mode of a scope: its own, or with `inherited` the one in force.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn mode_of(&self, caller: &Caller, scope: &Scope, inherited: bool) -> Result<Option<Mode>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            if inherited { Ok(Some(query::mode_in_scope(view, scope)?)) } else { Ok(query::mode(view, scope)?) }
+        })
+        .await
+    }
+
+    /// The text as first sent, where it differs from the canonical one.
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub fn sent_text(&self, subject: &Subject, version: Version) -> Result<Option<String>, ServiceError> {
+        Ok(self.inner.consensus.state().read(|view| query::sent(view, subject, version))?)
+    }
+
+    /// The subject that an alias stands for; the name itself where there is none.
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub fn resolve_alias(&self, subject: Subject) -> Result<Subject, ServiceError> {
+        let config =
+            self.inner.consensus.state().read(|view| query::config(view, &Scope::Subject(subject.clone())))?;
+        match config.and_then(|config| config.alias) {
+            Some(alias) if !alias.is_empty() => Ok(Subject::parse_in(&subject.context, &alias)?),
+            Some(_) | None => Ok(subject),
+        }
+    }
+}
+
+/// An unqualified id is looked for in the default context first, then in every other one.
+fn contexts_to_search(view: &impl View, subject: Option<&Subject>) -> Result<Vec<Context>, ServiceError> {
+    match subject {
+        Some(subject) if !subject.context.is_default() => Ok(vec![subject.context.clone()]),
+        Some(_) => Ok(query::contexts(view)?),
+        None => Ok(vec![Context::default_context()]),
+    }
+}
+
+pub(super) fn find_version(
+    view: &impl View,
+    subject: &Subject,
+    spec: VersionSpec,
+    include: Include,
+) -> Result<FoundSchema, ServiceError> {
+    let found = match spec {
+        VersionSpec::Number(version) => query::version_row(view, subject, version)?.map(|row| (version, row)),
+        VersionSpec::Latest => match query::latest(view, subject)? {
+            None if include != Include::Live => query::versions(view, subject)?.pop(),
+            found => found,
+        },
+    };
+    let Some((version, row)) = found.filter(|(_, row)| include.admits(row.deleted)) else {
+        let row = query::subject_row(view, subject)?;
+        let exists = row.is_some_and(|row| row.live > 0 || (include != Include::Live && row.soft_deleted > 0));
+        return Err(match spec {
+            VersionSpec::Number(version) if exists => ServiceError::version_not_found(version),
+            VersionSpec::Number(_) | VersionSpec::Latest => ServiceError::subject_not_found(subject),
+        });
+    };
+    let content = query::content_row(view, row.guid, row.format)?
+        .ok_or_else(|| registry::ViewError(format!("{subject} version {version} has no content")))?;
+    Ok(FoundSchema {
+        subject: Some(subject.clone()),
+        version: Some(version),
+        id: row.id,
+        guid: row.guid,
+        format: row.format,
+        content: Arc::new(content),
+        created_ms: row.created_ms,
+        deleted: row.deleted == Deleted::Soft,
+    })
+}
+
+impl Service {
+    /// All versions, or the latest of each subject, of a context or of all, ordered by id.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn all_versions(
+        &self,
+        caller: &Caller,
+        context: Option<&Context>,
+        name_prefix: &str,
+        include: Include,
+        latest_only: bool,
+    ) -> Result<Vec<FoundSchema>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let mut found = Vec::new();
+            for subject in query::subjects(view, context, Include::All)? {
+                if !subject.name.starts_with(name_prefix) {
+                    continue;
+                }
+                let mut versions = query::versions(view, &subject)?;
+                versions.retain(|(_, row)| include.admits(row.deleted));
+                if latest_only {
+                    versions.drain(..versions.len().saturating_sub(1));
+                }
+                for (version, _) in versions {
+                    found.push(find_version(view, &subject, VersionSpec::Number(version), include)?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The highest id that a context has given out.
+    ///
+    /// # Errors
+    /// Only if the store fails.
+    pub fn max_id(&self, subject: Option<&Subject>) -> Result<Option<u32>, ServiceError> {
+        let context = subject.map_or_else(Context::default_context, |subject| subject.context.clone());
+        let row = self.inner.consensus.state().read(|view| query::context_row(view, &context))?;
+        Ok(row.map(|row| row.next_id - 1).filter(|id| *id > 0))
+    }
+}

@@ -1,0 +1,144 @@
+//! The only place that proposes: brings a prepared command to the leader and waits for its outcome.
+//!
+//! A command is retried at once where it is certain that it was not appended, and under its own request id where that is
+//! not known; so a retry has one effect. After a write, this node waits until it has applied it itself, so that its own
+//! clients read what they wrote.
+
+use std::time::Duration;
+
+use proto::error_code as code;
+use raft_store::types::{Proposal, Response};
+use registry::{Basis, Command, Envelope, LogIndex, MACHINE_VERSION, Outcome};
+
+use super::{Caller, Service, ServiceError};
+use crate::clock::Deadline;
+use crate::consensus::{HOPS_MAX, ProposeError};
+
+/// Shortest and longest wait between two attempts.
+const RETRY_WAIT_MIN: Duration = Duration::from_millis(10);
+const RETRY_WAIT_MAX: Duration = Duration::from_millis(300);
+
+/// What came of a write, and where in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub outcome: Outcome,
+    /// This node has applied at least this entry.
+    pub index: LogIndex,
+}
+
+impl Service {
+    /// Writes a command that needs no basis: everything about it is decided in apply.
+    ///
+    /// # Errors
+    /// [`ServiceError`] if it was refused, or if its outcome is unknown (50002, 50003).
+    pub(super) async fn write(&self, caller: &Caller, command: Command) -> Result<Written, ServiceError> {
+        self.write_on(caller, command, Basis::default()).await
+    }
+
+    /// Writes a prepared command. `Stale` and refusals are outcomes here, not errors.
+    ///
+    /// # Errors
+    /// [`ServiceError`] if the outcome is unknown when the deadline passes.
+    pub(super) async fn write_on(
+        &self,
+        caller: &Caller,
+        command: Command,
+        basis: Basis,
+    ) -> Result<Written, ServiceError> {
+        let bytes = command_bytes(&command);
+        let envelope = Envelope {
+            request_id: caller.request_id.clone(),
+            time_ms: 0,
+            actor: caller.actor.clone(),
+            machine_version: MACHINE_VERSION,
+            basis,
+            command,
+        };
+        let permits = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
+        let permits = permits.min(u32::try_from(self.inner.config.limits.proposal_bytes_max / 1024).unwrap_or(u32::MAX).max(1));
+        let permit = tokio::time::timeout(caller.deadline.left(), self.inner.proposals.acquire_many(permits)).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(ServiceError::new(code::UNAVAILABLE, "Too many writes are under way on this node; try again"));
+        };
+        let (response, index) = self.propose_until(&Proposal(envelope), caller.deadline).await?;
+        // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
+        self.wait_applied(index, caller.deadline).await.map_err(|_| {
+            ServiceError::timed_out("The write took effect, but this node has not yet applied it; read from another node or wait")
+        })?;
+        Ok(Written { outcome: response.outcome, index })
+    }
+
+    async fn propose_until(
+        &self,
+        proposal: &Proposal,
+        deadline: Deadline,
+    ) -> Result<(Response, LogIndex), ServiceError> {
+        let consensus = &self.inner.consensus;
+        let mut unknown = None;
+        let mut wait = RETRY_WAIT_MIN;
+        let mut hint = None;
+        loop {
+            let leader = hint.take().or_else(|| consensus.leader());
+            let attempt = match leader {
+                Some(leader) if leader == consensus.node_id() => {
+                    consensus.propose_stamped(proposal.clone(), deadline).await
+                }
+                Some(leader) => {
+                    self.inner.metrics.forwarded();
+                    consensus.forward(leader, proposal, HOPS_MAX, deadline).await
+                }
+                None => Err(ProposeError::NotLeader(None)),
+            };
+            match attempt {
+                Ok(written) => return Ok(written),
+                Err(ProposeError::Refused(reason)) => {
+                    tracing::warn!(%reason, request_id = %proposal.0.request_id, "a proposal was refused");
+                    return Err(ServiceError::new(code::STORE_ERROR, "The write was refused by the leader"));
+                }
+                Err(ProposeError::NotLeader(named)) => {
+                    hint = named.filter(|named| Some(*named) != leader);
+                }
+                Err(ProposeError::Unknown(reason)) => {
+                    tracing::debug!(%reason, request_id = %proposal.0.request_id, "the outcome is unknown; try again");
+                    unknown = Some(reason);
+                }
+            }
+            if deadline.left() <= wait {
+                return Err(gave_up(unknown.is_some(), leader));
+            }
+            if hint.is_none() {
+                // Another leader ends the wait early.
+                consensus.leader_changes(leader, wait).await;
+                wait = (wait * 2).min(RETRY_WAIT_MAX);
+            }
+        }
+    }
+}
+
+fn gave_up(unknown: bool, leader: Option<u64>) -> ServiceError {
+    if unknown {
+        ServiceError::new(
+            code::FORWARDING_FAILED,
+            "The outcome of the write is not known: it may have taken effect; retry it with the same Idempotency-Key",
+        )
+    } else if leader.is_none() {
+        ServiceError::no_leader()
+    } else {
+        ServiceError::new(code::FORWARDING_FAILED, "The leader did not take the write; nothing was changed")
+    }
+}
+
+fn command_bytes(command: &Command) -> usize {
+    match command {
+        Command::Register(register) => {
+            register.content.text.len() + register.sent.as_ref().map_or(0, String::len)
+        }
+        Command::DeleteVersion { .. }
+        | Command::DeleteSubject { .. }
+        | Command::SetConfig { .. }
+        | Command::SetMode { .. }
+        | Command::DeleteContext { .. }
+        | Command::CheckDigest { .. }
+        | Command::Found { .. } => 0,
+    }
+}

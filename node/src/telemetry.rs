@@ -1,0 +1,149 @@
+//! Figures for Prometheus and the set-up of logs. Every metric is declared here, with its unit and meaning.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use schema::Format;
+
+use crate::consensus::Consensus;
+
+/// The figures of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RouteLabel, Histogram>,
+    registered: Family<FormatLabel, Counter>,
+    compared: Family<VerdictLabels, Counter>,
+    forwarded: Counter,
+    stale: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabel {
+    route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FormatLabel {
+    format: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    format: &'static str,
+    result: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("schemareg");
+        let requests = Family::default();
+        registry.register("http_requests", "Requests answered, by route and status", requests.clone());
+        let request_seconds = Family::new_with_constructor(duration_buckets as fn() -> Histogram);
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from the request's head to the answer, by route",
+            request_seconds.clone(),
+        );
+        let registered = Family::default();
+        registry.register("versions_registered", "New versions registered through this node", registered.clone());
+        let compared = Family::default();
+        registry.register("compat_checks", "Compatibility checks done on this node", compared.clone());
+        let forwarded = Counter::default();
+        registry.register("forwards", "Attempts to take a write to the leader", forwarded.clone());
+        let stale = Counter::default();
+        registry.register("stale_preparations", "Writes prepared again because what they rested on changed", stale.clone());
+        Self { inner: Arc::new(Inner { registry, requests, request_seconds, registered, compared, forwarded, stale }) }
+    }
+}
+
+/// From 0.1 ms, a local read, to 15 s.
+fn duration_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(0.0001, 2.5, 14))
+}
+
+impl Metrics {
+    /// A request was answered.
+    pub fn answered(&self, method: &str, route: &'static str, status: u16, seconds: f64) {
+        let labels = RequestLabels { method: method.to_owned(), route, status };
+        self.inner.requests.get_or_create(&labels).inc();
+        self.inner.request_seconds.get_or_create(&RouteLabel { route }).observe(seconds);
+    }
+
+    /// A version was registered.
+    pub fn registered(&self, format: Format) {
+        self.inner.registered.get_or_create(&FormatLabel { format: format.name() }).inc();
+    }
+
+    /// A compatibility check was done.
+    pub fn compared(&self, format: Format, compatible: bool) {
+        let result = if compatible { "compatible" } else { "incompatible" };
+        self.inner.compared.get_or_create(&VerdictLabels { format: format.name(), result }).inc();
+    }
+
+    /// A write was taken to the leader.
+    pub fn forwarded(&self) {
+        self.inner.forwarded.inc();
+    }
+
+    /// A prepared write was stale.
+    pub fn stale(&self) {
+        self.inner.stale.inc();
+    }
+
+    /// Everything in the text format of Prometheus. What consensus and the store know is read at this moment.
+    pub fn render(&self, consensus: &Consensus, staleness_ms: Option<u64>) -> String {
+        let mut text = String::new();
+        let standing = consensus.standing();
+        let stats = consensus.log().stats();
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            drop(write!(text, "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} gauge\nschemareg_{name} {value}\n"));
+        };
+        gauge(&format!("raft_role_{}", standing.role), "1 for the role that the node has", 1);
+        gauge("raft_is_leader", "1 on the leader", u64::from(standing.role == "leader"));
+        gauge("raft_has_leader", "1 if a leader is known", u64::from(standing.leader_id.is_some()));
+        gauge("raft_term", "Term", standing.term);
+        gauge("raft_last_log_index", "Index of the last entry in the log", standing.last_log_index);
+        gauge("raft_committed_index", "Index known to be committed", standing.committed_index);
+        gauge("raft_applied_index", "Index applied to the state", standing.applied_index);
+        gauge("raft_snapshot_index", "Index covered by the newest snapshot", standing.snapshot_index);
+        gauge("raft_purged_index", "Index up to which the log is purged", standing.purged_index);
+        gauge("raft_voters", "Voters in the membership", standing.voters.len() as u64);
+        gauge("wal_syncs_total", "Groups of log writes synced to disk", stats.syncs());
+        gauge("wal_operations_total", "Log operations written", stats.operations());
+        gauge("read_staleness_milliseconds", "Age of what this replica shows, at most", staleness_ms.unwrap_or(u64::MAX));
+        for (name, value) in consensus.state().figures() {
+            gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
+        }
+        if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry) {
+            tracing::error!(%error, "print the metrics");
+        }
+        text
+    }
+}
+
+/// Sets up logs on standard error: text on a terminal, JSON otherwise; `RUST_LOG` filters.
+pub fn start_logs() {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,openraft=warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { logs.init() } else { logs.json().init() }
+}

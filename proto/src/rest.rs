@@ -1,0 +1,278 @@
+//! Bodies of the Confluent-shaped REST API.
+//!
+//! Empty fields are left out of answers; `null`, `[]` and `{}` in requests mean absent; unknown fields of requests are
+//! errors. Names and order are Confluent's (8.x).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// An error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// See [`crate::error_code`].
+    pub error_code: u32,
+    /// For a person.
+    pub message: String,
+}
+
+/// A reference to a version of another subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceBody {
+    /// The name in the referring text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The version; -1 means latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i32>,
+}
+
+/// Metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataBody {
+    /// Path pattern → tags.
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, BTreeSet<String>>,
+    /// Free properties.
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
+    /// Names of secret properties.
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeSet::is_empty")]
+    pub sensitive: BTreeSet<String>,
+}
+
+/// A data-contract rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct RuleBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub rule_type: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_success: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub disabled: bool,
+}
+
+/// A rule set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct RuleSetBody {
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub migration_rules: Vec<RuleBody>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub domain_rules: Vec<RuleBody>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub encoding_rules: Vec<RuleBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_at: Option<String>,
+}
+
+/// Asks to register, to look up or to check a schema.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct RegisterRequest {
+    // Clients echo what they were answered, so the answer's fields are tolerated.
+    #[serde(default, skip_serializing)]
+    pub subject: Option<serde::de::IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    pub guid: Option<serde::de::IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    pub ts: Option<serde::de::IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    pub deleted: Option<serde::de::IgnoredAny>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_type: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_set: Option<RuleSetBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<i32>,
+    #[serde(default, skip_serializing)]
+    pub schema_tags_to_add: Option<serde_json::Value>,
+    #[serde(default, skip_serializing)]
+    pub schema_tags_to_remove: Option<serde_json::Value>,
+    #[serde(default, skip_serializing)]
+    pub propagate_schema_tags: Option<bool>,
+}
+
+/// A schema in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SchemaBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_set: Option<RuleSetBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<bool>,
+}
+
+/// A version that holds an id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SubjectVersionBody {
+    pub subject: String,
+    pub version: u32,
+}
+
+/// The id of a schema in a context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ContextIdBody {
+    pub context: String,
+    pub id: u32,
+}
+
+/// The verdict of a compatibility check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CompatibilityBody {
+    pub is_compatible: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<String>>,
+}
+
+/// A configuration. Requests use `compatibility`, answers to GET and DELETE `compatibilityLevel`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct ConfigBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias_for_deks: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate_fields: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate_new_schemas: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate_rules: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compatibility: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compatibility_level: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compatibility_policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compatibility_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_metadata: Option<MetadataBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub override_metadata: Option<MetadataBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_rule_set: Option<RuleSetBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub override_rule_set: Option<RuleSetBody>,
+}
+
+/// A mode.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ModeBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+}
+
+/// A node as `/v1/cluster/status` and `registryctl cluster status` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct NodeStatusBody {
+    pub node_id: u64,
+    pub region: String,
+    pub role: String,
+    pub term: u64,
+    pub leader_id: Option<u64>,
+    pub last_log_index: u64,
+    pub committed_index: u64,
+    pub applied_index: u64,
+    pub snapshot_index: u64,
+    pub purged_index: u64,
+    pub version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The cluster as one node sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ClusterStatusBody {
+    pub cluster_id: String,
+    pub voters: Vec<u64>,
+    pub learners: Vec<u64>,
+    pub nodes: Vec<NodeStatusBody>,
+}
+
+/// A member to add.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct MemberBody {
+    pub node_id: u64,
+    #[serde(default)]
+    pub peer_address: String,
+    #[serde(default)]
+    pub http_url: String,
+    #[serde(default)]
+    pub region: String,
+    #[serde(default)]
+    pub priority: u32,
+}

@@ -1,0 +1,104 @@
+//! The frame around every record.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | `R` |
+//! | 1 | version of the body's layout |
+//! | 1 | kind of the record |
+//! | 1 | flags, 0 |
+//! | 4 | length of the body, little endian |
+//! | 4 | CRC-32C of the six bytes version … length and of the body, little endian |
+//! | n | body: bincode, standard configuration |
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Longest body of one record.
+pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const MAGIC: u8 = b'R';
+const HEADER_BYTES: usize = 12;
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES_MAX>> =
+    bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
+
+/// What a record is. The numbers are format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Entry = 1,
+    Vote = 2,
+    LogId = 3,
+    Membership = 4,
+    Mark = 5,
+    Row = 6,
+    Proposal = 7,
+    Response = 8,
+}
+
+/// A record that cannot be read or written. On a node this is damage or a newer program's data: the node stops.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum CodecError {
+    #[error("the record is cut short: {length} bytes")]
+    Short { length: usize },
+    #[error("the record does not begin with the magic byte")]
+    Magic,
+    #[error("the record is of kind {found}, not {expected:?}")]
+    Kind { expected: Kind, found: u8 },
+    #[error("the record's layout has version {found}; this program knows up to {known}: a newer program wrote it")]
+    Version { found: u8, known: u8 },
+    #[error("the record's checksum is wrong: the disk has changed it")]
+    Checksum,
+    #[error("the record's body does not decode: {0}")]
+    Body(String),
+    #[error("the record holds what cannot be: {0}")]
+    Content(String),
+}
+
+/// Frames a frozen struct.
+pub(super) fn encode<T: Serialize>(kind: Kind, version: u8, body: &T) -> Vec<u8> {
+    let mut bytes = vec![0; HEADER_BYTES];
+    bincode::serde::encode_into_std_write(body, &mut bytes, CONFIG)
+        .expect("frozen structs are plain data below the size limit, which is checked before proposing");
+    let length = u32::try_from(bytes.len() - HEADER_BYTES).expect("a record is below RECORD_BYTES_MAX");
+    bytes[0] = MAGIC;
+    bytes[1] = version;
+    bytes[2] = kind as u8;
+    bytes[4..8].copy_from_slice(&length.to_le_bytes());
+    let checksum = checksum(&bytes);
+    bytes[8..12].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// Checks the frame and decodes the body of a record with the given version.
+pub(super) fn decode<T: DeserializeOwned>(kind: Kind, known: u8, bytes: &[u8]) -> Result<T, CodecError> {
+    let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(CodecError::Short { length: bytes.len() });
+    };
+    if header[0] != MAGIC {
+        return Err(CodecError::Magic);
+    }
+    let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+    if length as usize != body.len() {
+        return Err(CodecError::Short { length: bytes.len() });
+    }
+    if u32::from_le_bytes([header[8], header[9], header[10], header[11]]) != checksum(bytes) {
+        return Err(CodecError::Checksum);
+    }
+    if header[2] != kind as u8 {
+        return Err(CodecError::Kind { expected: kind, found: header[2] });
+    }
+    if header[1] != known {
+        return Err(CodecError::Version { found: header[1], known });
+    }
+    let (value, read): (T, usize) =
+        bincode::serde::decode_from_slice(body, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
+    if read == body.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".to_owned())) }
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&bytes[1..8]), &bytes[HEADER_BYTES..])
+}

@@ -1,0 +1,179 @@
+//! The frozen structs, version 1: what the domain types look like on disk.
+//!
+//! bincode is positional: the order of fields and of variants **is** the format. A released struct never changes; a new
+//! shape is a new struct beside it, read through a conversion. Golden bytes for each are in `tests/golden.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry::{
+    Actor, Assign, AuditRow, Basis, BasisKey, Command, Config, Content, ContentRow, Context, ContextRow, Deleted,
+    Envelope, Event, EventKind, LogIndex, MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId,
+    RequestRow, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+};
+use schema::compat::{Level, Policy};
+use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
+
+use super::CodecError;
+use super::twin::{Twin, twin_enum, twin_newtype, twin_struct};
+
+twin_newtype! {
+    LogIndex: u64,
+    SchemaId: u32,
+    Version: u32,
+    RequestId: String,
+    Guid: [u8; 16],
+}
+
+impl Twin for Context {
+    type Frozen = String;
+
+    fn freeze(&self) -> String {
+        self.as_str().to_owned()
+    }
+
+    fn thaw(frozen: String) -> Result<Self, CodecError> {
+        Self::parse(&frozen).map_err(|error| CodecError::Content(error.to_string()))
+    }
+}
+
+twin_enum! {
+    FormatV1 for Format { Avro {}, Json {}, Protobuf {} }
+    RuleKindV1 for RuleKind { Transform {}, Condition {} }
+    RuleModeV1 for RuleMode { Upgrade {}, Downgrade {}, UpDown {}, Write {}, Read {}, WriteRead {} }
+    EnableAtV1 for EnableAt { All {}, Client {}, Gateway {}, Server {}, None {} }
+    LevelV1 for Level {
+        None {}, Backward {}, BackwardTransitive {}, Forward {}, ForwardTransitive {}, Full {}, FullTransitive {}, Disabled {},
+    }
+    PolicyV1 for Policy { Strict {}, Lenient {} }
+    ModeV1 for Mode { ReadWrite {}, ReadOnly {}, ReadOnlyOverride {}, Import {}, Forward {} }
+    DeletedV1 for Deleted { No {}, Soft {} }
+    PermanentV1 for Permanent { No {}, Yes {} }
+    ScopeV1 for Scope { Global {}, Context { 0 context: Context }, Subject { 0 subject: Subject } }
+    BasisKeyV1 for BasisKey {
+        Subject { 0 subject: Subject },
+        Version { 0 subject: Subject, 1 version: Version },
+        Config { 0 scope: Scope },
+        Mode { 0 scope: Scope },
+    }
+    AssignV1 for Assign {
+        Next { expected expected: Option<Version> },
+        Import { id id: SchemaId, version version: Option<Version> },
+    }
+    CommandV1 for Command {
+        Register { 0 register: Register },
+        DeleteVersion { subject subject: Subject, version version: Version, permanent permanent: Permanent },
+        DeleteSubject { subject subject: Subject, permanent permanent: Permanent },
+        SetConfig { scope scope: Scope, config config: Option<Config> },
+        SetMode { scope scope: Scope, mode mode: Option<Mode>, force force: bool, recursive recursive: bool },
+        DeleteContext { context context: Context },
+        CheckDigest { index index: LogIndex, digest digest: [u8; 32] },
+        Found { cluster_id cluster_id: String },
+    }
+    EventKindV1 for EventKind {
+        SchemaRegistered { subject subject: Subject, version version: Version, id id: SchemaId },
+        VersionDeleted { subject subject: Subject, version version: Version, permanent permanent: bool },
+        SubjectDeleted { subject subject: Subject, versions versions: Vec<Version>, permanent permanent: bool },
+        ConfigChanged { scope scope: Scope },
+        ModeChanged { scope scope: Scope },
+    }
+    OutcomeV1 for Outcome {
+        Registered { id id: SchemaId, version version: Version, guid guid: Guid, is_new_id is_new_id: bool },
+        VersionDeleted { version version: Version },
+        SubjectDeleted { versions versions: Vec<Version> },
+        ConfigChanged { old old: Option<Config> },
+        ModeChanged { old old: Option<Mode> },
+        ContextDeleted {},
+        DigestChecked {},
+        Founded { cluster_id cluster_id: String },
+        Rejected { 0 rejection: Rejection },
+        Stale { key key: BasisKey, index index: LogIndex },
+        Nothing {},
+    }
+    RejectionV1 for Rejection {
+        SubjectNotFound { subject subject: Subject },
+        VersionNotFound { subject subject: Subject, version version: Version },
+        SubjectSoftDeleted { subject subject: Subject },
+        SubjectNotSoftDeleted { subject subject: Subject },
+        VersionSoftDeleted { subject subject: Subject, version version: Version },
+        VersionNotSoftDeleted { subject subject: Subject, version version: Version },
+        Referenced { subject subject: Subject, version version: Version },
+        ReadOnly { subject subject: Subject },
+        NotReadWrite { subject subject: Subject },
+        NotImport { subject subject: Subject },
+        VersionNotNext { subject subject: Subject, asked asked: Version, next next: Version },
+        IdTaken { id id: SchemaId, context context: Context },
+        SubjectFull { subject subject: Subject, limit limit: u32 },
+        IdsExhausted { context context: Context },
+        SubjectsExist { scope scope: Scope },
+        ConfigNotFound { scope scope: Scope },
+        ModeNotFound { scope scope: Scope },
+        ModeNotHere { mode mode: Mode },
+        ContextNotEmpty { context context: Context },
+        DigestDiffers { index index: LogIndex },
+        AnotherCluster { cluster_id cluster_id: String },
+    }
+}
+
+twin_struct! {
+    SubjectV1 for Subject { context: Context, name: String }
+    ReferenceV1 for Reference { name: String, subject: String, version: i32 }
+    MetadataV1 for Metadata {
+        tags: BTreeMap<String, BTreeSet<String>>, properties: BTreeMap<String, String>, sensitive: BTreeSet<String>,
+    }
+    RuleV1 for Rule {
+        name: String, doc: Option<String>, kind: Option<RuleKind>, mode: Option<RuleMode>, rule_type: String,
+        tags: BTreeSet<String>, params: BTreeMap<String, String>, expr: Option<String>, on_success: Option<String>,
+        on_failure: Option<String>, disabled: bool,
+    }
+    RuleSetV1 for RuleSet {
+        migration_rules: Vec<Rule>, domain_rules: Vec<Rule>, encoding_rules: Vec<Rule>, enable_at: Option<EnableAt>,
+    }
+    ConfigV1 for Config {
+        alias: Option<String>, alias_for_deks: Option<String>, normalize: Option<bool>, validate_fields: Option<bool>,
+        validate_new_schemas: Option<bool>, validate_rules: Option<bool>, compatibility_level: Option<Level>,
+        compatibility_policy: Option<Policy>, compatibility_group: Option<String>, default_metadata: Option<Metadata>,
+        override_metadata: Option<Metadata>, default_rule_set: Option<RuleSet>, override_rule_set: Option<RuleSet>,
+    }
+    BasisV1 for Basis { read_index: LogIndex, keys: BTreeSet<BasisKey> }
+    ActorV1 for Actor { principal: String, node_id: u64 }
+    EnvelopeV1 for Envelope {
+        request_id: RequestId, time_ms: u64, actor: Actor, machine_version: u32, basis: Basis, command: Command,
+    }
+    ContentV1 for Content {
+        guid: Guid, format: Format, text: String, references: Vec<Reference>, metadata: Option<Metadata>,
+        rule_set: Option<RuleSet>,
+    }
+    RegisterV1 for Register { subject: Subject, content: Content, sent: Option<String>, assign: Assign }
+    MachineRowV1 for MachineRow {
+        cluster_id: String, time_ms: u64, digest: [u8; 32], request_count: u64, audit_size: u64, registered_total: u64,
+        deleted_total: u64,
+    }
+    ContextRowV1 for ContextRow { next_id: u32, listed: bool, modified_at: LogIndex }
+    SubjectRowV1 for SubjectRow { next_version: u32, live: u32, soft_deleted: u32, modified_at: LogIndex }
+    VersionRowV1 for VersionRow {
+        id: SchemaId, guid: Guid, format: Format, deleted: Deleted, created_ms: u64, created_at: LogIndex,
+        modified_at: LogIndex,
+    }
+    ContentRowV1 for ContentRow {
+        text: String, references: Vec<Reference>, metadata: Option<Metadata>, rule_set: Option<RuleSet>,
+        context_count: u32,
+    }
+    RequestRowV1 for RequestRow { outcome: Outcome, index: LogIndex, time_ms: u64 }
+    EventV1 for Event { kind: EventKind, time_ms: u64 }
+    AuditRowV1 for AuditRow {
+        index: LogIndex, time_ms: u64, principal: String, node_id: u64, action: String, resource: String, outcome: String,
+        request_id: RequestId, digest_before: [u8; 32], digest_after: [u8; 32],
+    }
+}
+
+impl<T: Twin> Twin for SettingRow<T> {
+    type Frozen = (Option<T::Frozen>, u64);
+
+    fn freeze(&self) -> Self::Frozen {
+        (self.value.freeze(), self.modified_at.0)
+    }
+
+    fn thaw(frozen: Self::Frozen) -> Result<Self, CodecError> {
+        Ok(Self { value: Option::thaw(frozen.0)?, modified_at: LogIndex(frozen.1) })
+    }
+}

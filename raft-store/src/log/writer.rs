@@ -1,0 +1,375 @@
+//! The writer thread: everything that changes the log's database goes through it, in order.
+//!
+//! It waits for an operation, takes what else is waiting, writes one batch with one sync, and then answers, in order. So a
+//! lone write is synced at once and a burst shares a sync. After the first failed write or sync nothing is written any
+//! more: every operation from then on is answered with an error, and the process is ended. A sync is never tried again,
+//! because the kernel may have dropped what it could not write.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use fail::fail_point;
+use openraft::storage::IOFlushed;
+use rocksdb::{DB, WriteBatch, WriteOptions};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::clock::now;
+use super::config::{GROUP_BYTES_MAX, LogConfig, MARK_INTERVAL, SLOW_SYNC};
+use super::db::{self, META_COMMITTED, META_PURGED, META_VOTE};
+use super::mark;
+use super::shared::Shared;
+use crate::codec::{Mark, encode_log_id, encode_vote};
+use crate::types::{LogId, TypeConfig, Vote};
+
+/// Answers whoever waits for an operation.
+pub(super) type Done = oneshot::Sender<io::Result<()>>;
+
+/// A change of the log, on its way to the disk.
+pub(super) enum Op {
+    /// Add entries: their keys and records. `last` is the last of them.
+    Append {
+        sequence: u64,
+        records: Vec<(u64, Vec<u8>)>,
+        last: Option<LogId>,
+        callback: IOFlushed<TypeConfig>,
+        /// Their share of the queue; it is given back when the operation is answered.
+        room: OwnedSemaphorePermit,
+    },
+    /// Promise a vote.
+    Vote { vote: Vote, done: Done },
+    /// Remove the entries `from..to`, the last ones; `keep` is the last that stays.
+    Truncate { keep: Option<LogId>, from: u64, to: u64, done: Done },
+    /// Remove the entries up to this one.
+    Purge { upto: LogId },
+    /// Remember what is committed; written with whatever comes next.
+    Committed { committed: Option<LogId> },
+}
+
+impl Op {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Append { records, .. } => records.iter().map(|(_, record)| record.len()).sum(),
+            Self::Vote { .. } | Self::Truncate { .. } | Self::Purge { .. } | Self::Committed { .. } => 0,
+        }
+    }
+
+    fn answer(self, result: io::Result<()>) {
+        match self {
+            Self::Append { callback, room, .. } => {
+                callback.io_completed(result);
+                drop(room);
+            }
+            // Whoever asked may have gone away.
+            Self::Vote { done, .. } | Self::Truncate { done, .. } => drop(done.send(result)),
+            Self::Purge { .. } | Self::Committed { .. } => {}
+        }
+    }
+}
+
+/// Operations that share a batch.
+#[derive(Default)]
+struct Group {
+    ops: Vec<Op>,
+    bytes: usize,
+}
+
+impl Group {
+    fn push(&mut self, op: Op) {
+        self.bytes += op.bytes();
+        self.ops.push(op);
+    }
+}
+
+/// What the thread owns.
+pub(super) struct Writer {
+    pub(super) db: Arc<DB>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) config: LogConfig,
+    pub(super) receiver: Receiver<Op>,
+    /// The mark as it is on disk.
+    pub(super) mark: Mark,
+    /// When it was written last because of appends.
+    pub(super) marked_at: Option<Instant>,
+    /// The last entry that was written; durable, unless only a purge was written since the last sync.
+    pub(super) written: Option<LogId>,
+    /// The last entry that is durable, and the vote that is: what the mark should say.
+    pub(super) durable: Mark,
+    /// Told, but not written yet.
+    pub(super) committed: Option<Option<LogId>>,
+    /// A purge up to this index was written and is not durable yet.
+    pub(super) purging: Option<u64>,
+    /// A purge up to this index is durable: whole files before it may go.
+    pub(super) purge_files: Option<u64>,
+    /// An operation that was taken from the queue and did not fit into the group.
+    pub(super) held: Option<Op>,
+}
+
+/// Tells the process when the thread dies of a bug: nobody would be answered any more.
+struct Watch(Arc<Shared>, LogConfig);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            stop(&self.0, &self.1, "the log's writer thread panicked");
+        }
+    }
+}
+
+/// Lets nobody write any more, and ends the process.
+fn stop(shared: &Shared, config: &LogConfig, message: &str) {
+    shared.breaks(message);
+    tracing::error!(log = %config.dir.display(), "{message}; the process ends, because a write may be lost");
+    (config.on_fatal)(message);
+}
+
+impl Writer {
+    /// Serves the queue until every sender is gone.
+    pub(super) fn run(mut self) {
+        let _watch = Watch(Arc::clone(&self.shared), self.config.clone());
+        while let Some(op) = self.next() {
+            match op {
+                Some(op) if self.shared.is_broken() => op.answer(Err(self.shared.broken_error())),
+                Some(Op::Truncate { keep, from, to, done }) => self.truncate(keep, from, to, done),
+                Some(op) => {
+                    let group = self.collect(op);
+                    self.commit(group);
+                }
+                None => self.catch_up(),
+            }
+        }
+        if !self.shared.is_broken() {
+            self.catch_up();
+        }
+    }
+
+    /// The next operation; `Some(None)` when it is time to catch up, `None` at the end.
+    fn next(&mut self) -> Option<Option<Op>> {
+        if let Some(op) = self.held.take() {
+            return Some(Some(op));
+        }
+        if self.shared.is_broken() || !self.is_behind() {
+            return self.receiver.recv().ok().map(Some);
+        }
+        match self.receiver.recv_timeout(self.until_mark()) {
+            Ok(op) => Some(Some(op)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Is there anything that waits for its time to be written?
+    fn is_behind(&self) -> bool {
+        self.mark != self.durable || self.committed.is_some()
+    }
+
+    fn until_mark(&self) -> Duration {
+        self.marked_at.map_or(Duration::ZERO, |marked_at| MARK_INTERVAL.saturating_sub(now() - marked_at))
+    }
+
+    /// Takes what is waiting. A truncation goes alone: the mark must be lowered before it, but not before what precedes it
+    /// is durable.
+    fn collect(&mut self, first: Op) -> Group {
+        let mut group = Group::default();
+        group.push(first);
+        while group.ops.len() < self.config.group_ops_max && group.bytes < GROUP_BYTES_MAX {
+            match self.receiver.try_recv() {
+                Ok(op @ Op::Truncate { .. }) => {
+                    self.held = Some(op);
+                    break;
+                }
+                Ok(op) => group.push(op),
+                Err(_) => break,
+            }
+        }
+        group
+    }
+
+    /// Writes a group, makes it durable, answers.
+    fn commit(&mut self, group: Group) {
+        fail_point!("log-before-group");
+        match self.write_group(&group) {
+            Ok(()) => {
+                fail_point!("log-before-answers");
+                for op in group.ops {
+                    op.answer(Ok(()));
+                }
+                fail_point!("log-after-answers");
+                self.after_group();
+            }
+            Err(error) => self.fail(group.ops, &error),
+        }
+    }
+
+    fn write_group(&mut self, group: &Group) -> io::Result<()> {
+        let mut batch = WriteBatch::default();
+        let (mut sync, mut voted, mut sequence, mut operations) = (false, None, None, 0);
+        for op in &group.ops {
+            match op {
+                Op::Append { sequence: number, records, last, .. } => {
+                    for (index, record) in records {
+                        batch.put_cf(db::logs(&self.db), db::key(*index), record);
+                    }
+                    sync |= !records.is_empty();
+                    sequence = Some(*number);
+                    self.written = last.or(self.written);
+                }
+                Op::Vote { vote, .. } => {
+                    fail_point!("log-before-vote");
+                    batch.put_cf(db::meta(&self.db), META_VOTE, encode_vote(vote));
+                    voted = Some(*vote);
+                    sync = true;
+                }
+                Op::Purge { upto } => {
+                    fail_point!("log-before-purge");
+                    batch.put_cf(db::meta(&self.db), META_PURGED, encode_log_id(upto));
+                    batch.delete_range_cf(db::logs(&self.db), db::key(0), db::key(upto.index() + 1));
+                    self.purging = Some(upto.index());
+                    self.written = self.written.filter(|written| written.index() > upto.index()).or(Some(*upto));
+                }
+                Op::Committed { committed } => {
+                    self.committed = Some(*committed);
+                    continue;
+                }
+                Op::Truncate { .. } => unreachable!("a truncation goes alone"),
+            }
+            operations += 1;
+        }
+        if operations == 0 {
+            return Ok(());
+        }
+        self.put_committed(&mut batch);
+        self.write(batch, sync)?;
+        self.shared.stats.count_group(operations, group.bytes);
+        if !sync {
+            fail_point!("log-after-purge");
+            return Ok(());
+        }
+        self.durable.last = self.written;
+        if let Some(vote) = voted {
+            fail_point!("log-after-vote");
+            self.durable.vote = Some(vote);
+            // Before the vote is answered: a log that loses it must be noticed, or the node could vote twice.
+            self.write_mark()?;
+        }
+        self.shared.written(sequence, voted);
+        Ok(())
+    }
+
+    /// Removes entries at the end. The mark first says less, so that it is never ahead of the log.
+    fn truncate(&mut self, keep: Option<LogId>, from: u64, to: u64, done: Done) {
+        let result = self.write_truncation(keep, from, to);
+        match result {
+            Ok(()) => {
+                fail_point!("log-before-answers");
+                drop(done.send(Ok(())));
+                self.after_group();
+            }
+            Err(error) => self.fail(vec![Op::Truncate { keep, from, to, done }], &error),
+        }
+    }
+
+    fn write_truncation(&mut self, keep: Option<LogId>, from: u64, to: u64) -> io::Result<()> {
+        fail_point!("log-before-truncate");
+        // What is kept is durable: everything before a truncation in the queue has been written, and synced but for purges.
+        self.durable.last = keep;
+        if self.mark.last.is_some_and(|marked| marked.index() >= from) {
+            self.write_mark()?;
+        }
+        fail_point!("log-truncate-marked");
+        let mut batch = WriteBatch::default();
+        batch.delete_range_cf(db::logs(&self.db), db::key(from), db::key(to));
+        self.put_committed(&mut batch);
+        self.write(batch, true)?;
+        self.written = keep;
+        self.shared.stats.count_group(1, 0);
+        self.shared.written(None, None);
+        fail_point!("log-after-truncate");
+        Ok(())
+    }
+
+    fn put_committed(&mut self, batch: &mut WriteBatch) {
+        match self.committed.take() {
+            Some(Some(committed)) => batch.put_cf(db::meta(&self.db), META_COMMITTED, encode_log_id(&committed)),
+            Some(None) => batch.delete_cf(db::meta(&self.db), META_COMMITTED),
+            None => {}
+        }
+    }
+
+    /// The one place that writes to the database.
+    fn write(&mut self, batch: WriteBatch, sync: bool) -> io::Result<()> {
+        fail_point!("log-write", |message| Err(io::Error::other(message.unwrap_or_default())));
+        fail_point!("log-before-write");
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        let began = now();
+        self.db.write_opt(batch, &options).map_err(io::Error::other)?;
+        // A failure after the write stands for a failed sync: the bytes are there, but nobody may rely on them.
+        fail_point!("log-sync", |message| Err(io::Error::other(message.unwrap_or_default())));
+        fail_point!("log-after-write");
+        if sync {
+            self.purge_files = self.purging.take().or(self.purge_files);
+            let took = now() - began;
+            self.shared.stats.count_sync(took, took > SLOW_SYNC);
+            if took > SLOW_SYNC {
+                tracing::warn!(log = %self.config.dir.display(), took_ms = took.as_millis(), "slow sync of the log");
+            }
+        }
+        Ok(())
+    }
+
+    /// What need not delay an answer: file removal once the purge is durable, and the mark when it is due.
+    fn after_group(&mut self) {
+        let result = self.remove_files().and_then(|()| {
+            if self.mark != self.durable && self.until_mark().is_zero() { self.write_mark() } else { Ok(()) }
+        });
+        if let Err(error) = result {
+            self.fail(Vec::new(), &error);
+        }
+    }
+
+    /// Nothing is in the queue, or the log is being closed: the mark and the committed position are brought up to date.
+    fn catch_up(&mut self) {
+        let mut batch = WriteBatch::default();
+        let mut result = Ok(());
+        if self.committed.is_some() {
+            self.put_committed(&mut batch);
+            result = self.write(batch, false);
+        }
+        let result = result.and_then(|()| if self.mark == self.durable { Ok(()) } else { self.write_mark() });
+        self.marked_at = Some(now());
+        if let Err(error) = result {
+            self.fail(Vec::new(), &error);
+        }
+    }
+
+    fn write_mark(&mut self) -> io::Result<()> {
+        mark::write(&self.config.mark, &self.durable)
+            .map_err(|error| io::Error::new(error.kind(), format!("mark {}: {error}", self.config.mark.display())))?;
+        self.mark = self.durable.clone();
+        self.marked_at = Some(now());
+        self.shared.stats.count_mark();
+        Ok(())
+    }
+
+    /// Drops whole files of purged entries. Their removal is durable at once, so the purge must be, too: otherwise a crash
+    /// would leave a log that begins with a gap.
+    fn remove_files(&mut self) -> io::Result<()> {
+        let Some(upto) = self.purge_files.take() else { return Ok(()) };
+        fail_point!("log-before-files");
+        self.db.delete_file_in_range_cf(db::logs(&self.db), db::key(0), db::key(upto)).map_err(io::Error::other)?;
+        fail_point!("log-after-files");
+        Ok(())
+    }
+
+    /// Answers with the error, and ends everything.
+    fn fail(&self, ops: Vec<Op>, error: &io::Error) {
+        let message = format!("write {} operations to log {}: {error}", ops.len(), self.config.dir.display());
+        self.shared.breaks(&message);
+        for op in ops {
+            op.answer(Err(self.shared.broken_error()));
+        }
+        stop(&self.shared, &self.config, &message);
+    }
+}

@@ -1,0 +1,266 @@
+//! One generation of the state: an open database and its place on disk.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use registry::{ApplyError, Key, LogIndex, Row, Table, ViewError};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, FlushOptions, Options,
+    WriteBatch, WriteOptions,
+};
+
+use crate::codec::{self, CodecError};
+use crate::types::{LogId, StoredMembership};
+
+/// Column families. Tables with a like pattern of access share one; the table byte keeps their keys apart.
+const FAMILIES: [&str; 8] = ["default", "names", "versions", "schemas", "links", "requests", "events", "audit"];
+const APPLIED: &[u8] = b"\0applied";
+const MEMBERSHIP: &[u8] = b"\0membership";
+
+/// Memory for blocks of the state, shared by all column families.
+const CACHE_BYTES: usize = 128 * 1024 * 1024;
+/// Memory for unflushed rows in all; a flush is atomic over all column families.
+const WRITE_BUFFERS_BYTES: usize = 96 * 1024 * 1024;
+const WRITE_BUFFER_BYTES: usize = 32 * 1024 * 1024;
+const OPEN_FILES_MAX: i32 = 512;
+
+/// The state failed, or is not what it must be. The node stops.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum StateError {
+    #[error("{action} of the state in {place}: {source}")]
+    Database { action: &'static str, place: String, source: rocksdb::Error },
+    #[error("{action} {place}: {source}")]
+    File { action: &'static str, place: String, source: std::io::Error },
+    #[error("the record {record} of the state is damaged: {reason}; wipe this node and let it rejoin under a new id")]
+    Record { record: String, reason: String },
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    View(#[from] ViewError),
+    #[error(
+        "this replica's state differs from the leader's at index {index}: it fences itself; keep its data for analysis, \
+         wipe it and let the node rejoin under a new id"
+    )]
+    Diverged { index: LogIndex },
+    #[error("{0}")]
+    Snapshot(#[from] super::SnapshotError),
+}
+
+impl StateError {
+    pub(super) fn record(record: &str, reason: &CodecError) -> Self {
+        Self::Record { record: record.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn file(action: &'static str, place: &Path, source: std::io::Error) -> Self {
+        Self::File { action, place: place.display().to_string(), source }
+    }
+}
+
+pub(super) struct Generation {
+    db: Option<DB>,
+    pub(super) dir: PathBuf,
+    /// Set when a newer generation has taken over: the directory goes with the last reader.
+    obsolete: AtomicBool,
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.db = None;
+        if self.obsolete.load(Ordering::Relaxed)
+            && let Err(error) = fs::remove_dir_all(&self.dir)
+        {
+            tracing::warn!(dir = %self.dir.display(), %error, "remove an obsolete generation of the state");
+        }
+    }
+}
+
+impl Generation {
+    /// Opens the generation that `CURRENT` names; other generations are leftovers of an interrupted switch and go.
+    pub(super) fn open_current(sm: &Path) -> Result<Self, StateError> {
+        fs::create_dir_all(sm).map_err(|error| StateError::file("create", sm, error))?;
+        let current = sm.join("CURRENT");
+        let name = match fs::read_to_string(&current) {
+            Ok(name) => name.trim().to_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let name = generation_name(1);
+                drop(Self::open(&sm.join(&name))?);
+                set_current(sm, &name)?;
+                name
+            }
+            Err(error) => return Err(StateError::file("read", &current, error)),
+        };
+        let entries = fs::read_dir(sm).map_err(|error| StateError::file("list", sm, error))?;
+        for entry in entries.flatten() {
+            let found = entry.file_name().to_string_lossy().into_owned();
+            if found.starts_with("g-") && found != name {
+                fs::remove_dir_all(entry.path()).map_err(|error| StateError::file("remove", &entry.path(), error))?;
+            }
+        }
+        Self::open(&sm.join(name))
+    }
+
+    pub(super) fn open(dir: &Path) -> Result<Self, StateError> {
+        let cache = Cache::new_lru_cache(CACHE_BYTES);
+        let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
+        let db = DB::open_cf_descriptors(&database_options(), dir, families)
+            .map_err(|source| StateError::Database { action: "open", place: dir.display().to_string(), source })?;
+        Ok(Self { db: Some(db), dir: dir.to_owned(), obsolete: AtomicBool::new(false) })
+    }
+
+    /// Opens a directory to look at it without changing it (a snapshot before it is installed).
+    pub(super) fn open_read_only(dir: &Path) -> Result<Self, StateError> {
+        let cache = Cache::new_lru_cache(8 * 1024 * 1024);
+        let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
+        let db = DB::open_cf_descriptors_read_only(&database_options(), dir, families, false)
+            .map_err(|source| StateError::Database { action: "open", place: dir.display().to_string(), source })?;
+        Ok(Self { db: Some(db), dir: dir.to_owned(), obsolete: AtomicBool::new(false) })
+    }
+
+    pub(super) fn db(&self) -> &DB {
+        self.db.as_ref().expect("the database is there until the generation is dropped")
+    }
+
+    pub(super) fn family(&self, table: Table) -> &ColumnFamily {
+        let name = match table {
+            Table::Machine => "default",
+            Table::Context | Table::Subject | Table::Config | Table::Mode => "names",
+            Table::Version | Table::Sent => "versions",
+            Table::Schema | Table::Content | Table::IdOf => "schemas",
+            Table::Usage | Table::Referrer => "links",
+            Table::Request | Table::RequestAge => "requests",
+            Table::Event => "events",
+            Table::Audit | Table::AuditNode => "audit",
+        };
+        self.db().cf_handle(name).expect("every column family is opened")
+    }
+
+    pub(super) fn applied(&self) -> Result<(Option<LogId>, StoredMembership), StateError> {
+        let applied = self.get_meta(APPLIED)?.map(|bytes| codec::decode_log_id(&bytes)).transpose();
+        let membership = self.get_meta(MEMBERSHIP)?.map(|bytes| codec::decode_membership(&bytes)).transpose();
+        Ok((
+            applied.map_err(|error| StateError::record("applied", &error))?,
+            membership.map_err(|error| StateError::record("membership", &error))?.unwrap_or_default(),
+        ))
+    }
+
+    fn get_meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.db().get(key).map_err(|source| self.database("read", source))
+    }
+
+    pub(super) fn put_applied(&self, batch: &mut WriteBatch, id: &LogId) {
+        batch.put(APPLIED, codec::encode_log_id(id));
+    }
+
+    pub(super) fn put_membership(&self, batch: &mut WriteBatch, membership: &StoredMembership) {
+        batch.put(MEMBERSHIP, codec::encode_membership(membership));
+    }
+
+    pub(super) fn put_row(&self, batch: &mut WriteBatch, key: &Key, row: Option<&Row>) {
+        let family = self.family(key.table());
+        match row {
+            Some(row) => batch.put_cf(family, key.encode(), codec::encode_row(row)),
+            None => batch.delete_cf(family, key.encode()),
+        }
+    }
+
+    pub(super) fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        self.db().write_opt(batch, &options).map_err(|source| self.database("write", source))
+    }
+
+    pub(super) fn flush(&self, wait: bool) -> Result<(), StateError> {
+        let mut options = FlushOptions::default();
+        options.set_wait(wait);
+        let families: Vec<_> = FAMILIES.iter().filter_map(|name| self.db().cf_handle(name)).collect();
+        self.db().flush_cfs_opt(&families, &options).map_err(|source| self.database("flush", source))
+    }
+
+    pub(super) fn database(&self, action: &'static str, source: rocksdb::Error) -> StateError {
+        StateError::Database { action, place: self.dir.display().to_string(), source }
+    }
+
+    pub(super) fn retire(&self) {
+        self.obsolete.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn figures(&self) -> Vec<(&'static str, u64)> {
+        let property = |name: &str| {
+            FAMILIES
+                .iter()
+                .filter_map(|family| self.db().cf_handle(family))
+                .filter_map(|family| self.db().property_int_value_cf(family, name).ok().flatten())
+                .sum()
+        };
+        vec![
+            ("sst_bytes", property("rocksdb.total-sst-files-size")),
+            ("memtable_bytes", property("rocksdb.cur-size-all-mem-tables")),
+            ("keys_estimate", property("rocksdb.estimate-num-keys")),
+        ]
+    }
+}
+
+pub(super) fn generation_name(number: u64) -> String {
+    format!("g-{number:06}")
+}
+
+/// The number of a generation's directory.
+pub(super) fn generation_number(dir: &Path) -> u64 {
+    let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.strip_prefix("g-").and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Makes `name` the live generation: written beside, synced, renamed, directory synced.
+pub(super) fn set_current(sm: &Path, name: &str) -> Result<(), StateError> {
+    let temporary = sm.join("CURRENT.tmp");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(name.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, sm.join("CURRENT"))?;
+        sync_dir(sm)
+    };
+    write().map_err(|error| StateError::file("write CURRENT in", sm, error))
+}
+
+pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+fn database_options() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // Without a WAL, rows of two column families must never come back from different moments.
+    options.set_atomic_flush(true);
+    options.set_paranoid_checks(true);
+    options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
+    options.set_max_background_jobs(2);
+    options.set_bytes_per_sync(1024 * 1024);
+    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_keep_log_file_num(5);
+    options.set_max_log_file_size(4 * 1024 * 1024);
+    options.set_allow_mmap_reads(false);
+    options.set_allow_mmap_writes(false);
+    options
+}
+
+fn family_options(name: &str, cache: &Cache) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    if matches!(name, "schemas" | "requests" | "names" | "versions") {
+        table.set_bloom_filter(10.0, false);
+    }
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_bottommost_compression_type(DBCompressionType::Zstd);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options
+}

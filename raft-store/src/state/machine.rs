@@ -1,0 +1,223 @@
+//! The state as openraft's state machine: applies entries, builds, gives and installs snapshots.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
+use openraft::type_config::alias::SnapshotOf;
+use openraft::OptionalSend;
+use parking_lot::Mutex;
+use registry::query;
+use rocksdb::checkpoint::Checkpoint;
+
+use super::generation::{Generation, generation_name, generation_number, set_current, sync_dir};
+use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError};
+use super::view::StateView;
+use super::{StateError, StateStore};
+use crate::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
+
+/// What openraft drives. There is one per node.
+pub struct StateMachine {
+    store: StateStore,
+    current: Arc<Mutex<Option<SnapshotDir>>>,
+}
+
+impl StateMachine {
+    /// The machine over a store; finds the newest snapshot on disk.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if the snapshot directory cannot be read.
+    pub fn new(store: StateStore) -> Result<Self, SnapshotError> {
+        let newest = snapshot::newest(&store.inner.dir.join("snap"))?;
+        Ok(Self { store, current: Arc::new(Mutex::new(newest)) })
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotDir;
+    type SnapshotBuilder = StateMachineBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        Ok(self.store.applied_state())
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    where
+        Strm: futures::Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some(next) = entries.next().await {
+            let (entry, responder) = next?;
+            let response = self.store.apply_entry(&entry).map_err(|error| self.store.fatal(&error))?;
+            if let Some(responder) = responder {
+                responder.send(response);
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<StateMachineBuilder> {
+        // The checkpoint is taken here, in the state machine's worker, so that no apply runs beside it.
+        match checkpoint(&self.store) {
+            Ok(dir) => Some(StateMachineBuilder { store: self.store.clone(), dir, current: self.current.clone() }),
+            Err(error) => {
+                tracing::error!(%error, "take a checkpoint for a snapshot");
+                None
+            }
+        }
+    }
+
+    async fn get_snapshot_builder(&mut self) -> StateMachineBuilder {
+        self.try_create_snapshot_builder(true).await.unwrap_or_else(|| StateMachineBuilder {
+            store: self.store.clone(),
+            dir: PathBuf::new(),
+            current: self.current.clone(),
+        })
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotDir) -> Result<(), io::Error> {
+        let store = self.store.clone();
+        let meta = meta.clone();
+        let installed = tokio::task::spawn_blocking(move || install(&store, &meta, &snapshot)).await;
+        match installed {
+            Ok(Ok(())) => {
+                // What was kept is older than what is installed now.
+                if let Some(old) = self.current.lock().take() {
+                    old.retire();
+                }
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.store.fatal(&error)),
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<TypeConfig, SnapshotDir>>, io::Error> {
+        let Some(found) = self.current.lock().clone() else { return Ok(None) };
+        let dir = found.clone();
+        let meta = tokio::task::spawn_blocking(move || meta_of(dir.dir())).await.map_err(io::Error::other)?;
+        let meta = meta.map_err(|error| self.store.fatal(&error))?;
+        Ok(Some(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot: found }))
+    }
+}
+
+/// Builds one snapshot from a checkpoint that was taken when the builder was made.
+pub struct StateMachineBuilder {
+    store: StateStore,
+    dir: PathBuf,
+    current: Arc<Mutex<Option<SnapshotDir>>>,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
+    type SnapshotData = SnapshotDir;
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
+        let (store, dir) = (self.store.clone(), self.dir.clone());
+        let built = tokio::task::spawn_blocking(move || build(&store, &dir)).await.map_err(io::Error::other)?;
+        let (meta, snapshot) = built.map_err(|error| io::Error::other(error.to_string()))?;
+        if let Some(old) = self.current.lock().replace(snapshot.clone()) {
+            old.retire();
+        }
+        Ok(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot })
+    }
+}
+
+/// Takes a checkpoint of the live state into a directory of its own. Flushes first, so it is complete.
+fn checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
+    let generation = store.inner.generation.read().clone();
+    let applied = store.applied_index();
+    let dir = store.inner.dir.join("snap").join(format!("building-{applied}"));
+    if dir.exists() {
+        fs::remove_dir_all(&dir).map_err(|error| StateError::file("remove", &dir, error))?;
+    }
+    fail::fail_point!("snapshot::before_checkpoint");
+    let made = Checkpoint::new(generation.db()).and_then(|checkpoint| checkpoint.create_checkpoint(&dir));
+    made.map_err(|source| generation.database("checkpoint", source))?;
+    store.inner.flushed.fetch_max(applied.0, std::sync::atomic::Ordering::Relaxed);
+    Ok(dir)
+}
+
+fn build(store: &StateStore, dir: &Path) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
+    let meta = meta_of(dir)?;
+    let last = meta.last_log_id.ok_or_else(|| snapshot::damaged(dir, "it covers no entry"))?;
+    let machine = machine_of(dir)?;
+    let leader = last.committed_leader_id();
+    let manifest = Manifest {
+        format: SNAPSHOT_FORMAT,
+        cluster_id: machine.cluster_id,
+        term: leader.term,
+        node_id: leader.node_id,
+        index: last.index(),
+        digest: hex(&machine.digest),
+        files: snapshot::describe_all(dir)?,
+    };
+    let place = store.inner.dir.join("snap").join(format!("{:020}-{}", last.index(), leader.term));
+    if place.exists() {
+        fs::remove_dir_all(&place).map_err(|error| StateError::file("remove", &place, error))?;
+    }
+    fail::fail_point!("snapshot::before_seal");
+    fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
+    snapshot::seal(&place, &manifest)?;
+    fail::fail_point!("snapshot::after_seal");
+    Ok((meta, SnapshotDir::kept(place, manifest)))
+}
+
+/// What a snapshot directory covers, read from its own database.
+fn meta_of(dir: &Path) -> Result<SnapshotMeta, StateError> {
+    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.applied()?;
+    Ok(SnapshotMeta { last_log_id, last_membership })
+}
+
+fn machine_of(dir: &Path) -> Result<registry::MachineRow, StateError> {
+    let generation = Generation::open_read_only(dir)?;
+    let view = StateView::newest_of(&generation, registry::LogIndex(0));
+    Ok(query::machine(&view)?)
+}
+
+/// Verifies a received snapshot and makes it the live state by an atomic switch of generations.
+fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> Result<(), StateError> {
+    let dir = snapshot.dir();
+    snapshot.verify()?;
+    let found = meta_of(dir)?;
+    if found != *meta {
+        return Err(snapshot::damaged(dir, "it does not cover what the leader says it covers").into());
+    }
+    let machine = machine_of(dir)?;
+    if hex(&machine.digest) != snapshot.manifest().digest {
+        return Err(snapshot::damaged(dir, "its state digest is not the one in its manifest").into());
+    }
+    let sm = store.inner.dir.join("sm");
+    let old = store.inner.generation.read().clone();
+    let name = generation_name(generation_number(&old.dir) + 1);
+    let place = sm.join(&name);
+    snapshot::unseal(dir)?;
+    snapshot::sync_files(dir, snapshot.manifest())?;
+    fail::fail_point!("install::before_rename");
+    fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
+    sync_dir(&sm).map_err(|error| StateError::file("sync", &sm, error))?;
+    fail::fail_point!("install::before_current");
+    set_current(&sm, &name)?;
+    fail::fail_point!("install::after_current");
+
+    let generation = Arc::new(Generation::open(&place)?);
+    let applied = generation.applied()?;
+    let index = applied.0.map_or(0, |id| id.index());
+    *store.inner.generation.write() = generation;
+    *store.inner.applied_id.lock() = applied;
+    store.inner.digests.lock().clear();
+    store.inner.digests.lock().push_back((index, machine.digest));
+    store.inner.flushed.store(index, std::sync::atomic::Ordering::Relaxed);
+    store.inner.applied.send_replace(index);
+    old.retire();
+    Ok(())
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}

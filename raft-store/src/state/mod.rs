@@ -1,0 +1,222 @@
+//! The replicated state of a node, on RocksDB without a WAL.
+//!
+//! Each log entry is one write batch that holds the rows and the applied index, so the two cannot come back from different
+//! moments. After a crash the log is replayed from the last flushed batch. A snapshot is a checkpoint of the database;
+//! installing one switches to a new generation of the directory:
+//!
+//! ```text
+//! sm/CURRENT       names the live generation
+//! sm/g-000012/     the database
+//! snap/<index>-<term>/   a checkpoint with MANIFEST.json; snap/incoming-* is a transfer that has not finished
+//! ```
+
+mod generation;
+mod machine;
+mod snapshot;
+mod view;
+
+pub use generation::StateError;
+pub use machine::{StateMachine, StateMachineBuilder};
+pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, is_plain_file_name};
+pub use view::StateView;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use openraft::EntryPayload;
+use parking_lot::{Mutex, RwLock};
+use registry::{Envelope, LogIndex, LogPosition, Outcome, Rejection};
+use rocksdb::WriteBatch;
+use tokio::sync::watch;
+
+use crate::types::{Entry, LogId, Response, StoredMembership};
+use generation::Generation;
+
+/// Entries between two flushes of the state: bounds what a restart replays.
+const FLUSH_ENTRIES: u64 = 10_000;
+/// Digests of recent entries kept in memory for comparison with other replicas.
+const DIGEST_RING_LENGTH: usize = 65_536;
+
+/// Told once when the node cannot go on; it must end the process.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The state of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct StateStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    generation: RwLock<Arc<Generation>>,
+    /// Highest applied index; readers may rely on it before they look.
+    applied: watch::Sender<u64>,
+    applied_id: Mutex<(Option<LogId>, StoredMembership)>,
+    flushed: AtomicU64,
+    digests: Mutex<VecDeque<(u64, [u8; 32])>>,
+    on_fatal: OnFatal,
+}
+
+impl StateStore {
+    /// Opens the state under `dir` (the node's data directory), or creates an empty one.
+    ///
+    /// # Errors
+    /// [`StateError`] if a database does not open or holds what it cannot hold.
+    pub fn open(dir: &Path, on_fatal: OnFatal) -> Result<Self, StateError> {
+        let generation = Generation::open_current(&dir.join("sm"))?;
+        snapshot::clean(&dir.join("snap"))?;
+        let applied = generation.applied()?;
+        let index = applied.0.map_or(0, |id| id.index());
+        Ok(Self {
+            inner: Arc::new(Inner {
+                dir: dir.to_owned(),
+                generation: RwLock::new(Arc::new(generation)),
+                applied: watch::Sender::new(index),
+                applied_id: Mutex::new(applied),
+                flushed: AtomicU64::new(index),
+                digests: Mutex::new(VecDeque::new()),
+                on_fatal,
+            }),
+        })
+    }
+
+    /// Reads one consistent state. The view's `applied` is a lower bound of what it holds.
+    pub fn read<T>(&self, read: impl FnOnce(&StateView<'_>) -> T) -> T {
+        let generation = self.inner.generation.read().clone();
+        let applied = *self.inner.applied.borrow();
+        read(&StateView::snapshot_of(&generation, LogIndex(applied)))
+    }
+
+    /// Follows the applied index.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.inner.applied.subscribe()
+    }
+
+    /// The applied index now.
+    pub fn applied_index(&self) -> LogIndex {
+        LogIndex(*self.inner.applied.borrow())
+    }
+
+    /// The last applied entry and the membership in force.
+    pub fn applied_state(&self) -> (Option<LogId>, StoredMembership) {
+        self.inner.applied_id.lock().clone()
+    }
+
+    /// The state digest after the entry at `index`, if it is remembered.
+    pub fn digest_at(&self, index: LogIndex) -> Option<[u8; 32]> {
+        let digests = self.inner.digests.lock();
+        let (first, _) = digests.front()?;
+        let position = usize::try_from(index.0.checked_sub(*first)?).ok()?;
+        digests.get(position).filter(|(found, _)| *found == index.0).map(|(_, digest)| *digest)
+    }
+
+    /// The newest remembered digest with its index.
+    pub fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])> {
+        self.inner.digests.lock().back().map(|(index, digest)| (LogIndex(*index), *digest))
+    }
+
+    /// Flushes everything, so that a restart replays nothing.
+    ///
+    /// # Errors
+    /// [`StateError`] if the disk fails.
+    pub fn flush(&self) -> Result<(), StateError> {
+        let applied = self.applied_index();
+        self.inner.generation.read().flush(true)?;
+        self.inner.flushed.fetch_max(applied.0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Figures of the database for metrics: name and value.
+    pub fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.inner.generation.read().figures()
+    }
+
+    /// Applies one entry: one write batch, then the answer.
+    fn apply_entry(&self, entry: &Entry) -> Result<Response, StateError> {
+        let generation = self.inner.generation.read().clone();
+        let position = LogPosition { index: LogIndex(entry.log_id.index()), term: entry.log_id.committed_leader_id().term };
+        let next = self.inner.applied_id.lock().0.map_or(0, |id| id.index() + 1);
+        assert_eq!(position.index.0, next, "entries are applied one after the other");
+
+        let mut batch = WriteBatch::default();
+        generation.put_applied(&mut batch, &entry.log_id);
+        let (response, digest) = match &entry.payload {
+            EntryPayload::Blank => (nothing(position.index), None),
+            EntryPayload::Membership(membership) => {
+                let stored = StoredMembership::new(Some(entry.log_id), membership.clone());
+                generation.put_membership(&mut batch, &stored);
+                self.inner.applied_id.lock().1 = stored;
+                (nothing(position.index), None)
+            }
+            EntryPayload::Normal(proposal) => self.apply_command(&generation, &mut batch, position, &proposal.0)?,
+        };
+        fail::fail_point!("state::before_write");
+        generation.write(batch)?;
+        fail::fail_point!("state::after_write");
+        self.remember_digest(&generation, position.index, digest)?;
+        self.inner.applied_id.lock().0 = Some(entry.log_id);
+        self.inner.applied.send_replace(position.index.0);
+        self.flush_if_due(&generation, position.index)?;
+        Ok(response)
+    }
+
+    fn apply_command(
+        &self,
+        generation: &Generation,
+        batch: &mut WriteBatch,
+        position: LogPosition,
+        envelope: &Envelope,
+    ) -> Result<(Response, Option<[u8; 32]>), StateError> {
+        let view = StateView::newest_of(generation, LogIndex(position.index.0.saturating_sub(1)));
+        let applied = registry::apply(&view, position, envelope, &|index| self.digest_at(index))?;
+        for (key, row) in &applied.changes {
+            generation.put_row(batch, key, row.as_ref());
+        }
+        if let Outcome::Rejected(Rejection::DigestDiffers { index }) = applied.outcome {
+            return Err(StateError::Diverged { index });
+        }
+        let response = Response { outcome: applied.outcome, effective: applied.effective };
+        Ok((response, Some(applied.digest)))
+    }
+
+    fn remember_digest(
+        &self,
+        generation: &Generation,
+        index: LogIndex,
+        digest: Option<[u8; 32]>,
+    ) -> Result<(), StateError> {
+        let mut digests = self.inner.digests.lock();
+        let digest = match (digest, digests.back()) {
+            (Some(digest), _) => digest,
+            (None, Some((_, digest))) => *digest,
+            (None, None) => registry::query::machine(&StateView::newest_of(generation, index))?.digest,
+        };
+        if digests.len() == DIGEST_RING_LENGTH {
+            digests.pop_front();
+        }
+        digests.push_back((index.0, digest));
+        Ok(())
+    }
+
+    fn flush_if_due(&self, generation: &Generation, index: LogIndex) -> Result<(), StateError> {
+        let flushed = self.inner.flushed.load(Ordering::Relaxed);
+        if index.0.saturating_sub(flushed) >= FLUSH_ENTRIES {
+            generation.flush(false)?;
+            self.inner.flushed.store(index.0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Reports an error after which the node must not go on, and hands it to openraft.
+    fn fatal(&self, error: &StateError) -> std::io::Error {
+        tracing::error!(%error, "the state cannot go on");
+        (self.inner.on_fatal)(&error.to_string());
+        std::io::Error::other(error.to_string())
+    }
+}
+
+fn nothing(index: LogIndex) -> Response {
+    Response { outcome: Outcome::Nothing, effective: index }
+}

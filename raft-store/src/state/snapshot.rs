@@ -1,0 +1,225 @@
+//! Snapshots as directories: a checkpoint of the state with a manifest.
+//!
+//! A directory counts only with its `MANIFEST.json`, which is written last and synced. Whatever lacks one is the rest of a
+//! crash and is removed at boot, so a crash at any point leaves a node that starts.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::generation::sync_dir;
+
+/// Version of the manifest and of the files beside it.
+pub const SNAPSHOT_FORMAT: u32 = 1;
+const MANIFEST: &str = "MANIFEST.json";
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// What a snapshot directory holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// See [`SNAPSHOT_FORMAT`].
+    pub format: u32,
+    /// The cluster it belongs to.
+    pub cluster_id: String,
+    /// Term of the last entry it covers.
+    pub term: u64,
+    /// Leader of the last entry it covers.
+    pub node_id: u64,
+    /// Index of the last entry it covers.
+    pub index: u64,
+    /// The state digest at that entry, in hexadecimal.
+    pub digest: String,
+    /// The files.
+    pub files: Vec<FileEntry>,
+}
+
+/// A file of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its name; no folders.
+    pub name: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// CRC-32C of its content.
+    pub crc32c: u32,
+}
+
+/// A snapshot that cannot be built, read or installed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum SnapshotError {
+    #[error("{action} the snapshot in {place}: {source}")]
+    File { action: &'static str, place: String, source: std::io::Error },
+    #[error("the snapshot in {place} is damaged: {reason}")]
+    Damaged { place: String, reason: String },
+    #[error("the snapshot is of cluster {found}, this node belongs to {expected}")]
+    Cluster { found: String, expected: String },
+}
+
+/// A snapshot on disk. Its directory is removed with the last handle if it was marked as temporary or superseded.
+#[derive(Debug, Clone)]
+pub struct SnapshotDir {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    manifest: Manifest,
+    remove: std::sync::atomic::AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.remove.load(std::sync::atomic::Ordering::Relaxed) {
+            // It may have been renamed away by an installation: then there is nothing to remove.
+            drop(fs::remove_dir_all(&self.dir));
+        }
+    }
+}
+
+impl SnapshotDir {
+    /// Takes a received directory whose files are complete.
+    pub fn received(dir: PathBuf, manifest: Manifest) -> Self {
+        Self { inner: Arc::new(Inner { dir, manifest, remove: true.into() }) }
+    }
+
+    pub(super) fn kept(dir: PathBuf, manifest: Manifest) -> Self {
+        Self { inner: Arc::new(Inner { dir, manifest, remove: false.into() }) }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.inner.dir
+    }
+
+    /// What it holds.
+    pub fn manifest(&self) -> &Manifest {
+        &self.inner.manifest
+    }
+
+    pub(super) fn retire(&self) {
+        self.inner.remove.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Reads every file and compares it with the manifest.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] for a file that is missing, too long, too short or changed.
+    pub fn verify(&self) -> Result<(), SnapshotError> {
+        for expected in &self.manifest().files {
+            let found = describe(&self.dir().join(&expected.name))?;
+            if found != *expected {
+                return Err(damaged(self.dir(), &format!("{} has changed", expected.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Is this a name that a file of a snapshot may have? No folders, nothing hidden.
+pub fn is_plain_file_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 255
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        && name != MANIFEST
+}
+
+/// The files of a directory with lengths and checksums, by name.
+pub(super) fn describe_all(dir: &Path) -> Result<Vec<FileEntry>, SnapshotError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(|error| file("list", dir, error))? {
+        let entry = entry.map_err(|error| file("list", dir, error))?;
+        // Looking into a database writes its info log and lock file; they are no part of the state.
+        let name = entry.file_name();
+        if !name.to_string_lossy().starts_with("LO") {
+            files.push(describe(&entry.path())?);
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn describe(path: &Path) -> Result<FileEntry, SnapshotError> {
+    let mut content = File::open(path).map_err(|error| file("open a file of", path, error))?;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let (mut size, mut crc32c) = (0_u64, 0);
+    loop {
+        let read = content.read(&mut buffer).map_err(|error| file("read a file of", path, error))?;
+        if read == 0 {
+            break;
+        }
+        crc32c = crc32c::crc32c_append(crc32c, &buffer[..read]);
+        size += read as u64;
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(FileEntry { name, size, crc32c })
+}
+
+/// Writes the manifest and syncs it and the directory: from now on the directory counts.
+pub(super) fn seal(dir: &Path, manifest: &Manifest) -> Result<(), SnapshotError> {
+    let write = || -> std::io::Result<()> {
+        let temporary = dir.join("MANIFEST.tmp");
+        let mut target = File::create(&temporary)?;
+        target.write_all(&serde_json::to_vec_pretty(manifest)?)?;
+        target.sync_all()?;
+        fs::rename(&temporary, dir.join(MANIFEST))?;
+        sync_dir(dir)
+    };
+    write().map_err(|error| file("seal", dir, error))
+}
+
+/// Removes the manifest, which is not a file of the database.
+pub(super) fn unseal(dir: &Path) -> Result<(), SnapshotError> {
+    match fs::remove_file(dir.join(MANIFEST)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file("unseal", dir, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes what a crash left behind.
+pub(super) fn clean(snap: &Path) -> Result<(), super::StateError> {
+    fs::create_dir_all(snap).map_err(|error| file("create", snap, error))?;
+    for entry in fs::read_dir(snap).map_err(|error| file("list", snap, error))?.flatten() {
+        if !entry.path().join(MANIFEST).is_file() {
+            fs::remove_dir_all(entry.path()).map_err(|error| file("remove the rest of", &entry.path(), error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest sealed snapshot.
+pub(super) fn newest(snap: &Path) -> Result<Option<SnapshotDir>, SnapshotError> {
+    let mut newest: Option<SnapshotDir> = None;
+    for entry in fs::read_dir(snap).map_err(|error| file("list", snap, error))?.flatten() {
+        let Ok(text) = fs::read(entry.path().join(MANIFEST)) else { continue };
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|error| damaged(&entry.path(), &error.to_string()))?;
+        if newest.as_ref().is_none_or(|newest| newest.manifest().index < manifest.index) {
+            newest = Some(SnapshotDir::kept(entry.path(), manifest));
+        }
+    }
+    Ok(newest)
+}
+
+pub(super) fn sync_files(dir: &Path, manifest: &Manifest) -> Result<(), SnapshotError> {
+    for entry in &manifest.files {
+        let path = dir.join(&entry.name);
+        File::open(&path).and_then(|found| found.sync_all()).map_err(|error| file("sync a file of", &path, error))?;
+    }
+    sync_dir(dir).map_err(|error| file("sync", dir, error))
+}
+
+pub(super) fn file(action: &'static str, place: &Path, source: std::io::Error) -> SnapshotError {
+    SnapshotError::File { action, place: place.display().to_string(), source }
+}
+
+pub(super) fn damaged(place: &Path, reason: &str) -> SnapshotError {
+    SnapshotError::Damaged { place: place.display().to_string(), reason: reason.to_owned() }
+}

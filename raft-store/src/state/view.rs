@@ -1,0 +1,129 @@
+//! The state in RocksDB as the registry sees it.
+
+use std::ops::ControlFlow;
+
+use registry::{Key, KeyRange, LogIndex, Row, Table, View, ViewError};
+use rocksdb::{DB, DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
+
+use super::generation::Generation;
+use crate::codec;
+
+/// A consistent state: a snapshot for readers, or the newest state for apply, which is the only writer.
+pub struct StateView<'a> {
+    generation: &'a Generation,
+    snapshot: Option<SnapshotWithThreadMode<'a, DB>>,
+    applied: LogIndex,
+}
+
+/// All tables, for a scan of everything.
+const TABLES: [Table; 17] = [
+    Table::Machine,
+    Table::Context,
+    Table::Subject,
+    Table::Version,
+    Table::Sent,
+    Table::Schema,
+    Table::Content,
+    Table::IdOf,
+    Table::Usage,
+    Table::Referrer,
+    Table::Config,
+    Table::Mode,
+    Table::Request,
+    Table::RequestAge,
+    Table::Event,
+    Table::Audit,
+    Table::AuditNode,
+];
+
+impl<'a> StateView<'a> {
+    pub(super) fn snapshot_of(generation: &'a Generation, applied: LogIndex) -> Self {
+        Self { generation, snapshot: Some(generation.db().snapshot()), applied }
+    }
+
+    pub(super) fn newest_of(generation: &'a Generation, applied: LogIndex) -> Self {
+        Self { generation, snapshot: None, applied }
+    }
+
+    /// The index up to which entries are applied in this view, at least.
+    pub fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    fn scan_table(
+        &self,
+        table: Table,
+        range: &KeyRange,
+        visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ViewError> {
+        let family = self.generation.family(table);
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(range.start.clone());
+        options.set_iterate_upper_bound(range.end.clone());
+        let mode = if range.reverse {
+            IteratorMode::From(&range.end, Direction::Reverse)
+        } else {
+            IteratorMode::From(&range.start, Direction::Forward)
+        };
+        let rows: DBIteratorWithThreadMode<'_, DB> = match &self.snapshot {
+            Some(snapshot) => snapshot.iterator_cf_opt(family, options, mode),
+            None => self.generation.db().iterator_cf_opt(family, options, mode),
+        };
+        for row in rows {
+            let (key, value) = row.map_err(|error| ViewError(format!("scan {table:?}: {error}")))?;
+            let key = Key::decode(&key).ok_or_else(|| ViewError(format!("{table:?} holds the key {key:02x?}")))?;
+            let row = codec::decode_row(&key, &value).map_err(|error| ViewError(format!("row {key:?}: {error}")))?;
+            if visit(key, row).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl View for StateView<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
+        let family = self.generation.family(key.table());
+        let bytes = key.encode();
+        let found = match &self.snapshot {
+            Some(snapshot) => snapshot.get_pinned_cf(family, bytes),
+            None => self.generation.db().get_pinned_cf(family, bytes),
+        };
+        let found = found.map_err(|error| ViewError(format!("get {key:?}: {error}")))?;
+        found
+            .map(|bytes| codec::decode_row(key, &bytes).map_err(|error| ViewError(format!("row {key:?}: {error}"))))
+            .transpose()
+    }
+
+    fn scan(
+        &self,
+        range: &KeyRange,
+        visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        if range.start >= range.end {
+            return Ok(());
+        }
+        let mut tables: Vec<_> = TABLES
+            .into_iter()
+            .filter(|table| {
+                let byte = *table as u8;
+                range.start.first().is_none_or(|first| *first <= byte) && range.end.as_slice() > [byte].as_slice()
+            })
+            .collect();
+        if range.reverse {
+            tables.reverse();
+        }
+        for table in tables {
+            let byte = table as u8;
+            let part = KeyRange {
+                start: range.start.clone().max(vec![byte]),
+                end: range.end.clone().min(vec![byte + 1]),
+                reverse: range.reverse,
+            };
+            if self.scan_table(table, &part, visit)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

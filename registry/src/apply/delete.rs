@@ -1,0 +1,223 @@
+//! Deletes versions and subjects: softly (hidden, the id still resolves) and then permanently (gone, the id with the last
+//! holder). What other schemas refer to stays.
+//!
+//! Everything is decided here, against the current state, so these commands need no basis.
+
+use super::{Effect, Entry};
+use crate::query;
+use crate::{
+    Change, Deleted, EventKind, Key, Outcome, Rejection, Row, Scope, SettingRow, Subject, SubjectRow, Version,
+    VersionRow, View, ViewError,
+};
+use schema::Reference;
+
+pub(super) fn soft_delete_version(
+    view: &impl View,
+    entry: Entry,
+    subject: &Subject,
+    version: Version,
+) -> Result<Effect, ViewError> {
+    let (row, version_row) = match find(view, subject, version)? {
+        Ok(found) => found,
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    };
+    if version_row.deleted == Deleted::Soft {
+        return Ok(Effect::rejected(Rejection::VersionSoftDeleted { subject: subject.clone(), version }));
+    }
+    if query::is_referenced(view, subject, version, None)? {
+        return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
+    }
+    let row = SubjectRow { live: row.live - 1, soft_deleted: row.soft_deleted + 1, ..row };
+    let mut changes = vec![hide(entry, subject, version, version_row)];
+    changes.push(touched(entry, subject, row));
+    let event = EventKind::VersionDeleted { subject: subject.clone(), version, permanent: false };
+    let outcome = Outcome::VersionDeleted { version };
+    Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted: 0 })
+}
+
+pub(super) fn permanently_delete_version(
+    view: &impl View,
+    entry: Entry,
+    subject: &Subject,
+    version: Version,
+) -> Result<Effect, ViewError> {
+    let (row, version_row) = match find(view, subject, version)? {
+        Ok(found) => found,
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    };
+    if version_row.deleted == Deleted::No {
+        return Ok(Effect::rejected(Rejection::VersionNotSoftDeleted { subject: subject.clone(), version }));
+    }
+    if query::is_referenced_at_all(view, subject, version, None)? {
+        return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
+    }
+    let mut changes = Vec::new();
+    remove(view, subject, &[(version, version_row)], &mut changes)?;
+    let row = SubjectRow { soft_deleted: row.soft_deleted - 1, ..row };
+    close_if_empty(view, entry, subject, row, &mut changes)?;
+    let event = EventKind::VersionDeleted { subject: subject.clone(), version, permanent: true };
+    let outcome = Outcome::VersionDeleted { version };
+    Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted: 1 })
+}
+
+pub(super) fn soft_delete_subject(view: &impl View, entry: Entry, subject: &Subject) -> Result<Effect, ViewError> {
+    let row = match find_subject(view, subject)? {
+        Ok(row) => row,
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    };
+    let live: Vec<_> =
+        query::versions(view, subject)?.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
+    if live.is_empty() {
+        return Ok(Effect::rejected(Rejection::SubjectSoftDeleted { subject: subject.clone() }));
+    }
+    for (version, _) in &live {
+        if query::is_referenced(view, subject, *version, Some(subject))? {
+            return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version: *version }));
+        }
+    }
+    let versions: Vec<_> = live.iter().map(|(version, _)| *version).collect();
+    let mut changes: Vec<_> =
+        live.into_iter().map(|(version, version_row)| hide(entry, subject, version, version_row)).collect();
+    let row = SubjectRow { live: 0, soft_deleted: row.soft_deleted + row.live, ..row };
+    changes.push(touched(entry, subject, row));
+    changes.extend(forget_settings(view, entry, subject)?);
+    let event =
+        EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: false };
+    let outcome = Outcome::SubjectDeleted { versions };
+    Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted: 0 })
+}
+
+pub(super) fn permanently_delete_subject(
+    view: &impl View,
+    entry: Entry,
+    subject: &Subject,
+) -> Result<Effect, ViewError> {
+    let row = match find_subject(view, subject)? {
+        Ok(row) => row,
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    };
+    if row.live > 0 {
+        return Ok(Effect::rejected(Rejection::SubjectNotSoftDeleted { subject: subject.clone() }));
+    }
+    let all = query::versions(view, subject)?;
+    for (version, _) in &all {
+        if query::is_referenced_at_all(view, subject, *version, Some(subject))? {
+            return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version: *version }));
+        }
+    }
+    let versions: Vec<_> = all.iter().map(|(version, _)| *version).collect();
+    let mut changes = Vec::new();
+    remove(view, subject, &all, &mut changes)?;
+    close_if_empty(view, entry, subject, SubjectRow { soft_deleted: 0, ..row }, &mut changes)?;
+    let deleted = versions.len() as u64;
+    let event =
+        EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: true };
+    let outcome = Outcome::SubjectDeleted { versions };
+    Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted })
+}
+
+fn find_subject(view: &impl View, subject: &Subject) -> Result<Result<SubjectRow, Rejection>, ViewError> {
+    if query::mode_in_scope(view, &Scope::Subject(subject.clone()))?.is_read_only() {
+        return Ok(Err(Rejection::ReadOnly { subject: subject.clone() }));
+    }
+    Ok(match query::subject_row(view, subject)? {
+        Some(row) if row.live + row.soft_deleted > 0 => Ok(row),
+        Some(_) | None => Err(Rejection::SubjectNotFound { subject: subject.clone() }),
+    })
+}
+
+fn find(
+    view: &impl View,
+    subject: &Subject,
+    version: Version,
+) -> Result<Result<(SubjectRow, VersionRow), Rejection>, ViewError> {
+    let row = match find_subject(view, subject)? {
+        Ok(row) => row,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    Ok(match query::version_row(view, subject, version)? {
+        Some(version_row) => Ok((row, version_row)),
+        None => Err(Rejection::VersionNotFound { subject: subject.clone(), version }),
+    })
+}
+
+fn hide(entry: Entry, subject: &Subject, version: Version, row: VersionRow) -> Change {
+    let row = VersionRow { deleted: Deleted::Soft, modified_at: entry.index(), ..row };
+    (Key::Version(subject.clone(), version), Some(Row::Version(row)))
+}
+
+fn touched(entry: Entry, subject: &Subject, row: SubjectRow) -> Change {
+    (Key::Subject(subject.clone()), Some(Row::Subject(SubjectRow { modified_at: entry.index(), ..row })))
+}
+
+/// Removes versions for good, and with the last version that holds an id everything that belongs to the id.
+fn remove(
+    view: &impl View,
+    subject: &Subject,
+    versions: &[(Version, VersionRow)],
+    changes: &mut Vec<Change>,
+) -> Result<(), ViewError> {
+    let context = &subject.context;
+    for (version, row) in versions {
+        changes.push((Key::Version(subject.clone(), *version), None));
+        changes.push((Key::Sent(subject.clone(), *version), None));
+        changes.push((Key::Usage(context.clone(), row.id, subject.clone(), *version), None));
+    }
+    let mut ids: Vec<_> = versions.iter().map(|(_, row)| (row.id, row.guid, row.format)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for (id, guid, format) in ids {
+        let is_held_elsewhere = query::usages(view, context, id)?.into_iter().any(|(holder, version)| {
+            holder != *subject || !versions.iter().any(|(removed, _)| *removed == version)
+        });
+        if is_held_elsewhere {
+            continue;
+        }
+        let key = Key::Content(guid, format);
+        let Some(mut content) = query::content_row(view, guid, format)? else {
+            return Err(ViewError::wrong_row(&key));
+        };
+        changes.push((Key::Schema(context.clone(), id), None));
+        changes.push((Key::IdOf(guid, format, context.clone()), None));
+        let references: Vec<Reference> = content.references.clone();
+        for (target, version) in query::reference_targets(context, &references) {
+            changes.push((Key::Referrer(target, version, context.clone(), id), None));
+        }
+        content.context_count -= 1;
+        let row = (content.context_count > 0).then_some(Row::Content(content));
+        changes.push((key, row));
+    }
+    Ok(())
+}
+
+/// A subject without any version does not exist: it begins again at version 1, and its settings are gone. Its row stays
+/// as a tombstone, so that a verdict prepared before the deletion is seen to be stale.
+fn close_if_empty(
+    view: &impl View,
+    entry: Entry,
+    subject: &Subject,
+    row: SubjectRow,
+    changes: &mut Vec<Change>,
+) -> Result<(), ViewError> {
+    if row.live + row.soft_deleted > 0 {
+        changes.push(touched(entry, subject, row));
+        return Ok(());
+    }
+    changes.push(touched(entry, subject, SubjectRow { next_version: 1, ..row }));
+    changes.extend(forget_settings(view, entry, subject)?);
+    Ok(())
+}
+
+fn forget_settings(view: &impl View, entry: Entry, subject: &Subject) -> Result<Vec<Change>, ViewError> {
+    let scope = Scope::Subject(subject.clone());
+    let mut changes = Vec::new();
+    if query::config(view, &scope)?.is_some() {
+        let row = SettingRow { value: None, modified_at: entry.index() };
+        changes.push((Key::Config(scope.clone()), Some(Row::Config(row))));
+    }
+    if query::mode(view, &scope)?.is_some() {
+        let row = SettingRow { value: None, modified_at: entry.index() };
+        changes.push((Key::Mode(scope), Some(Row::Mode(row))));
+    }
+    Ok(changes)
+}

@@ -1,0 +1,175 @@
+//! Adds a version to a subject: allots the id and the version number, and writes what belongs to them.
+//!
+//! Whether the schema is valid, compatible and new was decided by the preparer; the basis guards that verdict. What is
+//! decided here needs the current state: the mode, the id of the content in its context, the next version.
+
+use super::{Effect, Entry};
+use crate::command::{Assign, Content, Register};
+use crate::limits::{SCHEMA_ID_MAX, VERSION_COUNT_MAX};
+use crate::query;
+use crate::{
+    Change, ContentRow, Context, ContextRow, Deleted, EventKind, Key, LogIndex, Mode, Outcome, Rejection, Row, SchemaId,
+    Scope, Subject, SubjectRow, Version, VersionRow, View, ViewError,
+};
+
+pub(super) fn register(view: &impl View, entry: Entry, register: &Register) -> Result<Effect, ViewError> {
+    let subject = &register.subject;
+    if let Some(rejection) = refused_by_mode(view, register)? {
+        return Ok(Effect::rejected(rejection));
+    }
+    let old = query::subject_row(view, subject)?;
+    let next = old.as_ref().map_or(Version(1), |row| Version(row.next_version));
+    let version = match version_to_take(subject, register.assign, next) {
+        Ok(version) => version,
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    };
+    let mut changes = Vec::new();
+    let (id, is_new_id) = match take_id(view, entry, register, &mut changes)? {
+        Ok(id) => id,
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    };
+
+    let mut row = old.unwrap_or(SubjectRow { next_version: 1, live: 0, soft_deleted: 0, modified_at: LogIndex(0) });
+    let buried = bury_soft_deleted_twins(view, subject, id, &mut changes)?;
+    row.next_version = row.next_version.max(version.0 + 1);
+    row.live += 1;
+    row.soft_deleted -= buried;
+    row.modified_at = entry.index();
+
+    let content = &register.content;
+    let version_row = VersionRow {
+        id,
+        guid: content.guid,
+        format: content.format,
+        deleted: Deleted::No,
+        created_ms: entry.time_ms,
+        created_at: entry.index(),
+        modified_at: entry.index(),
+    };
+    changes.push((Key::Subject(subject.clone()), Some(Row::Subject(row))));
+    changes.push((Key::Version(subject.clone(), version), Some(Row::Version(version_row))));
+    changes.push((Key::Usage(subject.context.clone(), id, subject.clone(), version), Some(Row::Present)));
+    if let Some(sent) = &register.sent {
+        changes.push((Key::Sent(subject.clone(), version), Some(Row::Sent(sent.clone()))));
+    }
+    let registered = EventKind::SchemaRegistered { subject: subject.clone(), version, id };
+    let outcome = Outcome::Registered { id, version, guid: content.guid, is_new_id };
+    Ok(Effect { outcome, changes, events: vec![registered], registered: 1, deleted: u64::from(buried) })
+}
+
+fn refused_by_mode(view: &impl View, register: &Register) -> Result<Option<Rejection>, ViewError> {
+    let subject = register.subject.clone();
+    let mode = query::mode_in_scope(view, &Scope::Subject(subject.clone()))?;
+    Ok(match (mode, register.assign) {
+        (Mode::ReadOnly | Mode::ReadOnlyOverride, _) => Some(Rejection::ReadOnly { subject }),
+        (Mode::Import | Mode::Forward, Assign::Next { .. }) => Some(Rejection::NotReadWrite { subject }),
+        (Mode::ReadWrite, Assign::Import { .. }) => Some(Rejection::NotImport { subject }),
+        (Mode::ReadWrite, Assign::Next { .. }) | (Mode::Import | Mode::Forward, Assign::Import { .. }) => None,
+    })
+}
+
+fn version_to_take(subject: &Subject, assign: Assign, next: Version) -> Result<Version, Rejection> {
+    if next.0 > VERSION_COUNT_MAX {
+        return Err(Rejection::SubjectFull { subject: subject.clone(), limit: VERSION_COUNT_MAX });
+    }
+    match assign {
+        Assign::Next { expected: Some(asked) } if asked != next => {
+            Err(Rejection::VersionNotNext { subject: subject.clone(), asked, next })
+        }
+        Assign::Next { .. } | Assign::Import { version: None, .. } => Ok(next),
+        // An import may leave gaps and may come in any order, but a version that was used is not used again.
+        Assign::Import { version: Some(asked), .. } => Ok(asked),
+    }
+}
+
+/// The id of the content in its context: the one it has, or a new one with everything that belongs to it.
+fn take_id(
+    view: &impl View,
+    entry: Entry,
+    register: &Register,
+    changes: &mut Vec<Change>,
+) -> Result<Result<(SchemaId, bool), Rejection>, ViewError> {
+    let content = &register.content;
+    let context = &register.subject.context;
+    let known = query::id_of(view, context, content.guid, content.format)?;
+    let mut row = query::context_row(view, context)?;
+    let is_new_context = !row.as_ref().is_some_and(|row| row.listed);
+    let mut context_row =
+        row.take().unwrap_or(ContextRow { next_id: 1, listed: false, modified_at: LogIndex(0) });
+    context_row.listed = true;
+    context_row.modified_at = entry.index();
+
+    let id = match (known, register.assign) {
+        (Some(id), Assign::Next { .. }) => id,
+        (Some(id), Assign::Import { id: asked, .. }) if id == asked => id,
+        (None, Assign::Next { .. }) => {
+            if context_row.next_id > SCHEMA_ID_MAX {
+                return Ok(Err(Rejection::IdsExhausted { context: context.clone() }));
+            }
+            SchemaId(context_row.next_id)
+        }
+        (Some(_), Assign::Import { id, .. }) => return Ok(Err(Rejection::IdTaken { id, context: context.clone() })),
+        (None, Assign::Import { id, .. }) => {
+            if view.get(&Key::Schema(context.clone(), id))?.is_some() {
+                return Ok(Err(Rejection::IdTaken { id, context: context.clone() }));
+            }
+            id
+        }
+    };
+    let is_new_id = known.is_none();
+    if is_new_id {
+        context_row.next_id = context_row.next_id.max(id.0.saturating_add(1));
+        write_content(view, context, id, content, changes)?;
+    }
+    if is_new_id || is_new_context {
+        changes.push((Key::Context(context.clone()), Some(Row::Context(context_row))));
+    }
+    Ok(Ok((id, is_new_id)))
+}
+
+fn write_content(
+    view: &impl View,
+    context: &Context,
+    id: SchemaId,
+    content: &Content,
+    changes: &mut Vec<Change>,
+) -> Result<(), ViewError> {
+    let Content { guid, format, text, references, metadata, rule_set } = content;
+    let contexts = query::content_row(view, *guid, *format)?.map_or(0, |row| row.context_count);
+    let row = ContentRow {
+        text: text.clone(),
+        references: references.clone(),
+        metadata: metadata.clone(),
+        rule_set: rule_set.clone(),
+        context_count: contexts + 1,
+    };
+    changes.push((Key::Content(*guid, *format), Some(Row::Content(row))));
+    changes.push((Key::IdOf(*guid, *format, context.clone()), Some(Row::IdOf(id))));
+    changes.push((Key::Schema(context.clone(), id), Some(Row::Schema(*guid, *format))));
+    for (subject, version) in query::reference_targets(context, references) {
+        changes.push((Key::Referrer(subject, version, context.clone(), id), Some(Row::Present)));
+    }
+    Ok(())
+}
+
+/// Registering content anew that the subject holds in soft-deleted versions removes those for good, unless something
+/// refers to them (Confluent's rule; `rest-api` reference 2.1, step 11). The id itself stays, the new version holds it.
+fn bury_soft_deleted_twins(
+    view: &impl View,
+    subject: &Subject,
+    id: SchemaId,
+    changes: &mut Vec<Change>,
+) -> Result<u32, ViewError> {
+    let mut buried = 0;
+    for version in query::usages_in(view, id, subject)? {
+        let key = Key::Version(subject.clone(), version);
+        let Some(Row::Version(row)) = view.get(&key)? else { return Err(ViewError::wrong_row(&key)) };
+        if row.deleted == Deleted::Soft && !query::is_referenced(view, subject, version, None)? {
+            changes.push((key, None));
+            changes.push((Key::Sent(subject.clone(), version), None));
+            changes.push((Key::Usage(subject.context.clone(), id, subject.clone(), version), None));
+            buried += 1;
+        }
+    }
+    Ok(buried)
+}

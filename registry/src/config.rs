@@ -1,0 +1,65 @@
+//! Settings that are part of the replicated state: configuration and mode of a scope.
+
+use schema::compat::{Level, Policy};
+use schema::{Metadata, RuleSet};
+
+/// The thirteen fields of Confluent's configuration. `None` means "not set in this scope".
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    pub alias: Option<String>,
+    pub alias_for_deks: Option<String>,
+    pub normalize: Option<bool>,
+    pub validate_fields: Option<bool>,
+    pub validate_new_schemas: Option<bool>,
+    pub validate_rules: Option<bool>,
+    pub compatibility_level: Option<Level>,
+    pub compatibility_policy: Option<Policy>,
+    pub compatibility_group: Option<String>,
+    pub default_metadata: Option<Metadata>,
+    pub override_metadata: Option<Metadata>,
+    pub default_rule_set: Option<RuleSet>,
+    pub override_rule_set: Option<RuleSet>,
+}
+
+/// What may be done to the subjects of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// Reads and writes; the default.
+    ReadWrite,
+    /// Reads only.
+    ReadOnly,
+    /// Reads only, for every subject below, whatever its own mode.
+    ReadOnlyOverride,
+    /// Registrations name their id and version; nothing is checked.
+    Import,
+    /// As import, set on the global scope only.
+    Forward,
+}
+
+impl Mode {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadWrite => "READWRITE",
+            Self::ReadOnly => "READONLY",
+            Self::ReadOnlyOverride => "READONLY_OVERRIDE",
+            Self::Import => "IMPORT",
+            Self::Forward => "FORWARD",
+        }
+    }
+
+    /// The mode with this wire name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::ReadWrite, Self::ReadOnly, Self::ReadOnlyOverride, Self::Import, Self::Forward]
+            .into_iter()
+            .find(|mode| mode.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Are writes of any kind refused?
+    pub fn is_read_only(self) -> bool {
+        match self {
+            Self::ReadOnly | Self::ReadOnlyOverride => true,
+            Self::ReadWrite | Self::Import | Self::Forward => false,
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! Keys of the replicated state and their bytes.
+//!
+//! The encoding keeps the order of keys, so that a range of keys is a range of bytes in every store:
+//!
+//! | part | bytes |
+//! |---|---|
+//! | table | one byte |
+//! | text | UTF-8 with `00` written as `00 FF`, closed by `00 00` |
+//! | number | big endian |
+//! | guid | its 16 bytes |
+//!
+//! Table bytes and the order of parts are format: they never change once released.
+
+use schema::{Format, Guid};
+
+use crate::{Context, LogIndex, RequestId, SchemaId, Scope, Subject, Version};
+
+/// Names one row of the state.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The machine's own row: digest, time, counters, audit tree head.
+    Machine,
+    /// A context.
+    Context(Context),
+    /// A subject; the row stays as a small tombstone after permanent deletion.
+    Subject(Subject),
+    /// A version of a subject.
+    Version(Subject, Version),
+    /// The text as first sent, where it differs from the canonical one.
+    Sent(Subject, Version),
+    /// What an id stands for.
+    Schema(Context, SchemaId),
+    /// A schema by its content address.
+    Content(Guid, Format),
+    /// The id of a content in a context.
+    IdOf(Guid, Format, Context),
+    /// A version that holds an id.
+    Usage(Context, SchemaId, Subject, Version),
+    /// A schema (context, id) that refers to a version of a subject.
+    Referrer(Subject, Version, Context, SchemaId),
+    /// The configuration of a scope; the row stays as a tombstone after removal.
+    Config(Scope),
+    /// The mode of a scope; the row stays as a tombstone after removal.
+    Mode(Scope),
+    /// The outcome of a request.
+    Request(RequestId),
+    /// A remembered request by age.
+    RequestAge(LogIndex),
+    /// An event: log index and position in the entry.
+    Event(LogIndex, u32),
+    /// An audit record, by its position in the log of records.
+    Audit(u64),
+    /// The hash of a full subtree of the audit tree: level, position in the level.
+    AuditNode(u8, u64),
+}
+
+/// The table that a key belongs to; a store may keep each in a place of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Table {
+    Machine = 0x01,
+    Context = 0x02,
+    Subject = 0x03,
+    Version = 0x04,
+    Sent = 0x05,
+    Schema = 0x06,
+    Content = 0x07,
+    IdOf = 0x08,
+    Usage = 0x09,
+    Referrer = 0x0a,
+    Config = 0x0b,
+    Mode = 0x0c,
+    Request = 0x0d,
+    RequestAge = 0x0e,
+    Event = 0x0f,
+    Audit = 0x10,
+    AuditNode = 0x11,
+}
+
+/// A half-open range of encoded keys, `start` included, `end` not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    /// First key of the range.
+    pub start: Vec<u8>,
+    /// First key after the range.
+    pub end: Vec<u8>,
+    /// From the end to the start?
+    pub reverse: bool,
+}
+
+impl KeyRange {
+    /// All keys that begin with `prefix`.
+    fn prefix(prefix: Vec<u8>) -> Self {
+        let mut end = prefix.clone();
+        // No table byte and no text byte that ends a prefix is FF, so the successor is one increment away.
+        while let Some(last) = end.pop() {
+            if let Some(next) = last.checked_add(1) {
+                end.push(next);
+                break;
+            }
+        }
+        Self { start: prefix, end, reverse: false }
+    }
+
+    /// The same range, from its end to its start.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { reverse: true, ..self }
+    }
+
+    /// The part of the range that comes after `key` (for paging).
+    #[must_use]
+    pub fn after(mut self, key: &Key) -> Self {
+        let mut start = key.encode();
+        start.push(0);
+        self.start = self.start.max(start);
+        self
+    }
+
+    /// The part of the range from `key` on, `key` included.
+    #[must_use]
+    pub fn from(mut self, key: &Key) -> Self {
+        self.start = self.start.max(key.encode());
+        self
+    }
+
+    /// All contexts.
+    pub fn contexts() -> Self {
+        Self::prefix(vec![Table::Context as u8])
+    }
+
+    /// All subjects, or those of one context.
+    pub fn subjects(context: Option<&Context>) -> Self {
+        let mut writer = Writer::new(Table::Subject);
+        if let Some(context) = context {
+            writer.text(context.as_str());
+        }
+        Self::prefix(writer.0)
+    }
+
+    /// All versions of a subject, ascending.
+    pub fn versions(subject: &Subject) -> Self {
+        Self::prefix(Writer::new(Table::Version).subject(subject).0)
+    }
+
+    /// All ids of a context, ascending.
+    pub fn schemas(context: &Context) -> Self {
+        let mut writer = Writer::new(Table::Schema);
+        writer.text(context.as_str());
+        Self::prefix(writer.0)
+    }
+
+    /// The contents with this guid (one per format).
+    pub fn contents(guid: Guid) -> Self {
+        let mut writer = Writer::new(Table::Content);
+        writer.0.extend(guid.0);
+        Self::prefix(writer.0)
+    }
+
+    /// The ids of a content in all contexts.
+    pub fn ids_of(guid: Guid, format: Format) -> Self {
+        Self::prefix(Writer::new(Table::IdOf).content(guid, format).0)
+    }
+
+    /// The versions that hold an id.
+    pub fn usages(context: &Context, id: SchemaId) -> Self {
+        let mut writer = Writer::new(Table::Usage);
+        writer.text(context.as_str());
+        writer.u32(id.0);
+        Self::prefix(writer.0)
+    }
+
+    /// The schemas that refer to a version.
+    pub fn referrers(subject: &Subject, version: Version) -> Self {
+        let mut writer = Writer::new(Table::Referrer).subject(subject);
+        writer.u32(version.0);
+        Self::prefix(writer.0)
+    }
+
+    /// All modes; with a context, those of its subjects (not its own).
+    pub fn modes_of_subjects(context: &Context) -> Self {
+        let mut writer = Writer::new(Table::Mode);
+        writer.0.push(SCOPE_SUBJECT);
+        writer.text(context.as_str());
+        Self::prefix(writer.0)
+    }
+
+    /// Remembered requests, oldest first.
+    pub fn requests_by_age() -> Self {
+        Self::prefix(vec![Table::RequestAge as u8])
+    }
+
+    /// All events, oldest first.
+    pub fn events() -> Self {
+        Self::prefix(vec![Table::Event as u8])
+    }
+
+    /// All audit records, oldest first.
+    pub fn audit() -> Self {
+        Self::prefix(vec![Table::Audit as u8])
+    }
+
+    /// Every key of the state.
+    pub fn all() -> Self {
+        Self { start: Vec::new(), end: vec![0xff], reverse: false }
+    }
+}
+
+const SCOPE_GLOBAL: u8 = 0;
+const SCOPE_CONTEXT: u8 = 1;
+const SCOPE_SUBJECT: u8 = 2;
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new(table: Table) -> Self {
+        Self(vec![table as u8])
+    }
+
+    fn text(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.0.push(byte);
+            if byte == 0 {
+                self.0.push(0xff);
+            }
+        }
+        self.0.extend([0, 0]);
+    }
+
+    fn u32(&mut self, number: u32) {
+        self.0.extend(number.to_be_bytes());
+    }
+
+    fn u64(&mut self, number: u64) {
+        self.0.extend(number.to_be_bytes());
+    }
+
+    fn subject(mut self, subject: &Subject) -> Self {
+        self.text(subject.context.as_str());
+        self.text(&subject.name);
+        self
+    }
+
+    fn content(mut self, guid: Guid, format: Format) -> Self {
+        self.0.extend(guid.0);
+        self.0.push(format_byte(format));
+        self
+    }
+
+    fn scope(mut self, scope: &Scope) -> Self {
+        match scope {
+            Scope::Global => self.0.push(SCOPE_GLOBAL),
+            Scope::Context(context) => {
+                self.0.push(SCOPE_CONTEXT);
+                self.text(context.as_str());
+            }
+            Scope::Subject(subject) => {
+                self.0.push(SCOPE_SUBJECT);
+                return self.subject(subject);
+            }
+        }
+        self
+    }
+}
+
+fn format_byte(format: Format) -> u8 {
+    match format {
+        Format::Avro => 1,
+        Format::Json => 2,
+        Format::Protobuf => 3,
+    }
+}
+
+impl Key {
+    /// The table of the key.
+    pub fn table(&self) -> Table {
+        match self {
+            Self::Machine => Table::Machine,
+            Self::Context(_) => Table::Context,
+            Self::Subject(_) => Table::Subject,
+            Self::Version(..) => Table::Version,
+            Self::Sent(..) => Table::Sent,
+            Self::Schema(..) => Table::Schema,
+            Self::Content(..) => Table::Content,
+            Self::IdOf(..) => Table::IdOf,
+            Self::Usage(..) => Table::Usage,
+            Self::Referrer(..) => Table::Referrer,
+            Self::Config(_) => Table::Config,
+            Self::Mode(_) => Table::Mode,
+            Self::Request(_) => Table::Request,
+            Self::RequestAge(_) => Table::RequestAge,
+            Self::Event(..) => Table::Event,
+            Self::Audit(_) => Table::Audit,
+            Self::AuditNode(..) => Table::AuditNode,
+        }
+    }
+
+    /// The bytes of the key; their order is the order of keys within a table.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(self.table());
+        match self {
+            Self::Machine => {}
+            Self::Context(context) => writer.text(context.as_str()),
+            Self::Subject(subject) => writer = writer.subject(subject),
+            Self::Version(subject, version) | Self::Sent(subject, version) => {
+                writer = writer.subject(subject);
+                writer.u32(version.0);
+            }
+            Self::Schema(context, id) => {
+                writer.text(context.as_str());
+                writer.u32(id.0);
+            }
+            Self::Content(guid, format) => writer = writer.content(*guid, *format),
+            Self::IdOf(guid, format, context) => {
+                writer = writer.content(*guid, *format);
+                writer.text(context.as_str());
+            }
+            Self::Usage(context, id, subject, version) => {
+                writer.text(context.as_str());
+                writer.u32(id.0);
+                writer = writer.subject(subject);
+                writer.u32(version.0);
+            }
+            Self::Referrer(subject, version, context, id) => {
+                writer = writer.subject(subject);
+                writer.u32(version.0);
+                writer.text(context.as_str());
+                writer.u32(id.0);
+            }
+            Self::Config(scope) | Self::Mode(scope) => writer = writer.scope(scope),
+            Self::Request(id) => writer.text(&id.0),
+            Self::RequestAge(index) => writer.u64(index.0),
+            Self::Event(index, position) => {
+                writer.u64(index.0);
+                writer.u32(*position);
+            }
+            Self::Audit(position) => writer.u64(*position),
+            Self::AuditNode(level, position) => {
+                writer.0.push(*level);
+                writer.u64(*position);
+            }
+        }
+        writer.0
+    }
+
+    /// Reads a key back from its bytes; `None` if they are not the bytes of a key.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (table, rest) = bytes.split_first()?;
+        let mut reader = Reader(rest);
+        let key = match *table {
+            0x01 => Self::Machine,
+            0x02 => Self::Context(reader.context()?),
+            0x03 => Self::Subject(reader.subject()?),
+            0x04 => Self::Version(reader.subject()?, Version(reader.u32()?)),
+            0x05 => Self::Sent(reader.subject()?, Version(reader.u32()?)),
+            0x06 => Self::Schema(reader.context()?, SchemaId(reader.u32()?)),
+            0x07 => Self::Content(reader.guid()?, reader.format()?),
+            0x08 => Self::IdOf(reader.guid()?, reader.format()?, reader.context()?),
+            0x09 => Self::Usage(
+                reader.context()?,
+                SchemaId(reader.u32()?),
+                reader.subject()?,
+                Version(reader.u32()?),
+            ),
+            0x0a => Self::Referrer(
+                reader.subject()?,
+                Version(reader.u32()?),
+                reader.context()?,
+                SchemaId(reader.u32()?),
+            ),
+            0x0b => Self::Config(reader.scope()?),
+            0x0c => Self::Mode(reader.scope()?),
+            0x0d => Self::Request(RequestId(reader.text()?)),
+            0x0e => Self::RequestAge(LogIndex(reader.u64()?)),
+            0x0f => Self::Event(LogIndex(reader.u64()?), reader.u32()?),
+            0x10 => Self::Audit(reader.u64()?),
+            0x11 => Self::AuditNode(reader.byte()?, reader.u64()?),
+            _ => return None,
+        };
+        reader.0.is_empty().then_some(key)
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn guid(&mut self) -> Option<Guid> {
+        self.array().map(Guid)
+    }
+
+    fn format(&mut self) -> Option<Format> {
+        match self.byte()? {
+            1 => Some(Format::Avro),
+            2 => Some(Format::Json),
+            3 => Some(Format::Protobuf),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.byte()? {
+                0 => match self.byte()? {
+                    0 => return String::from_utf8(bytes).ok(),
+                    0xff => bytes.push(0),
+                    _ => return None,
+                },
+                byte => bytes.push(byte),
+            }
+        }
+    }
+
+    fn context(&mut self) -> Option<Context> {
+        Context::parse(&self.text()?).ok()
+    }
+
+    fn subject(&mut self) -> Option<Subject> {
+        Some(Subject { context: self.context()?, name: self.text()? })
+    }
+
+    fn scope(&mut self) -> Option<Scope> {
+        match self.byte()? {
+            SCOPE_GLOBAL => Some(Scope::Global),
+            SCOPE_CONTEXT => self.context().map(Scope::Context),
+            SCOPE_SUBJECT => self.subject().map(Scope::Subject),
+            _ => None,
+        }
+    }
+}

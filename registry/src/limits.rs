@@ -1,0 +1,17 @@
+//! Named limits of the replicated state. They are part of the state machine: every node must have the same.
+
+/// Most versions of one subject, soft-deleted ones included. Confluent has no limit; 10,000 keeps one transitive check
+/// below its budget.
+pub const VERSION_COUNT_MAX: u32 = 10_000;
+/// Highest schema id: clients hold ids in an `i32`.
+pub const SCHEMA_ID_MAX: u32 = i32::MAX as u32;
+/// Requests whose outcome is remembered, at most. At 1,000 writes/s this is two minutes, far above a client's retries.
+pub const REQUEST_COUNT_MAX: u64 = 131_072;
+/// How long a request's outcome is remembered, in milliseconds of log time: one day.
+pub const REQUEST_AGE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// Requests forgotten by one command at most, so that no entry pays for a long pause.
+pub const REQUEST_EVICTIONS_PER_ENTRY_MAX: usize = 4;
+/// Longest request id, in bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Longest subject name, context included, in bytes.
+pub const SUBJECT_BYTES_MAX: usize = 1_024;

@@ -1,0 +1,366 @@
+//! Reads over a view: what apply, preparation and the API ask of the state.
+//!
+//! Every function reads one consistent view and decides nothing.
+
+use std::ops::ControlFlow;
+
+use schema::{Format, Guid, Reference};
+
+use crate::{
+    Config, ContentRow, Context, ContextRow, Deleted, Key, KeyRange, MachineRow, Mode, Row, SchemaId, Scope, Subject,
+    SubjectRow, Version, VersionRow, View, ViewError,
+};
+
+/// Which of the deleted things a listing includes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Include {
+    /// What is not deleted.
+    Live,
+    /// Soft-deleted things, too.
+    All,
+    /// Soft-deleted things only.
+    DeletedOnly,
+}
+
+impl Include {
+    /// Does the listing include a thing with this mark?
+    pub fn admits(self, deleted: Deleted) -> bool {
+        match self {
+            Self::Live => deleted == Deleted::No,
+            Self::All => true,
+            Self::DeletedOnly => deleted == Deleted::Soft,
+        }
+    }
+}
+
+macro_rules! row_getter {
+    ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $row:ty, $key:expr, $variant:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// [`ViewError`] if the store cannot answer.
+        pub fn $name(view: &impl View, $($argument: $type),*) -> Result<Option<$row>, ViewError> {
+            let key = $key;
+            match view.get(&key)? {
+                None => Ok(None),
+                Some(Row::$variant(row)) => Ok(Some(row)),
+                Some(_) => Err(ViewError::wrong_row(&key)),
+            }
+        }
+    };
+}
+
+row_getter!(
+    /// The row of a subject; it may be a tombstone.
+    subject_row(subject: &Subject) -> SubjectRow, Key::Subject(subject.clone()), Subject
+);
+row_getter!(
+    /// The row of a version, soft-deleted or not.
+    version_row(subject: &Subject, version: Version) -> VersionRow, Key::Version(subject.clone(), version), Version
+);
+row_getter!(
+    /// The row of a context.
+    context_row(context: &Context) -> ContextRow, Key::Context(context.clone()), Context
+);
+row_getter!(
+    /// A content by its address.
+    content_row(guid: Guid, format: Format) -> ContentRow, Key::Content(guid, format), Content
+);
+row_getter!(
+    /// The id that a content has in a context.
+    id_of(context: &Context, guid: Guid, format: Format) -> SchemaId, Key::IdOf(guid, format, context.clone()), IdOf
+);
+row_getter!(
+    /// The text as first sent, where it differs from the canonical one.
+    sent(subject: &Subject, version: Version) -> String, Key::Sent(subject.clone(), version), Sent
+);
+
+/// The machine's own row.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn machine(view: &impl View) -> Result<MachineRow, ViewError> {
+    match view.get(&Key::Machine)? {
+        None => Ok(MachineRow::default()),
+        Some(Row::Machine(row)) => Ok(row),
+        Some(_) => Err(ViewError::wrong_row(&Key::Machine)),
+    }
+}
+
+/// What an id stands for, in one context.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn schema_by_id(
+    view: &impl View,
+    context: &Context,
+    id: SchemaId,
+) -> Result<Option<(Guid, Format, ContentRow)>, ViewError> {
+    let key = Key::Schema(context.clone(), id);
+    match view.get(&key)? {
+        None => Ok(None),
+        Some(Row::Schema(guid, format)) => match content_row(view, guid, format)? {
+            Some(row) => Ok(Some((guid, format, row))),
+            None => Err(ViewError(format!("{key:?} names a content that is not there"))),
+        },
+        Some(_) => Err(ViewError::wrong_row(&key)),
+    }
+}
+
+/// The contents with this guid; more than one only if equal texts were registered under different formats.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn schemas_by_guid(view: &impl View, guid: Guid) -> Result<Vec<(Format, ContentRow)>, ViewError> {
+    collect(view, &KeyRange::contents(guid), |key, row| match (key, row) {
+        (Key::Content(_, format), Row::Content(row)) => Some((format, row)),
+        _ => None,
+    })
+}
+
+/// The ids of a content in all contexts that have one.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn ids_by_guid(view: &impl View, guid: Guid, format: Format) -> Result<Vec<(Context, SchemaId)>, ViewError> {
+    collect(view, &KeyRange::ids_of(guid, format), |key, row| match (key, row) {
+        (Key::IdOf(_, _, context), Row::IdOf(id)) => Some((context, id)),
+        _ => None,
+    })
+}
+
+/// All versions of a subject in ascending order, soft-deleted ones included.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn versions(view: &impl View, subject: &Subject) -> Result<Vec<(Version, VersionRow)>, ViewError> {
+    collect(view, &KeyRange::versions(subject), |key, row| match (key, row) {
+        (Key::Version(_, version), Row::Version(row)) => Some((version, row)),
+        _ => None,
+    })
+}
+
+/// The highest version of a subject that is not deleted.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn latest(view: &impl View, subject: &Subject) -> Result<Option<(Version, VersionRow)>, ViewError> {
+    let mut found = None;
+    view.scan(&KeyRange::versions(subject).reversed(), &mut |key, row| match (key, row) {
+        (Key::Version(_, version), Row::Version(row)) if row.deleted == Deleted::No => {
+            found = Some((version, row));
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    })?;
+    Ok(found)
+}
+
+/// The subjects of a context, or of all contexts, in key order.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn subjects(view: &impl View, context: Option<&Context>, include: Include) -> Result<Vec<Subject>, ViewError> {
+    collect(view, &KeyRange::subjects(context), |key, row| match (key, row) {
+        (Key::Subject(subject), Row::Subject(row)) => {
+            let admitted = match include {
+                Include::Live => row.live > 0,
+                Include::All => row.live + row.soft_deleted > 0,
+                // Confluent lists a subject here if it has any deleted version.
+                Include::DeletedOnly => row.soft_deleted > 0 && row.live == 0,
+            };
+            admitted.then_some(subject)
+        }
+        _ => None,
+    })
+}
+
+/// The contexts that are listed, in order; the default one always.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn contexts(view: &impl View) -> Result<Vec<Context>, ViewError> {
+    let mut contexts = collect(view, &KeyRange::contexts(), |key, row| match (key, row) {
+        (Key::Context(context), Row::Context(row)) if row.listed => Some(context),
+        _ => None,
+    })?;
+    if !contexts.iter().any(Context::is_default) {
+        contexts.insert(0, Context::default_context());
+    }
+    Ok(contexts)
+}
+
+/// The versions that hold an id, soft-deleted ones included, ordered by subject and version.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn usages(view: &impl View, context: &Context, id: SchemaId) -> Result<Vec<(Subject, Version)>, ViewError> {
+    collect(view, &KeyRange::usages(context, id), |key, _| match key {
+        Key::Usage(_, _, subject, version) => Some((subject, version)),
+        _ => None,
+    })
+}
+
+/// The versions of one subject that hold an id, soft-deleted ones included, ascending.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn usages_in(view: &impl View, id: SchemaId, subject: &Subject) -> Result<Vec<Version>, ViewError> {
+    let mut found = Vec::new();
+    let range = KeyRange::usages(&subject.context, id)
+        .from(&Key::Usage(subject.context.clone(), id, subject.clone(), Version(0)));
+    view.scan(&range, &mut |key, _| match key {
+        Key::Usage(_, _, holder, version) if holder == *subject => {
+            found.push(version);
+            ControlFlow::Continue(())
+        }
+        _ => ControlFlow::Break(()),
+    })?;
+    Ok(found)
+}
+
+/// The schemas (context, id) that refer to a version, in order.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn referrers(
+    view: &impl View,
+    subject: &Subject,
+    version: Version,
+) -> Result<Vec<(Context, SchemaId)>, ViewError> {
+    collect(view, &KeyRange::referrers(subject, version), |key, _| match key {
+        Key::Referrer(_, _, context, id) => Some((context, id)),
+        _ => None,
+    })
+}
+
+/// Does a schema with a live version refer to this version? Holders in `except` do not count.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn is_referenced(
+    view: &impl View,
+    subject: &Subject,
+    version: Version,
+    except: Option<&Subject>,
+) -> Result<bool, ViewError> {
+    is_referenced_by(view, subject, version, except, Include::Live)
+}
+
+/// Does any schema refer to this version, one with soft-deleted versions only included?
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn is_referenced_at_all(
+    view: &impl View,
+    subject: &Subject,
+    version: Version,
+    except: Option<&Subject>,
+) -> Result<bool, ViewError> {
+    is_referenced_by(view, subject, version, except, Include::All)
+}
+
+fn is_referenced_by(
+    view: &impl View,
+    subject: &Subject,
+    version: Version,
+    except: Option<&Subject>,
+    include: Include,
+) -> Result<bool, ViewError> {
+    for (context, id) in referrers(view, subject, version)? {
+        for (holder, held) in usages(view, &context, id)? {
+            if except == Some(&holder) {
+                continue;
+            }
+            if version_row(view, &holder, held)?.is_some_and(|row| include.admits(row.deleted)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The versions that references point to; unqualified subjects are in the referrer's context. Each once.
+pub fn reference_targets(context: &Context, references: &[Reference]) -> Vec<(Subject, Version)> {
+    let mut targets: Vec<_> = references
+        .iter()
+        .filter_map(|reference| {
+            let subject = Subject::parse_in(context, &reference.subject).ok()?;
+            Some((subject, Version::from_i32(reference.version)?))
+        })
+        .collect();
+    targets.sort();
+    targets.dedup();
+    targets
+}
+
+/// The configuration set on exactly this scope.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn config(view: &impl View, scope: &Scope) -> Result<Option<Config>, ViewError> {
+    let key = Key::Config(scope.clone());
+    match view.get(&key)? {
+        None => Ok(None),
+        Some(Row::Config(row)) => Ok(row.value),
+        Some(_) => Err(ViewError::wrong_row(&key)),
+    }
+}
+
+/// The mode set on exactly this scope.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn mode(view: &impl View, scope: &Scope) -> Result<Option<Mode>, ViewError> {
+    let key = Key::Mode(scope.clone());
+    match view.get(&key)? {
+        None => Ok(None),
+        Some(Row::Mode(row)) => Ok(row.value),
+        Some(_) => Err(ViewError::wrong_row(&key)),
+    }
+}
+
+/// One field of the configuration, from the nearest scope that sets it.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn config_field<T>(
+    view: &impl View,
+    scope: &Scope,
+    field: impl Fn(&Config) -> Option<T>,
+) -> Result<Option<T>, ViewError> {
+    for scope in scope.chain() {
+        if let Some(value) = config(view, &scope)?.as_ref().and_then(&field) {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+/// The mode in force for a scope: READONLY_OVERRIDE above wins; else the nearest one that is set; else READWRITE.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn mode_in_scope(view: &impl View, scope: &Scope) -> Result<Mode, ViewError> {
+    let mut nearest = None;
+    for scope in scope.chain() {
+        match mode(view, &scope)? {
+            Some(Mode::ReadOnlyOverride) => return Ok(Mode::ReadOnlyOverride),
+            found => nearest = nearest.or(found),
+        }
+    }
+    Ok(nearest.unwrap_or(Mode::ReadWrite))
+}
+
+fn collect<T>(
+    view: &impl View,
+    range: &KeyRange,
+    mut pick: impl FnMut(Key, Row) -> Option<T>,
+) -> Result<Vec<T>, ViewError> {
+    let mut found = Vec::new();
+    view.scan(range, &mut |key, row| {
+        found.extend(pick(key, row));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,149 @@
+//! Avro's own identity: Parsing Canonical Form and its CRC-64-AVRO (Avro specification, "Parsing Canonical Form for
+//! Schemas" and "Schema Fingerprints").
+//!
+//! Confluent does not use it; Avro's single-object encoding and other tools do.
+
+use super::model::{Kind, Model, NodeId};
+use super::print::too_deep;
+use crate::{SchemaError, limits};
+
+/// Seed of the CRC, and the fingerprint of nothing.
+const EMPTY: u64 = 0xc15d_213a_a4d7_a795;
+
+/// The fingerprints of single bytes.
+const TABLE: [u64; 256] = table();
+
+/// The form that tells only how data is written: full names, no documentation, defaults, properties or white space.
+///
+/// # Errors
+/// [`SchemaError::Limit`] if definitions nest too deeply.
+pub(crate) fn parsing_canonical_form(model: &Model) -> Result<String, SchemaError> {
+    let mut writer = Writer { model, known: vec![false; model.nodes.len()], out: String::new() };
+    writer.schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
+    Ok(writer.out)
+}
+
+/// CRC-64-AVRO of `bytes`.
+pub(crate) fn crc64(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(EMPTY, |crc, byte| {
+        let [low, ..] = crc.to_le_bytes();
+        (crc >> 8) ^ TABLE[usize::from(low ^ byte)]
+    })
+}
+
+const fn table() -> [u64; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    let mut seed = 0_u64;
+    while byte < 256 {
+        let mut crc = seed;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ EMPTY } else { crc >> 1 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+        seed += 1;
+    }
+    table
+}
+
+struct Writer<'m> {
+    model: &'m Model,
+    known: Vec<bool>,
+    out: String,
+}
+
+impl Writer<'_> {
+    fn schema(&mut self, id: NodeId, depth_left: usize) -> Result<(), SchemaError> {
+        let depth = depth_left.checked_sub(1).ok_or_else(too_deep)?;
+        let model = self.model;
+        let kind = model.kind(id);
+        if let Some(named) = kind.named() {
+            let known = &mut self.known[named.first.0 as usize];
+            if *known {
+                return self.text(named.name.full());
+            }
+            *known = true;
+            self.out.push_str("{\"name\":");
+            self.text(named.name.full())?;
+            self.out.push_str(",\"type\":");
+            self.text(kind.word())?;
+        }
+        match kind {
+            Kind::Primitive(primitive) => self.text(primitive.word()),
+            Kind::Array(element) | Kind::Map(element) => {
+                self.out.push_str("{\"type\":");
+                self.text(kind.word())?;
+                self.out.push_str(if matches!(kind, Kind::Array(_)) { ",\"items\":" } else { ",\"values\":" });
+                self.schema(*element, depth)?;
+                self.out.push('}');
+                Ok(())
+            }
+            Kind::Union(branches) => {
+                self.out.push('[');
+                for (position, branch) in branches.iter().enumerate() {
+                    if position > 0 {
+                        self.out.push(',');
+                    }
+                    self.schema(*branch, depth)?;
+                }
+                self.out.push(']');
+                Ok(())
+            }
+            Kind::Record(record) => {
+                self.out.push_str(",\"fields\":[");
+                for (position, field) in record.fields.iter().enumerate() {
+                    self.out.push_str(if position > 0 { ",{\"name\":" } else { "{\"name\":" });
+                    self.text(&field.name)?;
+                    self.out.push_str(",\"type\":");
+                    self.schema(field.type_id, depth)?;
+                    self.out.push('}');
+                }
+                self.out.push_str("]}");
+                Ok(())
+            }
+            Kind::Enum(declared) => {
+                self.out.push_str(",\"symbols\":[");
+                for (position, symbol) in declared.symbols.iter().enumerate() {
+                    if position > 0 {
+                        self.out.push(',');
+                    }
+                    self.text(symbol)?;
+                }
+                self.out.push_str("]}");
+                Ok(())
+            }
+            Kind::Fixed(fixed) => {
+                self.out.push_str(&format!(",\"size\":{}}}", fixed.size));
+                Ok(())
+            }
+            Kind::Forward(name) => self.text(name),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), SchemaError> {
+        // Names have no characters to escape; the form asks for none.
+        self.out.push('"');
+        self.out.push_str(text);
+        self.out.push('"');
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_of_nothing_is_the_seed() {
+        assert_eq!(crc64(b""), EMPTY);
+    }
+
+    #[test]
+    fn the_fingerprint_of_int_is_the_published_one() {
+        // Avro's own test vectors (share/test/data/schema-tests.txt): "int" → 8247732601305521295.
+        assert_eq!(crc64(b"\"int\""), 8_247_732_601_305_521_295);
+    }
+}

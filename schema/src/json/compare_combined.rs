@@ -1,0 +1,149 @@
+//! Combined schemas: one against a plain schema, and two against each other by a maximum matching of their branches.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::compare::{At, Comparison, Findings};
+use super::matching;
+use super::model::{Criterion, Kind, Schema, SchemaIndex};
+use super::{kinds, render};
+use crate::SchemaError;
+
+/// A combined schema as the comparison sees it.
+type Combined<'m> = (Criterion, &'m [SchemaIndex]);
+
+fn as_combined(schema: &Schema) -> Option<Combined<'_>> {
+    match &schema.kind {
+        Kind::Combined { criterion, subschemas, .. } => Some((*criterion, subschemas)),
+        _ => None,
+    }
+}
+
+impl<'m> Comparison<'m> {
+    /// Exactly one of the two is combined, and one of its branches answers for it. False if none does.
+    pub(super) fn compare_with_combined(
+        &mut self,
+        (old_at, new_at): (At, At),
+        old: &'m Schema,
+        new: &'m Schema,
+        found: &mut Findings,
+    ) -> Result<bool, SchemaError> {
+        match (as_combined(old), as_combined(new)) {
+            (None, Some((criterion, branches))) => {
+                let any = matches!(criterion, Criterion::AnyOf | Criterion::OneOf);
+                for index in branches {
+                    if branches.len() > 1 && !any {
+                        break;
+                    }
+                    let below = self.compare(old_at, At { index: *index, ..new_at })?;
+                    if !below.incompatible {
+                        found.add_below("", &below);
+                        if branches.len() > 1 {
+                            found.add(&kinds::SUM_TYPE_EXTENDED, "", self.policy);
+                        }
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            (Some((criterion, branches)), None) => {
+                for index in branches {
+                    if branches.len() > 1 && criterion != Criterion::AllOf {
+                        break;
+                    }
+                    let below = self.compare(At { index: *index, ..old_at }, new_at)?;
+                    if !below.incompatible {
+                        found.add_below("", &below);
+                        if branches.len() > 1 {
+                            found.add(&kinds::PRODUCT_TYPE_NARROWED, "", self.policy);
+                        }
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            (_, _) => Ok(false),
+        }
+    }
+
+    pub(super) fn compare_combined(
+        &mut self,
+        (old_at, new_at): (At, At),
+        (was, olds): Combined<'m>,
+        (is, news): Combined<'m>,
+        found: &mut Findings,
+    ) -> Result<(), SchemaError> {
+        if was != is {
+            let (old_single, new_single) = (olds.len() == 1, news.len() == 1);
+            let extends = is == Criterion::AnyOf
+                || (old_single && new_single)
+                || (old_single && is == Criterion::OneOf)
+                || (new_single && was == Criterion::AllOf);
+            if !extends {
+                found.add(&kinds::COMBINED_TYPE_CHANGED, "", self.policy);
+                return Ok(());
+            }
+            found.add(&kinds::COMBINED_TYPE_EXTENDED, "", self.policy);
+        }
+        let olds = self.distinct(olds, old_at)?;
+        let news = self.distinct(news, new_at)?;
+        if olds.len() < news.len() {
+            let kind = if is == Criterion::AllOf { &kinds::PRODUCT_TYPE_EXTENDED } else { &kinds::SUM_TYPE_EXTENDED };
+            found.add(kind, "", self.policy);
+        } else if olds.len() > news.len() {
+            let kind = if was == Criterion::AllOf { &kinds::PRODUCT_TYPE_NARROWED } else { &kinds::SUM_TYPE_NARROWED };
+            found.add(kind, "", self.policy);
+        }
+        let mut edges = Vec::with_capacity(olds.len());
+        let mut matched: Vec<Vec<(usize, Rc<Findings>)>> = Vec::with_capacity(olds.len());
+        for old in &olds {
+            let mut row = Vec::new();
+            for (position, new) in news.iter().enumerate() {
+                let below = self.compare(*old, *new)?;
+                if !below.incompatible {
+                    row.push((position, below));
+                }
+            }
+            edges.push(row.iter().map(|(position, _)| *position).collect::<Vec<_>>());
+            matched.push(row);
+        }
+        let matching = matching::maximum(&edges, news.len(), self.budget)?;
+        let mut count = 0;
+        for (position, partner) in matching.iter().enumerate() {
+            let Some(partner) = partner else { continue };
+            count += 1;
+            if let Some((_, below)) = matched[position].iter().find(|(candidate, _)| candidate == partner) {
+                found.add_below(format!("{}/{position}", was.name()), below);
+            }
+        }
+        if count < olds.len().min(news.len()) {
+            found.add(&kinds::COMBINED_TYPE_SUBSCHEMAS_CHANGED, "", self.policy);
+        }
+        Ok(())
+    }
+
+    /// The branches whose texts differ, in order.
+    fn distinct(&mut self, branches: &[SchemaIndex], side: At) -> Result<Vec<At>, SchemaError> {
+        let all = branches.iter().map(|index| At { index: *index, ..side });
+        if branches.len() < 2 {
+            return Ok(all.collect());
+        }
+        let mut seen = BTreeSet::new();
+        let mut distinct = Vec::with_capacity(branches.len());
+        for at in all {
+            if seen.insert(self.text(at)?) {
+                distinct.push(at);
+            }
+        }
+        Ok(distinct)
+    }
+
+    fn text(&mut self, at: At) -> Result<Rc<str>, SchemaError> {
+        if let Some(text) = self.texts.get(&at) {
+            return Ok(Rc::clone(text));
+        }
+        let text: Rc<str> = render::text(self.model(at), at.index, self.budget)?.into();
+        self.texts.insert(at, Rc::clone(&text));
+        Ok(text)
+    }
+}

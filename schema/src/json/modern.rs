@@ -1,0 +1,639 @@
+//! Loader for 2019-09 and 2020-12: every keyword is a schema of its own, and the schemas of one object are folded.
+//!
+//! Source: compatibility reference 3.2, the rules of json-sKema 0.30 and of the translation into the older model. Like
+//! [`super::classic`] it is also the validity check.
+
+use std::rc::Rc;
+
+use super::documents::{Library, Place};
+use super::loading::{Loading, Segment, is_connect_bytes, unprocessed_text};
+use super::model::{ArrayRules, Criterion, Kind, Model, NumberRules, ObjectRules, Schema, SchemaIndex, StringRules};
+use super::number;
+use super::text::{Node, Object};
+use crate::SchemaError;
+
+/// Loads the document and everything that it refers to or names with an id.
+///
+/// # Errors
+/// Whatever makes the text no schema.
+pub(super) fn load(library: Library<'_>) -> Result<Model, SchemaError> {
+    let root = library.root(0);
+    let mut loader = Loader { loading: Loading::new(library) };
+    let index = loader.child(root.node, &Scope { document: 0, base: Rc::clone(&root.base) }, true)?;
+    // Whatever has an id or an anchor is loaded even if nobody refers to it, and must therefore be valid.
+    let named: Vec<Place<'_>> = loader.loading.library.ids(0).values().cloned().collect();
+    for place in named {
+        if !std::ptr::eq(place.node, root.node) {
+            loader.loading.target(place);
+        }
+    }
+    while let Some((target, place)) = loader.loading.next_target() {
+        let scope = Scope { document: place.document, base: place.base };
+        let loaded = loader.schema(place.node, &scope, false)?;
+        let schema = loader.single(loaded);
+        loader.loading.fill(target, schema);
+    }
+    Ok(loader.loading.finish(index))
+}
+
+struct Loader<'d> {
+    loading: Loading<'d>,
+}
+
+#[derive(Debug, Clone)]
+struct Scope {
+    document: usize,
+    base: Rc<str>,
+}
+
+/// What an object became: its common properties, and the kinds of a fold. More than one kind is a generated allOf.
+struct Loaded {
+    common: Schema,
+    parts: Vec<Part>,
+}
+
+/// A member of a fold.
+enum Part {
+    One(Kind),
+    /// A generated anyOf of typed schemas, from `type` with an array.
+    Types(Vec<Kind>),
+}
+
+/// Can two schemas of this kind become one?
+fn is_mergeable(kind: &Kind) -> bool {
+    matches!(kind, Kind::String(_) | Kind::Number(_) | Kind::Object(_) | Kind::Array(_))
+}
+
+fn fold(parts: &mut Vec<Part>, new: Part) {
+    match new {
+        Part::One(kind) => fold_one(parts, kind),
+        Part::Types(mut kinds) => {
+            // A typed schema that came before is absorbed by the list of types that contains its kind.
+            let absorbed = parts.iter().position(|part| match part {
+                Part::One(kind) => is_mergeable(kind) && kinds.iter().any(|member| member.class() == kind.class()),
+                Part::Types(_) => false,
+            });
+            if let (Some(position), 1) = (absorbed, parts.len()) {
+                if let Part::One(mut kind) = parts.remove(position) {
+                    if let Some(member) = kinds.iter_mut().find(|member| member.class() == kind.class()) {
+                        std::mem::swap(member, &mut kind);
+                        merge(member, kind);
+                    }
+                }
+            }
+            parts.push(Part::Types(kinds));
+        }
+    }
+}
+
+fn fold_one(parts: &mut Vec<Part>, kind: Kind) {
+    if is_mergeable(&kind) {
+        for part in parts.iter_mut() {
+            if let Part::One(existing) = part {
+                if existing.class() == kind.class() {
+                    merge(existing, kind);
+                    return;
+                }
+            }
+        }
+        if let [Part::Types(members)] = parts.as_mut_slice() {
+            if let Some(member) = members.iter_mut().find(|member| member.class() == kind.class()) {
+                merge(member, kind);
+                return;
+            }
+        }
+    }
+    parts.push(Part::One(kind));
+}
+
+/// Merges `later` into `kind` of the same class: of single values the later one wins, lists are joined.
+fn merge(kind: &mut Kind, later: Kind) {
+    match (kind, later) {
+        (Kind::String(kind), Kind::String(later)) => {
+            take(&mut kind.min_length, later.min_length);
+            take(&mut kind.max_length, later.max_length);
+            take(&mut kind.pattern, later.pattern);
+            take(&mut kind.format, later.format);
+            kind.requires_string |= later.requires_string;
+        }
+        (Kind::Number(kind), Kind::Number(later)) => {
+            take(&mut kind.minimum, later.minimum);
+            take(&mut kind.maximum, later.maximum);
+            take(&mut kind.exclusive_minimum, later.exclusive_minimum);
+            take(&mut kind.exclusive_maximum, later.exclusive_maximum);
+            take(&mut kind.multiple_of, later.multiple_of);
+            kind.requires_number |= later.requires_number;
+            kind.requires_integer |= later.requires_integer;
+        }
+        (Kind::Array(kind), Kind::Array(later)) => {
+            take(&mut kind.all_items, later.all_items);
+            kind.items.extend(later.items);
+            kind.forbids_additional |= later.forbids_additional;
+            take(&mut kind.additional, later.additional);
+            take(&mut kind.unevaluated, later.unevaluated);
+            take(&mut kind.min_items, later.min_items);
+            take(&mut kind.max_items, later.max_items);
+            kind.unique |= later.unique;
+            take(&mut kind.contains, later.contains);
+            take(&mut kind.min_contains, later.min_contains);
+            take(&mut kind.max_contains, later.max_contains);
+            kind.requires_array |= later.requires_array;
+        }
+        (Kind::Object(kind), Kind::Object(later)) => {
+            kind.properties.extend(later.properties);
+            kind.required.extend(later.required);
+            take(&mut kind.min_properties, later.min_properties);
+            take(&mut kind.max_properties, later.max_properties);
+            kind.property_dependencies.extend(later.property_dependencies);
+            kind.schema_dependencies.extend(later.schema_dependencies);
+            kind.forbids_additional |= later.forbids_additional;
+            take(&mut kind.additional, later.additional);
+            kind.patterns.extend(later.patterns);
+            take(&mut kind.property_names, later.property_names);
+            take(&mut kind.unevaluated, later.unevaluated);
+            kind.requires_object |= later.requires_object;
+        }
+        // The caller compared the classes.
+        (_, _) => {}
+    }
+}
+
+fn take<T>(slot: &mut Option<T>, later: Option<T>) {
+    if later.is_some() {
+        *slot = later;
+    }
+}
+
+fn string(rules: StringRules) -> Kind {
+    Kind::String(Box::new(rules))
+}
+
+fn numeric(rules: NumberRules) -> Kind {
+    Kind::Number(Box::new(rules))
+}
+
+fn object_kind(rules: ObjectRules) -> Kind {
+    Kind::Object(Box::new(rules))
+}
+
+fn array_kind(rules: ArrayRules) -> Kind {
+    Kind::Array(Box::new(rules))
+}
+
+impl<'d> Loader<'d> {
+    fn child(&mut self, node: &'d Node, scope: &Scope, is_root: bool) -> Result<SchemaIndex, SchemaError> {
+        let loaded = self.schema(node, scope, is_root)?;
+        let schema = self.single(loaded);
+        Ok(self.loading.push(schema))
+    }
+
+    fn keyword_child(&mut self, key: &'d str, node: &'d Node, scope: &Scope) -> Result<SchemaIndex, SchemaError> {
+        self.loading.enter(Segment::Key(key));
+        let index = self.child(node, scope, false)?;
+        self.loading.leave();
+        Ok(index)
+    }
+
+    /// One schema of what was loaded: the only part, or a generated allOf.
+    fn single(&mut self, loaded: Loaded) -> Schema {
+        let Loaded { mut common, mut parts } = loaded;
+        if parts.len() > 1 {
+            let subschemas = parts.into_iter().map(|part| self.push_part(part)).collect();
+            common.kind = Kind::Combined { criterion: Criterion::AllOf, subschemas, synthetic: true };
+        } else if let Some(part) = parts.pop() {
+            common.kind = self.part_kind(part);
+        }
+        common
+    }
+
+    fn push_part(&mut self, part: Part) -> SchemaIndex {
+        let kind = self.part_kind(part);
+        self.loading.push(Schema { kind, ..Schema::default() })
+    }
+
+    fn part_kind(&mut self, part: Part) -> Kind {
+        match part {
+            Part::One(mut kind) => {
+                finish(&mut kind);
+                kind
+            }
+            Part::Types(kinds) => {
+                let subschemas = kinds.into_iter().map(|kind| self.push_part(Part::One(kind))).collect();
+                Kind::Combined { criterion: Criterion::AnyOf, subschemas, synthetic: true }
+            }
+        }
+    }
+
+    fn schema(&mut self, node: &'d Node, scope: &Scope, is_root: bool) -> Result<Loaded, SchemaError> {
+        self.loading.step()?;
+        match node {
+            Node::Bool(value) => {
+                let kind = if *value { Kind::True } else { Kind::False };
+                Ok(Loaded { common: Schema::default(), parts: vec![Part::One(kind)] })
+            }
+            Node::Object(object) => self.object_schema(node, object, scope, is_root),
+            other => Err(self.loading.wrong_type("", "an object or a boolean", other)),
+        }
+    }
+
+    fn object_schema(
+        &mut self,
+        node: &'d Node,
+        object: &'d Object,
+        scope: &Scope,
+        is_root: bool,
+    ) -> Result<Loaded, SchemaError> {
+        let base = self.loading.library.enter(scope.document, object, &scope.base)?;
+        let inner = Scope { document: scope.document, base };
+        let mut parts = Vec::new();
+        if let Some(text) = self.loading.string(object, "$dynamicRef")? {
+            parts.push(Part::One(self.dynamic_reference(node, text, &inner)?));
+        }
+        for (name, value) in object.iter() {
+            if let Some(part) = self.keyword(name, value, object, &inner)? {
+                fold(&mut parts, part);
+            }
+        }
+        if let Some(properties) = self.loading.object(object, "properties")? {
+            let properties = self.named_children("properties", properties, &inner)?;
+            if !properties.is_empty() {
+                fold(&mut parts, Part::One(object_kind(ObjectRules { properties, ..ObjectRules::default() })));
+            }
+        }
+        if let Some(patterns) = self.loading.object(object, "patternProperties")? {
+            for (text, _) in patterns.iter() {
+                self.loading.regex(text)?;
+            }
+            let patterns = self.named_children("patternProperties", patterns, &inner)?;
+            if !patterns.is_empty() {
+                fold(&mut parts, Part::One(object_kind(ObjectRules { patterns, ..ObjectRules::default() })));
+            }
+        }
+        if let Some(value) = object.get("unevaluatedItems") {
+            let unevaluated = Some(self.keyword_child("unevaluatedItems", value, &inner)?);
+            fold(&mut parts, Part::One(array_kind(ArrayRules { unevaluated, ..ArrayRules::default() })));
+        }
+        if let Some(value) = object.get("unevaluatedProperties") {
+            let unevaluated = Some(self.keyword_child("unevaluatedProperties", value, &inner)?);
+            fold(&mut parts, Part::One(object_kind(ObjectRules { unevaluated, ..ObjectRules::default() })));
+        }
+        self.loading.boolean(object, "deprecated")?;
+        let common = Schema {
+            kind: Kind::Empty,
+            id: object.get("$id").and_then(Node::as_str).map(Into::into),
+            title: self.loading.string(object, "title")?.map(Into::into),
+            description: self.loading.string(object, "description")?.map(Into::into),
+            default: object.get("default").map(Node::equality_key),
+            connect_bytes: is_connect_bytes(object),
+            unprocessed: if is_root { None } else { unprocessed_text(object, is_keyword) },
+        };
+        Ok(Loaded { common, parts })
+    }
+
+    /// The schema of one keyword; `None` for those that say nothing to the model.
+    fn keyword(
+        &mut self,
+        name: &'d str,
+        value: &'d Node,
+        object: &'d Object,
+        scope: &Scope,
+    ) -> Result<Option<Part>, SchemaError> {
+        let kind = match name {
+            "$ref" => {
+                let text = self.loading.string(object, name)?.unwrap_or_default();
+                self.loading.reference(scope.document, &scope.base, text)?
+            }
+            "type" => return self.types(value).map(Some),
+            "enum" => {
+                let items = self.loading.array(object, name)?.unwrap_or_default();
+                Kind::Enum(self.loading.values(items)?)
+            }
+            "const" => Kind::Const(value.equality_key()),
+            "not" => Kind::Not(self.keyword_child(name, value, scope)?),
+            "allOf" => self.combined(Criterion::AllOf, object, scope)?,
+            "anyOf" => self.combined(Criterion::AnyOf, object, scope)?,
+            "oneOf" => self.combined(Criterion::OneOf, object, scope)?,
+            "if" => {
+                let mut parts = [Some(self.keyword_child(name, value, scope)?), None, None];
+                for (part, keyword) in parts.iter_mut().skip(1).zip(["then", "else"]) {
+                    if let Some(node) = object.get(keyword) {
+                        *part = Some(self.keyword_child(keyword, node, scope)?);
+                    }
+                }
+                Kind::Conditional(parts)
+            }
+            "format" => {
+                self.loading.string(object, name)?;
+                return Ok(None);
+            }
+            "readOnly" | "writeOnly" => {
+                self.loading.boolean(object, name)?;
+                return Ok(None);
+            }
+            "minLength" | "maxLength" | "pattern" => self.string_keyword(name, object)?,
+            "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
+                self.number_keyword(name, object)?
+            }
+            "items" | "prefixItems" | "contains" | "minItems" | "maxItems" | "uniqueItems" => {
+                self.array_keyword(name, value, object, scope)?
+            }
+            "required"
+            | "minProperties"
+            | "maxProperties"
+            | "additionalProperties"
+            | "propertyNames"
+            | "dependentRequired"
+            | "dependentSchemas" => self.object_keyword(name, value, object, scope)?,
+            _ => return Ok(None),
+        };
+        Ok(Some(Part::One(kind)))
+    }
+
+    fn types(&mut self, value: &Node) -> Result<Part, SchemaError> {
+        match value {
+            Node::String(name) => Ok(Part::One(self.typed(name)?)),
+            Node::Array(names) => {
+                self.loading.count_members(names.len())?;
+                let mut kinds = Vec::with_capacity(names.len());
+                for name in names {
+                    let Node::String(name) = name else {
+                        return Err(self.loading.wrong_type("type", "strings", name));
+                    };
+                    kinds.push(self.typed(name)?);
+                }
+                Ok(Part::Types(kinds))
+            }
+            other => Err(self.loading.wrong_type("type", "a string or an array", other)),
+        }
+    }
+
+    fn typed(&self, name: &str) -> Result<Kind, SchemaError> {
+        Ok(match name {
+            "string" => string(StringRules { requires_string: true, ..StringRules::default() }),
+            "number" => numeric(NumberRules { requires_number: true, ..NumberRules::default() }),
+            "integer" => {
+                numeric(NumberRules { requires_number: true, requires_integer: true, ..NumberRules::default() })
+            }
+            "array" => array_kind(ArrayRules { requires_array: true, ..ArrayRules::default() }),
+            "object" => object_kind(ObjectRules { requires_object: true, ..ObjectRules::default() }),
+            "boolean" => Kind::Boolean,
+            "null" => Kind::Null,
+            _ => return Err(self.loading.error(format_args!("unknown type: [{name}]"))),
+        })
+    }
+
+    /// A branch that became a generated allOf is flattened into the list.
+    fn combined(&mut self, criterion: Criterion, object: &'d Object, scope: &Scope) -> Result<Kind, SchemaError> {
+        let branches = self.loading.array(object, criterion.name())?.unwrap_or_default();
+        self.loading.count_members(branches.len())?;
+        self.loading.enter(Segment::Key(criterion.name()));
+        let mut subschemas = Vec::with_capacity(branches.len());
+        for (position, branch) in branches.iter().enumerate() {
+            self.loading.enter(Segment::Index(position));
+            let loaded = self.schema(branch, scope, false)?;
+            if loaded.parts.len() > 1 {
+                for part in loaded.parts {
+                    subschemas.push(self.push_part(part));
+                }
+            } else {
+                let schema = self.single(loaded);
+                subschemas.push(self.loading.push(schema));
+            }
+            self.loading.leave();
+        }
+        self.loading.leave();
+        Ok(Kind::Combined { criterion, subschemas, synthetic: false })
+    }
+
+    fn string_keyword(&mut self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
+        let mut rules = StringRules::default();
+        match name {
+            "minLength" => rules.min_length = self.loading.integer(object, name, true)?,
+            "maxLength" => rules.max_length = self.loading.integer(object, name, true)?,
+            _ => {
+                let text = self.loading.string(object, name)?.unwrap_or_default();
+                rules.pattern = Some(self.loading.regex(text)?);
+            }
+        }
+        Ok(string(rules))
+    }
+
+    fn number_keyword(&mut self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
+        let value = self.loading.number(object, name)?.map(number::to_f64);
+        let mut rules = NumberRules::default();
+        match name {
+            "minimum" => rules.minimum = value,
+            "maximum" => rules.maximum = value,
+            "exclusiveMinimum" => rules.exclusive_minimum = value,
+            "exclusiveMaximum" => rules.exclusive_maximum = value,
+            _ => rules.multiple_of = self.loading.multiple_of(object)?,
+        }
+        Ok(numeric(rules))
+    }
+
+    fn array_keyword(
+        &mut self,
+        name: &'d str,
+        value: &'d Node,
+        object: &'d Object,
+        scope: &Scope,
+    ) -> Result<Kind, SchemaError> {
+        let mut rules = ArrayRules::default();
+        match name {
+            "minItems" => rules.min_items = self.loading.integer(object, name, true)?,
+            "maxItems" => rules.max_items = self.loading.integer(object, name, true)?,
+            "uniqueItems" => rules.unique = self.loading.boolean(object, name)?.unwrap_or(false),
+            "contains" => {
+                rules.contains = Some(self.keyword_child(name, value, scope)?);
+                rules.min_contains = Some(self.loading.integer(object, "minContains", true)?.unwrap_or(1));
+                rules.max_contains = self.loading.integer(object, "maxContains", true)?;
+            }
+            "prefixItems" => {
+                let items = self.loading.array(object, name)?.unwrap_or_default();
+                self.loading.count_members(items.len())?;
+                self.loading.enter(Segment::Key(name));
+                for (position, item) in items.iter().enumerate() {
+                    self.loading.enter(Segment::Index(position));
+                    rules.items.push(self.child(item, scope, false)?);
+                    self.loading.leave();
+                }
+                self.loading.leave();
+            }
+            _ => {
+                let index = self.keyword_child(name, value, scope)?;
+                let has_prefix = matches!(object.get("prefixItems"), Some(Node::Array(items)) if !items.is_empty());
+                match value {
+                    Node::Bool(true) => {}
+                    Node::Bool(false) => rules.forbids_additional = true,
+                    _ if has_prefix => rules.additional = Some(index),
+                    _ => rules.all_items = Some(index),
+                }
+            }
+        }
+        Ok(array_kind(rules))
+    }
+
+    fn object_keyword(
+        &mut self,
+        name: &'d str,
+        value: &'d Node,
+        object: &'d Object,
+        scope: &Scope,
+    ) -> Result<Kind, SchemaError> {
+        let mut rules = ObjectRules::default();
+        match name {
+            "minProperties" => rules.min_properties = self.loading.integer(object, name, true)?,
+            "maxProperties" => rules.max_properties = self.loading.integer(object, name, true)?,
+            "required" => {
+                let names = self.loading.array(object, name)?.unwrap_or_default();
+                rules.required = self.loading.strings(name, names)?;
+            }
+            "additionalProperties" => {
+                let index = self.keyword_child(name, value, scope)?;
+                match value {
+                    Node::Bool(true) => {}
+                    Node::Bool(false) => rules.forbids_additional = true,
+                    _ => rules.additional = Some(index),
+                }
+            }
+            "dependentRequired" => {
+                let dependencies = self.loading.object(object, name)?;
+                for (key, names) in dependencies.into_iter().flat_map(Object::iter) {
+                    let Node::Array(names) = names else {
+                        return Err(self.loading.wrong_type(name, "arrays", names));
+                    };
+                    let mut names = self.loading.strings(name, names)?;
+                    names.sort();
+                    names.dedup();
+                    if !names.is_empty() {
+                        rules.property_dependencies.push((key.into(), names));
+                    }
+                }
+            }
+            "dependentSchemas" => {
+                if let Some(dependencies) = self.loading.object(object, name)? {
+                    rules.schema_dependencies = self.named_children(name, dependencies, scope)?;
+                }
+            }
+            // propertyNames: its content is checked and then dropped.
+            _ => {
+                self.keyword_child(name, value, scope)?;
+            }
+        }
+        Ok(object_kind(rules))
+    }
+
+    fn named_children(
+        &mut self,
+        keyword: &'d str,
+        children: &'d Object,
+        scope: &Scope,
+    ) -> Result<Vec<(Box<str>, SchemaIndex)>, SchemaError> {
+        self.loading.count_members(children.len())?;
+        self.loading.enter(Segment::Key(keyword));
+        let mut loaded = Vec::with_capacity(children.len());
+        for (name, node) in children.iter() {
+            loaded.push((Box::from(name), self.keyword_child(name, node, scope)?));
+        }
+        self.loading.leave();
+        Ok(loaded)
+    }
+
+    /// `$dynamicRef`: the outermost schema with that dynamic anchor, else what a `$ref` would find.
+    fn dynamic_reference(&mut self, own: &'d Node, text: &str, scope: &Scope) -> Result<Kind, SchemaError> {
+        let mut place = self.dynamic_target(text, scope)?;
+        // A chain of dynamic references that comes back has no schema at its end.
+        let mut seen = vec![std::ptr::from_ref(own).addr()];
+        let mut at = place.clone();
+        while let Some(next) = at.node.as_object().and_then(|object| object.get("$dynamicRef")).and_then(Node::as_str) {
+            let address = std::ptr::from_ref(at.node).addr();
+            if seen.contains(&address) || seen.len() > crate::limits::SCHEMA_DEPTH_MAX {
+                return Err(self.loading.error(format_args!("the $dynamicRef \"{text}\" leads only to itself")));
+            }
+            seen.push(address);
+            at = self.dynamic_target(next, &Scope { document: at.document, base: Rc::clone(&at.base) })?;
+        }
+        // The target's own id applies again when it is loaded.
+        place.base = Rc::clone(&place.base);
+        Ok(Kind::Reference { target: self.loading.target(place), text: text.into() })
+    }
+
+    fn dynamic_target(&mut self, text: &str, scope: &Scope) -> Result<Place<'d>, SchemaError> {
+        let anchor = text.split_once('#').map_or(text, |(_, anchor)| anchor);
+        if !anchor.is_empty() && !anchor.starts_with('/') {
+            let has_anchor = |place: &Place<'d>| {
+                place.node.as_object().and_then(|object| object.get("$dynamicAnchor")).and_then(Node::as_str)
+                    == Some(anchor)
+            };
+            if let Some(found) = self.loading.library.ids(0).values().find(|place| has_anchor(place)) {
+                return Ok(found.clone());
+            }
+        }
+        self.loading.library.resolve(scope.document, &scope.base, text)
+    }
+}
+
+/// Sorts what is looked up by name, after the last merge; of equal property names the later schema wins.
+fn finish(kind: &mut Kind) {
+    if let Kind::Object(rules) = kind {
+        rules.finish();
+    }
+}
+
+fn is_keyword(name: &str) -> bool {
+    matches!(
+        name,
+        "$id"
+            | "$anchor"
+            | "$dynamicRef"
+            | "$dynamicAnchor"
+            | "$ref"
+            | "$defs"
+            | "minLength"
+            | "maxLength"
+            | "allOf"
+            | "anyOf"
+            | "oneOf"
+            | "additionalProperties"
+            | "properties"
+            | "patternProperties"
+            | "title"
+            | "description"
+            | "readOnly"
+            | "writeOnly"
+            | "deprecated"
+            | "default"
+            | "enum"
+            | "const"
+            | "type"
+            | "not"
+            | "required"
+            | "maximum"
+            | "minimum"
+            | "exclusiveMaximum"
+            | "exclusiveMinimum"
+            | "multipleOf"
+            | "uniqueItems"
+            | "items"
+            | "prefixItems"
+            | "contains"
+            | "minContains"
+            | "maxContains"
+            | "if"
+            | "then"
+            | "else"
+            | "dependentSchemas"
+            | "dependentRequired"
+            | "unevaluatedItems"
+            | "unevaluatedProperties"
+            | "minItems"
+            | "maxItems"
+            | "minProperties"
+            | "maxProperties"
+            | "propertyNames"
+            | "pattern"
+            | "format"
+            | "$schema"
+            | "$vocabulary"
+    )
+}

@@ -1,0 +1,129 @@
+//! The text of a schema of the object model, by which branches of a combined schema count as the same.
+//!
+//! References are written, not followed, so the text is no longer than the schema and ends on cycles.
+
+use std::fmt::Write as _;
+
+use super::model::{Kind, Model, SchemaIndex};
+use crate::{Budget, SchemaError};
+
+/// The text of one schema.
+///
+/// # Errors
+/// [`SchemaError::Limit`] when the budget is used up.
+pub(super) fn text(model: &Model, index: SchemaIndex, budget: &mut Budget) -> Result<String, SchemaError> {
+    let mut out = String::new();
+    Renderer { model, budget, out: &mut out }.schema(index)?;
+    Ok(out)
+}
+
+struct Renderer<'a> {
+    model: &'a Model,
+    budget: &'a mut Budget,
+    out: &'a mut String,
+}
+
+impl Renderer<'_> {
+    /// Depth is that of the text the model came from: references end here.
+    fn schema(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
+        self.budget.step()?;
+        let schema = &self.model.schemas[index as usize];
+        self.out.push('{');
+        self.optional("id", &schema.id);
+        self.optional("title", &schema.title);
+        self.optional("description", &schema.description);
+        self.optional("default", &schema.default);
+        self.kind(&schema.kind)?;
+        if let Some(unprocessed) = &schema.unprocessed {
+            self.out.push_str(unprocessed);
+        }
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn word(&mut self, word: impl std::fmt::Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.out, "{word},");
+    }
+
+    fn optional<T: std::fmt::Debug>(&mut self, name: &str, value: &Option<T>) {
+        if let Some(value) = value {
+            let _ = write!(self.out, "{name}:{value:?},");
+        }
+    }
+
+    fn child(&mut self, name: &str, index: Option<SchemaIndex>) -> Result<(), SchemaError> {
+        if let Some(index) = index {
+            self.out.push_str(name);
+            self.out.push(':');
+            self.schema(index)?;
+        }
+        Ok(())
+    }
+
+    fn kind(&mut self, kind: &Kind) -> Result<(), SchemaError> {
+        match kind {
+            Kind::Empty => {}
+            Kind::True => self.word("true"),
+            Kind::False => self.word("false"),
+            Kind::Boolean => self.word("boolean"),
+            Kind::Null => self.word("null"),
+            Kind::String(rules) => self.word(format_args!("{rules:?}")),
+            Kind::Number(rules) => self.word(format_args!("{rules:?}")),
+            Kind::Enum(values) => self.word(format_args!("enum:{values:?}")),
+            Kind::Const(value) => self.word(format_args!("const:{value:?}")),
+            Kind::Not(index) => self.child("not", Some(*index))?,
+            Kind::Conditional([condition, then, otherwise]) => {
+                self.child("if", *condition)?;
+                self.child("then", *then)?;
+                self.child("else", *otherwise)?;
+            }
+            Kind::Reference { text, .. } => self.word(format_args!("ref:{text:?}")),
+            Kind::Combined { criterion, subschemas, synthetic } => {
+                self.word(format_args!("{}:{synthetic}", criterion.name()));
+                for index in subschemas {
+                    self.schema(*index)?;
+                }
+            }
+            Kind::Object(rules) => {
+                self.word(format_args!("object:{}", rules.requires_object));
+                for at in &rules.by_name {
+                    let (name, index) = &rules.properties[*at as usize];
+                    self.child(name, Some(*index))?;
+                }
+                self.word(format_args!("{:?}", rules.required));
+                self.optional("minProperties", &rules.min_properties);
+                self.optional("maxProperties", &rules.max_properties);
+                self.word(format_args!("{:?}", rules.property_dependencies));
+                for (name, index) in &rules.schema_dependencies {
+                    self.child(name, Some(*index))?;
+                }
+                for (pattern, index) in &rules.patterns {
+                    self.word(format_args!("{pattern:?}"));
+                    self.schema(*index)?;
+                }
+                self.word(rules.forbids_additional);
+                self.child("additionalProperties", rules.additional)?;
+                self.child("propertyNames", rules.property_names)?;
+                self.child("unevaluatedProperties", rules.unevaluated)?;
+            }
+            Kind::Array(rules) => {
+                self.word(format_args!("array:{}", rules.requires_array));
+                self.child("items", rules.all_items)?;
+                for index in &rules.items {
+                    self.schema(*index)?;
+                }
+                self.word(rules.forbids_additional);
+                self.child("additionalItems", rules.additional)?;
+                self.child("unevaluatedItems", rules.unevaluated)?;
+                self.child("contains", rules.contains)?;
+                self.optional("minItems", &rules.min_items);
+                self.optional("maxItems", &rules.max_items);
+                self.optional("minContains", &rules.min_contains);
+                self.optional("maxContains", &rules.max_contains);
+                self.word(rules.unique);
+            }
+        }
+        Ok(())
+    }
+}
