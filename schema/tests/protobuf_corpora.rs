@@ -3,6 +3,8 @@
 //! The corpora are not part of the repository; without them the tests say so and pass. Every row must agree, except
 //! those named in the lists here, each with its reason.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and say what they did")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

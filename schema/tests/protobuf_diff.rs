@@ -1,5 +1,7 @@
 //! The semantic diff of Protobuf files: one case per kind of change.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and say what they did")]
+
 use schema::compat::Level;
 use schema::diff::{Change, ChangeKind, Step, diff};
 use schema::{Format, ParsedSchema, Reference, ResolvedReference, Strictness};

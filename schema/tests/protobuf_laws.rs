@@ -1,5 +1,7 @@
 //! Laws that hold for every Protobuf schema, on generated files and on garbage.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and say what they did")]
+
 use proptest::prelude::*;
 use schema::compat::{self, Direction, Policy};
 use schema::{Format, ParsedSchema, Rendering, SchemaError, Strictness};

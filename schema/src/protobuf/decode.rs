@@ -228,14 +228,13 @@ impl Decoder {
             }
             let member = oneof.filter(|_| !optional);
             let mut field = self.field(&descriptor, member.is_some());
-            if number(&descriptor, "type") == Some(TYPE_GROUP) {
-                if let Some(group) = take_group(&mut nested, &field) {
-                    match member {
-                        Some(index) => oneofs[index].groups.push(group),
-                        None => result.groups.push(group),
-                    }
-                    continue;
+            let is_group = number(&descriptor, "type") == Some(TYPE_GROUP);
+            if let Some(group) = is_group.then(|| take_group(&mut nested, &field)).flatten() {
+                match member {
+                    Some(index) => oneofs[index].groups.push(group),
+                    None => result.groups.push(group),
                 }
+                continue;
             }
             sugar_map(&mut field, &mut nested);
             match member {

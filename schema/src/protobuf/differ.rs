@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Enum, Extend, Field, File, Message, Opt, Rpc, Syntax, TypeName};
-use super::compare::{self, Finding, Type};
+use super::compare;
 use super::files::{Files, joined};
+use super::findings::{Finding, Type};
 use super::printer;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::{Budget, SchemaError};

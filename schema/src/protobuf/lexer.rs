@@ -49,8 +49,8 @@ impl<'a> Lexer<'a> {
         let rest = &self.text[self.position..];
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest[2..].find("*/").map(|end| end + 4).ok_or_else(|| self.error("unterminated comment"))?
+        } else if let Some(body) = rest.strip_prefix("/*") {
+            body.find("*/").map(|end| end + 4).ok_or_else(|| self.error("unterminated comment"))?
         } else {
             return Err(self.error("unexpected '/'"));
         };

@@ -11,7 +11,7 @@ use super::ast::{
     Syntax, TypeName, Value,
 };
 use super::files::{Files, Kind, joined};
-use super::parser::Entries;
+use super::parser_options::Entries;
 use crate::{Budget, SchemaError};
 
 /// The normalised tree of the schema's own file.
@@ -217,7 +217,7 @@ impl Walk<'_> {
                 self.budget.steps(1 + options.len() as u64)?;
                 let range = match *range {
                     ExtensionRange::Range(start, end) if start == end => ExtensionRange::Tag(start),
-                    other => other,
+                    ExtensionRange::Tag(_) | ExtensionRange::Range(..) => *range,
                 };
                 result.push(Extensions { ranges: vec![range], options: options.clone() });
             }
@@ -400,7 +400,7 @@ fn reserved(statements: &[Reserved]) -> Vec<Reserved> {
         .flat_map(|statement| &statement.values)
         .map(|value| match value {
             ReservedValue::Range(start, end) if start == end => ReservedValue::Tag(*start),
-            other => other.clone(),
+            ReservedValue::Name(_) | ReservedValue::Tag(_) | ReservedValue::Range(..) => value.clone(),
         })
         .collect();
     values.sort_by(|a, b| {

@@ -111,7 +111,7 @@ impl Target {
 fn write_all(writer: &mut Writer, number: u32, kind: &Kind, value: &Value) {
     match value {
         Value::List(values) => values.iter().for_each(|value| write(writer, number, kind, value)),
-        value => write(writer, number, kind, value),
+        Value::Text(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => write(writer, number, kind, value),
     }
 }
 
@@ -205,12 +205,11 @@ pub(super) fn decode(message: &DynamicMessage) -> Vec<Opt> {
     for (extension, value) in message.extensions() {
         let option =
             |value| Opt { name: extension.full_name().to_owned(), parenthesized: true, path: Vec::new(), value };
-        match value {
-            prost_reflect::Value::List(values) if extension.cardinality() == Cardinality::Repeated => {
-                found.extend(values.iter().map(|value| option(to_value(value, &extension.kind()))));
-            }
-            value => found.push(option(to_value(value, &extension.kind()))),
-        }
+        let values = match value.as_list().filter(|_| extension.cardinality() == Cardinality::Repeated) {
+            Some(values) => values,
+            None => std::slice::from_ref(value),
+        };
+        found.extend(values.iter().map(|value| option(to_value(value, &extension.kind()))));
     }
     found
 }
@@ -228,12 +227,11 @@ fn to_value(value: &prost_reflect::Value, kind: &Kind) -> Value {
         Reflect::F64(value) => Value::Number(value.to_string()),
         Reflect::String(text) => Value::Text(text.clone()),
         Reflect::Bytes(bytes) => Value::Text(bytes.iter().map(|byte| char::from(*byte)).collect()),
-        Reflect::EnumNumber(number) => match kind {
-            Kind::Enum(declared) => declared
-                .get_value(*number)
-                .map_or_else(|| Value::Number(number.to_string()), |constant| Value::Word(constant.name().to_owned())),
-            _ => Value::Number(number.to_string()),
-        },
+        Reflect::EnumNumber(number) => {
+            let constant = kind.as_enum().and_then(|declared| declared.get_value(*number));
+            constant
+                .map_or_else(|| Value::Number(number.to_string()), |constant| Value::Word(constant.name().to_owned()))
+        }
         Reflect::Message(message) => {
             let fields =
                 message.fields().map(|(field, value)| (field.name().to_owned(), to_value(value, &field.kind())));

@@ -151,21 +151,21 @@ fn missing_in_binary(message: &DynamicMessage, errors: &mut Errors) {
         }
     };
     for (field, value) in message.fields() {
-        errors.at(field.name(), |errors| match value {
-            Value::List(values) => {
+        errors.at(field.name(), |errors| {
+            if let Some(values) = value.as_list() {
                 for (position, value) in values.iter().enumerate() {
                     errors.at(&position.to_string(), |errors| inner(value, errors));
                 }
-            }
-            Value::Map(entries) => {
+            } else if let Some(entries) = value.as_map() {
                 // Sorted, since the library's map has hash order.
                 let entries: BTreeMap<_, _> = entries.iter().collect();
                 for (key, value) in entries {
                     let key = Value::from(key.clone()).to_string();
                     errors.at(key.trim_matches('"'), |errors| inner(value, errors));
                 }
+            } else {
+                inner(value, errors);
             }
-            value => inner(value, errors),
         });
     }
 }
@@ -209,13 +209,15 @@ impl Errors {
             "google.protobuf.FieldMask" => self.text(value, "a field mask", well_known::is_field_mask),
             "google.protobuf.Struct" => match value {
                 Json::Object(members) => self.dynamic_members(members),
-                other => self.expected("an object", other),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Array(_) => {
+                    self.expected("an object", value);
+                }
             },
             "google.protobuf.ListValue" => match value {
-                Json::Array(values) => values.iter().enumerate().for_each(|(position, value)| {
-                    self.at(&position.to_string(), |errors| errors.dynamic(value));
-                }),
-                other => self.expected("an array", other),
+                Json::Array(_) => self.dynamic(value),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) => {
+                    self.expected("an array", value);
+                }
             },
             "google.protobuf.Value" => self.dynamic(value),
             "google.protobuf.Any" => self.any(descriptor, value),
@@ -231,7 +233,9 @@ impl Errors {
         match value {
             Json::Text(text) if is(text) => {}
             Json::Text(_) => self.add(format!("the string is not {what}")),
-            other => self.expected(what, other),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                self.expected(what, value);
+            }
         }
     }
 
@@ -357,7 +361,7 @@ impl Errors {
             Json::Array(values) => values.iter().enumerate().for_each(|(position, value)| {
                 self.at(&position.to_string(), |errors| errors.element(kind, value));
             }),
-            other => self.expected("an array", other),
+            Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) => self.expected("an array", value),
         }
     }
 
@@ -371,10 +375,10 @@ impl Errors {
                 if !seen.insert(key) {
                     errors.add("the key is repeated".to_owned());
                 }
-                match key_kind {
-                    Kind::Bool if matches!(key.as_ref(), "true" | "false") => {}
-                    Kind::Bool => errors.add("a map key true or false expected".to_owned()),
-                    _ => errors.scalar(&key_kind, &Json::Text(key.clone())),
+                if key_kind != Kind::Bool {
+                    errors.scalar(&key_kind, &Json::Text(key.clone()));
+                } else if !matches!(key.as_ref(), "true" | "false") {
+                    errors.add("a map key true or false expected".to_owned());
                 }
                 errors.element(&value_kind, value);
             });
@@ -390,10 +394,12 @@ impl Errors {
     }
 
     fn single(&mut self, kind: &Kind, value: &Json<'_>) {
-        match kind {
-            Kind::Message(descriptor) => self.message(descriptor, value),
-            Kind::Enum(descriptor) => self.enumeration(descriptor, value),
-            kind => self.scalar(kind, value),
+        if let Some(descriptor) = kind.as_message() {
+            self.message(descriptor, value);
+        } else if let Some(descriptor) = kind.as_enum() {
+            self.enumeration(descriptor, value);
+        } else {
+            self.scalar(kind, value);
         }
     }
 
@@ -403,7 +409,9 @@ impl Errors {
             Json::Text(name) if descriptor.get_value_by_name(name).is_some() => return,
             Json::Text(text) => well_known::integer(text),
             Json::Number(text) => well_known::integer(text),
-            other => return self.expected("a constant's name or number", other),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
+                return self.expected("a constant's name or number", value);
+            }
         };
         match number.and_then(|number| i32::try_from(number).ok()) {
             None => self.add(format!("not a constant of {}", descriptor.full_name())),
@@ -444,7 +452,9 @@ impl Errors {
         let number = match value {
             Json::Number(text) => well_known::integer(text),
             Json::Text(text) => well_known::integer(text),
-            other => return self.expected("an integer", other),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
+                return self.expected("an integer", value);
+            }
         };
         match number {
             None => self.add("not an integer, or out of range".to_owned()),
@@ -462,7 +472,9 @@ impl Errors {
                 "NaN" | "Infinity" | "-Infinity" => return,
                 text => well_known::float(text),
             },
-            other => return self.expected("a number", other),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
+                return self.expected("a number", value);
+            }
         };
         // Numbers that round to the largest float are in range.
         if number.is_none_or(|number| number.abs() > max * (1.0 + f64::from(f32::EPSILON) / 4.0)) {
@@ -473,11 +485,8 @@ impl Errors {
 
 /// May a field of this kind be set to null? Everywhere else null means not set.
 fn takes_null(kind: &Kind) -> bool {
-    match kind {
-        Kind::Message(descriptor) => descriptor.full_name() == "google.protobuf.Value",
-        Kind::Enum(descriptor) => descriptor.full_name() == "google.protobuf.NullValue",
-        _ => false,
-    }
+    kind.as_message().is_some_and(|descriptor| descriptor.full_name() == "google.protobuf.Value")
+        || kind.as_enum().is_some_and(|descriptor| descriptor.full_name() == "google.protobuf.NullValue")
 }
 
 fn is_wrapper(full_name: &str) -> bool {
