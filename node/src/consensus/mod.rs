@@ -281,6 +281,11 @@ impl Consensus {
             .is_ok_and(|waited| waited.is_ok())
     }
 
+    /// After this long without a heartbeat the others elect a new leader.
+    pub fn election_time_max(&self) -> Duration {
+        Duration::from_millis(self.timing.election_ms_max)
+    }
+
     /// The term now.
     pub fn term(&self) -> u64 {
         self.raft.metrics().borrow_watched().current_term

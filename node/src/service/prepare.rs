@@ -94,8 +94,7 @@ impl Service {
         for attempt in 0..ATTEMPTS_MAX {
             let prepared = self.prepare_in_pool(subject, new, options).await;
             let prepared = match prepared {
-                // A lagging replica may miss a reference, or hold a level that was changed: look again at the newest state.
-                Err(_) if attempt == 0 => {
+                Err(error) if attempt == 0 && may_be_stale(&error, new) => {
                     self.linearize(caller.deadline).await?;
                     continue;
                 }
@@ -500,6 +499,12 @@ impl Service {
         let row = self.inner.consensus.state().read(|view| query::version_row(view, subject, version))?;
         Ok(row.map_or(0, |row| row.created_ms))
     }
+}
+
+/// Can a newer state change the refusal? A lagging replica may miss a reference, or hold a level or a mode that was changed;
+/// a text that is no schema stays none.
+fn may_be_stale(error: &ServiceError, new: &NewSchema) -> bool {
+    error.code != code::INVALID_SCHEMA || !new.references.is_empty()
 }
 
 fn check_mode(subject: &Subject, settings: &Settings, options: RegisterOptions) -> Result<(), ServiceError> {

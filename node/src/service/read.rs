@@ -21,8 +21,8 @@ use proto::error_code as code;
 
 /// How often a node that nobody reads from asks for a read index.
 pub(super) const FRESHNESS_INTERVAL: Duration = Duration::from_secs(1);
-/// Longest wait for one shared round to the leader.
-const READ_INDEX_TIME_MAX: Duration = Duration::from_secs(5);
+/// Wait between two attempts to confirm a read while there is no leader.
+const LINEARIZE_WAIT: Duration = Duration::from_millis(50);
 /// Reads that may wait for one round.
 const WAITING_READS_MAX: usize = 65_536;
 
@@ -117,7 +117,9 @@ impl ReadBatches {
             let mut batch = Vec::new();
             while queue.recv_many(&mut batch, WAITING_READS_MAX).await > 0 {
                 let asked_at = clock::now();
-                let answer = consensus.read_index(Deadline::after(READ_INDEX_TIME_MAX)).await;
+                // A leader that hangs must not hold up the next round, which may find another one.
+                let limit = consensus.election_time_max() * 2;
+                let answer = consensus.read_index(Deadline::after(limit)).await;
                 for waiting in batch.drain(..) {
                     // Whoever waited may have given up.
                     drop(waiting.send(answer.clone().map(|index| (asked_at, index))));
@@ -181,21 +183,30 @@ impl VersionSpec {
 
 impl Service {
     /// Makes sure that what is read next is not older than any write acknowledged before this call.
+    ///
+    /// Tries again while a new leader may be on its way; then the client is told to.
     pub(super) async fn linearize(&self, deadline: Deadline) -> Result<(), ServiceError> {
-        let joined = tokio::time::timeout(deadline.left(), self.inner.read_batches.join()).await;
-        match joined {
-            Ok(Ok((asked_at, index))) => {
-                self.inner.freshness.confirmed(asked_at, index);
-                Ok(())
+        let patience = Deadline::after(self.inner.consensus.election_time_max() * 4);
+        loop {
+            let left = deadline.left().min(patience.left());
+            let failed = match tokio::time::timeout(left, self.inner.read_batches.join()).await {
+                Ok(Ok((asked_at, index))) => {
+                    self.inner.freshness.confirmed(asked_at, index);
+                    return Ok(());
+                }
+                Ok(Err(ReadIndexError::NoLeader)) => ServiceError::no_leader(),
+                Ok(Err(ReadIndexError::Unavailable(reason))) => {
+                    tracing::debug!(%reason, "a read could not be confirmed");
+                    ServiceError::new(code::NO_LEADER, "No quorum could be reached to confirm the answer; try again")
+                }
+                Ok(Err(ReadIndexError::TimedOut)) | Err(_) => {
+                    ServiceError::timed_out("The answer could not be confirmed in time; try again")
+                }
+            };
+            if deadline.left().min(patience.left()) <= LINEARIZE_WAIT {
+                return Err(failed);
             }
-            Ok(Err(ReadIndexError::NoLeader)) => Err(ServiceError::no_leader()),
-            Ok(Err(ReadIndexError::Unavailable(reason))) => {
-                tracing::debug!(%reason, "a read could not be confirmed");
-                Err(ServiceError::new(code::NO_LEADER, "No quorum could be reached to confirm the answer; try again"))
-            }
-            Ok(Err(ReadIndexError::TimedOut)) | Err(_) => {
-                Err(ServiceError::timed_out("The answer could not be confirmed in time; try again"))
-            }
+            tokio::time::sleep(LINEARIZE_WAIT).await;
         }
     }
 

@@ -79,13 +79,15 @@ impl Service {
         let mut hint = None;
         loop {
             let leader = hint.take().or_else(|| consensus.leader());
+            // A leader that hangs is given up for the next one; the request id makes the second attempt safe.
+            let limit = Deadline::after(deadline.left().min(consensus.election_time_max() * 3));
             let attempt = match leader {
                 Some(leader) if leader == consensus.node_id() => {
-                    consensus.propose_stamped(proposal.clone(), deadline).await
+                    consensus.propose_stamped(proposal.clone(), limit).await
                 }
                 Some(leader) => {
                     self.inner.metrics.forwarded();
-                    consensus.forward(leader, proposal, HOPS_MAX, deadline).await
+                    consensus.forward(leader, proposal, HOPS_MAX, limit).await
                 }
                 None => Err(ProposeError::NotLeader(None)),
             };
