@@ -280,3 +280,137 @@ fn override_key(table: &mut toml::Table, name: &str, value: &str) -> Result<(), 
     place.insert(key, parsed);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn example() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../cluster.toml.example")
+    }
+
+    /// The example with these environment variables.
+    fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(&example(), variables)
+    }
+
+    fn loaded(name: &str, value: &str) -> Config {
+        load(&[(name, value)]).unwrap_or_else(|error| panic!("{name}={value}: {error}"))
+    }
+
+    /// A configuration with every key: a new field does not compile until it is here, and then the example must have it.
+    fn complete() -> Config {
+        Config {
+            node: NodeConfig { id: 1, region: String::new(), data_dir: PathBuf::new(), priority: 0 },
+            cluster: ClusterConfig {
+                id: String::new(),
+                profile: Profile::Lan,
+                members: vec![MemberConfig {
+                    id: 1,
+                    peer_address: String::new(),
+                    http_url: String::new(),
+                    region: String::new(),
+                    priority: 0,
+                }],
+                peer_overrides: BTreeMap::new(),
+            },
+            http: HttpConfig { listen: String::new(), legacy_responses: false },
+            peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
+            read: ReadConfig { consistency: String::new() },
+            limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
+            compaction: CompactionConfig { snapshot_entries: 1, keep_entries: 1 },
+        }
+    }
+
+    /// The keys below a value, dotted; the tables of an array count as one.
+    fn key_paths(prefix: &str, value: &toml::Value, paths: &mut BTreeSet<String>) {
+        match value {
+            toml::Value::Table(table) if !table.is_empty() => {
+                for (key, value) in table {
+                    key_paths(format!("{prefix}.{key}").trim_start_matches('.'), value, paths);
+                }
+            }
+            toml::Value::Array(items) if !items.is_empty() => {
+                items.iter().for_each(|item| key_paths(prefix, item, paths));
+            }
+            toml::Value::Table(_)
+            | toml::Value::Array(_)
+            | toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => {
+                paths.insert(prefix.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_has_every_key_and_no_other() {
+        let text = std::fs::read_to_string(example()).unwrap();
+        let (mut shown, mut known) = (BTreeSet::new(), BTreeSet::new());
+        key_paths("", &toml::Value::Table(text.parse().unwrap()), &mut shown);
+        key_paths("", &toml::Value::try_from(complete()).unwrap(), &mut known);
+        assert_eq!(shown, known);
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.node.priority, 0);
+        assert_eq!(config.cluster.profile, default_profile());
+        assert!(config.cluster.peer_overrides.is_empty());
+        assert!(config.cluster.members.iter().all(|member| member.priority == 0));
+        assert!(!config.http.legacy_responses);
+        assert_eq!(config.peer.snapshot_bytes_per_second, default_snapshot_rate());
+        assert_eq!(config.read, ReadConfig::default());
+        assert_eq!(config.limits, LimitsConfig::default());
+        assert_eq!(config.compaction, CompactionConfig::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_in_every_section() {
+        for section in ["NODE", "CLUSTER", "HTTP", "PEER", "READ", "LIMITS", "COMPACTION", "NO_SUCH_SECTION"] {
+            let name = format!("REGISTRY__{section}__NO_SUCH_KEY");
+            let error = load(&[(name.as_str(), "1")]).unwrap_err();
+            assert!(matches!(error, ConfigError::Parse { .. }), "{section}: {error:?}");
+            assert!(error.to_string().contains("unknown field `no_such_"), "{section}: {error}");
+        }
+        assert!(load(&[("REGISTRY__NO_SUCH_KEY", "1")]).is_err());
+    }
+
+    #[test]
+    fn the_environment_overrides_single_keys() {
+        let config = loaded("REGISTRY__COMPACTION__SNAPSHOT_ENTRIES", "7");
+        assert_eq!(config.compaction, CompactionConfig { snapshot_entries: 7, ..CompactionConfig::default() });
+        assert_eq!(loaded("REGISTRY__NODE__REGION", "us-east").node.region, "us-east");
+        // A text that reads as another type is quoted, as in the file.
+        assert_eq!(loaded("REGISTRY__CLUSTER__ID", "\"7\"").cluster.id, "7");
+        assert!(loaded("REGISTRY__HTTP__LEGACY_RESPONSES", "true").http.legacy_responses);
+        assert_eq!(loaded("REGISTRY__CLUSTER__PROFILE", "lan-fast").cluster.profile, Profile::LanFast);
+        let config = loaded("REGISTRY__CLUSTER__PEER_OVERRIDES__2", "127.0.0.1:28202");
+        assert_eq!(config.cluster.peer_overrides, BTreeMap::from([("2".to_owned(), "127.0.0.1:28202".to_owned())]));
+        assert_eq!(loaded("SOMETHING_ELSE", "1"), load(&[]).unwrap());
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_its_key() {
+        for (name, value, key) in [
+            ("REGISTRY__NODE__ID", "0", "node.id"),
+            ("REGISTRY__NODE__ID", "one", "node.id"),
+            ("REGISTRY__CLUSTER__ID", &*"x".repeat(65), "cluster.id"),
+            ("REGISTRY__CLUSTER__PROFILE", "fast", "cluster.profile"),
+            ("REGISTRY__CLUSTER__PEER_OVERRIDES__LEADER", "127.0.0.1:1", "cluster.peer_overrides"),
+            ("REGISTRY__PEER__SNAPSHOT_BYTES_PER_SECOND", "0", "peer.snapshot_bytes_per_second"),
+            ("REGISTRY__READ__CONSISTENCY", "strong", "read.consistency"),
+            ("REGISTRY__LIMITS__REQUESTS_MAX", "-1", "limits.requests_max"),
+            ("REGISTRY__NODE__ID__X", "1", "id is not a section"),
+        ] {
+            let error = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(key), "{name}={value}: {error}");
+        }
+    }
+}

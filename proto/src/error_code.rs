@@ -100,6 +100,8 @@ codes! {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -108,5 +110,16 @@ mod tests {
         assert_eq!(INCOMPATIBLE.status(), 409);
         assert_eq!(UNAVAILABLE.status(), 503);
         assert!(ALL.iter().all(|code| (400..600).contains(&code.status())));
+    }
+
+    /// Each code has one row of a table, which begins with it.
+    #[test]
+    fn every_code_is_documented_and_no_other() {
+        let text = include_str!("../../docs/errors.md");
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse::<u32>().ok());
+        let mut documented: Vec<u32> = rows.collect();
+        documented.sort_unstable();
+        let known: BTreeSet<u32> = ALL.iter().map(|code| code.0).collect();
+        assert_eq!(documented, Vec::from_iter(known));
     }
 }
