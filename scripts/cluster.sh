@@ -80,6 +80,9 @@ write_config() {
     echo "[http]"
     echo "listen = \"127.0.0.1:$((base + i))\""
     echo
+    echo "[grpc]"
+    echo "listen = \"127.0.0.1:$((base + 100 + i))\""
+    echo
     echo "[peer]"
     echo "listen = \"127.0.0.1:$((base + 200 + i))\""
   } > "$dir/node$i.toml"

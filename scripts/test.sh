@@ -32,9 +32,6 @@ fi
 say "tests"
 cargo test --workspace
 
-say "crashes at every sync"
-cargo test -p raft-store --features failpoints
-
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 

@@ -18,6 +18,9 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// The HTTP listener.
     pub http: HttpConfig,
+    /// The gRPC listener; none without this section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcConfig>,
     /// The listener for peers.
     pub peer: PeerConfig,
     /// How reads are answered.
@@ -131,6 +134,14 @@ pub struct HttpConfig {
     /// Answer in the shape of Confluent 7.x: no guid, ts, schemaType for Avro; register answers the id alone.
     #[serde(default)]
     pub legacy_responses: bool,
+}
+
+/// The gRPC listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrpcConfig {
+    /// `host:port` to listen on.
+    pub listen: String,
 }
 
 /// The listener for peers.

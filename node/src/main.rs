@@ -135,6 +135,10 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     ];
     let http_listener = listen(config.http.listen.clone()).await?;
     tracing::info!(node = config.node.id, region = %config.node.region, http = %config.http.listen, "serving");
+    if let Some(grpc) = &config.grpc {
+        let listener = listen(grpc.listen.clone()).await?;
+        tokio::spawn(api::grpc::serve(consensus.clone(), phase.clone(), listener, stopped(stopping.clone())));
+    }
     let front = Front::new(service, phase.clone());
     let http = tokio::spawn(http::serve(front, http_listener, stopped(stopping)));
 
