@@ -329,6 +329,7 @@ mod tests {
                 peer_overrides: BTreeMap::new(),
             },
             http: HttpConfig { listen: String::new(), legacy_responses: false },
+            grpc: Some(GrpcConfig { listen: String::new() }),
             peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
             read: ReadConfig { consistency: String::new() },
             limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
@@ -384,7 +385,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_errors_in_every_section() {
-        for section in ["NODE", "CLUSTER", "HTTP", "PEER", "READ", "LIMITS", "COMPACTION", "NO_SUCH_SECTION"] {
+        for section in ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "NO_SUCH_SECTION"] {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");
             let error = load(&[(name.as_str(), "1")]).unwrap_err();
             assert!(matches!(error, ConfigError::Parse { .. }), "{section}: {error:?}");
