@@ -13,7 +13,7 @@ cluster() { "$root/scripts/cluster.sh" "$@" --dir "$dir" --port-base "$base"; }
 need_tools
 build_rocksdb
 say "build (the first time takes some minutes)"
-cargo build --release -p node -p client -p proto
+cargo build --release --workspace --bins
 export REGISTRY_NODE_BIN=${CARGO_TARGET_DIR:-$root/target}/release/registry-node
 
 trap 'say "stop"; cluster down' EXIT

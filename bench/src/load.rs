@@ -53,7 +53,8 @@ pub fn schema(number: u64) -> String {
             })
         })
         .collect();
-    json!({"type": "record", "name": format!("Record{number}"), "namespace": "bench.telemetry", "fields": fields}).to_string()
+    json!({"type": "record", "name": format!("Record{number}"), "namespace": "bench.telemetry", "fields": fields})
+        .to_string()
 }
 
 /// Runs the load against nodes, clients spread over them.
@@ -78,7 +79,9 @@ pub async fn run(urls: &[String], load: Load) -> Figures {
                         let body = json!({"schema": schema(number)});
                         http.post(format!("{url}/subjects/bench-{number}/versions")).json(&body)
                     }
-                    Work::Known => http.post(format!("{url}/subjects/bench-known/versions")).json(&json!({"schema": schema(1)})),
+                    Work::Known => {
+                        http.post(format!("{url}/subjects/bench-known/versions")).json(&json!({"schema": schema(1)}))
+                    }
                     Work::ById => http.get(format!("{url}/schemas/ids/1")),
                 };
                 let asked = Instant::now();

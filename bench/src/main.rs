@@ -11,7 +11,11 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// URLs of the nodes, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "http://127.0.0.1:18081,http://127.0.0.1:18082,http://127.0.0.1:18083")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:18081,http://127.0.0.1:18082,http://127.0.0.1:18083"
+    )]
     url: Vec<String>,
     #[command(subcommand)]
     command: Command,
@@ -50,7 +54,10 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Load { clients, seconds } => {
-            println!("{:<8} {:>8} {:>12} {:>10} {:>10} {:>8}", "work", "clients", "per second", "p50 ms", "p99 ms", "failed");
+            println!(
+                "{:<8} {:>8} {:>12} {:>10} {:>10} {:>8}",
+                "work", "clients", "per second", "p50 ms", "p99 ms", "failed"
+            );
             for (name, work) in [("new", Work::New), ("known", Work::Known), ("by-id", Work::ById)] {
                 let figures = run(&arguments.url, Load { work, clients, time: Duration::from_secs(seconds) }).await;
                 println!(

@@ -100,7 +100,8 @@ impl Client {
     /// [`ClientError`].
     pub async fn transfer_leader(&self, to: Option<u64>) -> Result<u64, ClientError> {
         let body = serde_json::json!({"to": to});
-        let answer: serde_json::Value = self.on_leader(Method::POST, "/v1/cluster/leader/transfer", Some(&body)).await?;
+        let answer: serde_json::Value =
+            self.on_leader(Method::POST, "/v1/cluster/leader/transfer", Some(&body)).await?;
         Ok(answer["leader_id"].as_u64().unwrap_or(0))
     }
 

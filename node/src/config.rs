@@ -233,6 +233,9 @@ pub enum ConfigError {
     Value { key: &'static str, reason: String },
 }
 
+/// Longest body that may be configured: text, sent text and metadata of one body fit into one record of the log (16 MiB).
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Environment variables that override keys: `REGISTRY__SECTION__KEY`.
 const ENVIRONMENT_PREFIX: &str = "REGISTRY__";
 
@@ -263,6 +266,22 @@ impl Config {
         }
         if self.cluster.id.is_empty() || self.cluster.id.len() > 64 {
             return wrong("cluster.id", "must have 1 to 64 bytes");
+        }
+        if self.cluster.members.is_empty() {
+            return wrong("cluster.members", "must name the first members: a node with an empty disk asks them");
+        }
+        let LimitsConfig { body_bytes_max, request_ms_max, requests_max, proposal_bytes_max } = self.limits;
+        if body_bytes_max == 0 || request_ms_max == 0 || requests_max == 0 || proposal_bytes_max == 0 {
+            return wrong("limits", "must be at least 1 each");
+        }
+        if body_bytes_max > BODY_BYTES_MAX {
+            return wrong(
+                "limits.body_bytes_max",
+                "must be at most 4 MiB: one record of the log holds what a body brings",
+            );
+        }
+        if self.compaction.snapshot_entries == 0 {
+            return wrong("compaction.snapshot_entries", "must be at least 1");
         }
         if self.peer.snapshot_bytes_per_second == 0 {
             return wrong("peer.snapshot_bytes_per_second", "must be at least 1");

@@ -57,6 +57,8 @@ struct Identity {
     format: u32,
     cluster_id: String,
     node_id: u64,
+    /// The log and the state were created: from then on their absence is damage.
+    initialized: bool,
 }
 
 /// The state of the data directory at the start.
@@ -105,6 +107,18 @@ pub fn check_identity(config: &Config) -> Result<Disk, String> {
             config.cluster.id
         ));
     }
+    if !found.initialized {
+        return Ok(Disk::Empty);
+    }
+    for part in ["raft", "sm", "MARK"] {
+        if !data.join(part).exists() {
+            return Err(format!(
+                "{} was in use, but {part} is gone: the disk has lost data. Wipe it and let the node rejoin under a new \
+                 node id",
+                data.display()
+            ));
+        }
+    }
     Ok(Disk::Known)
 }
 
@@ -112,9 +126,10 @@ pub fn check_identity(config: &Config) -> Result<Disk, String> {
 ///
 /// # Errors
 /// A text for the operator if the disk fails.
-pub fn write_identity(config: &Config) -> Result<(), String> {
+pub fn write_identity(config: &Config, initialized: bool) -> Result<(), String> {
     let data = &config.node.data_dir;
-    let identity = Identity { format: FORMAT, cluster_id: config.cluster.id.clone(), node_id: config.node.id };
+    let cluster_id = config.cluster.id.clone();
+    let identity = Identity { format: FORMAT, cluster_id, node_id: config.node.id, initialized };
     let write = |data: &Path| -> std::io::Result<()> {
         let temporary = data.join("NODE.tmp");
         let mut file = File::create(&temporary)?;
@@ -142,9 +157,11 @@ fn judge(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Verdict {
     if answers.iter().any(|answer| answer.voters.contains(&node_id)) {
         return Verdict::Refuse;
     }
-    if answers.iter().any(|answer| !answer.members.is_empty()) {
-        // There is a cluster and it does not count on us: we join it.
-        return Verdict::Start;
+    let newest = answers.iter().filter(|answer| !answer.members.is_empty()).max_by_key(|answer| answer.last_log_index);
+    if let Some(newest) = newest {
+        // There is a cluster. One that lags may not know yet that we vote; among a majority of voters one does.
+        let heard = answers.iter().filter(|answer| newest.voters.contains(&answer.node_id)).count();
+        return if heard > newest.voters.len() / 2 { Verdict::Start } else { Verdict::Wait };
     }
     // Nobody knows a cluster: it is a new one, if everybody was heard.
     if answers.len() == peers { Verdict::Start } else { Verdict::Wait }
@@ -183,7 +200,11 @@ pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), 
             }
             Verdict::Wait => {
                 if rounds.is_multiple_of(25) {
-                    tracing::info!(heard = answers.len(), of = peers.len(), "wait for the peers before the first start");
+                    tracing::info!(
+                        heard = answers.len(),
+                        of = peers.len(),
+                        "wait for the peers before the first start"
+                    );
                 }
                 rounds += 1;
                 tokio::time::sleep(ASK_INTERVAL).await;
@@ -196,18 +217,20 @@ pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), 
 mod tests {
     use super::*;
 
-    fn answer(voters: &[u64], members: &[u64]) -> StatusResponse {
-        StatusResponse { voters: voters.to_vec(), members: members.to_vec(), ..StatusResponse::default() }
+    fn answer(node_id: u64, voters: &[u64]) -> StatusResponse {
+        let voters = voters.to_vec();
+        StatusResponse { node_id, members: voters.clone(), voters, ..StatusResponse::default() }
     }
 
     #[test]
     fn an_empty_disk_starts_only_where_it_cannot_vote_twice() {
-        let new = answer(&[], &[]);
-        let cluster = answer(&[1, 2, 3], &[1, 2, 3]);
-        assert_eq!(judge(1, 2, &[new.clone(), new.clone()]), Verdict::Start);
-        assert_eq!(judge(1, 2, std::slice::from_ref(&new)), Verdict::Wait);
-        assert_eq!(judge(1, 2, &[new, cluster.clone()]), Verdict::Refuse);
-        assert_eq!(judge(4, 3, &[cluster]), Verdict::Start);
+        let new = |node_id| answer(node_id, &[]);
+        let cluster = |node_id| answer(node_id, &[1, 2, 3]);
+        assert_eq!(judge(1, 2, &[new(2), new(3)]), Verdict::Start);
+        assert_eq!(judge(1, 2, &[new(2)]), Verdict::Wait);
+        assert_eq!(judge(1, 2, &[new(2), cluster(3)]), Verdict::Refuse);
+        assert_eq!(judge(4, 3, &[cluster(1)]), Verdict::Wait);
+        assert_eq!(judge(4, 3, &[cluster(1), cluster(3)]), Verdict::Start);
         assert_eq!(judge(1, 0, &[]), Verdict::Start);
     }
 }

@@ -23,12 +23,10 @@ use tokio::sync::watch;
 use api::http::{self, Front};
 use clock::Deadline;
 use config::Config;
-use consensus::{Consensus, Gate, Network};
+use consensus::{Agreement, Consensus, Gate, Network};
 use lifecycle::{Disk, Phase};
 use service::{Caller, Consistency, Service};
 
-/// Ends the process after a fault that it must not survive.
-const EXIT_FATAL: i32 = 70;
 /// The data directory cannot be used, or must not.
 const EXIT_DATA: u8 = 65;
 /// The configuration is wrong.
@@ -89,7 +87,8 @@ fn start_failpoints() {
 /// After a failed write or sync, or a difference to the other replicas, nothing may be acknowledged any more.
 fn end_process(reason: &str) {
     tracing::error!(reason, "this node ends itself");
-    std::process::exit(EXIT_FATAL);
+    // Not `exit`: its handlers would run C++ destructors beside live RocksDB threads, and may hang.
+    std::process::abort();
 }
 
 async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
@@ -115,9 +114,12 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
             admitted = lifecycle::admit_empty_disk(&config, &network) => admitted?,
             () = &mut stop_signal => return Ok(()),
         }
-        lifecycle::write_identity(&config)?;
+        lifecycle::write_identity(&config, false)?;
     }
     let (log, state) = open_stores(&config).await?;
+    if disk == Disk::Empty {
+        lifecycle::write_identity(&config, true)?;
+    }
     let consensus = Consensus::start(&config, network, log.clone(), state.clone()).await?;
     if bootstrap && !consensus.is_initialized().await {
         consensus.initialize(&config.cluster.members).await?;
@@ -177,7 +179,8 @@ async fn open_stores(config: &Config) -> Result<(LogStore, StateStore), String> 
         let mut log_config = LogConfig::in_data_dir(&data);
         log_config.on_fatal = Arc::new(end_process);
         let log = LogStore::open(log_config).map_err(|error| format!("open the log: {error}"))?;
-        let state = StateStore::open(&data, Arc::new(end_process)).map_err(|error| format!("open the state: {error}"))?;
+        let state =
+            StateStore::open(&data, Arc::new(end_process)).map_err(|error| format!("open the state: {error}"))?;
         let applied = state.applied_state().0.map(|id| id.index());
         let purged = log.purged().map(|id| id.index());
         if purged > applied {
@@ -205,31 +208,41 @@ async fn recover(consensus: Consensus, phase: Phase) {
     tracing::info!(applied = %consensus.state().applied_index(), "recovered");
 }
 
-/// What the leader does now and then: it founds the cluster once, and lets all replicas compare their digests.
+/// What a node does now and then: the leader founds the cluster once, and every node compares itself with the others.
 async fn keep_house(service: Service) {
     const INTERVAL: Duration = Duration::from_secs(60);
     const FOUND_INTERVAL: Duration = Duration::from_millis(100);
     let cluster_id = service.config().cluster.id.clone();
-    let node_id = service.consensus().node_id();
-    let caller = |what: &str| Caller {
-        actor: Actor { principal: "system".to_owned(), node_id },
-        request_id: RequestId(format!("system:{what}:{}", uuid::Uuid::new_v4())),
-        deadline: Deadline::after(INTERVAL),
-        consistency: Consistency::Local,
-    };
+    let consensus = service.consensus().clone();
+    let node_id = consensus.node_id();
     let mut founded = false;
-    loop {
-        tokio::time::sleep(if founded { INTERVAL } else { FOUND_INTERVAL }).await;
-        if service.consensus().leader() != Some(node_id) {
+    while !founded {
+        tokio::time::sleep(FOUND_INTERVAL).await;
+        if consensus.leader() != Some(node_id) {
+            founded = consensus.leader().is_some();
             continue;
         }
-        if !founded {
-            match service.found(&caller("found"), &cluster_id).await {
-                Ok(()) => founded = true,
-                Err(error) => tracing::debug!(%error, "give the cluster its identity"),
-            }
-        } else if let Err(error) = service.check_digests(&caller("digest")).await {
-            tracing::warn!(%error, "compare the replicas' digests");
+        let caller = Caller {
+            actor: Actor { principal: "system".to_owned(), node_id },
+            request_id: RequestId(format!("system:found:{}", uuid::Uuid::new_v4())),
+            deadline: Deadline::after(INTERVAL),
+            consistency: Consistency::Local,
+            at_least: None,
+        };
+        match service.found(&caller, &cluster_id).await {
+            Ok(()) => founded = true,
+            Err(error) => tracing::debug!(%error, "give the cluster its identity"),
+        }
+    }
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        match consensus.compare_replicas().await {
+            (_, Agreement::Agreed) => {}
+            (index, Agreement::Unknown) => tracing::debug!(%index, "too few replicas could be compared"),
+            (index, Agreement::Outvoted) => end_process(&format!(
+                "a majority of the replicas has another state at index {index}: this one is damaged. Keep its data for \
+                 analysis, remove it from the cluster and let the node rejoin under a new id"
+            )),
         }
     }
 }

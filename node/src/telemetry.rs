@@ -69,7 +69,11 @@ impl Default for Metrics {
         let forwarded = Counter::default();
         registry.register("forwards", "Attempts to take a write to the leader", forwarded.clone());
         let stale = Counter::default();
-        registry.register("stale_preparations", "Writes prepared again because what they rested on changed", stale.clone());
+        registry.register(
+            "stale_preparations",
+            "Writes prepared again because what they rested on changed",
+            stale.clone(),
+        );
         Self { inner: Arc::new(Inner { registry, requests, request_seconds, registered, compared, forwarded, stale }) }
     }
 }
@@ -114,7 +118,10 @@ impl Metrics {
         let standing = consensus.standing();
         let stats = consensus.log().stats();
         let mut gauge = |name: &str, help: &str, value: u64| {
-            drop(write!(text, "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} gauge\nschemareg_{name} {value}\n"));
+            drop(write!(
+                text,
+                "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} gauge\nschemareg_{name} {value}\n"
+            ));
         };
         gauge(&format!("raft_role_{}", standing.role), "1 for the role that the node has", 1);
         gauge("raft_is_leader", "1 on the leader", u64::from(standing.role == "leader"));
@@ -128,7 +135,11 @@ impl Metrics {
         gauge("raft_voters", "Voters in the membership", standing.voters.len() as u64);
         gauge("wal_syncs_total", "Groups of log writes synced to disk", stats.syncs());
         gauge("wal_operations_total", "Log operations written", stats.operations());
-        gauge("read_staleness_milliseconds", "Age of what this replica shows, at most", staleness_ms.unwrap_or(u64::MAX));
+        gauge(
+            "read_staleness_milliseconds",
+            "Age of what this replica shows, at most",
+            staleness_ms.unwrap_or(u64::MAX),
+        );
         for (name, value) in consensus.state().figures() {
             gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
         }

@@ -32,10 +32,8 @@ pub fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 /// [`ViewError`] if the store cannot answer.
 pub(crate) fn append(view: &impl View, size: u64, record: AuditRow) -> Result<Vec<Change>, ViewError> {
     let mut hash = leaf_hash(&record);
-    let mut changes = vec![
-        (Key::Audit(size), Some(Row::Audit(record))),
-        (Key::AuditNode(0, size), Some(Row::AuditNode(hash))),
-    ];
+    let mut changes =
+        vec![(Key::Audit(size), Some(Row::Audit(record))), (Key::AuditNode(0, size), Some(Row::AuditNode(hash)))];
     // Every trailing one bit of the old size is a full subtree on the left that the new leaf completes.
     let mut position = size;
     let mut level = 0;

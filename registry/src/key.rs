@@ -357,18 +357,10 @@ impl Key {
             0x06 => Self::Schema(reader.context()?, SchemaId(reader.u32()?)),
             0x07 => Self::Content(reader.guid()?, reader.format()?),
             0x08 => Self::IdOf(reader.guid()?, reader.format()?, reader.context()?),
-            0x09 => Self::Usage(
-                reader.context()?,
-                SchemaId(reader.u32()?),
-                reader.subject()?,
-                Version(reader.u32()?),
-            ),
-            0x0a => Self::Referrer(
-                reader.subject()?,
-                Version(reader.u32()?),
-                reader.context()?,
-                SchemaId(reader.u32()?),
-            ),
+            0x09 => Self::Usage(reader.context()?, SchemaId(reader.u32()?), reader.subject()?, Version(reader.u32()?)),
+            0x0a => {
+                Self::Referrer(reader.subject()?, Version(reader.u32()?), reader.context()?, SchemaId(reader.u32()?))
+            }
             0x0b => Self::Config(reader.scope()?),
             0x0c => Self::Mode(reader.scope()?),
             0x0d => Self::Request(RequestId(reader.text()?)),

@@ -207,8 +207,12 @@ pub fn usages(view: &impl View, context: &Context, id: SchemaId) -> Result<Vec<(
 /// [`ViewError`] if the store cannot answer.
 pub fn usages_in(view: &impl View, id: SchemaId, subject: &Subject) -> Result<Vec<Version>, ViewError> {
     let mut found = Vec::new();
-    let range = KeyRange::usages(&subject.context, id)
-        .from(&Key::Usage(subject.context.clone(), id, subject.clone(), Version(0)));
+    let range = KeyRange::usages(&subject.context, id).from(&Key::Usage(
+        subject.context.clone(),
+        id,
+        subject.clone(),
+        Version(0),
+    ));
     view.scan(&range, &mut |key, _| match key {
         Key::Usage(_, _, holder, version) if holder == *subject => {
             found.push(version);
@@ -223,11 +227,7 @@ pub fn usages_in(view: &impl View, id: SchemaId, subject: &Subject) -> Result<Ve
 ///
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
-pub fn referrers(
-    view: &impl View,
-    subject: &Subject,
-    version: Version,
-) -> Result<Vec<(Context, SchemaId)>, ViewError> {
+pub fn referrers(view: &impl View, subject: &Subject, version: Version) -> Result<Vec<(Context, SchemaId)>, ViewError> {
     collect(view, &KeyRange::referrers(subject, version), |key, _| match key {
         Key::Referrer(_, _, context, id) => Some((context, id)),
         _ => None,

@@ -157,4 +157,3 @@ pub struct AuditRow {
     /// The state digest after the entry.
     pub digest_after: [u8; 32],
 }
-

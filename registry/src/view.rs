@@ -17,11 +17,7 @@ pub trait View {
     ///
     /// # Errors
     /// As [`View::get`].
-    fn scan(
-        &self,
-        range: &KeyRange,
-        visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
-    ) -> Result<(), ViewError>;
+    fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError>;
 }
 
 /// The store below a view failed, or holds what it cannot hold.
@@ -67,11 +63,7 @@ impl View for MemoryView {
         Ok(self.rows.get(&key.encode()).map(|(_, row)| row.clone()))
     }
 
-    fn scan(
-        &self,
-        range: &KeyRange,
-        visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
-    ) -> Result<(), ViewError> {
+    fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError> {
         if range.start >= range.end {
             return Ok(());
         }

@@ -181,7 +181,8 @@ fn check_pair(
     for direction in directions {
         let found = differences(*direction, policy, new, old.schema)?;
         let before = messages.len();
-        messages.extend(found.into_iter().filter(|difference| !difference.compatible).map(|difference| difference.message));
+        messages
+            .extend(found.into_iter().filter(|difference| !difference.compatible).map(|difference| difference.message));
         // In FULL only the second, backward half names the old schema (Confluent's own order).
         let names_old = directions.len() == 1 || *direction == Direction::Backward;
         if names_old && messages.len() > before {
@@ -232,4 +233,3 @@ fn old_schema_message(canonical: &str) -> String {
         None => format!("{{oldSchema: '{canonical}'}}"),
     }
 }
-

@@ -1,7 +1,7 @@
 //! The semantic diff of two schemas of one format, as one data type that API, command line and UI can show.
 
-use crate::SchemaError;
 use crate::ParsedSchema;
+use crate::SchemaError;
 use crate::compat::Level;
 
 /// What happened to an element of a schema.

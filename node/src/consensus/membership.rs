@@ -77,7 +77,9 @@ impl Consensus {
             return Ok(());
         }
         if id == self.node_id() {
-            return Err(MembershipError::Refused("the leader does not remove itself: transfer the leadership first".into()));
+            return Err(MembershipError::Refused(
+                "the leader does not remove itself: transfer the leadership first".into(),
+            ));
         }
         if standing.voters == [id] {
             return Err(MembershipError::Refused("the last voter cannot be removed".into()));
@@ -97,8 +99,10 @@ impl Consensus {
     pub async fn transfer_leader(&self, to: Option<u64>) -> Result<u64, MembershipError> {
         let standing = self.leading()?;
         let candidates = standing.voters.iter().copied().filter(|id| *id != self.node_id());
-        let mut ready: Vec<_> =
-            candidates.filter_map(|id| self.lag_of(id).map(|lag| (lag, id))).filter(|(lag, _)| *lag <= PROMOTE_LAG_MAX).collect();
+        let mut ready: Vec<_> = candidates
+            .filter_map(|id| self.lag_of(id).map(|lag| (lag, id)))
+            .filter(|(lag, _)| *lag <= PROMOTE_LAG_MAX)
+            .collect();
         ready.sort_unstable();
         let target = match to {
             Some(id) if id == self.node_id() => return Ok(id),
@@ -129,7 +133,11 @@ impl Consensus {
 
     fn leading(&self) -> Result<super::Standing, MembershipError> {
         let standing = self.standing();
-        if standing.role == "leader" { Ok(standing) } else { Err(MembershipError::NotLeader { leader: standing.leader_id }) }
+        if standing.role == "leader" {
+            Ok(standing)
+        } else {
+            Err(MembershipError::NotLeader { leader: standing.leader_id })
+        }
     }
 
     /// Entries that a member still lacks; none if nothing was heard of it.

@@ -1,7 +1,8 @@
 //! Consensus: openraft with our network, log and state, behind a handle that speaks of commands, indexes and members.
 
-mod convert;
+mod agreement;
 mod compaction;
+mod convert;
 mod membership;
 mod network;
 mod server;
@@ -22,6 +23,7 @@ use raft_store::state::{StateMachine, StateStore};
 use raft_store::types::{Node, Proposal, Response, TypeConfig};
 use registry::LogIndex;
 
+pub use agreement::Agreement;
 pub use membership::MembershipError;
 pub use network::{Client, Network};
 pub use server::{Gate, HOPS_MAX, serve};
@@ -99,7 +101,8 @@ impl Consensus {
             // Without it a leader that lost its quorum keeps a bridge node's lease alive for ever (openraft #2080).
             quorum_loss_probe_interval: Some(2 * timing.election_ms_max),
             snapshot_policy: SnapshotPolicy::Never,
-            max_in_snapshot_log_to_keep: config.compaction.keep_entries,
+            // Purging is done by `compaction`, which looks at slow followers; openraft's own never would.
+            max_in_snapshot_log_to_keep: u64::MAX,
             // A snapshot transfer is bounded by progress, not by a total; see `transfer`.
             install_snapshot_timeout: 600_000,
             ..openraft::Config::default()
@@ -109,15 +112,7 @@ impl Consensus {
         let raft = Raft::new(config.node.id, Arc::new(settings), network.clone(), log.clone(), machine)
             .await
             .map_err(|error| format!("start consensus: {error}"))?;
-        Ok(Self {
-            raft,
-            state,
-            log,
-            network,
-            node_id: config.node.id,
-            timing,
-            forward_clients: Arc::default(),
-        })
+        Ok(Self { raft, state, log, network, node_id: config.node.id, timing, forward_clients: Arc::default() })
     }
 
     /// This node's id.
@@ -257,7 +252,10 @@ impl Consensus {
         match ready {
             Ok(Ok(_)) => {
                 // openraft's figure may run ahead of the view that readers open; ours is set after the batch is written.
-                self.wait_applied(LogIndex(index), deadline).await.then_some(LogIndex(index)).ok_or(ReadIndexError::TimedOut)
+                self.wait_applied(LogIndex(index), deadline)
+                    .await
+                    .then_some(LogIndex(index))
+                    .ok_or(ReadIndexError::TimedOut)
             }
             Ok(Err(_)) => Err(ReadIndexError::TimedOut),
             Err(error) => Err(ReadIndexError::Unavailable(error.to_string())),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use openraft::OptionalSend;
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
@@ -18,7 +19,6 @@ use openraft::raft::{
     TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::type_config::alias::SnapshotOf;
-use openraft::OptionalSend;
 use proto::peer;
 use proto::peer::peer_client::PeerClient;
 use raft_store::state::SnapshotDir;
@@ -170,7 +170,10 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         &'s mut self,
         input: S,
         option: RPCOption,
-    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>>
+    ) -> BoxFuture<
+        's,
+        Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>,
+    >
     where
         S: futures::Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
@@ -178,10 +181,11 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             let mut client = self.client()?;
             let requests = input.map(|request| append_to_wire(&request));
             let limit = option.hard_ttl().max(CONNECT_TIME_MAX);
-            let answers = bounded(limit, client.stream_append(requests)).await.map_err(|status| unreachable(&status))?;
-            let results = answers.into_inner().map(|answer| {
-                answer.and_then(stream_result_from_wire).map_err(|status| unreachable(&status))
-            });
+            let answers =
+                bounded(limit, client.stream_append(requests)).await.map_err(|status| unreachable(&status))?;
+            let results = answers
+                .into_inner()
+                .map(|answer| answer.and_then(stream_result_from_wire).map_err(|status| unreachable(&status)));
             Ok(Box::pin(results) as BoxStream<'s, _>)
         })
     }
@@ -252,11 +256,10 @@ impl RaftNetworkV2<TypeConfig> for Peer {
 }
 
 /// Gives up a call at its time limit, whatever the transport does.
-pub(super) async fn bounded<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
-    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer in time")))
+pub(super) async fn bounded<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    tokio::time::timeout(limit, call)
+        .await
+        .unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer in time")))
 }
 
 pub(super) fn vote_of(answer: peer::SnapshotResponse) -> Result<Vote, Status> {

@@ -86,9 +86,8 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
-    let service = PeerServer::new(gate)
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let service =
+        PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
     tonic::transport::Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(5)))
@@ -184,8 +183,7 @@ impl Peer for Gate {
     ) -> Result<Response<peer::TransferLeaderResponse>, Status> {
         let consensus = self.admit(&request)?;
         let wire = request.into_inner();
-        let request =
-            TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
+        let request = TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
         let answer = consensus.raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
         let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
         Ok(Response::new(peer::TransferLeaderResponse { accepted: answer.is_ok(), reason }))
@@ -228,6 +226,16 @@ impl Peer for Gate {
             Err(ProposeError::Refused(reason)) => Wire::Refused(reason),
         };
         Ok(Response::new(peer::ProposeResponse { result: Some(result) }))
+    }
+
+    async fn state_digest(
+        &self,
+        request: Request<peer::StateDigestRequest>,
+    ) -> Result<Response<peer::StateDigestResponse>, Status> {
+        let consensus = self.admit(&request)?;
+        let digest = consensus.state.digest_at(registry::LogIndex(request.into_inner().index));
+        let digest = digest.map(|digest| digest.to_vec().into()).unwrap_or_default();
+        Ok(Response::new(peer::StateDigestResponse { digest }))
     }
 
     async fn status(&self, request: Request<peer::StatusRequest>) -> Result<Response<peer::StatusResponse>, Status> {

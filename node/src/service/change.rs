@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use registry::query;
-use registry::{
-    Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version,
-};
+use registry::{Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version};
 
 use super::read::{VersionSpec, find_version};
 use super::write::Written;
@@ -102,13 +100,7 @@ impl Service {
     ///
     /// # Errors
     /// 42204, 42205.
-    pub async fn set_mode(
-        &self,
-        caller: &Caller,
-        scope: &Scope,
-        mode: Mode,
-        force: bool,
-    ) -> Result<(), ServiceError> {
+    pub async fn set_mode(&self, caller: &Caller, scope: &Scope, mode: Mode, force: bool) -> Result<(), ServiceError> {
         let command = Command::SetMode { scope: scope.clone(), mode: Some(mode), force, recursive: false };
         self.mode_changed(self.write(caller, command).await?).map(|_| ())
     }
@@ -146,18 +138,6 @@ impl Service {
     pub async fn found(&self, caller: &Caller, cluster_id: &str) -> Result<(), ServiceError> {
         match self.write(caller, Command::Found { cluster_id: cluster_id.to_owned() }).await?.outcome {
             Outcome::Founded { .. } => Ok(()),
-            outcome => Err(refused(&outcome)),
-        }
-    }
-
-    /// Lets every replica compare its digest with this one's.
-    ///
-    /// # Errors
-    /// If no leader takes it.
-    pub async fn check_digests(&self, caller: &Caller) -> Result<(), ServiceError> {
-        let Some((index, digest)) = self.inner.consensus.state().newest_digest() else { return Ok(()) };
-        match self.write(caller, Command::CheckDigest { index, digest }).await?.outcome {
-            Outcome::DigestChecked => Ok(()),
             outcome => Err(refused(&outcome)),
         }
     }

@@ -79,7 +79,9 @@ impl ServiceError {
             ),
             Rejection::VersionSoftDeleted { subject, version } => Self::new(
                 code::VERSION_SOFT_DELETED,
-                format!("Subject '{subject}' Version {version} was soft deleted.Set permanent=true to delete permanently"),
+                format!(
+                    "Subject '{subject}' Version {version} was soft deleted.Set permanent=true to delete permanently"
+                ),
             ),
             Rejection::VersionNotSoftDeleted { subject, version } => Self::new(
                 code::VERSION_NOT_SOFT_DELETED,
@@ -104,7 +106,9 @@ impl ServiceError {
             ),
             Rejection::SubjectFull { subject, limit } => Self::new(
                 code::NOT_PERMITTED,
-                format!("Subject '{subject}' has {limit} versions, which is the limit; delete some or use another subject"),
+                format!(
+                    "Subject '{subject}' has {limit} versions, which is the limit; delete some or use another subject"
+                ),
             ),
             Rejection::IdsExhausted { context } => {
                 Self::new(code::NOT_PERMITTED, format!("All ids of context {context} are used up"))
@@ -112,10 +116,9 @@ impl ServiceError {
             Rejection::SubjectsExist { .. } => {
                 Self::new(code::NOT_PERMITTED, "Cannot import since found existing subjects")
             }
-            Rejection::ConfigNotFound { scope } => Self::new(
-                code::SUBJECT_NOT_FOUND,
-                format!("Subject '{scope}' not found."),
-            ),
+            Rejection::ConfigNotFound { scope } => {
+                Self::new(code::SUBJECT_NOT_FOUND, format!("Subject '{scope}' not found."))
+            }
             Rejection::ModeNotFound { scope } => {
                 Self::new(code::SUBJECT_NOT_FOUND, format!("Subject '{scope}' not found."))
             }

@@ -57,6 +57,8 @@ pub struct Caller {
     pub deadline: Deadline,
     /// How fresh reads must be.
     pub consistency: Consistency,
+    /// The index of an earlier answer that the client has seen.
+    pub at_least: Option<LogIndex>,
 }
 
 impl Service {
@@ -115,7 +117,9 @@ impl Service {
         if self.inner.consensus.wait_applied(index, deadline).await {
             Ok(())
         } else {
-            Err(ServiceError::timed_out(format!("this node has not yet applied entry {index}, which the request asks for")))
+            Err(ServiceError::timed_out(format!(
+                "this node has not yet applied entry {index}, which the request asks for"
+            )))
         }
     }
 }

@@ -130,7 +130,10 @@ impl Service {
                 outcome => return Err(ServiceError::unexpected(&outcome)),
             }
         }
-        Err(ServiceError::new(code::UNAVAILABLE, format!("Subject '{subject}' is changed too often just now; try again")))
+        Err(ServiceError::new(
+            code::UNAVAILABLE,
+            format!("Subject '{subject}' is changed too often just now; try again"),
+        ))
     }
 
     /// Finds the version of a subject that holds this schema.
@@ -200,7 +203,8 @@ impl Service {
         let mut references = new.references.clone();
         references::pin(view, &subject.context, &mut references)?;
         let parsed = self.parse_new(view, subject, new, &references, &settings)?;
-        let parsed = self.normalized_if(view, subject, parsed, &references, &settings, normalize || settings.normalize)?;
+        let parsed =
+            self.normalized_if(view, subject, parsed, &references, &settings, normalize || settings.normalize)?;
         let all = query::versions(view, subject)?;
         let live: Vec<_> = all.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
         let previous = match version {
@@ -329,7 +333,8 @@ impl Service {
                 None => self.find_alike(view, subject, &parsed, new, &references, Include::Live)?,
                 found => found,
             };
-            if let Some(found) = known.filter(|found| options.version.is_none_or(|asked| found.version == Some(asked))) {
+            if let Some(found) = known.filter(|found| options.version.is_none_or(|asked| found.version == Some(asked)))
+            {
                 return Ok(Prepared::Known(found));
             }
             if settings.level == Level::Disabled {
@@ -523,7 +528,9 @@ fn incompatible(subject: &Subject, messages: &[String]) -> ServiceError {
     let details = messages.join(", ");
     ServiceError::new(
         code::INCOMPATIBLE,
-        format!("Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: [{details}]"),
+        format!(
+            "Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: [{details}]"
+        ),
     )
 }
 
@@ -611,11 +618,15 @@ impl Service {
     pub async fn render(&self, found: FoundSchema, rendering: schema::Rendering) -> Result<FoundSchema, ServiceError> {
         let service = self.clone();
         self.in_pool(move || {
-            let context =
-                found.subject.as_ref().map_or_else(registry::Context::default_context, |subject| subject.context.clone());
-            let closure = service.inner.consensus.state().read(|view| {
-                references::closure(view, &context, &found.content.references, Liveness::Any)
-            })?;
+            let context = found
+                .subject
+                .as_ref()
+                .map_or_else(registry::Context::default_context, |subject| subject.context.clone());
+            let closure = service
+                .inner
+                .consensus
+                .state()
+                .read(|view| references::closure(view, &context, &found.content.references, Liveness::Any))?;
             let parsed = ParsedSchema::parse(found.format, &found.content.text, &closure, Strictness::Stored)
                 .map_err(|error| ServiceError::schema(&found.content.text, &error))?;
             let text = parsed.render(rendering).map_err(|error| ServiceError::schema(parsed.canonical(), &error))?;

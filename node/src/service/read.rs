@@ -217,6 +217,9 @@ impl Service {
         read: impl Fn(&StateView<'_>) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         let state = self.inner.consensus.state();
+        if let Some(index) = caller.at_least {
+            self.wait_applied(index, caller.deadline).await?;
+        }
         match caller.consistency {
             Consistency::Local => state.read(|view| read(view)),
             Consistency::Session(index) => {
@@ -498,8 +501,7 @@ impl Service {
     /// # Errors
     /// Only if the store fails.
     pub fn resolve_alias(&self, subject: Subject) -> Result<Subject, ServiceError> {
-        let config =
-            self.inner.consensus.state().read(|view| query::config(view, &Scope::Subject(subject.clone())))?;
+        let config = self.inner.consensus.state().read(|view| query::config(view, &Scope::Subject(subject.clone())))?;
         match config.and_then(|config| config.alias) {
             Some(alias) if !alias.is_empty() => Ok(Subject::parse_in(&subject.context, &alias)?),
             Some(_) | None => Ok(subject),

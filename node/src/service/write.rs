@@ -55,7 +55,8 @@ impl Service {
             command,
         };
         let permits = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
-        let permits = permits.min(u32::try_from(self.inner.config.limits.proposal_bytes_max / 1024).unwrap_or(u32::MAX).max(1));
+        let permits =
+            permits.min(u32::try_from(self.inner.config.limits.proposal_bytes_max / 1024).unwrap_or(u32::MAX).max(1));
         let permit = tokio::time::timeout(caller.deadline.left(), self.inner.proposals.acquire_many(permits)).await;
         let Ok(Ok(_permit)) = permit else {
             return Err(ServiceError::new(code::UNAVAILABLE, "Too many writes are under way on this node; try again"));
@@ -63,7 +64,9 @@ impl Service {
         let (response, index) = self.propose_until(&Proposal(envelope), caller.deadline).await?;
         // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
         self.wait_applied(index, caller.deadline).await.map_err(|_| {
-            ServiceError::timed_out("The write took effect, but this node has not yet applied it; read from another node or wait")
+            ServiceError::timed_out(
+                "The write took effect, but this node has not yet applied it; read from another node or wait",
+            )
         })?;
         Ok(Written { outcome: response.outcome, index })
     }
@@ -132,9 +135,7 @@ fn gave_up(unknown: bool, leader: Option<u64>) -> ServiceError {
 
 fn command_bytes(command: &Command) -> usize {
     match command {
-        Command::Register(register) => {
-            register.content.text.len() + register.sent.as_ref().map_or(0, String::len)
-        }
+        Command::Register(register) => register.content.text.len() + register.sent.as_ref().map_or(0, String::len),
         Command::DeleteVersion { .. }
         | Command::DeleteSubject { .. }
         | Command::SetConfig { .. }

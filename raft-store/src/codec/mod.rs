@@ -11,5 +11,7 @@ mod twin;
 
 pub use frame::{CodecError, Kind};
 pub use records::{
-    Mark, decode_entry, decode_log_id, decode_mark, decode_membership, decode_proposal, decode_response, decode_row, decode_vote, encode_entry, encode_log_id, encode_mark, encode_membership, encode_proposal, encode_response, encode_row, encode_vote,
+    Mark, decode_entry, decode_log_id, decode_mark, decode_membership, decode_proposal, decode_response, decode_row,
+    decode_vote, encode_entry, encode_log_id, encode_mark, encode_membership, encode_proposal, encode_response,
+    encode_row, encode_vote,
 };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::{CodecError, Kind, decode, encode};
 use super::frozen::EnvelopeV1;
-use super::twin::Twin;
 use super::frozen::OutcomeV1;
+use super::twin::Twin;
 use crate::types::{Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
 use registry::{LogIndex, Outcome};
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use registry::{ApplyError, Key, LogIndex, Row, Table, ViewError};
+use registry::{ApplyError, Key, Row, Table, ViewError};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, FlushOptions, Options,
     WriteBatch, WriteOptions,
@@ -40,11 +40,6 @@ pub enum StateError {
     Apply(#[from] ApplyError),
     #[error(transparent)]
     View(#[from] ViewError),
-    #[error(
-        "this replica's state differs from the leader's at index {index}: it fences itself; keep its data for analysis, \
-         wipe it and let the node rejoin under a new id"
-    )]
-    Diverged { index: LogIndex },
     #[error("{0}")]
     Snapshot(#[from] super::SnapshotError),
 }

@@ -95,11 +95,7 @@ impl View for StateView<'_> {
             .transpose()
     }
 
-    fn scan(
-        &self,
-        range: &KeyRange,
-        visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
-    ) -> Result<(), ViewError> {
+    fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError> {
         if range.start >= range.end {
             return Ok(());
         }

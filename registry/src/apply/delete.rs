@@ -81,8 +81,7 @@ pub(super) fn soft_delete_subject(view: &impl View, entry: Entry, subject: &Subj
     let row = SubjectRow { live: 0, soft_deleted: row.soft_deleted + row.live, ..row };
     changes.push(touched(entry, subject, row));
     changes.extend(forget_settings(view, entry, subject)?);
-    let event =
-        EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: false };
+    let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: false };
     let outcome = Outcome::SubjectDeleted { versions };
     Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted: 0 })
 }
@@ -110,8 +109,7 @@ pub(super) fn permanently_delete_subject(
     remove(view, subject, &all, &mut changes)?;
     close_if_empty(view, entry, subject, SubjectRow { soft_deleted: 0, ..row }, &mut changes)?;
     let deleted = versions.len() as u64;
-    let event =
-        EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: true };
+    let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: true };
     let outcome = Outcome::SubjectDeleted { versions };
     Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted })
 }
@@ -167,9 +165,9 @@ fn remove(
     ids.sort_unstable();
     ids.dedup();
     for (id, guid, format) in ids {
-        let is_held_elsewhere = query::usages(view, context, id)?.into_iter().any(|(holder, version)| {
-            holder != *subject || !versions.iter().any(|(removed, _)| *removed == version)
-        });
+        let is_held_elsewhere = query::usages(view, context, id)?
+            .into_iter()
+            .any(|(holder, version)| holder != *subject || !versions.iter().any(|(removed, _)| *removed == version));
         if is_held_elsewhere {
             continue;
         }

@@ -45,7 +45,9 @@ pub enum ApplyError {
     #[error(transparent)]
     View(#[from] ViewError),
     /// The command needs a newer program.
-    #[error("entry {index} needs state machine version {needed}, this program has {MACHINE_VERSION}: upgrade this node")]
+    #[error(
+        "entry {index} needs state machine version {needed}, this program has {MACHINE_VERSION}: upgrade this node"
+    )]
     TooNew {
         /// The entry.
         index: LogIndex,

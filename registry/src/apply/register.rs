@@ -8,8 +8,8 @@ use crate::command::{Assign, Content, Register};
 use crate::limits::{SCHEMA_ID_MAX, VERSION_COUNT_MAX};
 use crate::query;
 use crate::{
-    Change, ContentRow, Context, ContextRow, Deleted, EventKind, Key, LogIndex, Mode, Outcome, Rejection, Row, SchemaId,
-    Scope, Subject, SubjectRow, Version, VersionRow, View, ViewError,
+    Change, ContentRow, Context, ContextRow, Deleted, EventKind, Key, LogIndex, Mode, Outcome, Rejection, Row,
+    SchemaId, Scope, Subject, SubjectRow, Version, VersionRow, View, ViewError,
 };
 
 pub(super) fn register(view: &impl View, entry: Entry, register: &Register) -> Result<Effect, ViewError> {
@@ -94,8 +94,7 @@ fn take_id(
     let known = query::id_of(view, context, content.guid, content.format)?;
     let mut row = query::context_row(view, context)?;
     let is_new_context = !row.as_ref().is_some_and(|row| row.listed);
-    let mut context_row =
-        row.take().unwrap_or(ContextRow { next_id: 1, listed: false, modified_at: LogIndex(0) });
+    let mut context_row = row.take().unwrap_or(ContextRow { next_id: 1, listed: false, modified_at: LogIndex(0) });
     context_row.listed = true;
     context_row.modified_at = entry.index();
 

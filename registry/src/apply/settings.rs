@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use super::{Effect, Entry};
 use crate::query::{self, Include};
 use crate::{
-    Change, Config, Context, EventKind, Key, KeyRange, Mode, Outcome, Rejection, Row, Scope, SettingRow, View, ViewError,
+    Change, Config, Context, EventKind, Key, KeyRange, Mode, Outcome, Rejection, Row, Scope, SettingRow, View,
+    ViewError,
 };
 
 pub(super) fn set_config(

@@ -1,9 +1,7 @@
 //! Bodies of the REST API to and from the domain.
 
 use proto::error_code as code;
-use proto::rest::{
-    ConfigBody, MetadataBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody,
-};
+use proto::rest::{ConfigBody, MetadataBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody};
 use registry::{Config, ContentRow, SchemaId, Version};
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -17,9 +15,8 @@ use crate::service::{FoundSchema, NewSchema, RegisterOptions, ServiceError};
 pub fn new_schema(request: RegisterRequest) -> Result<NewSchema, ServiceError> {
     let format = match request.schema_type.as_deref() {
         None | Some("") => Format::Avro,
-        Some(name) => Format::from_name(name).ok_or_else(|| {
-            ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema type {}", clip(name)))
-        })?,
+        Some(name) => Format::from_name(name)
+            .ok_or_else(|| ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema type {}", clip(name))))?,
     };
     let references = request.references.into_iter().map(reference).collect::<Result<_, _>>()?;
     Ok(NewSchema {
@@ -35,7 +32,11 @@ pub fn new_schema(request: RegisterRequest) -> Result<NewSchema, ServiceError> {
 ///
 /// # Errors
 /// 42201 for a version or an id that cannot be one.
-pub fn register_options(request: &RegisterRequest, normalize: bool, force: bool) -> Result<RegisterOptions, ServiceError> {
+pub fn register_options(
+    request: &RegisterRequest,
+    normalize: bool,
+    force: bool,
+) -> Result<RegisterOptions, ServiceError> {
     let bad = |what: &str| ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema, details: {what}"));
     let version = match request.version {
         None | Some(0 | -1) => None,
@@ -43,7 +44,9 @@ pub fn register_options(request: &RegisterRequest, normalize: bool, force: bool)
     };
     let id = match request.id {
         None | Some(-1) => None,
-        Some(id) => Some(u32::try_from(id).ok().filter(|id| *id > 0).map(SchemaId).ok_or_else(|| bad("id must be positive"))?),
+        Some(id) => {
+            Some(u32::try_from(id).ok().filter(|id| *id > 0).map(SchemaId).ok_or_else(|| bad("id must be positive"))?)
+        }
     };
     Ok(RegisterOptions { normalize, force, version, id })
 }
@@ -99,7 +102,8 @@ fn rule(body: RuleBody) -> Result<Rule, ServiceError> {
 }
 
 fn named<T>(text: Option<&str>, parse: impl Fn(&str) -> Option<T>, what: &str) -> Result<Option<T>, ServiceError> {
-    text.map(|text| parse(text).ok_or_else(|| bad_rule(&format!("Invalid {what} of a rule: {}", clip(text))))).transpose()
+    text.map(|text| parse(text).ok_or_else(|| bad_rule(&format!("Invalid {what} of a rule: {}", clip(text)))))
+        .transpose()
 }
 
 fn bad_rule(message: &str) -> ServiceError {

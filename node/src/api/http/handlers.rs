@@ -35,7 +35,9 @@ pub(super) fn schema_types() -> Reply {
 }
 
 pub(super) fn metadata_version() -> Reply {
-    Reply::json(&serde_json::json!({"version": CONFLUENT_VERSION, "commitId": concat!("llm-schema-registry-", env!("CARGO_PKG_VERSION"))}))
+    Reply::json(
+        &serde_json::json!({"version": CONFLUENT_VERSION, "commitId": concat!("llm-schema-registry-", env!("CARGO_PKG_VERSION"))}),
+    )
 }
 
 impl On<'_> {
@@ -101,7 +103,8 @@ impl On<'_> {
 
     pub(super) async fn versions_of_id(&self, id: &str) -> Answer {
         let usages = self.usages(id).await?.into_iter();
-        let versions = usages.map(|(subject, version)| SubjectVersionBody { subject: subject.qualified(), version: version.0 });
+        let versions =
+            usages.map(|(subject, version)| SubjectVersionBody { subject: subject.qualified(), version: version.0 });
         Ok(Reply::json(&self.request.page(versions.collect(), usize::MAX)))
     }
 
@@ -145,7 +148,8 @@ impl On<'_> {
 
     pub(super) async fn subjects(&self) -> Answer {
         let prefix = self.prefix();
-        let subjects = self.front.service.subjects(self.caller, prefix.context.as_ref(), self.request.include()).await?;
+        let subjects =
+            self.front.service.subjects(self.caller, prefix.context.as_ref(), self.request.include()).await?;
         let mut names: Vec<_> = subjects
             .into_iter()
             .filter(|subject| subject.name.starts_with(&prefix.name))
@@ -201,7 +205,11 @@ impl On<'_> {
         let as_negative = self.request.flag("deletedAsNegative");
         let numbers: Vec<_> = versions
             .into_iter()
-            .map(|(version, deleted)| if as_negative && deleted == Deleted::Soft { -version.as_i32() } else { version.as_i32() })
+            .map(
+                |(version, deleted)| {
+                    if as_negative && deleted == Deleted::Soft { -version.as_i32() } else { version.as_i32() }
+                },
+            )
             .collect();
         Ok(Reply::json(&self.request.page(numbers, usize::MAX)))
     }
@@ -316,7 +324,10 @@ impl On<'_> {
         let scope = Self::scope(text)?;
         let body: ModeBody = self.request.json()?;
         let mode = body.mode.as_deref().and_then(Mode::from_name).ok_or_else(|| {
-            ServiceError::new(code::INVALID_MODE, "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.")
+            ServiceError::new(
+                code::INVALID_MODE,
+                "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.",
+            )
         })?;
         self.front.service.set_mode(self.caller, &scope, mode, self.request.flag("force")).await?;
         Ok(Reply::json(&mode_body(Some(mode))))

@@ -91,11 +91,12 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
     let Ok(_slot) = front.slots.try_acquire() else {
         return early(&ServiceError::new(code::UNAVAILABLE, "Too many requests are under way on this node; try again"));
     };
-    let request = match tokio::time::timeout(front.service.config().limits.request_time_max(), read(front, request)).await {
-        Ok(Ok(request)) => request,
-        Ok(Err(error)) => return early(&error),
-        Err(_) => return early(&ServiceError::new(code::REQUEST_TIMEOUT, "The request took too long to arrive")),
-    };
+    let request =
+        match tokio::time::timeout(front.service.config().limits.request_time_max(), read(front, request)).await {
+            Ok(Ok(request)) => request,
+            Ok(Err(error)) => return early(&error),
+            Err(_) => return early(&ServiceError::new(code::REQUEST_TIMEOUT, "The request took too long to arrive")),
+        };
     let request_id = request.id();
     let is_probe = matches!(routed, Ok(Route::Live | Route::Ready | Route::Started | Route::Metrics));
     let media_type = match request.accepted() {
@@ -106,9 +107,10 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
     let reply = match routed {
         Ok(route) => dispatch(front, &method, route, &request).await.unwrap_or_else(|error| Reply::error(&error)),
         Err(NoRoute::Unknown) => Reply::error(&ServiceError::new(code::NOT_FOUND, "HTTP 404 Not Found")),
-        Err(NoRoute::Malformed) => {
-            Reply::error(&ServiceError::new(code::BAD_REQUEST, "The path cannot be decoded or names an impossible context"))
-        }
+        Err(NoRoute::Malformed) => Reply::error(&ServiceError::new(
+            code::BAD_REQUEST,
+            "The path cannot be decoded or names an impossible context",
+        )),
     };
     Answer { reply, media_type, request_id }
 }
@@ -124,7 +126,8 @@ async fn read(front: &Front, request: http::Request<Body>) -> Result<Request, Se
         }
     })?;
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    Request::new(parts.uri.path().to_owned(), &query, parts.headers, body.to_bytes())
+    let method = parts.method.as_str().to_owned();
+    Request::new(method, parts.uri.path().to_owned(), &query, parts.headers, body.to_bytes())
 }
 
 /// Finds the operation of a resource and a method.

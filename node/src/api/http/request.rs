@@ -23,14 +23,37 @@ pub struct Request {
     body: Bytes,
     /// The path as it came, for its context prefix.
     pub path: String,
+    method: String,
 }
 
 impl Request {
+    /// Hash of what is asked for. The same key with another request is another change, never the earlier one's answer.
+    fn fingerprint(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for part in [self.method.as_bytes(), self.path.as_bytes(), &self.body] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        for (name, value) in &self.query {
+            hash.update(name.as_bytes());
+            hash.update(&[0]);
+            hash.update(value.as_bytes());
+            hash.update(&[0]);
+        }
+        hash.finalize().to_hex().chars().take(32).collect()
+    }
+
     /// Takes a request apart.
     ///
     /// # Errors
     /// 400 for a query that cannot be decoded.
-    pub fn new(path: String, query: &str, headers: HeaderMap, body: Bytes) -> Result<Self, ServiceError> {
+    pub fn new(
+        method: String,
+        path: String,
+        query: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, ServiceError> {
         let decode = |text: &str| {
             let spaced = text.replace('+', " ");
             let decoded = percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned);
@@ -41,7 +64,7 @@ impl Request {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             pairs.push((decode(name)?, decode(value)?));
         }
-        Ok(Self { query: pairs, headers, body, path })
+        Ok(Self { query: pairs, headers, body, path, method })
     }
 
     /// A query parameter.
@@ -96,8 +119,12 @@ impl Request {
         let mut reader = serde_json::Deserializer::from_slice(&self.body);
         let value = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         value.map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => ServiceError::new(code::UNPROCESSABLE, unrecognized(&error.to_string())),
-            serde_json::error::Category::Syntax | serde_json::error::Category::Eof | serde_json::error::Category::Io => {
+            serde_json::error::Category::Data => {
+                ServiceError::new(code::UNPROCESSABLE, unrecognized(&error.to_string()))
+            }
+            serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof
+            | serde_json::error::Category::Io => {
                 ServiceError::new(code::BAD_REQUEST, format!("The request body is not valid JSON: {error}"))
             }
         })
@@ -106,8 +133,13 @@ impl Request {
     fn check_content_type(&self) -> Result<(), ServiceError> {
         let Some(given) = self.header(CONTENT_TYPE.as_str()) else { return Ok(()) };
         let media_type = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let known = MEDIA_TYPES.contains(&media_type.as_str()) || matches!(media_type.as_str(), "" | "application/octet-stream");
-        if known { Ok(()) } else { Err(ServiceError::new(code::UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type")) }
+        let known = MEDIA_TYPES.contains(&media_type.as_str())
+            || matches!(media_type.as_str(), "" | "application/octet-stream");
+        if known {
+            Ok(())
+        } else {
+            Err(ServiceError::new(code::UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type"))
+        }
     }
 
     /// The media type of the answer.
@@ -136,7 +168,8 @@ impl Request {
                 best = Some((weight, offered));
             }
         }
-        best.map(|(_, offered)| offered).ok_or_else(|| ServiceError::new(code::NOT_ACCEPTABLE, "HTTP 406 Not Acceptable"))
+        best.map(|(_, offered)| offered)
+            .ok_or_else(|| ServiceError::new(code::NOT_ACCEPTABLE, "HTTP 406 Not Acceptable"))
     }
 
     /// Who asks, under which id, until when, and how fresh the answer must be.
@@ -149,25 +182,27 @@ impl Request {
             Some(key) if key.is_empty() || key.len() > REQUEST_ID_BYTES_MAX => {
                 return Err(bad("Idempotency-Key must have 1 to 128 characters"));
             }
-            Some(key) => format!("client:{key}"),
+            Some(key) => format!("client:{key}:{}", self.fingerprint()),
             None => format!("node:{}", uuid::Uuid::new_v4()),
         };
         let asked = self.header("x-registry-consistency").or_else(|| self.query("consistency"));
-        let mut consistency = match asked {
-            Some(text) => Consistency::parse(text)
-                .ok_or_else(|| bad("consistency is one of default, local, linearizable, bounded:<milliseconds>, session:<index>"))?,
+        let consistency = match asked {
+            Some(text) => Consistency::parse(text).ok_or_else(|| {
+                bad("consistency is one of default, local, linearizable, bounded:<milliseconds>, session:<index>")
+            })?,
             None => default,
         };
-        // A client that sends back the index of an earlier answer reads at least that.
-        if let (None, Some(index)) = (asked, self.header("x-registry-index")) {
-            let index = index.parse().map_err(|_| bad("X-Registry-Index is a log index"))?;
-            consistency = Consistency::Session(LogIndex(index));
-        }
+        // A client that sends back the index of an earlier answer reads at least that, whatever else it asks for.
+        let at_least = match self.header("x-registry-index") {
+            Some(index) => Some(LogIndex(index.parse().map_err(|_| bad("X-Registry-Index is a log index"))?)),
+            None => None,
+        };
         Ok(Caller {
             actor: Actor { principal: "anonymous".to_owned(), node_id },
             request_id: RequestId(request_id),
             deadline: Deadline::after(limit),
             consistency,
+            at_least,
         })
     }
 
@@ -203,7 +238,7 @@ mod tests {
         if let Some(accept) = accept {
             headers.insert(ACCEPT, accept.parse().unwrap());
         }
-        Request::new("/".into(), query, headers, Bytes::new()).unwrap()
+        Request::new("GET".into(), "/".into(), query, headers, Bytes::new()).unwrap()
     }
 
     #[test]

@@ -138,9 +138,7 @@ fn plain(parts: &[&str]) -> Result<Route, NoRoute> {
         ["subjects", subject, "versions", version, "schema"] => Route::VersionText(own(subject), own(version)),
         ["subjects", subject, "versions", version, "referencedby"] => Route::ReferencedBy(own(subject), own(version)),
         ["compatibility", "subjects", subject, "versions"] => Route::CompatibilityAll(own(subject)),
-        ["compatibility", "subjects", subject, "versions", version] => {
-            Route::Compatibility(own(subject), own(version))
-        }
+        ["compatibility", "subjects", subject, "versions", version] => Route::Compatibility(own(subject), own(version)),
         ["config"] => Route::Config(None),
         ["config", subject] => Route::Config(Some(own(subject))),
         ["mode"] => Route::Mode(None),
