@@ -1,5 +1,12 @@
 //! JSON Schema on one core: what a registration costs, what a comparison costs, what a validation costs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a bench may panic, and says what it measured"
+)]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 

@@ -2,6 +2,8 @@
 //!
 //! The corpora are test data beside the repository; without them these tests say so and pass.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it saw")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The semantic diff: one case per kind of change.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it saw")]
+
 use schema::compat::Level;
 use schema::diff::{ChangeKind, Step, diff};
 use schema::{Format, ParsedSchema, Strictness};

@@ -2,6 +2,8 @@
 //!
 //! The time limit holds for release builds; debug builds, beside other tests, get two hundred times as much.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it saw")]
+
 use std::time::Duration;
 
 use schema::compat::{Direction, Level, Policy, Previous, check, differences};

@@ -1,5 +1,7 @@
 //! Documents against schemas: the rows of the validation corpus, paths of errors, and bombs.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it saw")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

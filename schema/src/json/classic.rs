@@ -3,6 +3,8 @@
 //! Source: compatibility reference 3.2, the rules of everit-json-schema 1.14. It is also the validity check: what does
 //! not load is not a schema. It loads only what is reachable, so a broken definition that nobody refers to passes.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "any other JSON type is the same error")]
+
 use std::rc::Rc;
 
 use super::documents::{Dialect, Library};
@@ -155,11 +157,11 @@ impl<'d> Loader<'d> {
             kinds.push(Kind::Not(self.keyword_child("not", node, scope)?));
             taken.push("not");
         }
-        if dialect != Dialect::Draft4 {
-            if let Some(value) = object.get("const") {
-                kinds.push(Kind::Const(value.equality_key()));
-                taken.push("const");
-            }
+        if dialect != Dialect::Draft4
+            && let Some(value) = object.get("const")
+        {
+            kinds.push(Kind::Const(value.equality_key()));
+            taken.push("const");
         }
         let mut groups = Vec::new();
         if let Some(value) = object.get("type") {
@@ -296,7 +298,7 @@ impl<'d> Loader<'d> {
         })))
     }
 
-    fn number_rules(&mut self, object: &'d Object, dialect: Dialect, required: bool) -> Result<Kind, SchemaError> {
+    fn number_rules(&self, object: &'d Object, dialect: Dialect, required: bool) -> Result<Kind, SchemaError> {
         let mut rules = NumberRules {
             minimum: self.loading.number(object, "minimum")?.map(number::to_f64),
             maximum: self.loading.number(object, "maximum")?.map(number::to_f64),
@@ -356,10 +358,10 @@ impl<'d> Loader<'d> {
                 rules.forbids_additional = false;
             }
         }
-        if dialect != Dialect::Draft4 {
-            if let Some(node) = object.get("contains") {
-                rules.contains = Some(self.keyword_child("contains", node, scope)?);
-            }
+        if dialect != Dialect::Draft4
+            && let Some(node) = object.get("contains")
+        {
+            rules.contains = Some(self.keyword_child("contains", node, scope)?);
         }
         Ok(Kind::Array(Box::new(rules)))
     }
@@ -418,10 +420,10 @@ impl<'d> Loader<'d> {
             }
             self.loading.leave();
         }
-        if dialect != Dialect::Draft4 {
-            if let Some(node) = object.get("propertyNames") {
-                rules.property_names = Some(self.keyword_child("propertyNames", node, scope)?);
-            }
+        if dialect != Dialect::Draft4
+            && let Some(node) = object.get("propertyNames")
+        {
+            rules.property_names = Some(self.keyword_child("propertyNames", node, scope)?);
         }
         rules.finish();
         Ok(Kind::Object(Box::new(rules)))

@@ -201,20 +201,21 @@ fn shortened(text: String) -> String {
 fn find_renames(changes: &mut Vec<Change>) {
     let is_property = |change: &Change| change.element == "property";
     let parent = |path: &str| path.rsplit_once('/').map(|(parent, _)| parent.to_owned());
-    let mut candidates: BTreeMap<(Option<String>, String), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    // By parent and schema: the positions of what was removed and of what was added.
+    let mut candidates: BTreeMap<(Option<String>, String), [Vec<usize>; 2]> = BTreeMap::new();
     for (position, change) in changes.iter().enumerate().filter(|(_, change)| is_property(change)) {
         match &change.kind {
             ChangeKind::Removed { old } => {
-                candidates.entry((parent(&change.path), old.clone())).or_default().0.push(position);
+                candidates.entry((parent(&change.path), old.clone())).or_default()[0].push(position);
             }
             ChangeKind::Added { new } => {
-                candidates.entry((parent(&change.path), new.clone())).or_default().1.push(position);
+                candidates.entry((parent(&change.path), new.clone())).or_default()[1].push(position);
             }
             ChangeKind::Changed { .. } | ChangeKind::Moved { .. } | ChangeKind::Renamed { .. } => {}
         }
     }
     let mut dropped = Vec::new();
-    for ((_, schema), (removed, added)) in candidates {
+    for ((_, schema), [removed, added]) in candidates {
         // A bare type says too little, and of several candidates none is the one.
         let tells = schema.matches("\":").count() >= 2;
         if let (true, [removed], [added]) = (tells, removed.as_slice(), added.as_slice()) {

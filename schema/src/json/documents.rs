@@ -197,10 +197,10 @@ impl<'d> Library<'d> {
     pub(super) fn resolve(&mut self, document: usize, base: &str, reference: &str) -> Result<Place<'d>, SchemaError> {
         let unresolved = || SchemaError::reference(format!("the reference \"{reference}\" cannot be resolved"));
         let absolute = uri::resolve(base, reference);
-        if let Some(pointer) = reference.strip_prefix('#') {
-            if pointer.is_empty() || pointer.starts_with('/') {
-                return self.resolve_local(document, &absolute, pointer).ok_or_else(unresolved);
-            }
+        if let Some(pointer) = reference.strip_prefix('#')
+            && (pointer.is_empty() || pointer.starts_with('/'))
+        {
+            return self.resolve_local(document, &absolute, pointer).ok_or_else(unresolved);
         }
         if let Some(place) = self.by_id(document, &absolute) {
             return Ok(place);

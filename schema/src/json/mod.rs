@@ -6,11 +6,15 @@
 
 mod classic;
 mod compare;
+mod compare_array;
 mod compare_combined;
 mod compare_object;
+mod compare_scalar;
 mod cost;
 mod diff;
 mod documents;
+mod fold;
+mod java_regex;
 mod kinds;
 mod loading;
 mod matching;
@@ -56,7 +60,7 @@ impl JsonSchema {
         let root = Node::parse(text)?;
         match &root {
             Node::Object(_) | Node::Bool(_) => {}
-            other => {
+            other @ (Node::Null | Node::Number(_) | Node::String(_) | Node::Array(_)) => {
                 let found = other.type_name();
                 return Err(SchemaError::invalid(format!(
                     "expected an object or a boolean at the root, found {found}"

@@ -87,6 +87,7 @@ impl Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the names are the keywords")]
 pub(super) enum Criterion {
     AllOf,
     AnyOf,

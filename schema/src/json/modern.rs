@@ -3,9 +3,12 @@
 //! Source: compatibility reference 3.2, the rules of json-sKema 0.30 and of the translation into the older model. Like
 //! [`super::classic`] it is also the validity check.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "any other JSON type is the same error")]
+
 use std::rc::Rc;
 
 use super::documents::{Library, Place};
+use super::fold::{Part, array_kind, finish, fold, is_keyword, numeric, object_kind, string};
 use super::loading::{Loading, Segment, is_connect_bytes, unprocessed_text};
 use super::model::{ArrayRules, Criterion, Kind, Model, NumberRules, ObjectRules, Schema, SchemaIndex, StringRules};
 use super::number;
@@ -50,134 +53,6 @@ struct Scope {
 struct Loaded {
     common: Schema,
     parts: Vec<Part>,
-}
-
-/// A member of a fold.
-enum Part {
-    One(Kind),
-    /// A generated anyOf of typed schemas, from `type` with an array.
-    Types(Vec<Kind>),
-}
-
-/// Can two schemas of this kind become one?
-fn is_mergeable(kind: &Kind) -> bool {
-    matches!(kind, Kind::String(_) | Kind::Number(_) | Kind::Object(_) | Kind::Array(_))
-}
-
-fn fold(parts: &mut Vec<Part>, new: Part) {
-    match new {
-        Part::One(kind) => fold_one(parts, kind),
-        Part::Types(mut kinds) => {
-            // A typed schema that came before is absorbed by the list of types that contains its kind.
-            let absorbed = parts.iter().position(|part| match part {
-                Part::One(kind) => is_mergeable(kind) && kinds.iter().any(|member| member.class() == kind.class()),
-                Part::Types(_) => false,
-            });
-            if let (Some(position), 1) = (absorbed, parts.len()) {
-                if let Part::One(mut kind) = parts.remove(position) {
-                    if let Some(member) = kinds.iter_mut().find(|member| member.class() == kind.class()) {
-                        std::mem::swap(member, &mut kind);
-                        merge(member, kind);
-                    }
-                }
-            }
-            parts.push(Part::Types(kinds));
-        }
-    }
-}
-
-fn fold_one(parts: &mut Vec<Part>, kind: Kind) {
-    if is_mergeable(&kind) {
-        for part in parts.iter_mut() {
-            if let Part::One(existing) = part {
-                if existing.class() == kind.class() {
-                    merge(existing, kind);
-                    return;
-                }
-            }
-        }
-        if let [Part::Types(members)] = parts.as_mut_slice() {
-            if let Some(member) = members.iter_mut().find(|member| member.class() == kind.class()) {
-                merge(member, kind);
-                return;
-            }
-        }
-    }
-    parts.push(Part::One(kind));
-}
-
-/// Merges `later` into `kind` of the same class: of single values the later one wins, lists are joined.
-fn merge(kind: &mut Kind, later: Kind) {
-    match (kind, later) {
-        (Kind::String(kind), Kind::String(later)) => {
-            take(&mut kind.min_length, later.min_length);
-            take(&mut kind.max_length, later.max_length);
-            take(&mut kind.pattern, later.pattern);
-            take(&mut kind.format, later.format);
-            kind.requires_string |= later.requires_string;
-        }
-        (Kind::Number(kind), Kind::Number(later)) => {
-            take(&mut kind.minimum, later.minimum);
-            take(&mut kind.maximum, later.maximum);
-            take(&mut kind.exclusive_minimum, later.exclusive_minimum);
-            take(&mut kind.exclusive_maximum, later.exclusive_maximum);
-            take(&mut kind.multiple_of, later.multiple_of);
-            kind.requires_number |= later.requires_number;
-            kind.requires_integer |= later.requires_integer;
-        }
-        (Kind::Array(kind), Kind::Array(later)) => {
-            take(&mut kind.all_items, later.all_items);
-            kind.items.extend(later.items);
-            kind.forbids_additional |= later.forbids_additional;
-            take(&mut kind.additional, later.additional);
-            take(&mut kind.unevaluated, later.unevaluated);
-            take(&mut kind.min_items, later.min_items);
-            take(&mut kind.max_items, later.max_items);
-            kind.unique |= later.unique;
-            take(&mut kind.contains, later.contains);
-            take(&mut kind.min_contains, later.min_contains);
-            take(&mut kind.max_contains, later.max_contains);
-            kind.requires_array |= later.requires_array;
-        }
-        (Kind::Object(kind), Kind::Object(later)) => {
-            kind.properties.extend(later.properties);
-            kind.required.extend(later.required);
-            take(&mut kind.min_properties, later.min_properties);
-            take(&mut kind.max_properties, later.max_properties);
-            kind.property_dependencies.extend(later.property_dependencies);
-            kind.schema_dependencies.extend(later.schema_dependencies);
-            kind.forbids_additional |= later.forbids_additional;
-            take(&mut kind.additional, later.additional);
-            kind.patterns.extend(later.patterns);
-            take(&mut kind.property_names, later.property_names);
-            take(&mut kind.unevaluated, later.unevaluated);
-            kind.requires_object |= later.requires_object;
-        }
-        // The caller compared the classes.
-        (_, _) => {}
-    }
-}
-
-fn take<T>(slot: &mut Option<T>, later: Option<T>) {
-    if later.is_some() {
-        *slot = later;
-    }
-}
-
-fn string(rules: StringRules) -> Kind {
-    Kind::String(Box::new(rules))
-}
-
-fn numeric(rules: NumberRules) -> Kind {
-    Kind::Number(Box::new(rules))
-}
-
-fn object_kind(rules: ObjectRules) -> Kind {
-    Kind::Object(Box::new(rules))
-}
-
-fn array_kind(rules: ArrayRules) -> Kind {
-    Kind::Array(Box::new(rules))
 }
 
 impl<'d> Loader<'d> {
@@ -418,7 +293,7 @@ impl<'d> Loader<'d> {
         Ok(string(rules))
     }
 
-    fn number_keyword(&mut self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
+    fn number_keyword(&self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
         let value = self.loading.number(object, name)?.map(number::to_f64);
         let mut rules = NumberRules::default();
         match name {
@@ -571,69 +446,4 @@ impl<'d> Loader<'d> {
         }
         self.loading.library.resolve(scope.document, &scope.base, text)
     }
-}
-
-/// Sorts what is looked up by name, after the last merge; of equal property names the later schema wins.
-fn finish(kind: &mut Kind) {
-    if let Kind::Object(rules) = kind {
-        rules.finish();
-    }
-}
-
-fn is_keyword(name: &str) -> bool {
-    matches!(
-        name,
-        "$id"
-            | "$anchor"
-            | "$dynamicRef"
-            | "$dynamicAnchor"
-            | "$ref"
-            | "$defs"
-            | "minLength"
-            | "maxLength"
-            | "allOf"
-            | "anyOf"
-            | "oneOf"
-            | "additionalProperties"
-            | "properties"
-            | "patternProperties"
-            | "title"
-            | "description"
-            | "readOnly"
-            | "writeOnly"
-            | "deprecated"
-            | "default"
-            | "enum"
-            | "const"
-            | "type"
-            | "not"
-            | "required"
-            | "maximum"
-            | "minimum"
-            | "exclusiveMaximum"
-            | "exclusiveMinimum"
-            | "multipleOf"
-            | "uniqueItems"
-            | "items"
-            | "prefixItems"
-            | "contains"
-            | "minContains"
-            | "maxContains"
-            | "if"
-            | "then"
-            | "else"
-            | "dependentSchemas"
-            | "dependentRequired"
-            | "unevaluatedItems"
-            | "unevaluatedProperties"
-            | "minItems"
-            | "maxItems"
-            | "minProperties"
-            | "maxProperties"
-            | "propertyNames"
-            | "pattern"
-            | "format"
-            | "$schema"
-            | "$vocabulary"
-    )
 }

@@ -170,7 +170,7 @@ fn is_multiple(a: &str, b: &str) -> bool {
                 return Some(false);
             }
         }
-        Some(a % b == 0)
+        Some(a.is_multiple_of(b))
     };
     exact().unwrap_or_else(|| to_f64(a) % to_f64(b) == 0.0)
 }

@@ -162,13 +162,13 @@ fn prepared(root: &Node, dialect: Dialect) -> Value {
         if members.contains_key("$schema") {
             members.insert("$schema".to_owned(), Value::String(dialect_uri(dialect).to_owned()));
         }
-        if let Some(Value::Object(definitions)) = members.get("definitions").cloned() {
-            if let Value::Object(defs) = members.entry("$defs").or_insert_with(|| Value::Object(Map::new())) {
-                for (name, definition) in definitions {
-                    // A copy must not declare the same id a second time.
-                    if !has_id(&definition) {
-                        defs.entry(name).or_insert(definition);
-                    }
+        if let Some(Value::Object(definitions)) = members.get("definitions").cloned()
+            && let Value::Object(defs) = members.entry("$defs").or_insert_with(|| Value::Object(Map::new()))
+        {
+            for (name, definition) in definitions {
+                // A copy must not declare the same id a second time.
+                if !has_id(&definition) {
+                    defs.entry(name).or_insert(definition);
                 }
             }
         }
