@@ -31,8 +31,10 @@ impl Context {
         if text.contains(':') {
             return Err(InvalidName(text.to_owned()));
         }
-        check_name(text, text)?;
-        Ok(if text.starts_with('.') { Self(text.to_owned()) } else { Self(format!(".{text}")) })
+        let name = if text.starts_with('.') { text.to_owned() } else { format!(".{text}") };
+        // The name as it is kept must pass: it is read through here again from the log and from the disk.
+        check_name(&name, text)?;
+        Ok(Self(name))
     }
 
     /// Is this the default context?
