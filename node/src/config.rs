@@ -223,7 +223,6 @@ impl Default for CompactionConfig {
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
     #[error("read {path}: {source}")]
     Read { path: String, source: std::io::Error },

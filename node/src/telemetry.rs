@@ -1,6 +1,5 @@
 //! Figures for Prometheus and the set-up of logs. Every metric is declared here, with its unit and meaning.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -118,8 +117,7 @@ impl Metrics {
         let standing = consensus.standing();
         let stats = consensus.log().stats();
         let mut gauge = |name: &str, help: &str, value: u64| {
-            drop(write!(
-                text,
+            text.push_str(&format!(
                 "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} gauge\nschemareg_{name} {value}\n"
             ));
         };

@@ -4,7 +4,7 @@
 //! `cargo run --release -p raft-store --example group_commit [DIRECTORY]`; the directory decides which disk is measured.
 //! As in a node, one task submits the appends of all writers; each writer waits until its entry is durable.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for developers")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a program for developers")]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! `TolerateCorruptedTailRecords` rests on it. The second half shows that the mark and the checks at the start catch what
 //! RocksDB lets through.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a test")]
 
 mod log_support;
 

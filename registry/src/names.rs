@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(Scope::parse(":.__GLOBAL:"), Ok(Scope::Global));
         assert_eq!(Scope::parse(":.eu:"), Ok(Scope::Context(Context::parse("eu").unwrap())));
         let subject = Scope::parse("s").unwrap();
-        assert_eq!(subject.chain(), vec![subject.clone(), Scope::top(), Scope::Global]);
+        let chain = subject.chain();
+        assert_eq!(chain, vec![subject, Scope::top(), Scope::Global]);
     }
 }

@@ -5,6 +5,7 @@ use schema::Guid;
 use crate::{BasisKey, Config, Context, LogIndex, Mode, SchemaId, Scope, Subject, Version};
 
 /// The answer of apply to one command.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// A version was added. `is_new_id` tells whether the content got its id now.

@@ -3,6 +3,7 @@
 use crate::{Format, ResolvedReference, SchemaError, Strictness, avro, json, limits, protobuf};
 
 /// A schema after parsing, with its canonical text computed.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
 #[derive(Debug)]
 pub enum ParsedSchema {
     /// An Avro schema.

@@ -39,14 +39,13 @@ pub(super) fn append_to_wire(request: &AppendEntriesRequest<TypeConfig>) -> peer
 pub(super) fn append_from_wire(wire: peer::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Status> {
     let prev_log_id = wire.previous.map(id_from_wire);
     let mut entries = Vec::with_capacity(wire.entries.len());
-    let mut next = prev_log_id.map_or(0, |id| id.index() + 1);
-    for record in &wire.entries {
+    let first = prev_log_id.map_or(0, |id| id.index() + 1);
+    for (expected, record) in (first..).zip(&wire.entries) {
         let entry = codec::decode_entry(record).map_err(|error| damaged(&error))?;
         // openraft only asserts this in debug builds; a gap would be a hole in the log.
-        if entry.log_id.index() != next {
+        if entry.log_id.index() != expected {
             return Err(Status::invalid_argument("the entries are not contiguous"));
         }
-        next += 1;
         entries.push(entry);
     }
     Ok(AppendEntriesRequest {

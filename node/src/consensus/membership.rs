@@ -18,7 +18,6 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Why the membership was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum MembershipError {
     #[error("this node does not lead; the leader is {}", leader.map_or("not known".to_owned(), |id| format!("node {id}")))]
     NotLeader { leader: Option<u64> },

@@ -15,8 +15,11 @@ const KNOWN_TEXTS_MAX: usize = 100_000;
 
 /// Parsed stored schemas by content.
 pub(super) struct ParsedSchemas {
-    cache: Mutex<(LruCache<(Guid, Format), Arc<ParsedSchema>>, usize)>,
+    cache: Mutex<Bounded>,
 }
+
+/// The schemas, and the bytes of their texts together.
+type Bounded = (LruCache<(Guid, Format), Arc<ParsedSchema>>, usize);
 
 impl Default for ParsedSchemas {
     fn default() -> Self {

@@ -16,9 +16,8 @@ use registry::{Actor, LogIndex, RequestId};
 use tokio::sync::Semaphore;
 
 pub use error::ServiceError;
-pub use prepare::{Checked, NewSchema, RegisterOptions, Registered};
+pub use prepare::{NewSchema, RegisterOptions};
 pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};
-pub use references::closure;
 
 use crate::clock::Deadline;
 use crate::config::Config;

@@ -114,6 +114,7 @@ macro_rules! twin_enum {
     ($($frozen:ident for $domain:path { $($variant:ident { $($field:tt $name:ident: $type:ty),* $(,)? }),+ $(,)? })+) => {
         $(
             #[derive(Debug, serde::Serialize, serde::Deserialize)]
+            #[allow(clippy::large_enum_variant, reason = "lives only while a record is encoded")]
             pub(super) enum $frozen { $($variant { $($name: <$type as Twin>::Frozen),* }),+ }
 
             impl Twin for $domain {

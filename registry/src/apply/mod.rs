@@ -4,6 +4,8 @@
 //! `Stale`; otherwise the command itself. Idempotence is tested before staleness, because a retry of a write that landed
 //! must succeed. Whatever comes of it, one audit record is written.
 
+#![warn(clippy::wildcard_enum_match_arm, reason = "a new command or outcome must make every match here speak up")]
+
 mod delete;
 mod register;
 mod settings;
