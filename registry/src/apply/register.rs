@@ -110,7 +110,9 @@ fn take_id(
         }
         (Some(_), Assign::Import { id, .. }) => return Ok(Err(Rejection::IdTaken { id, context: context.clone() })),
         (None, Assign::Import { id, .. }) => {
-            if view.get(&Key::Schema(context.clone(), id))?.is_some() {
+            // Also when the id is in use no more: it may come back with the content it stood for, never with another.
+            let stood_for = Row::Schema(content.guid, content.format);
+            if view.get(&Key::Schema(context.clone(), id))?.is_some_and(|row| row != stood_for) {
                 return Ok(Err(Rejection::IdTaken { id, context: context.clone() }));
             }
             id
