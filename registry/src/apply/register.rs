@@ -167,7 +167,7 @@ fn write_content(
 }
 
 /// Registering content anew that the subject holds in soft-deleted versions removes those for good, unless something
-/// refers to them (Confluent's rule; `rest-api` reference 2.1, step 11). The id itself
+/// refers to them, a soft-deleted schema included (Confluent's rule; `rest-api` reference 2.1, step 11). The id itself
 /// stays, the new version holds it. An import that takes the number of such a version again replaces it in any case.
 fn bury_soft_deleted_twins(
     view: &impl View,
@@ -181,7 +181,7 @@ fn bury_soft_deleted_twins(
         let key = Key::Version(subject.clone(), version);
         let Some(Row::Version(row)) = view.get(&key)? else { return Err(ViewError::wrong_row(&key)) };
         if row.deleted == Deleted::Soft
-            && (version == taken || !query::is_referenced(view, subject, version, None)?)
+            && (version == taken || !query::is_referenced_at_all(view, subject, version, None)?)
         {
             changes.push((key, None));
             changes.push((Key::Sent(subject.clone(), version), None));
