@@ -188,8 +188,15 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     if hex(&machine.digest) != snapshot.manifest().digest {
         return Err(snapshot::damaged(dir, "its state digest is not the one in its manifest").into());
     }
+    if machine.cluster_id != snapshot.manifest().cluster_id {
+        return Err(snapshot::damaged(dir, "it is not of the cluster in its manifest").into());
+    }
     let sm = store.inner.dir.join("sm");
     let old = store.inner.generation.read().clone();
+    let ours = query::machine(&StateView::newest_of(&old, store.applied_index()))?.cluster_id;
+    if !ours.is_empty() && ours != machine.cluster_id {
+        return Err(SnapshotError::Cluster { found: machine.cluster_id, expected: ours }.into());
+    }
     let name = generation_name(generation_number(&old.dir) + 1);
     let place = sm.join(&name);
     snapshot::unseal(dir)?;
