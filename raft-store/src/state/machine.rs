@@ -115,9 +115,12 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
 
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
         let (store, dir) = (self.store.clone(), self.dir.clone());
-        let built = tokio::task::spawn_blocking(move || build(&store, &dir)).await.map_err(io::Error::other)?;
+        let current = self.current.lock().clone();
+        let built = tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
         let (meta, snapshot) = built.map_err(|error| io::Error::other(error.to_string()))?;
-        if let Some(old) = self.current.lock().replace(snapshot.clone()) {
+        if let Some(old) = self.current.lock().replace(snapshot.clone())
+            && old.dir() != snapshot.dir()
+        {
             old.retire();
         }
         Ok(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot })
@@ -139,11 +142,22 @@ fn checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
     Ok(dir)
 }
 
-fn build(store: &StateStore, dir: &Path) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
+fn build(
+    store: &StateStore,
+    dir: &Path,
+    current: Option<SnapshotDir>,
+) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
     let meta = meta_of(dir)?;
     let last = meta.last_log_id.ok_or_else(|| snapshot::damaged(dir, "it covers no entry"))?;
-    let machine = machine_of(dir)?;
     let leader = last.committed_leader_id();
+    if let Some(current) = current
+        && (current.manifest().term, current.manifest().index) == (leader.term, last.index())
+    {
+        // Nothing was applied since: the one that is there is as good, and it may be on its way to a peer.
+        fs::remove_dir_all(dir).map_err(|error| StateError::file("remove", dir, error))?;
+        return Ok((meta, current));
+    }
+    let machine = machine_of(dir)?;
     let manifest = Manifest {
         format: SNAPSHOT_FORMAT,
         cluster_id: machine.cluster_id,
