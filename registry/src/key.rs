@@ -28,7 +28,7 @@ pub enum Key {
     Version(Subject, Version),
     /// The text as first sent, where it differs from the canonical one.
     Sent(Subject, Version),
-    /// What an id stands for.
+    /// What an id stands for, or stood for: the row stays when the id is deleted permanently.
     Schema(Context, SchemaId),
     /// A schema by its content address.
     Content(Guid, Format),
@@ -144,7 +144,7 @@ impl KeyRange {
         Self::prefix(Writer::new(Table::Version).subject(subject).0)
     }
 
-    /// All ids of a context, ascending.
+    /// All ids of a context, ascending, those that were deleted permanently included.
     pub fn schemas(context: &Context) -> Self {
         let mut writer = Writer::new(Table::Schema);
         writer.text(context.as_str());

@@ -99,6 +99,8 @@ pub fn schema_by_id(
     let key = Key::Schema(context.clone(), id);
     match view.get(&key)? {
         None => Ok(None),
+        // The row outlives the id, so that it is never given to other content; the id is there while its content has it.
+        Some(Row::Schema(guid, format)) if id_of(view, context, guid, format)? != Some(id) => Ok(None),
         Some(Row::Schema(guid, format)) => match content_row(view, guid, format)? {
             Some(row) => Ok(Some((guid, format, row))),
             None => Err(ViewError(format!("{key:?} names a content that is not there"))),

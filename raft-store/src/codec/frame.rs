@@ -7,7 +7,7 @@
 //! | 1 | kind of the record |
 //! | 1 | flags, 0 |
 //! | 4 | length of the body, little endian |
-//! | 4 | CRC-32C of the six bytes version … length and of the body, little endian |
+//! | 4 | CRC-32C of the seven bytes version … length and of the body, little endian |
 //! | n | body: bincode, standard configuration |
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -50,6 +50,8 @@ pub enum CodecError {
     Kind { expected: Kind, found: u8 },
     #[error("the record's layout has version {found}; this program knows up to {known}: a newer program wrote it")]
     Version { found: u8, known: u8 },
+    #[error("the record has the flags {found:#04x}, which this program does not know: a newer program wrote it")]
+    Flags { found: u8 },
     #[error("the record's checksum is wrong: the disk has changed it")]
     Checksum,
     #[error("the record's body does not decode: {0}")]
@@ -90,6 +92,9 @@ pub(super) fn decode<T: DeserializeOwned>(kind: Kind, known: u8, bytes: &[u8]) -
     }
     if header[2] != kind as u8 {
         return Err(CodecError::Kind { expected: kind, found: header[2] });
+    }
+    if header[3] != 0 {
+        return Err(CodecError::Flags { found: header[3] });
     }
     if header[1] != known {
         return Err(CodecError::Version { found: header[1], known });

@@ -115,9 +115,12 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
 
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
         let (store, dir) = (self.store.clone(), self.dir.clone());
-        let built = tokio::task::spawn_blocking(move || build(&store, &dir)).await.map_err(io::Error::other)?;
+        let current = self.current.lock().clone();
+        let built = tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
         let (meta, snapshot) = built.map_err(|error| io::Error::other(error.to_string()))?;
-        if let Some(old) = self.current.lock().replace(snapshot.clone()) {
+        if let Some(old) = self.current.lock().replace(snapshot.clone())
+            && old.dir() != snapshot.dir()
+        {
             old.retire();
         }
         Ok(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot })
@@ -139,11 +142,22 @@ fn checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
     Ok(dir)
 }
 
-fn build(store: &StateStore, dir: &Path) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
+fn build(
+    store: &StateStore,
+    dir: &Path,
+    current: Option<SnapshotDir>,
+) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
     let meta = meta_of(dir)?;
     let last = meta.last_log_id.ok_or_else(|| snapshot::damaged(dir, "it covers no entry"))?;
-    let machine = machine_of(dir)?;
     let leader = last.committed_leader_id();
+    if let Some(current) = current
+        && (current.manifest().term, current.manifest().index) == (leader.term, last.index())
+    {
+        // Nothing was applied since: the one that is there is as good, and it may be on its way to a peer.
+        fs::remove_dir_all(dir).map_err(|error| StateError::file("remove", dir, error))?;
+        return Ok((meta, current));
+    }
+    let machine = machine_of(dir)?;
     let manifest = Manifest {
         format: SNAPSHOT_FORMAT,
         cluster_id: machine.cluster_id,
@@ -188,8 +202,15 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     if hex(&machine.digest) != snapshot.manifest().digest {
         return Err(snapshot::damaged(dir, "its state digest is not the one in its manifest").into());
     }
+    if machine.cluster_id != snapshot.manifest().cluster_id {
+        return Err(snapshot::damaged(dir, "it is not of the cluster in its manifest").into());
+    }
     let sm = store.inner.dir.join("sm");
     let old = store.inner.generation.read().clone();
+    let ours = query::machine(&StateView::newest_of(&old, store.applied_index()))?.cluster_id;
+    if !ours.is_empty() && ours != machine.cluster_id {
+        return Err(SnapshotError::Cluster { found: machine.cluster_id, expected: ours }.into());
+    }
     let name = generation_name(generation_number(&old.dir) + 1);
     let place = sm.join(&name);
     snapshot::unseal(dir)?;

@@ -84,8 +84,10 @@ impl StateStore {
 
     /// Reads one consistent state. The view's `applied` is a lower bound of what it holds.
     pub fn read<T>(&self, read: impl FnOnce(&StateView<'_>) -> T) -> T {
-        let generation = self.inner.generation.read().clone();
+        // The index first: an installed snapshot becomes the live generation before its index is told, so what is read
+        // below it is never older than the index.
         let applied = *self.inner.applied.borrow();
+        let generation = self.inner.generation.read().clone();
         read(&StateView::snapshot_of(&generation, LogIndex(applied)))
     }
 

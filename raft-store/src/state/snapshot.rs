@@ -194,27 +194,21 @@ pub(super) fn clean(snap: &Path) -> Result<(), super::StateError> {
     Ok(())
 }
 
-/// The newest sealed snapshot; older ones, left by a stop between building and retiring, are removed.
+/// The newest sealed snapshot. A crash right after one was sealed leaves the one before, too: that one is removed.
 pub(super) fn newest(snap: &Path) -> Result<Option<SnapshotDir>, SnapshotError> {
     let mut newest: Option<SnapshotDir> = None;
     for entry in fs::read_dir(snap).map_err(|error| file("list", snap, error))?.flatten() {
         let Ok(text) = fs::read(entry.path().join(MANIFEST)) else { continue };
         let manifest: Manifest =
             serde_json::from_slice(&text).map_err(|error| damaged(&entry.path(), &error.to_string()))?;
-        let found = SnapshotDir::kept(entry.path(), manifest);
-        let older = match newest.take() {
-            Some(best) if best.manifest().index >= found.manifest().index => {
-                newest = Some(best);
-                Some(found)
-            }
-            superseded => {
-                newest = Some(found);
-                superseded
-            }
-        };
-        if let Some(older) = older {
-            older.retire();
+        let mut found = SnapshotDir::kept(entry.path(), manifest);
+        if let Some(other) = newest.take() {
+            let superseded;
+            (found, superseded) =
+                if other.manifest().index < found.manifest().index { (found, other) } else { (other, found) };
+            superseded.retire();
         }
+        newest = Some(found);
     }
     Ok(newest)
 }

@@ -148,7 +148,8 @@ fn touched(entry: Entry, subject: &Subject, row: SubjectRow) -> Change {
     (Key::Subject(subject.clone()), Some(Row::Subject(SubjectRow { modified_at: entry.index(), ..row })))
 }
 
-/// Removes versions for good, and with the last version that holds an id everything that belongs to the id.
+/// Removes versions for good, and with the last version that holds an id everything that belongs to the id. What the id
+/// stood for is remembered (its `Key::Schema` row stays), so that no import can give the id to other content.
 fn remove(
     view: &impl View,
     subject: &Subject,
@@ -175,7 +176,6 @@ fn remove(
         let Some(mut content) = query::content_row(view, guid, format)? else {
             return Err(ViewError::wrong_row(&key));
         };
-        changes.push((Key::Schema(context.clone(), id), None));
         changes.push((Key::IdOf(guid, format, context.clone()), None));
         let references: Vec<Reference> = content.references.clone();
         for (target, version) in query::reference_targets(context, &references) {

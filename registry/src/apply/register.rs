@@ -29,9 +29,21 @@ pub(super) fn register(view: &impl View, entry: Entry, register: &Register) -> R
         Err(rejection) => return Ok(Effect::rejected(rejection)),
     };
 
+    // Only an import can name a version that is there. It may repeat it, and it may revive it; it never replaces it by
+    // other content.
+    if let Some(held) = query::version_row(view, subject, version)? {
+        if held.id != id {
+            let rejection = Rejection::VersionNotNext { subject: subject.clone(), asked: version, next };
+            return Ok(Effect::rejected(rejection));
+        }
+        if held.deleted == Deleted::No {
+            return Ok(Effect::of(Outcome::Registered { id, version, guid: held.guid, is_new_id: false }));
+        }
+    }
+
     let mut row = old.unwrap_or(SubjectRow { next_version: 1, live: 0, soft_deleted: 0, modified_at: LogIndex(0) });
-    let buried = bury_soft_deleted_twins(view, subject, id, &mut changes)?;
-    row.next_version = row.next_version.max(version.0 + 1);
+    let buried = bury_soft_deleted_twins(view, subject, id, version, &mut changes)?;
+    row.next_version = row.next_version.max(version.0.saturating_add(1));
     row.live += 1;
     row.soft_deleted -= buried;
     row.modified_at = entry.index();
@@ -109,7 +121,9 @@ fn take_id(
         }
         (Some(_), Assign::Import { id, .. }) => return Ok(Err(Rejection::IdTaken { id, context: context.clone() })),
         (None, Assign::Import { id, .. }) => {
-            if view.get(&Key::Schema(context.clone(), id))?.is_some() {
+            // Also when the id is in use no more: it may come back with the content it stood for, never with another.
+            let stood_for = Row::Schema(content.guid, content.format);
+            if view.get(&Key::Schema(context.clone(), id))?.is_some_and(|row| row != stood_for) {
                 return Ok(Err(Rejection::IdTaken { id, context: context.clone() }));
             }
             id
@@ -152,18 +166,22 @@ fn write_content(
 }
 
 /// Registering content anew that the subject holds in soft-deleted versions removes those for good, unless something
-/// refers to them (Confluent's rule; `rest-api` reference 2.1, step 11). The id itself stays, the new version holds it.
+/// refers to them, a soft-deleted schema included (Confluent's rule; `rest-api` reference 2.1, step 11). The id itself
+/// stays, the new version holds it. An import that takes the number of such a version again replaces it in any case.
 fn bury_soft_deleted_twins(
     view: &impl View,
     subject: &Subject,
     id: SchemaId,
+    taken: Version,
     changes: &mut Vec<Change>,
 ) -> Result<u32, ViewError> {
     let mut buried = 0;
     for version in query::usages_in(view, id, subject)? {
         let key = Key::Version(subject.clone(), version);
         let Some(Row::Version(row)) = view.get(&key)? else { return Err(ViewError::wrong_row(&key)) };
-        if row.deleted == Deleted::Soft && !query::is_referenced(view, subject, version, None)? {
+        if row.deleted == Deleted::Soft
+            && (version == taken || !query::is_referenced_at_all(view, subject, version, None)?)
+        {
             changes.push((key, None));
             changes.push((Key::Sent(subject.clone(), version), None));
             changes.push((Key::Usage(subject.context.clone(), id, subject.clone(), version), None));
