@@ -31,7 +31,7 @@ register() { # subject, type, file, references
   answer=$(curl -fsS -m 20 -H 'Content-Type: application/vnd.schemaregistry.v1+json' \
     -d "{\"schemaType\":\"$2\",\"schema\":\"$(quoted "$3")\",\"references\":${4:-[]}}" \
     "$(url "$follower")/subjects/$1/versions")
-  echo "  $1: $(grep -oE '"version":[0-9]+' <<< "$answer"), $(grep -oE '"id":[0-9]+' <<< "$answer" | head -n 1)"
+  echo "  $1: $(grep -oE '"version":[0-9]+' <<< "$answer" | head -n 1), $(grep -oE '"id":[0-9]+' <<< "$answer" | head -n 1)"
 }
 
 say "register sample contracts through node $follower, a follower"
