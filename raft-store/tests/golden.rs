@@ -1,0 +1,619 @@
+//! Golden bytes: every kind of record that reaches the disk, the log or a peer, as it was first released.
+//!
+//! **A released line of `golden.txt` never changes and is never removed.** A node that was written years ago must be read
+//! for ever; a failing line means that the code changed the format, and the code is what has to change back. A new shape is
+//! a new struct with a new version, and gets new lines.
+//!
+//! `GOLDEN_PRINT=1 cargo test -p registry -p raft-store --test golden -- --nocapture golden` prints the lines of records that have
+//! none yet, to be added by hand.
+
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test panics where it is surprised")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openraft::EntryPayload;
+use raft_store::codec::{self, CodecError, Mark};
+use raft_store::types::{Entry, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
+use registry::{
+    Actor, Assign, AuditRow, Basis, BasisKey, Command, Config, Content, ContentRow, Context, ContextRow, Deleted,
+    Envelope, Event, EventKind, Key, LogIndex, MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId,
+    RequestRow, Row, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+};
+use schema::compat::{Level, Policy};
+use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
+
+const GOLDEN: &str = include_str!("golden.txt");
+
+/// A record of any kind.
+#[derive(Debug, Clone, PartialEq)]
+enum Record {
+    Entry(Entry),
+    Vote(Vote),
+    LogId(LogId),
+    Membership(StoredMembership),
+    Mark(Mark),
+    Row(Key, Row),
+    Proposal(Proposal),
+    Response(Response),
+}
+
+impl Record {
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Entry(entry) => codec::encode_entry(entry),
+            Self::Vote(vote) => codec::encode_vote(vote),
+            Self::LogId(id) => codec::encode_log_id(id),
+            Self::Membership(membership) => codec::encode_membership(membership),
+            Self::Mark(mark) => codec::encode_mark(mark),
+            Self::Row(_, row) => codec::encode_row(row),
+            Self::Proposal(proposal) => codec::encode_proposal(proposal),
+            Self::Response(response) => codec::encode_response(response),
+        }
+    }
+
+    /// Reads bytes as a record of the same kind.
+    fn decode(&self, bytes: &[u8]) -> Result<Self, CodecError> {
+        Ok(match self {
+            Self::Entry(_) => Self::Entry(codec::decode_entry(bytes)?),
+            Self::Vote(_) => Self::Vote(codec::decode_vote(bytes)?),
+            Self::LogId(_) => Self::LogId(codec::decode_log_id(bytes)?),
+            Self::Membership(_) => Self::Membership(codec::decode_membership(bytes)?),
+            Self::Mark(_) => Self::Mark(codec::decode_mark(bytes)?),
+            Self::Row(key, _) => Self::Row(key.clone(), codec::decode_row(key, bytes)?),
+            Self::Proposal(_) => Self::Proposal(codec::decode_proposal(bytes)?),
+            Self::Response(_) => Self::Response(codec::decode_response(bytes)?),
+        })
+    }
+}
+
+fn subject(text: &str) -> Subject {
+    Subject::parse(text).unwrap()
+}
+
+fn context() -> Context {
+    Context::parse(".eu").unwrap()
+}
+
+fn set(values: &[&str]) -> BTreeSet<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn map(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+    values.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+}
+
+fn guid() -> Guid {
+    Guid(*b"guid of 16 bytes")
+}
+
+fn metadata() -> Metadata {
+    Metadata {
+        tags: [("a.b".to_owned(), set(&["PII", "x"])), ("c".to_owned(), set(&[]))].into(),
+        properties: map(&[("owner", "team"), ("slo", "99.9")]),
+        sensitive: set(&["owner"]),
+    }
+}
+
+fn rule(kind: Option<RuleKind>, mode: Option<RuleMode>) -> Rule {
+    Rule {
+        name: "rule".into(),
+        doc: Some("why".into()),
+        kind,
+        mode,
+        rule_type: "CEL".into(),
+        tags: set(&["PII"]),
+        params: map(&[("key", "value")]),
+        expr: Some("1 == 1".into()),
+        on_success: None,
+        on_failure: Some("ERROR,NONE".into()),
+        disabled: true,
+    }
+}
+
+/// Every kind and every mode of rules once.
+fn rule_set(enable_at: Option<EnableAt>) -> RuleSet {
+    RuleSet {
+        migration_rules: vec![
+            rule(Some(RuleKind::Transform), Some(RuleMode::Upgrade)),
+            rule(Some(RuleKind::Condition), Some(RuleMode::Downgrade)),
+            rule(None, Some(RuleMode::UpDown)),
+        ],
+        domain_rules: vec![
+            rule(None, Some(RuleMode::Write)),
+            rule(None, Some(RuleMode::Read)),
+            rule(None, Some(RuleMode::WriteRead)),
+        ],
+        encoding_rules: vec![rule(None, None)],
+        enable_at,
+    }
+}
+
+fn config() -> Config {
+    Config {
+        alias: Some("alias".into()),
+        alias_for_deks: Some("deks".into()),
+        normalize: Some(true),
+        validate_fields: Some(false),
+        validate_new_schemas: Some(true),
+        validate_rules: None,
+        compatibility_level: Some(Level::FullTransitive),
+        compatibility_policy: Some(Policy::Lenient),
+        compatibility_group: Some("application.version".into()),
+        default_metadata: Some(metadata()),
+        override_metadata: Some(Metadata::default()),
+        default_rule_set: Some(rule_set(Some(EnableAt::Gateway))),
+        override_rule_set: None,
+    }
+}
+
+fn references() -> Vec<Reference> {
+    vec![
+        Reference { name: "r".into(), subject: "orders".into(), version: 3 },
+        Reference { name: "all".into(), subject: ":.eu:b".into(), version: -1 },
+    ]
+}
+
+fn register(format: Format, assign: Assign, sent: Option<&str>) -> Command {
+    Command::Register(Register {
+        subject: subject(":.eu:orders-value"),
+        content: Content {
+            guid: guid(),
+            format,
+            text: "{\"type\":\"string\"} \u{e9}".into(),
+            references: references(),
+            metadata: Some(metadata()),
+            rule_set: Some(rule_set(Some(EnableAt::All))),
+        },
+        sent: sent.map(ToOwned::to_owned),
+        assign,
+    })
+}
+
+fn commands() -> Vec<(&'static str, Command)> {
+    let scope = || Scope::Subject(subject("a"));
+    let mode = |scope, mode, force, recursive| Command::SetMode { scope, mode, force, recursive };
+    vec![
+        ("register-avro", register(Format::Avro, Assign::Next { expected: None }, None)),
+        ("register-json", register(Format::Json, Assign::Next { expected: Some(Version(7)) }, Some("as sent"))),
+        ("import", register(Format::Protobuf, Assign::Import { id: SchemaId(300), version: Some(Version(2)) }, None)),
+        ("import-next", register(Format::Avro, Assign::Import { id: SchemaId(70_000), version: None }, None)),
+        (
+            "delete-version",
+            Command::DeleteVersion { subject: subject("a"), version: Version(1), permanent: Permanent::No },
+        ),
+        (
+            "delete-version-permanently",
+            Command::DeleteVersion { subject: subject("a"), version: Version(1), permanent: Permanent::Yes },
+        ),
+        ("delete-subject", Command::DeleteSubject { subject: subject(":.eu:"), permanent: Permanent::No }),
+        ("delete-subject-permanently", Command::DeleteSubject { subject: subject("a"), permanent: Permanent::Yes }),
+        ("set-config", Command::SetConfig { scope: scope(), config: Some(config()) }),
+        ("set-config-empty", Command::SetConfig { scope: Scope::Global, config: Some(Config::default()) }),
+        ("delete-config", Command::SetConfig { scope: Scope::Context(context()), config: None }),
+        ("set-mode", mode(Scope::Global, Some(Mode::Import), true, false)),
+        ("delete-mode", mode(Scope::Context(context()), None, false, true)),
+        ("delete-context", Command::DeleteContext { context: context() }),
+        ("check-digest", Command::CheckDigest { index: LogIndex(1 << 40), digest: [0xab; 32] }),
+        ("found", Command::Found { cluster_id: "cluster".into() }),
+    ]
+}
+
+fn envelope(command: Command) -> Envelope {
+    let keys = [
+        BasisKey::Subject(subject("a")),
+        BasisKey::Version(subject(":.eu:b"), Version(2)),
+        BasisKey::Config(Scope::Global),
+        BasisKey::Config(Scope::Subject(subject("a"))),
+        BasisKey::Mode(Scope::Context(context())),
+    ];
+    Envelope {
+        request_id: RequestId("request".into()),
+        time_ms: 1_700_000_000_000,
+        actor: Actor { principal: "someone".into(), node_id: 3 },
+        machine_version: 1,
+        basis: Basis { read_index: LogIndex(251), keys: keys.into() },
+        command,
+    }
+}
+
+fn outcomes() -> Vec<(String, Outcome)> {
+    let plain = [
+        Outcome::Registered { id: SchemaId(9), version: Version(8), guid: guid(), is_new_id: true },
+        Outcome::VersionDeleted { version: Version(4) },
+        Outcome::SubjectDeleted { versions: vec![Version(1), Version(300)] },
+        Outcome::ConfigChanged { old: Some(config()) },
+        Outcome::ModeChanged { old: Some(Mode::ReadOnly) },
+        Outcome::ContextDeleted,
+        Outcome::DigestChecked,
+        Outcome::Founded { cluster_id: "cluster".into() },
+        Outcome::Stale { key: BasisKey::Version(subject("a"), Version(2)), index: LogIndex(77) },
+        Outcome::Nothing,
+    ];
+    let refused = rejections()
+        .into_iter()
+        .map(|rejection| (format!("rejected-{}", rejection.name()), Outcome::Rejected(rejection)));
+    plain.into_iter().map(|outcome| (outcome.name().to_owned(), outcome)).chain(refused).collect()
+}
+
+fn rejections() -> Vec<Rejection> {
+    let subject = subject(":.eu:a");
+    let version = Version(5);
+    vec![
+        Rejection::SubjectNotFound { subject: subject.clone() },
+        Rejection::VersionNotFound { subject: subject.clone(), version },
+        Rejection::SubjectSoftDeleted { subject: subject.clone() },
+        Rejection::SubjectNotSoftDeleted { subject: subject.clone() },
+        Rejection::VersionSoftDeleted { subject: subject.clone(), version },
+        Rejection::VersionNotSoftDeleted { subject: subject.clone(), version },
+        Rejection::Referenced { subject: subject.clone(), version },
+        Rejection::ReadOnly { subject: subject.clone() },
+        Rejection::NotReadWrite { subject: subject.clone() },
+        Rejection::NotImport { subject: subject.clone() },
+        Rejection::VersionNotNext { subject: subject.clone(), asked: version, next: Version(6) },
+        Rejection::IdTaken { id: SchemaId(1), context: context() },
+        Rejection::SubjectFull { subject: subject.clone(), limit: 10_000 },
+        Rejection::IdsExhausted { context: context() },
+        Rejection::SubjectsExist { scope: Scope::Global },
+        Rejection::ConfigNotFound { scope: Scope::Subject(subject.clone()) },
+        Rejection::ModeNotFound { scope: Scope::Context(context()) },
+        Rejection::ModeNotHere { mode: Mode::Forward },
+        Rejection::ContextNotEmpty { context: context() },
+        Rejection::DigestDiffers { index: LogIndex(3) },
+        Rejection::AnotherCluster { cluster_id: "cluster".into() },
+    ]
+}
+
+fn event_kinds() -> Vec<EventKind> {
+    let (subject, version) = (subject("a"), Version(1));
+    vec![
+        EventKind::SchemaRegistered { subject: subject.clone(), version, id: SchemaId(2) },
+        EventKind::VersionDeleted { subject: subject.clone(), version, permanent: true },
+        EventKind::SubjectDeleted { subject, versions: vec![version], permanent: false },
+        EventKind::ConfigChanged { scope: Scope::Global },
+        EventKind::ModeChanged { scope: Scope::Context(context()) },
+    ]
+}
+
+fn rows() -> Vec<(String, Key, Row)> {
+    let index = LogIndex(66_000);
+    let (subject, version) = (subject(":.eu:a"), Version(1));
+    let version_row = |format, deleted| VersionRow {
+        id: SchemaId(5),
+        guid: guid(),
+        format,
+        deleted,
+        created_ms: 1_700_000_000_000,
+        created_at: LogIndex(4),
+        modified_at: index,
+    };
+    let machine = MachineRow {
+        cluster_id: "cluster".into(),
+        time_ms: 1_700_000_000_000,
+        digest: [1; 32],
+        request_count: 2,
+        audit_size: 300,
+        registered_total: 4,
+        deleted_total: u64::MAX,
+    };
+    let content = ContentRow {
+        text: "syntax = \"proto3\";".into(),
+        references: references(),
+        metadata: Some(metadata()),
+        rule_set: Some(rule_set(None)),
+        context_count: 2,
+    };
+    let bare =
+        ContentRow { text: String::new(), references: Vec::new(), metadata: None, rule_set: None, context_count: 1 };
+    let audit = AuditRow {
+        index,
+        time_ms: 1_700_000_000_000,
+        principal: "someone".into(),
+        node_id: 3,
+        action: "schema.register".into(),
+        resource: "subject/a".into(),
+        outcome: "ok id=1 version=1".into(),
+        request_id: RequestId("request".into()),
+        digest_before: [2; 32],
+        digest_after: [3; 32],
+    };
+    let mut rows: Vec<(String, Key, Row)> = vec![
+        ("machine".into(), Key::Machine, Row::Machine(machine)),
+        (
+            "context".into(),
+            Key::Context(context()),
+            Row::Context(ContextRow { next_id: 70_000, listed: true, modified_at: index }),
+        ),
+        (
+            "subject".into(),
+            Key::Subject(subject.clone()),
+            Row::Subject(SubjectRow { next_version: 4, live: 2, soft_deleted: 1, modified_at: index }),
+        ),
+        ("sent".into(), Key::Sent(subject.clone(), version), Row::Sent("as sent \u{1F600}".into())),
+        ("content".into(), Key::Content(guid(), Format::Protobuf), Row::Content(content)),
+        ("content-bare".into(), Key::Content(guid(), Format::Avro), Row::Content(bare)),
+        ("id-of".into(), Key::IdOf(guid(), Format::Json, context()), Row::IdOf(SchemaId(251))),
+        ("usage".into(), Key::Usage(context(), SchemaId(1), subject.clone(), version), Row::Present),
+        ("referrer".into(), Key::Referrer(subject.clone(), version, context(), SchemaId(1)), Row::Present),
+        ("request-age".into(), Key::RequestAge(index), Row::RequestAge(RequestId("request".into()))),
+        ("audit".into(), Key::Audit(7), Row::Audit(audit)),
+        ("audit-node".into(), Key::AuditNode(1, 2), Row::AuditNode([4; 32])),
+    ];
+    for (name, format) in [("avro", Format::Avro), ("json", Format::Json), ("protobuf", Format::Protobuf)] {
+        rows.push((format!("schema-{name}"), Key::Schema(context(), SchemaId(1)), Row::Schema(guid(), format)));
+        let key = || Key::Version(subject.clone(), version);
+        rows.push((format!("version-{name}"), key(), Row::Version(version_row(format, Deleted::No))));
+        rows.push((format!("version-{name}-deleted"), key(), Row::Version(version_row(format, Deleted::Soft))));
+    }
+    let config_row = |value| Row::Config(SettingRow { value, modified_at: index });
+    rows.push(("config".into(), Key::Config(Scope::Global), config_row(Some(config()))));
+    rows.push(("config-removed".into(), Key::Config(Scope::Global), config_row(None)));
+    for level in Level::ALL {
+        let config = Config {
+            compatibility_level: Some(level),
+            compatibility_policy: Some(Policy::Strict),
+            ..Config::default()
+        };
+        rows.push((format!("config-{}", level.name()), Key::Config(Scope::top()), config_row(Some(config))));
+    }
+    for enable_at in [EnableAt::All, EnableAt::Client, EnableAt::Gateway, EnableAt::Server, EnableAt::None] {
+        let rules = RuleSet { enable_at: Some(enable_at), ..RuleSet::default() };
+        let config = Config { override_rule_set: Some(rules), ..Config::default() };
+        rows.push((format!("config-rules-{}", enable_at.name()), Key::Config(Scope::top()), config_row(Some(config))));
+    }
+    let mode_row = |value| Row::Mode(SettingRow { value, modified_at: index });
+    rows.push(("mode-removed".into(), Key::Mode(Scope::Global), mode_row(None)));
+    for mode in [Mode::ReadWrite, Mode::ReadOnly, Mode::ReadOnlyOverride, Mode::Import, Mode::Forward] {
+        rows.push((format!("mode-{}", mode.name()), Key::Mode(Scope::Global), mode_row(Some(mode))));
+    }
+    for kind in event_kinds() {
+        let row = Row::Event(Event { kind: kind.clone(), time_ms: 1_700_000_000_000 });
+        rows.push((format!("event-{}", kind.name()), Key::Event(index, 0), row));
+    }
+    for (name, outcome) in outcomes() {
+        let row = Row::Request(RequestRow { outcome, index, time_ms: 1_700_000_000_000 });
+        rows.push((format!("request-{name}"), Key::Request(RequestId("request".into())), row));
+    }
+    rows
+}
+
+fn membership() -> Membership {
+    let node = |id: u64| Node {
+        peer_address: format!("10.0.0.{id}:7000"),
+        http_url: format!("http://10.0.0.{id}:8080"),
+        region: "eu-west".into(),
+        priority: 10,
+    };
+    let nodes: BTreeMap<_, _> = [1, 2, 3, 4, 300].map(|id| (id, node(id))).into();
+    Membership::new(vec![[1, 2, 3].into(), [1, 2, 4].into()], nodes).unwrap()
+}
+
+/// One record of every kind and shape, by name.
+fn records() -> BTreeMap<String, Record> {
+    let entry = |payload| Record::Entry(Entry { log_id: log_id(7, 2, 70_000), payload });
+    let voted = |committed| {
+        let mut vote = Vote::new(7, 2);
+        vote.committed = committed;
+        vote
+    };
+    let id = || log_id(1 << 33, 3, u64::MAX);
+    let mut records = BTreeMap::new();
+    let mut add = |name: String, record: Record| {
+        assert!(records.insert(name.clone(), record).is_none(), "two records are named {name}");
+    };
+    add("entry/blank".into(), entry(EntryPayload::Blank));
+    add("entry/membership".into(), entry(EntryPayload::Membership(membership())));
+    for (name, command) in commands() {
+        add(format!("entry/{name}"), entry(EntryPayload::Normal(Proposal(envelope(command.clone())))));
+        add(format!("proposal/{name}"), Record::Proposal(Proposal(envelope(command))));
+    }
+    add("vote/granted".into(), Record::Vote(voted(false)));
+    add("vote/committed".into(), Record::Vote(voted(true)));
+    add("log-id".into(), Record::LogId(id()));
+    add("membership/first".into(), Record::Membership(StoredMembership::default()));
+    add("membership/joint".into(), Record::Membership(StoredMembership::new(Some(id()), membership())));
+    add("mark/new".into(), Record::Mark(Mark { store: [0; 16], vote: None, last: None }));
+    add("mark/full".into(), Record::Mark(Mark { store: [5; 16], vote: Some(voted(true)), last: Some(id()) }));
+    for (name, key, row) in rows() {
+        add(format!("row/{name}"), Record::Row(key, row));
+    }
+    for (name, outcome) in outcomes() {
+        add(format!("response/{name}"), Record::Response(Response { outcome, effective: LogIndex(70_000) }));
+    }
+    records
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    assert!(text.len() % 2 == 0, "{text}");
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn golden() -> BTreeMap<&'static str, Vec<u8>> {
+    let lines = GOLDEN.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(|line| line.split_once(' ').unwrap()).map(|(name, bytes)| (name, unhex(bytes))).collect()
+}
+
+#[test]
+fn golden_bytes_are_read_and_written_for_ever() {
+    let (golden, records) = (golden(), records());
+    let missing: Vec<_> = records.iter().filter(|(name, _)| !golden.contains_key(name.as_str())).collect();
+    if std::env::var_os("GOLDEN_PRINT").is_some() {
+        for (name, record) in &missing {
+            println!("{name} {}", hex(&record.encode()));
+        }
+        return;
+    }
+    assert!(
+        missing.is_empty(),
+        "records without golden bytes: {:?}",
+        missing.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
+    for (name, bytes) in &golden {
+        let record =
+            records.get(*name).unwrap_or_else(|| panic!("{name} has golden bytes, but no value to compare with"));
+        assert_eq!(record.decode(bytes).as_ref(), Ok(record), "{name} is read");
+        assert_eq!(hex(&record.encode()), hex(bytes), "{name} is written");
+    }
+}
+
+/// Every variant has a record. The matches are written out: a new variant does not compile until it is here and above.
+#[test]
+fn every_kind_has_golden_bytes() {
+    let names: BTreeSet<_> = outcomes().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), 10 + 21);
+    let is_plain = |outcome: &Outcome| match outcome {
+        Outcome::Registered { .. }
+        | Outcome::VersionDeleted { .. }
+        | Outcome::SubjectDeleted { .. }
+        | Outcome::ConfigChanged { .. }
+        | Outcome::ModeChanged { .. }
+        | Outcome::ContextDeleted
+        | Outcome::DigestChecked
+        | Outcome::Founded { .. }
+        | Outcome::Stale { .. }
+        | Outcome::Nothing => true,
+        Outcome::Rejected(_) => false,
+    };
+    assert_eq!(outcomes().iter().filter(|(_, outcome)| is_plain(outcome)).count(), 10);
+    let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action()).collect();
+    assert_eq!(actions.len(), 12, "{actions:?}");
+    let tables: BTreeSet<_> = rows().iter().map(|(_, key, _)| key.table()).collect();
+    assert_eq!(tables.len(), 17);
+    let kinds: BTreeSet<_> = event_kinds().iter().map(EventKind::name).collect();
+    assert_eq!(kinds.len(), 5);
+}
+
+/// The checksum finds any change of one byte, and every cut and every surplus byte is seen.
+#[test]
+fn damaged_records_are_errors() {
+    for (name, record) in records() {
+        let bytes = record.encode();
+        for at in 0..bytes.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= flip;
+                assert!(record.decode(&damaged).is_err(), "{name}: byte {at} changed by {flip:02x}");
+            }
+            assert!(record.decode(&bytes[..at]).is_err(), "{name}: cut after {at} bytes");
+        }
+        for more in [0x00, 0xff] {
+            let mut longer = bytes.clone();
+            longer.push(more);
+            assert!(record.decode(&longer).is_err(), "{name}: one byte too many");
+        }
+        let doubled = [bytes.clone(), bytes].concat();
+        assert!(record.decode(&doubled).is_err(), "{name}: twice");
+    }
+}
+
+/// A frame with the right checksum around whatever it holds.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    const HEADER_BYTES: usize = 12;
+    let length = u32::try_from(bytes.len() - HEADER_BYTES).unwrap();
+    bytes[4..8].copy_from_slice(&length.to_le_bytes());
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[1..8]), &bytes[HEADER_BYTES..]);
+    bytes[8..12].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// What a newer program wrote is told as such, and never guessed at.
+#[test]
+fn unknown_versions_kinds_and_flags_are_errors() {
+    for (name, record) in records() {
+        let bytes = record.encode();
+        assert_eq!(sealed(bytes.clone()), bytes);
+        let with = |at: usize, value: u8| {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            record.decode(&sealed(changed)).unwrap_err()
+        };
+        for version in [0, 2, 255] {
+            assert_eq!(with(1, version), CodecError::Version { found: version, known: 1 }, "{name}");
+        }
+        for kind in [0, 9, 255] {
+            assert!(matches!(with(2, kind), CodecError::Kind { found, .. } if found == kind), "{name}");
+        }
+        for flags in [1, 0x80] {
+            assert_eq!(with(3, flags), CodecError::Flags { found: flags }, "{name}");
+        }
+        assert_eq!(with(0, b'r'), CodecError::Magic, "{name}");
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(record.decode(&sealed(longer)), Err(CodecError::Body("bytes are left over".into())), "{name}");
+        assert_eq!(record.decode(&[]), Err(CodecError::Short { length: 0 }));
+    }
+}
+
+/// A record is never read as one of another kind.
+#[test]
+fn kinds_are_not_mixed_up() {
+    let records = records();
+    let kind = |record: &Record| std::mem::discriminant(record);
+    for record in records.values() {
+        let bytes = record.encode();
+        for (name, other) in &records {
+            if kind(other) != kind(record) {
+                assert!(matches!(other.decode(&bytes), Err(CodecError::Kind { .. })), "{name}");
+            }
+        }
+    }
+}
+
+/// Bodies that pass the checksum but were never written: an answer or an error, never a panic or a huge allocation.
+#[test]
+fn any_body_is_decoded_or_refused() {
+    const HEADER_BYTES: usize = 12;
+    for record in records().into_values() {
+        let bytes = record.encode();
+        for at in HEADER_BYTES..bytes.len() {
+            for value in [0, 1, 251, 253, 255] {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                if let Ok(read) = record.decode(&sealed(changed)) {
+                    // What is read can be written, and reads as itself.
+                    assert_eq!(record.decode(&read.encode()), Ok(read));
+                }
+            }
+            drop(record.decode(&sealed(bytes[..at].to_vec())));
+        }
+        // Lengths that promise more than there is.
+        let mut promise = bytes[..HEADER_BYTES].to_vec();
+        promise.extend([253, 255, 255, 255, 255, 255, 255, 255, 127]);
+        assert!(record.decode(&sealed(promise)).is_err() || matches!(record, Record::Row(..)));
+    }
+}
+
+/// Names that could not be made today come out of no record: a context with a colon would be two names when printed.
+#[test]
+fn names_are_checked_when_they_are_read() {
+    let command = Command::DeleteContext { context: Context::parse("abc").unwrap() };
+    let bytes = codec::encode_proposal(&Proposal(envelope(command)));
+    let at = bytes.windows(4).position(|found| found == b".abc").unwrap();
+    let mut changed = bytes;
+    changed[at + 2] = b':';
+    let refused = codec::decode_proposal(&sealed(changed)).unwrap_err();
+    assert!(matches!(refused, CodecError::Content(_)), "{refused}");
+}
+
+/// What may be proposed must be readable by every node that gets it: the longest names come back from the log.
+#[test]
+fn the_longest_names_come_back() {
+    let longest = "x".repeat(registry::limits::SUBJECT_BYTES_MAX);
+    let contexts = [Context::parse(&longest), Context::parse(&longest[1..])];
+    let subjects = [Subject::parse(&longest), Subject::parse(&format!(":.{}", &longest[2..]))];
+    let deletions = contexts.into_iter().flatten().map(|context| Command::DeleteContext { context });
+    let subjects = subjects.into_iter().flatten();
+    let commands: Vec<_> =
+        deletions.chain(subjects.map(|subject| Command::DeleteSubject { subject, permanent: Permanent::No })).collect();
+    assert!(commands.len() >= 3);
+    for command in commands {
+        let entry = Record::Entry(Entry {
+            log_id: log_id(1, 1, 1),
+            payload: EntryPayload::Normal(Proposal(envelope(command))),
+        });
+        assert_eq!(entry.decode(&entry.encode()), Ok(entry));
+    }
+}

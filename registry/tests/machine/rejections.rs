@@ -1,0 +1,247 @@
+//! Every refusal: the smallest history that leads to it, and the exact answer.
+
+use registry::limits::{SCHEMA_ID_MAX, VERSION_COUNT_MAX};
+use registry::{
+    Assign, Command, Key, LogIndex, Mode, Permanent, Rejection, Row, SchemaId, Scope, Subject, Version, View,
+};
+
+use crate::support::{
+    Machine, context, delete, delete_subject, import, reference, register, register_with, scope, subject,
+};
+
+use Permanent::{No, Yes};
+
+fn check(history: &[Command], command: &Command, expected: &Rejection) {
+    let mut machine = Machine::default();
+    for earlier in history {
+        machine.accept(earlier.clone());
+    }
+    assert_eq!(machine.refuse(command.clone()), *expected, "{command:?} after {history:?}");
+}
+
+fn mode(on: &Scope, mode: Option<Mode>, force: bool) -> Command {
+    Command::SetMode { scope: on.clone(), mode, force, recursive: false }
+}
+
+fn config(on: &Scope, is_set: bool) -> Command {
+    Command::SetConfig { scope: on.clone(), config: is_set.then(Default::default) }
+}
+
+fn refer(from: &str, to: &str) -> Command {
+    register_with(from, "refers", vec![reference(to, 1)], Assign::Next { expected: None })
+}
+
+fn a() -> Subject {
+    subject("a")
+}
+
+#[test]
+fn what_is_not_there_is_not_deleted() {
+    let none = Rejection::SubjectNotFound { subject: a() };
+    let gone = [register("a", "1"), delete_subject("a", No), delete_subject("a", Yes)];
+    for permanent in [No, Yes] {
+        check(&[], &delete_subject("a", permanent), &none);
+        check(&[], &delete("a", 1, permanent), &none);
+        check(&gone, &delete_subject("a", permanent), &none);
+        check(&gone, &delete("a", 1, permanent), &none);
+        let none = Rejection::VersionNotFound { subject: a(), version: Version(2) };
+        check(&[register("a", "1")], &delete("a", 2, permanent), &none);
+    }
+}
+
+#[test]
+fn deletion_is_soft_first_and_permanent_then() {
+    let one = [register("a", "1")];
+    check(&one, &delete_subject("a", Yes), &Rejection::SubjectNotSoftDeleted { subject: a() });
+    let version = Version(1);
+    check(&one, &delete("a", 1, Yes), &Rejection::VersionNotSoftDeleted { subject: a(), version });
+    let soft = [register("a", "1"), delete("a", 1, No)];
+    check(&soft, &delete("a", 1, No), &Rejection::VersionSoftDeleted { subject: a(), version });
+    check(&soft, &delete_subject("a", No), &Rejection::SubjectSoftDeleted { subject: a() });
+    // With one version live the subject is.
+    let half = [register("a", "1"), register("a", "2"), delete("a", 1, No)];
+    check(&half, &delete_subject("a", Yes), &Rejection::SubjectNotSoftDeleted { subject: a() });
+}
+
+#[test]
+fn what_is_referred_to_stays() {
+    let referenced = Rejection::Referenced { subject: a(), version: Version(1) };
+    let live = [register("a", "1"), refer("b", "a")];
+    check(&live, &delete("a", 1, No), &referenced);
+    check(&live, &delete_subject("a", No), &referenced);
+    // A referrer that is deleted softly no longer keeps it from being hidden, but from going for good.
+    let hidden = [register("a", "1"), refer("b", "a"), delete("b", 1, No), delete("a", 1, No)];
+    check(&hidden, &delete("a", 1, Yes), &referenced);
+    check(&hidden, &delete_subject("a", Yes), &referenced);
+    // From another context, by its full name.
+    check(&[register("a", "1"), refer(":.eu:b", ":.:a")], &delete("a", 1, No), &referenced);
+    // In the same subject: the version stays, the subject may go.
+    let inside = [register("a", "1"), refer("a", "a")];
+    check(&inside, &delete("a", 1, No), &referenced);
+    let mut machine = Machine::default();
+    for command in inside.into_iter().chain([delete_subject("a", No), delete_subject("a", Yes)]) {
+        machine.accept(command);
+    }
+    // Once nobody is left to refer, everything may go.
+    let mut machine = Machine::default();
+    for command in hidden.into_iter().chain([delete("b", 1, Yes), delete("a", 1, Yes)]) {
+        machine.accept(command);
+    }
+}
+
+#[test]
+fn modes_forbid_writes() {
+    let scopes = [Scope::Global, Scope::top(), scope("a")];
+    for on in &scopes {
+        for forbidding in [Mode::ReadOnly, Mode::ReadOnlyOverride] {
+            let history = [register("a", "1"), mode(on, Some(forbidding), false)];
+            let refused = Rejection::ReadOnly { subject: a() };
+            check(&history, &register("a", "2"), &refused);
+            check(&history, &import("a", "2", 7, None), &refused);
+            for permanent in [No, Yes] {
+                check(&history, &delete("a", 1, permanent), &refused);
+                check(&history, &delete_subject("a", permanent), &refused);
+            }
+        }
+        let history = [mode(on, Some(Mode::Import), false)];
+        check(&history, &register("a", "1"), &Rejection::NotReadWrite { subject: a() });
+    }
+    check(&[], &import("a", "1", 7, None), &Rejection::NotImport { subject: a() });
+    // The nearest mode counts, except that READONLY_OVERRIDE above wins.
+    let mut machine = Machine::default();
+    machine.accept(mode(&Scope::Global, Some(Mode::ReadOnly), false));
+    machine.accept(mode(&scope("a"), Some(Mode::ReadWrite), false));
+    machine.register("a", "1");
+    machine.accept(mode(&Scope::Global, Some(Mode::ReadOnlyOverride), false));
+    assert_eq!(machine.refuse(register("a", "2")), Rejection::ReadOnly { subject: a() });
+    // The mode of the default context is no other context's.
+    machine.accept(mode(&Scope::Global, None, false));
+    machine.accept(mode(&Scope::top(), Some(Mode::ReadOnly), false));
+    machine.register(":.eu:a", "1");
+    machine.accept(mode(&scope("a"), None, false));
+    assert_eq!(machine.refuse(register("a", "2")), Rejection::ReadOnly { subject: a() });
+}
+
+#[test]
+fn a_named_version_is_the_next_one() {
+    let asks = |number| register_with("a", "new", Vec::new(), Assign::Next { expected: Some(Version(number)) });
+    let refused = |asked, next| Rejection::VersionNotNext { subject: a(), asked: Version(asked), next: Version(next) };
+    check(&[], &asks(2), &refused(2, 1));
+    check(&[register("a", "1")], &asks(1), &refused(1, 2));
+    check(&[register("a", "1")], &asks(3), &refused(3, 2));
+    // Versions that are deleted still count, so that their numbers are not given again.
+    check(&[register("a", "1"), delete("a", 1, No)], &asks(1), &refused(1, 2));
+    let second_gone = [register("a", "1"), register("a", "2"), delete("a", 2, No), delete("a", 2, Yes)];
+    check(&second_gone, &asks(2), &refused(2, 3));
+    let mut machine = Machine::default();
+    assert_eq!(machine.registered(asks(1)), (1, 1));
+}
+
+#[test]
+fn an_id_stands_for_one_content() {
+    let importing = mode(&scope("a"), Some(Mode::Import), true);
+    let taken = |id| Rejection::IdTaken { id: SchemaId(id), context: context(".") };
+    // The id has another content, or the content has another id.
+    check(&[register("a", "1"), importing.clone()], &import("a", "other", 1, None), &taken(1));
+    check(&[register("a", "1"), importing.clone()], &import("a", "1", 2, None), &taken(2));
+    // An id that was deleted for good stands for what it stood for: it never gets another content.
+    let gone = [register("a", "1"), delete_subject("a", No), delete_subject("a", Yes), importing];
+    check(&gone, &import("a", "other", 1, None), &taken(1));
+}
+
+#[test]
+fn an_import_does_not_replace_a_version() {
+    let importing = mode(&scope("a"), Some(Mode::Import), true);
+    let refused = Rejection::VersionNotNext { subject: a(), asked: Version(1), next: Version(2) };
+    check(&[register("a", "1"), importing.clone()], &import("a", "other", 7, Some(1)), &refused);
+    check(&[register("a", "1"), delete("a", 1, No), importing], &import("a", "other", 7, Some(1)), &refused);
+}
+
+#[test]
+fn import_mode_needs_an_empty_scope() {
+    for on in [Scope::Global, Scope::top(), scope("a")] {
+        let refused = Rejection::SubjectsExist { scope: on.clone() };
+        check(&[register("a", "1")], &mode(&on, Some(Mode::Import), false), &refused);
+        let mut machine = Machine::default();
+        machine.register("a", "1");
+        machine.accept(mode(&on, Some(Mode::Import), true));
+        // It is on already, so there is nothing to ask again.
+        machine.accept(mode(&on, Some(Mode::Import), false));
+        // Soft-deleted versions do not count.
+        let mut machine = Machine::default();
+        machine.register("a", "1");
+        machine.accept(delete("a", 1, No));
+        machine.accept(mode(&on, Some(Mode::Import), false));
+    }
+    let mut machine = Machine::default();
+    machine.register(":.eu:a", "1");
+    machine.accept(mode(&Scope::top(), Some(Mode::Import), false));
+}
+
+#[test]
+fn settings_that_are_not_there() {
+    let on = scope("a");
+    check(&[], &config(&on, false), &Rejection::ConfigNotFound { scope: on.clone() });
+    check(
+        &[config(&on, true), config(&on, false)],
+        &config(&on, false),
+        &Rejection::ConfigNotFound { scope: on.clone() },
+    );
+    check(&[], &mode(&on, None, false), &Rejection::ModeNotFound { scope: on.clone() });
+    let set = mode(&on, Some(Mode::ReadWrite), false);
+    let remove = mode(&on, None, false);
+    check(&[set, remove.clone()], &remove, &Rejection::ModeNotFound { scope: on.clone() });
+    check(&[], &mode(&on, Some(Mode::Forward), true), &Rejection::ModeNotHere { mode: Mode::Forward });
+    // Above the subjects a removal is always a success.
+    let mut machine = Machine::default();
+    for on in [Scope::Global, Scope::top()] {
+        machine.accept(config(&on, false));
+        machine.accept(mode(&on, None, false));
+    }
+}
+
+#[test]
+fn a_context_with_subjects_is_not_deleted() {
+    let command = Command::DeleteContext { context: context("eu") };
+    let refused = Rejection::ContextNotEmpty { context: context("eu") };
+    check(&[register(":.eu:a", "1")], &command, &refused);
+    check(&[register(":.eu:a", "1"), delete_subject(":.eu:a", No)], &command, &refused);
+    let mut machine = Machine::default();
+    machine.register(":.eu:a", "1");
+    machine.accept(delete_subject(":.eu:a", No));
+    machine.accept(delete_subject(":.eu:a", Yes));
+    machine.accept(command.clone());
+    machine.accept(command);
+}
+
+#[test]
+fn a_subject_that_is_full() {
+    let mut machine = Machine::default();
+    machine.register("a", "1");
+    // As if all numbers were given: 10,000 registrations take too long.
+    let key = Key::Subject(a());
+    let Some(Row::Subject(mut row)) = machine.view.get(&key).unwrap() else { panic!("no subject") };
+    row.next_version = VERSION_COUNT_MAX;
+    machine.view.write(&[(key, Some(Row::Subject(row)))]);
+    assert_eq!(machine.register("a", "last"), (2, VERSION_COUNT_MAX));
+    let refused = machine.refuse(register("a", "too many"));
+    assert_eq!(refused, Rejection::SubjectFull { subject: a(), limit: VERSION_COUNT_MAX });
+}
+
+#[test]
+fn a_context_without_ids() {
+    let mut machine = Machine::default();
+    machine.accept(mode(&Scope::top(), Some(Mode::Import), false));
+    machine.accept(import("a", "1", SCHEMA_ID_MAX, None));
+    machine.accept(mode(&Scope::top(), None, false));
+    assert_eq!(machine.refuse(register("a", "2")), Rejection::IdsExhausted { context: context(".") });
+    // What has an id needs none.
+    machine.register("b", "1");
+    machine.register(":.eu:a", "2");
+}
+
+#[test]
+fn a_digest_that_differs() {
+    let command = Command::CheckDigest { index: LogIndex(1), digest: [9; 32] };
+    check(&[register("a", "1")], &command, &Rejection::DigestDiffers { index: LogIndex(1) });
+}
