@@ -130,6 +130,7 @@ impl<'d> Library<'d> {
         let start = if is_modern { DEFAULT_BASE } else { "" };
         let mut library = Self { documents: Vec::new(), by_uri: BTreeMap::new(), is_modern };
         library.add(root, dialect, start);
+        library.by_uri.insert(start.to_owned(), 0);
         if !own_id.is_empty() {
             let own_uri = uri::resolve(start, own_id);
             library.by_uri.insert(uri::without_fragment(&own_uri).to_owned(), 0);

@@ -173,3 +173,58 @@ pub fn differences(
         Ok(_) => compare::differences(writer.model()?, reader.model()?, direction, policy, budget),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parsed_schema_may_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<JsonSchema>();
+    }
+
+    #[test]
+    fn a_stored_schema_loads_only_when_it_is_used() {
+        let text = r#"{"maxLength":1.5}"#;
+        assert!(JsonSchema::parse(text, &[], Strictness::New { validate_fields: false }).is_err());
+        let stored = JsonSchema::parse(text, &[], Strictness::Stored).unwrap();
+        assert_eq!(stored.canonical(), text);
+    }
+
+    #[test]
+    fn an_old_schema_with_a_remote_reference_is_told_as_confluent_tells_it() {
+        let old = JsonSchema::parse(r#"{"$ref":"http://x/y.json"}"#, &[], Strictness::Stored).unwrap();
+        let new = JsonSchema::parse("{}", &[], Strictness::Stored).unwrap();
+        for direction in [Direction::Backward, Direction::Forward] {
+            let (reader, writer) = if direction == Direction::Backward { (&new, &old) } else { (&old, &new) };
+            let found = differences(reader, writer, direction, Policy::Strict, &mut Budget::compare()).unwrap();
+            let messages: Vec<&str> = found.iter().map(|difference| &*difference.message).collect();
+            assert_eq!(messages, ["A previous schema version contains an unsupported external reference"]);
+        }
+    }
+
+    #[test]
+    fn messages_use_the_words_of_the_direction_and_plain_paths() {
+        let parse = |text| JsonSchema::parse(text, &[], Strictness::Stored).unwrap();
+        let old = parse(r#"{"properties":{"100%s":{"maxLength":5}}}"#);
+        let new = parse(r#"{"properties":{"100%s":{"maxLength":3}}}"#);
+        let found = differences(&new, &old, Direction::Backward, Policy::Strict, &mut Budget::compare()).unwrap();
+        assert_eq!(
+            found[0].message,
+            "{errorType:\"MAX_LENGTH_DECREASED\", description:\"The value at path '#/properties/100%s/maxLength' in the \
+             new schema is less than its value in the old schema'}"
+        );
+    }
+
+    #[test]
+    fn an_exclusive_limit_is_compared_with_an_exclusive_limit() {
+        // Deviation 1 of the reference: Confluent compares with the inclusive one, or fails.
+        let parse = |text| JsonSchema::parse(text, &[], Strictness::Stored).unwrap();
+        let old = parse(r#"{"exclusiveMaximum":10}"#);
+        let new = parse(r#"{"exclusiveMaximum":9,"maximum":50}"#);
+        let found = differences(&new, &old, Direction::Backward, Policy::Strict, &mut Budget::compare()).unwrap();
+        let kinds: Vec<&str> = found.iter().map(|difference| difference.kind).collect();
+        assert_eq!(kinds, ["MAXIMUM_ADDED", "EXCLUSIVE_MAXIMUM_DECREASED"]);
+    }
+}
