@@ -116,7 +116,8 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
         let (store, dir) = (self.store.clone(), self.dir.clone());
         let current = self.current.lock().clone();
-        let built = tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
+        let built =
+            tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
         let (meta, snapshot) = built.map_err(|error| io::Error::other(error.to_string()))?;
         if let Some(old) = self.current.lock().replace(snapshot.clone())
             && old.dir() != snapshot.dir()
