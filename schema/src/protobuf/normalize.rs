@@ -442,8 +442,14 @@ mod tests {
 
     #[test]
     fn numbers_are_printed_as_java_does() {
-        let cases =
-            [("1.23456", "1.235"), ("1.0", "1"), ("0.0005", "0"), ("2.5e3", "2500"), ("-7", "-7"), ("0x1F", "0x1F")];
+        let cases = [
+            ("1.23456", "1.235"),
+            ("1.0", "1"),
+            ("0.0005", "0.001"),
+            ("2.5e3", "2500"),
+            ("-7", "-7"),
+            ("0x1F", "0x1F"),
+        ];
         for (text, expected) in cases {
             assert_eq!(java_decimal(text), expected, "{text}");
         }
