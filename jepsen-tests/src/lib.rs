@@ -1,1 +1,16 @@
-//! Fault injection for the registry: real processes, real disks, real faults.
+//! Fault injection against real `registry-node` processes, and checks that share no code with what they judge.
+//!
+//! A test starts a [`cluster::Cluster`] on loopback, lets a [`workload::Workload`] write through all of its nodes, breaks
+//! things, heals them, reads every node back ([`dump`]) and lets [`check`] look for anything that was lost or changed.
+//! Never here: a crate of the server. The product is known by its wire format only.
+
+pub mod check;
+pub mod client;
+pub mod cluster;
+pub mod dump;
+pub mod history;
+pub mod schemas;
+pub mod seed;
+pub mod verify;
+pub mod wait;
+pub mod workload;

@@ -11,7 +11,7 @@ use proto::peer::{StatusRequest, StatusResponse};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::consensus::Network;
+use crate::consensus::{Network, ROLE_STARTING};
 
 /// How far the process has come.
 #[derive(Debug, Clone, Default)]
@@ -141,19 +141,21 @@ pub fn write_identity(config: &Config, initialized: bool) -> Result<(), String> 
     write(data).map_err(|error| format!("write {}/NODE: {error}", data.display()))
 }
 
-/// What is known of the cluster when a node comes with an empty disk.
+/// What follows from what the peers say of themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// The node may start.
+    /// The node may go on.
     Start,
-    /// It was a voter with a disk that is gone now: it could vote twice.
+    /// There is a cluster that counts on this node: it goes on as its member.
+    Join,
+    /// It must not.
     Refuse,
     /// Not enough was heard yet.
     Wait,
 }
 
 /// Decides whether a node with an empty disk may start, from what its peers say of themselves.
-fn judge(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Verdict {
+fn judge_empty_disk(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Verdict {
     if answers.iter().any(|answer| answer.voters.contains(&node_id)) {
         return Verdict::Refuse;
     }
@@ -167,9 +169,66 @@ fn judge(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Verdict {
     if answers.len() == peers { Verdict::Start } else { Verdict::Wait }
 }
 
+/// Decides whether a node may make a new cluster.
+fn judge_bootstrap(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Verdict {
+    if answers.iter().any(|answer| answer.voters.contains(&node_id)) {
+        return Verdict::Join;
+    }
+    if answers.iter().any(|answer| !answer.members.is_empty()) {
+        return Verdict::Refuse;
+    }
+    // A peer that still looks at its empty disk would be told of a cluster that counts on it, and refuse to start.
+    let admitted = answers.iter().filter(|answer| answer.role != ROLE_STARTING).count();
+    if admitted == peers { Verdict::Start } else { Verdict::Wait }
+}
+
 /// How often peers are asked, and how long for.
 const ASK_INTERVAL: Duration = Duration::from_millis(200);
 const ASK_TIME_MAX: Duration = Duration::from_millis(1_000);
+/// Rounds of asking between two lines in the log.
+const ASK_ROUNDS_PER_LINE: u32 = 25;
+
+/// Asks the peers of the configuration until they have said enough.
+async fn hear(
+    config: &Config,
+    network: &Network,
+    judge: impl Fn(u64, usize, &[StatusResponse]) -> Verdict,
+) -> Result<Verdict, String> {
+    let node_id = config.node.id;
+    let peers: Vec<_> = config.cluster.members.iter().filter(|member| member.id != node_id).collect();
+    let mut rounds = 0_u32;
+    loop {
+        let asked = peers.iter().copied().map(|peer| async move {
+            let mut client = network.client(peer.id, &peer.peer_address).ok()?;
+            let answer = tokio::time::timeout(ASK_TIME_MAX, client.status(StatusRequest {})).await.ok()?;
+            Some((peer, answer.map(tonic::Response::into_inner)))
+        });
+        let mut answers = Vec::new();
+        for (peer, answer) in futures::future::join_all(asked).await.into_iter().flatten() {
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(status) if status.code() == tonic::Code::PermissionDenied => {
+                    return Err(format!(
+                        "node {} at {} does not speak to this node: {}. Compare cluster.id and cluster.members",
+                        peer.id,
+                        peer.peer_address,
+                        status.message()
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+        match judge(node_id, peers.len(), &answers) {
+            Verdict::Wait => {}
+            verdict => return Ok(verdict),
+        }
+        if rounds.is_multiple_of(ASK_ROUNDS_PER_LINE) {
+            tracing::info!(heard = answers.len(), of = peers.len(), "wait for the peers before the first start");
+        }
+        rounds += 1;
+        tokio::time::sleep(ASK_INTERVAL).await;
+    }
+}
 
 /// Waits until it is certain that a node with an empty disk may start.
 ///
@@ -180,36 +239,29 @@ const ASK_TIME_MAX: Duration = Duration::from_millis(1_000);
 /// A text for the operator if the node must not start.
 pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), String> {
     let node_id = config.node.id;
-    let peers: Vec<_> = config.cluster.members.iter().filter(|member| member.id != node_id).collect();
-    let mut rounds = 0_u32;
-    loop {
-        let asked = peers.iter().map(|peer| async {
-            let mut client = network.client(peer.id, &peer.peer_address).ok()?;
-            let answer = tokio::time::timeout(ASK_TIME_MAX, client.status(StatusRequest {})).await;
-            answer.ok()?.ok().map(tonic::Response::into_inner)
-        });
-        let answers: Vec<_> = futures::future::join_all(asked).await.into_iter().flatten().collect();
-        match judge(node_id, peers.len(), &answers) {
-            Verdict::Start => return Ok(()),
-            Verdict::Refuse => {
-                return Err(format!(
-                    "node {node_id} is a voter of this cluster, but its disk is empty: it has forgotten its vote and its \
-                     log. Remove it from the cluster (registryctl member remove {node_id}) and start it under a new \
-                     node id (registryctl member add)"
-                ));
-            }
-            Verdict::Wait => {
-                if rounds.is_multiple_of(25) {
-                    tracing::info!(
-                        heard = answers.len(),
-                        of = peers.len(),
-                        "wait for the peers before the first start"
-                    );
-                }
-                rounds += 1;
-                tokio::time::sleep(ASK_INTERVAL).await;
-            }
-        }
+    match hear(config, network, judge_empty_disk).await? {
+        Verdict::Start | Verdict::Join | Verdict::Wait => Ok(()),
+        Verdict::Refuse => Err(format!(
+            "node {node_id} is a voter of this cluster, but its disk is empty: it has forgotten its vote and its \
+             log. Remove it from the cluster (registryctl member remove {node_id}) and start it under a new \
+             node id (registryctl member add)"
+        )),
+    }
+}
+
+/// Waits until it is certain whether a new cluster may be made: true if so, false if there is one that counts on this node.
+///
+/// # Errors
+/// A text for the operator if there is a cluster without this node.
+pub async fn admit_bootstrap(config: &Config, network: &Network) -> Result<bool, String> {
+    match hear(config, network, judge_bootstrap).await? {
+        Verdict::Start => Ok(true),
+        Verdict::Join | Verdict::Wait => Ok(false),
+        Verdict::Refuse => Err(format!(
+            "--bootstrap makes a new cluster, but there is a cluster already and node {} is no voter of it. Start this \
+             node without the flag and add it (registryctl member add)",
+            config.node.id
+        )),
     }
 }
 
@@ -226,11 +278,24 @@ mod tests {
     fn an_empty_disk_starts_only_where_it_cannot_vote_twice() {
         let new = |node_id| answer(node_id, &[]);
         let cluster = |node_id| answer(node_id, &[1, 2, 3]);
-        assert_eq!(judge(1, 2, &[new(2), new(3)]), Verdict::Start);
-        assert_eq!(judge(1, 2, &[new(2)]), Verdict::Wait);
-        assert_eq!(judge(1, 2, &[new(2), cluster(3)]), Verdict::Refuse);
-        assert_eq!(judge(4, 3, &[cluster(1)]), Verdict::Wait);
-        assert_eq!(judge(4, 3, &[cluster(1), cluster(3)]), Verdict::Start);
-        assert_eq!(judge(1, 0, &[]), Verdict::Start);
+        assert_eq!(judge_empty_disk(1, 2, &[new(2), new(3)]), Verdict::Start);
+        assert_eq!(judge_empty_disk(1, 2, &[new(2)]), Verdict::Wait);
+        assert_eq!(judge_empty_disk(1, 2, &[new(2), cluster(3)]), Verdict::Refuse);
+        assert_eq!(judge_empty_disk(4, 3, &[cluster(1)]), Verdict::Wait);
+        assert_eq!(judge_empty_disk(4, 3, &[cluster(1), cluster(3)]), Verdict::Start);
+        assert_eq!(judge_empty_disk(1, 0, &[]), Verdict::Start);
+    }
+
+    #[test]
+    fn a_cluster_is_made_only_where_there_is_none_and_all_peers_have_started() {
+        let admitted = |node_id| answer(node_id, &[]);
+        let starting = StatusResponse { role: ROLE_STARTING.to_owned(), ..answer(3, &[]) };
+        let cluster = answer(3, &[2, 3, 4]);
+        assert_eq!(judge_bootstrap(1, 0, &[]), Verdict::Start);
+        assert_eq!(judge_bootstrap(1, 2, &[admitted(2), admitted(3)]), Verdict::Start);
+        assert_eq!(judge_bootstrap(1, 2, &[admitted(2), starting]), Verdict::Wait);
+        assert_eq!(judge_bootstrap(1, 2, &[admitted(2)]), Verdict::Wait);
+        assert_eq!(judge_bootstrap(1, 2, &[admitted(2), cluster.clone()]), Verdict::Refuse);
+        assert_eq!(judge_bootstrap(2, 2, &[admitted(1), cluster]), Verdict::Join);
     }
 }

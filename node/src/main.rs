@@ -122,12 +122,22 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     if disk == Disk::Empty {
         lifecycle::write_identity(&config, true)?;
     }
-    let consensus = Consensus::start(&config, network, log.clone(), state.clone()).await?;
-    if bootstrap && !consensus.is_initialized().await {
-        consensus.initialize(&config.cluster.members).await?;
-        tracing::info!(members = config.cluster.members.len(), "a new cluster");
-    }
+    let consensus = Consensus::start(&config, network.clone(), log.clone(), state.clone()).await?;
     gate.open(consensus.clone());
+    if bootstrap && !consensus.is_initialized().await {
+        let makes_cluster = tokio::select! {
+            admitted = lifecycle::admit_bootstrap(&config, &network) => admitted?,
+            () = &mut stop_signal => return Ok(()),
+        };
+        if makes_cluster {
+            match consensus.initialize(&config.cluster.members).await {
+                Ok(()) => tracing::info!(members = config.cluster.members.len(), "a new cluster"),
+                // Another node was told to make it as well, and was first.
+                Err(_) if consensus.is_initialized().await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 
     let phase = Phase::default();
     let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default());

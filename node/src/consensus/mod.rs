@@ -26,7 +26,7 @@ use registry::LogIndex;
 pub use agreement::Agreement;
 pub use membership::MembershipError;
 pub use network::{Client, Network};
-pub use server::{Gate, HOPS_MAX, serve};
+pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve};
 
 use crate::clock::Deadline;
 use crate::config::{Config, MemberConfig, Timing};

@@ -29,6 +29,8 @@ use crate::clock::Deadline;
 
 /// Forwards of one command at most.
 pub const HOPS_MAX: u32 = 2;
+/// The role of a node that has not passed its start checks.
+pub const ROLE_STARTING: &str = "starting";
 /// A follower's forward is not waited for longer than this, whatever it asks for.
 const PROPOSE_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -242,7 +244,7 @@ impl Peer for Gate {
         self.check_identity(&request)?;
         let mut status = peer::StatusResponse {
             node_id: self.node_id,
-            role: "starting".to_owned(),
+            role: ROLE_STARTING.to_owned(),
             region: self.region.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..peer::StatusResponse::default()

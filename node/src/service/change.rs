@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use registry::query;
 use registry::{Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version};
 
-use super::read::{VersionSpec, find_version};
+use super::read::{VersionSpec, aliased, find_version};
 use super::write::Written;
 use super::{Caller, Service, ServiceError};
 use proto::error_code as code;
@@ -25,16 +25,20 @@ impl Service {
         spec: VersionSpec,
         permanent: Permanent,
     ) -> Result<Version, ServiceError> {
-        let version = match spec {
-            VersionSpec::Number(version) => version,
-            VersionSpec::Latest => {
-                self.linearize(caller.deadline).await?;
-                let state = self.inner.consensus.state();
-                let found = state.read(|view| find_version(view, subject, spec, query::Include::Live))?;
-                found.version.ok_or_else(|| ServiceError::version_not_found("latest"))?
-            }
-        };
-        let command = Command::DeleteVersion { subject: subject.clone(), version, permanent };
+        // What an alias stands for and which version is the latest must not be told by a replica that lags.
+        self.linearize(caller.deadline).await?;
+        let (subject, version) = self.inner.consensus.state().read(|view| {
+            let subject = aliased(view, subject)?;
+            let version = match spec {
+                VersionSpec::Number(version) => version,
+                VersionSpec::Latest => {
+                    let found = find_version(view, &subject, spec, query::Include::Live)?;
+                    found.version.ok_or_else(|| ServiceError::version_not_found("latest"))?
+                }
+            };
+            Ok::<_, ServiceError>((subject, version))
+        })?;
+        let command = Command::DeleteVersion { subject, version, permanent };
         match self.write(caller, command).await?.outcome {
             Outcome::VersionDeleted { version } => Ok(version),
             outcome => Err(refused(&outcome)),
@@ -51,7 +55,9 @@ impl Service {
         subject: &Subject,
         permanent: Permanent,
     ) -> Result<Vec<Version>, ServiceError> {
-        let command = Command::DeleteSubject { subject: subject.clone(), permanent };
+        self.linearize(caller.deadline).await?;
+        let subject = self.inner.consensus.state().read(|view| aliased(view, subject))?;
+        let command = Command::DeleteSubject { subject, permanent };
         match self.write(caller, command).await?.outcome {
             Outcome::SubjectDeleted { versions } => Ok(versions),
             outcome => Err(refused(&outcome)),

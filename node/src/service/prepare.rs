@@ -17,9 +17,9 @@ use registry::{
 use schema::compat::{self, Level, Policy, Previous};
 use schema::{Format, Metadata, ParsedSchema, Reference, RuleSet, Strictness, guid_of};
 
-use super::read::{FoundSchema, VersionSpec, find_version};
+use super::read::{FoundSchema, VersionSpec, aliased, find_version};
 use super::references::{self, Liveness};
-use super::{Caller, Service, ServiceError};
+use super::{Caller, Consistency, Service, ServiceError};
 
 /// Preparations of one registration at most; after that the subject is too busy.
 const ATTEMPTS_MAX: usize = 4;
@@ -88,6 +88,7 @@ impl Service {
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
+        self.freshen(caller).await?;
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(Registered { found, is_new: false });
         }
@@ -104,16 +105,16 @@ impl Service {
                 Prepared::Known(found) => return Ok(Registered { found, is_new: false }),
                 Prepared::Draft(register, basis) => (register, basis),
             };
-            let content = register.content.clone();
+            let (subject, content) = (register.subject.clone(), register.content.clone());
             let written = self.write_on(caller, Command::Register(*register), basis).await?;
             match written.outcome {
                 Outcome::Registered { id, version, guid, .. } => {
                     self.inner.metrics.registered(content.format);
                     let Content { format, text, references, metadata, rule_set, .. } = content;
                     let row = ContentRow { text, references, metadata, rule_set, context_count: 0 };
-                    let created_ms = self.created_ms(subject, version)?;
+                    let created_ms = self.created_ms(&subject, version)?;
                     let found = FoundSchema {
-                        subject: Some(subject.clone()),
+                        subject: Some(subject),
                         version: Some(version),
                         id,
                         guid,
@@ -148,20 +149,21 @@ impl Service {
         normalize: bool,
         include: Include,
     ) -> Result<FoundSchema, ServiceError> {
+        self.freshen(caller).await?;
         let options = RegisterOptions { normalize, ..RegisterOptions::default() };
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(found);
         }
-        for confirmed in [false, true] {
-            let found = self.lookup_in_pool(subject, new, normalize, include).await;
-            match found {
-                Err(error) if !confirmed && (error.is_negative() || error.code == code::INVALID_SCHEMA) => {
-                    self.linearize(caller.deadline).await?;
-                }
-                found => return found,
+        match self.lookup_in_pool(subject, new, normalize, include).await {
+            Err(error)
+                if caller.consistency == Consistency::Default
+                    && (error.is_negative() || error.code == code::INVALID_SCHEMA) =>
+            {
+                self.linearize(caller.deadline).await?;
+                self.lookup_in_pool(subject, new, normalize, include).await
             }
+            found => found,
         }
-        Err(ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found"))
     }
 
     /// Checks a schema against one version of a subject, or against its history.
@@ -199,6 +201,7 @@ impl Service {
         new: &NewSchema,
         normalize: bool,
     ) -> Result<Checked, ServiceError> {
+        let subject = &aliased(view, subject)?;
         let settings = settings(view, subject)?;
         let mut references = new.references.clone();
         references::pin(view, &subject.context, &mut references)?;
@@ -237,6 +240,7 @@ impl Service {
         }
         let state = self.inner.consensus.state();
         state.read(|view| {
+            let subject = &aliased(view, subject)?;
             let normalize = options.normalize || normalize_in_scope(view, subject)?;
             let Some(guid) = self.inner.known.get(&hash_of(subject, new, normalize)) else { return Ok(None) };
             find_content(view, subject, guid, new.format, Include::Live)
@@ -290,6 +294,7 @@ impl Service {
         normalize: bool,
         include: Include,
     ) -> Result<FoundSchema, ServiceError> {
+        let subject = &aliased(view, subject)?;
         let row = query::subject_row(view, subject)?;
         let exists = row.is_some_and(|row| row.live > 0 || (include != Include::Live && row.soft_deleted > 0));
         if !exists {
@@ -316,6 +321,8 @@ impl Service {
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Prepared, ServiceError> {
+        let named = subject;
+        let subject = &aliased(view, named)?;
         let settings = settings(view, subject)?;
         check_mode(subject, &settings, options)?;
         let mut references = new.references.clone();
@@ -350,7 +357,8 @@ impl Service {
                 }
             }
         }
-        let basis = basis_of(view, subject, new, &references);
+        let mut basis = basis_of(view, subject, new, &references);
+        basis.keys.insert(BasisKey::Config(Scope::Subject(named.clone())));
         let text = parsed.canonical().to_owned();
         let sent = (new.text != text).then(|| new.text.clone());
         let assign = match options.id {

@@ -217,36 +217,33 @@ impl Service {
         read: impl Fn(&StateView<'_>) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         let state = self.inner.consensus.state();
+        self.freshen(caller).await?;
+        if caller.consistency == Consistency::Default {
+            if kind == Kind::Immutable {
+                match state.read(|view| read(view)) {
+                    Err(error) if error.is_negative() => {}
+                    answer => return answer,
+                }
+            }
+            self.linearize(caller.deadline).await?;
+        }
+        state.read(|view| read(view))
+    }
+
+    /// Makes this replica as fresh as the caller asks for. Under the default that depends on what is read, and no more is
+    /// done here than the session asks for.
+    pub(super) async fn freshen(&self, caller: &Caller) -> Result<(), ServiceError> {
         if let Some(index) = caller.at_least {
             self.wait_applied(index, caller.deadline).await?;
         }
         match caller.consistency {
-            Consistency::Local => state.read(|view| read(view)),
-            Consistency::Session(index) => {
-                self.wait_applied(index, caller.deadline).await?;
-                state.read(|view| read(view))
-            }
+            Consistency::Default | Consistency::Local => Ok(()),
+            Consistency::Session(index) => self.wait_applied(index, caller.deadline).await,
             Consistency::Bounded(limit) => {
-                let age = self.inner.freshness.age(state.applied_index());
-                if age.is_none_or(|age| age > limit) {
-                    self.linearize(caller.deadline).await?;
-                }
-                state.read(|view| read(view))
+                let age = self.inner.freshness.age(self.inner.consensus.state().applied_index());
+                if age.is_none_or(|age| age > limit) { self.linearize(caller.deadline).await } else { Ok(()) }
             }
-            Consistency::Linearizable => {
-                self.linearize(caller.deadline).await?;
-                state.read(|view| read(view))
-            }
-            Consistency::Default => {
-                if kind == Kind::Immutable {
-                    match state.read(|view| read(view)) {
-                        Err(error) if error.is_negative() => {}
-                        answer => return answer,
-                    }
-                }
-                self.linearize(caller.deadline).await?;
-                state.read(|view| read(view))
-            }
+            Consistency::Linearizable => self.linearize(caller.deadline).await,
         }
     }
 
@@ -261,6 +258,8 @@ impl Service {
         id: SchemaId,
     ) -> Result<FoundSchema, ServiceError> {
         self.read(caller, Kind::Immutable, |view| {
+            let subject = subject.map(|subject| aliased(view, subject)).transpose()?;
+            let subject = subject.as_ref();
             let contexts = contexts_to_search(view, subject)?;
             for context in contexts {
                 let Some((guid, format, content)) = query::schema_by_id(view, &context, id)? else { continue };
@@ -343,6 +342,8 @@ impl Service {
         include: Include,
     ) -> Result<Vec<(Subject, Version)>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
+            let subject = subject.map(|subject| aliased(view, subject)).transpose()?;
+            let subject = subject.as_ref();
             for context in contexts_to_search(view, subject)? {
                 if query::schema_by_id(view, &context, id)?.is_none() {
                     continue;
@@ -378,7 +379,7 @@ impl Service {
             VersionSpec::Number(_) => Kind::Immutable,
             VersionSpec::Latest => Kind::Mutable,
         };
-        self.read(caller, kind, |view| find_version(view, subject, spec, include)).await
+        self.read(caller, kind, |view| find_version(view, &aliased(view, subject)?, spec, include)).await
     }
 
     /// The version numbers of a subject, ascending.
@@ -392,6 +393,7 @@ impl Service {
         include: Include,
     ) -> Result<Vec<(Version, Deleted)>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
+            let subject = &aliased(view, subject)?;
             let versions = query::versions(view, subject)?;
             let found: Vec<_> = versions
                 .into_iter()
@@ -428,6 +430,7 @@ impl Service {
         include: Include,
     ) -> Result<Vec<SchemaId>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
+            let subject = &aliased(view, subject)?;
             let found = find_version(view, subject, spec, Include::All)?;
             let Some(version) = found.version else { return Ok(Vec::new()) };
             let mut ids = Vec::new();
@@ -495,17 +498,16 @@ impl Service {
     pub fn sent_text(&self, subject: &Subject, version: Version) -> Result<Option<String>, ServiceError> {
         Ok(self.inner.consensus.state().read(|view| query::sent(view, subject, version))?)
     }
+}
 
-    /// The subject that an alias stands for; the name itself where there is none.
-    ///
-    /// # Errors
-    /// Only if the store fails.
-    pub fn resolve_alias(&self, subject: Subject) -> Result<Subject, ServiceError> {
-        let config = self.inner.consensus.state().read(|view| query::config(view, &Scope::Subject(subject.clone())))?;
-        match config.and_then(|config| config.alias) {
-            Some(alias) if !alias.is_empty() => Ok(Subject::parse_in(&subject.context, &alias)?),
-            Some(_) | None => Ok(subject),
-        }
+/// The subject that an alias stands for; the name itself where there is none.
+///
+/// Looked up in the view of the read itself: an alias that a lagging replica has not heard of is like any other absence.
+pub(super) fn aliased(view: &impl View, subject: &Subject) -> Result<Subject, ServiceError> {
+    let config = query::config(view, &Scope::Subject(subject.clone()))?;
+    match config.and_then(|config| config.alias) {
+        Some(alias) if !alias.is_empty() => Ok(Subject::parse_in(&subject.context, &alias)?),
+        Some(_) | None => Ok(subject.clone()),
     }
 }
 

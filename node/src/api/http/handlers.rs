@@ -45,17 +45,12 @@ impl On<'_> {
         self.front.service.config().http.legacy_responses
     }
 
-    /// The subject that a path names, aliases resolved.
-    fn subject(&self, text: &str) -> Result<Subject, ServiceError> {
-        self.front.service.resolve_alias(Subject::parse(text)?)
-    }
-
     /// The subject of the `subject` parameter, or the context of the path's prefix.
     fn subject_parameter(&self) -> Result<Option<Subject>, ServiceError> {
         let context = context_of(&self.request.path);
         match (self.request.query("subject"), context) {
             (Some(name), Some(context)) => Ok(Some(Subject::parse_in(&context, name)?)),
-            (Some(name), None) => self.subject(name).map(Some),
+            (Some(name), None) => Ok(Some(Subject::parse(name)?)),
             (None, Some(context)) => Ok(Some(Subject { context, name: String::new() })),
             (None, None) => Ok(None),
         }
@@ -178,7 +173,7 @@ impl On<'_> {
     }
 
     pub(super) async fn register(&self, subject: &str) -> Answer {
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let body: RegisterRequest = self.request.json()?;
         let options = register_options(&body, self.request.flag("normalize"), self.request.flag("force"))?;
         let new = new_schema(body)?;
@@ -191,7 +186,7 @@ impl On<'_> {
     }
 
     pub(super) async fn lookup(&self, subject: &str) -> Answer {
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let new = new_schema(self.request.json()?)?;
         let normalize = self.request.flag("normalize");
         let found = self.front.service.lookup(self.caller, &subject, &new, normalize, self.request.include()).await?;
@@ -200,7 +195,7 @@ impl On<'_> {
     }
 
     pub(super) async fn versions(&self, subject: &str) -> Answer {
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let versions = self.front.service.versions(self.caller, &subject, self.request.include()).await?;
         let as_negative = self.request.flag("deletedAsNegative");
         let numbers: Vec<_> = versions
@@ -216,7 +211,7 @@ impl On<'_> {
 
     async fn found_version(&self, subject: &str, version: &str) -> Result<FoundSchema, ServiceError> {
         let spec = VersionSpec::parse(version)?;
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let include = if self.request.flag("deleted") { Include::All } else { Include::Live };
         let found = self.front.service.version(self.caller, &subject, spec, include).await?;
         self.rendered(found).await
@@ -241,14 +236,14 @@ impl On<'_> {
 
     pub(super) async fn referenced_by(&self, subject: &str, version: &str) -> Answer {
         let spec = VersionSpec::parse(version)?;
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let ids = self.front.service.referrers(self.caller, &subject, spec, self.request.include()).await?;
         let ids = ids.into_iter().map(|id| id.0).collect();
         Ok(Reply::json(&self.request.page(ids, usize::MAX)))
     }
 
     pub(super) async fn delete_subject(&self, subject: &str) -> Answer {
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let versions = self.front.service.delete_subject(self.caller, &subject, self.request.permanent()).await?;
         let numbers: Vec<_> = versions.into_iter().map(|version| version.0).collect();
         Ok(Reply::json(&numbers))
@@ -256,14 +251,14 @@ impl On<'_> {
 
     pub(super) async fn delete_version(&self, subject: &str, version: &str) -> Answer {
         let spec = VersionSpec::parse(version)?;
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let version = self.front.service.delete_version(self.caller, &subject, spec, self.request.permanent()).await?;
         Ok(Reply::json(&version.0))
     }
 
     pub(super) async fn check_compatibility(&self, subject: &str, version: Option<&str>) -> Answer {
         let spec = version.map(VersionSpec::parse).transpose()?;
-        let subject = self.subject(subject)?;
+        let subject = Subject::parse(subject)?;
         let new = new_schema(self.request.json()?)?;
         let (normalize, verbose) = (self.request.flag("normalize"), self.request.flag("verbose"));
         let checked =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use percent_encoding::percent_decode_str;
 use proto::error_code as code;
 use registry::limits::REQUEST_ID_BYTES_MAX;
@@ -116,9 +116,7 @@ impl Request {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Err(ServiceError::new(code::UNPROCESSABLE, "The request has no body"));
         }
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        let value = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-        value.map_err(|error| match error.classify() {
+        let wrong = |error: serde_json::Error| match error.classify() {
             serde_json::error::Category::Data => {
                 ServiceError::new(code::UNPROCESSABLE, unrecognized(&error.to_string()))
             }
@@ -127,10 +125,20 @@ impl Request {
             | serde_json::error::Category::Io => {
                 ServiceError::new(code::BAD_REQUEST, format!("The request body is not valid JSON: {error}"))
             }
-        })
+        };
+        // serde takes an array for a struct, item by item, and a wrong body would be a right one.
+        if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).map_err(wrong)?;
+            return Err(ServiceError::new(code::UNPROCESSABLE, "The request body is not a JSON object"));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(wrong)
     }
 
     fn check_content_type(&self) -> Result<(), ServiceError> {
+        if self.header(CONTENT_ENCODING.as_str()).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            return Err(ServiceError::new(code::UNSUPPORTED_MEDIA_TYPE, "A compressed request body is not supported"));
+        }
         let Some(given) = self.header(CONTENT_TYPE.as_str()) else { return Ok(()) };
         let media_type = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let known = MEDIA_TYPES.contains(&media_type.as_str())

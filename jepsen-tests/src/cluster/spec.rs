@@ -1,0 +1,38 @@
+//! What a cluster is made of.
+
+/// Labels for the nodes, in turn.
+const REGIONS: [&str; 3] = ["eu-west", "us-east", "ap-south"];
+
+/// A cluster to start.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Nodes 1 to this many are its first members.
+    pub nodes: u64,
+    /// The cluster's identity.
+    pub cluster_id: String,
+    /// Timing profile.
+    pub profile: String,
+    /// `REGISTRY__SECTION__KEY` for every node.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Spec {
+    /// A cluster of this many nodes with the settings of one site.
+    pub fn of(nodes: u64) -> Self {
+        Self { nodes, cluster_id: "jepsen".to_owned(), profile: "lan".to_owned(), environment: Vec::new() }
+    }
+
+    /// The same with a key of the configuration set.
+    #[must_use]
+    pub fn with(mut self, section: &str, key: &str, value: impl ToString) -> Self {
+        let name = format!("REGISTRY__{}__{}", section.to_uppercase(), key.to_uppercase());
+        self.environment.push((name, value.to_string()));
+        self
+    }
+}
+
+/// The region of a node.
+pub fn region(node_id: u64) -> &'static str {
+    let place = usize::try_from(node_id.saturating_sub(1)).unwrap_or(0);
+    REGIONS[place % REGIONS.len()]
+}

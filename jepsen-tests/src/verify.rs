@@ -1,0 +1,33 @@
+//! The last phase of every test: all nodes have caught up, agree, and hold what was acknowledged.
+
+use std::collections::BTreeMap;
+
+use crate::check::assert_valid;
+use crate::cluster::Cluster;
+use crate::dump::{self, Dump};
+use crate::history::Record;
+
+/// Versions that are read back in every way there is, per node.
+const SAMPLES: usize = 40;
+
+/// Reads all running nodes when nothing moves any more, compares them, and checks the history against them.
+///
+/// # Panics
+/// If anything is wrong.
+pub async fn all_nodes(cluster: &Cluster, history: &[Record]) -> BTreeMap<u64, Dump> {
+    let nodes = cluster.apis();
+    dump::settled(&nodes).await;
+    dump::same_digests(&nodes).await;
+    let mut dumps = BTreeMap::new();
+    for api in &nodes {
+        dumps.insert(api.node_id, dump::local(api).await);
+    }
+    assert_valid(history, &dumps);
+    for api in &nodes {
+        let held = &dumps[&api.node_id];
+        for ((subject, version), expected) in held.iter().step_by((held.len() / SAMPLES).max(1)) {
+            dump::confirm(api, subject, *version, expected).await;
+        }
+    }
+    dumps
+}

@@ -1,0 +1,148 @@
+//! Writers on all nodes while the leader is killed again and again; then all nodes at once. Nothing acknowledged is lost.
+
+use std::collections::BTreeMap;
+
+use jepsen_tests::check::faults;
+use jepsen_tests::client::Outcome;
+use jepsen_tests::cluster::{Cluster, Spec};
+use jepsen_tests::dump::{self, Dump};
+use jepsen_tests::history::{Result, append};
+use jepsen_tests::schemas::{Content, Format, unique};
+use jepsen_tests::wait::until;
+use jepsen_tests::workload::Workload;
+use jepsen_tests::{seed, verify};
+use rand::RngExt;
+
+const KILLS: usize = 6;
+const CLIENTS: usize = 6;
+/// Acknowledged registrations between two faults.
+const PROGRESS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_leaders_and_then_all_nodes_are_killed() {
+    let (seed, mut random) = seed::generator("survive");
+    let mut cluster = Cluster::start(Spec::of(3)).await;
+    cluster.api(1).allow_everything().await;
+    let workload = Workload::start(cluster.apis(), CLIENTS, seed);
+    workload.progress(PROGRESS).await;
+    for _ in 0..KILLS {
+        let leader = cluster.leader().await;
+        cluster.kill(leader);
+        workload.progress(random.random_range(1..PROGRESS)).await;
+        cluster.restart(leader).await;
+        workload.progress(PROGRESS).await;
+    }
+    let mut history = workload.stop().await;
+    let acknowledged = history.iter().filter(|record| record.result.is_acknowledged()).count();
+    let unknown = history.len() - acknowledged;
+    let dumps = verify::all_nodes(&cluster, &history).await;
+    eprintln!("{KILLS} leader kills: {acknowledged} acknowledged, {unknown} not known, {} versions", dumps[&1].len());
+
+    let workload = Workload::start(cluster.apis(), CLIENTS, seed.wrapping_add(1));
+    workload.progress(PROGRESS).await;
+    cluster.kill_all();
+    append(&mut history, workload.stop().await);
+    for id in 1..=3 {
+        cluster.spawn(id, &[]);
+    }
+    cluster.ready_all().await;
+    let after = verify::all_nodes(&cluster, &history).await;
+    let same = dumps[&1].iter().all(|(version, held)| after[&1].get(version) == Some(held));
+    assert!(same, "a version from before the stop has changed");
+
+    let workload = Workload::start(cluster.apis(), CLIENTS, seed.wrapping_add(2));
+    workload.progress(PROGRESS).await;
+    append(&mut history, workload.stop().await);
+    verify::all_nodes(&cluster, &history).await;
+    // The check itself must be able to fail: one acknowledged registration is taken out of one node's dump.
+    let mut broken: BTreeMap<u64, Dump> = BTreeMap::new();
+    broken.insert(1, dump::local(&cluster.api(1)).await);
+    let first = broken[&1].keys().next().cloned().expect("there are versions");
+    broken.get_mut(&1).unwrap().remove(&first);
+    assert!(!faults(&history, &broken).is_empty(), "a missing version is not noticed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_under_its_key_has_the_outcome_of_the_first_attempt() {
+    let (_, mut random) = seed::generator("retry");
+    let mut cluster = Cluster::start(Spec::of(3)).await;
+    cluster.api(1).allow_everything().await;
+    for round in 0..3_u64 {
+        let leader = cluster.leader().await;
+        let others: Vec<_> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
+        let mut attempts = Vec::new();
+        for number in 0..12_u64 {
+            let format = Format::ALL[usize::try_from(number % 3).unwrap()];
+            let content = unique(format, round * 100 + number, &mut random);
+            let subject = format!("retry-{}", format.name());
+            let key = format!("retry-{round}-{number}");
+            let api = cluster.api(others[usize::try_from(number).unwrap() % 2]);
+            let task = tokio::spawn({
+                let (subject, content, key) = (subject.clone(), content.clone(), key.clone());
+                async move { api.register(&subject, &content).header("Idempotency-Key", &key).outcome().await }
+            });
+            attempts.push((subject, content, key, task));
+        }
+        cluster.kill(leader);
+        let mut known = Vec::new();
+        for (subject, content, key, task) in attempts {
+            let first = Result::of(&task.await.unwrap());
+            let api = cluster.api(others[0]);
+            let second = until("an outcome of the retry", async || {
+                match api.register(&subject, &content).header("Idempotency-Key", &key).outcome().await {
+                    Outcome::Unknown(reason) => Err(reason),
+                    outcome => Ok(Result::of(&outcome)),
+                }
+            })
+            .await;
+            assert!(second.is_acknowledged(), "{second:?}");
+            assert!(!first.is_acknowledged() || first == second, "first {first:?}, then {second:?}");
+            known.push((subject, content, key, second));
+        }
+        cluster.restart(leader).await;
+        // Another version in between, so that a second registration would be seen; and then the same again everywhere.
+        let between = unique(Format::Avro, round * 100 + 99, &mut random);
+        cluster.api(leader).register("retry-AVRO", &between).send().await.unwrap().good();
+        for (subject, content, key, expected) in known {
+            for api in cluster.apis() {
+                let again = api.register(&subject, &content).header("Idempotency-Key", &key).outcome().await;
+                assert_eq!(Result::of(&again), expected, "node {}", api.node_id);
+            }
+        }
+    }
+    // Each content is one version, though each was sent at least five times.
+    for format in Format::ALL {
+        let versions = cluster.api(1).get(&format!("/subjects/retry-{}/versions", format.name())).send().await;
+        let extra = if format == Format::Avro { 3 } else { 0 };
+        assert_eq!(versions.unwrap().good().list().len(), 12 + extra, "{}", format.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_with_another_request_is_another_change() {
+    let (_, mut random) = seed::generator("keys");
+    let cluster = Cluster::start(Spec::of(1)).await;
+    let api = cluster.api(1);
+    api.allow_everything().await;
+    let contents: Vec<_> = (1..=3).map(|number| unique(Format::Json, number, &mut random)).collect();
+    let register = async |subject: &str, content: &Content| {
+        Result::of(&api.register(subject, content).header("Idempotency-Key", "k").outcome().await)
+    };
+    let mut told = Vec::new();
+    for (subject, content) in [("s", &contents[0]), ("s", &contents[1]), ("t", &contents[0]), ("t", &contents[2])] {
+        told.push((subject, content, register(subject, content).await));
+    }
+    let numbers = told.iter().map(|(_, _, result)| match result {
+        Result::Registered { id, version, .. } => (*id, *version),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), [(1, 1), (2, 2), (1, 1), (3, 2)]);
+    for (subject, content, expected) in told {
+        assert_eq!(register(subject, content).await, expected);
+    }
+    // The same key on another operation is another change as well, and its retry is the same one.
+    for _ in 0..2 {
+        let answer = api.delete("/subjects/s").header("Idempotency-Key", "k").send().await.unwrap().good();
+        assert_eq!(answer.json(), serde_json::json!([1, 2]));
+    }
+}
