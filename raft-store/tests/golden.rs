@@ -260,6 +260,9 @@ fn rejections() -> Vec<Rejection> {
         Rejection::ContextNotEmpty { context: context() },
         Rejection::DigestDiffers { index: LogIndex(3) },
         Rejection::AnotherCluster { cluster_id: "cluster".into() },
+        Rejection::VersionOutOfRange { version, max: 9 },
+        Rejection::IdOutOfRange { id: SchemaId(1), max: 9 },
+        Rejection::PurgeTooLarge { scope: Scope::Global, limit: 9 },
     ]
 }
 
@@ -334,6 +337,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         ("id-of".into(), Key::IdOf(guid(), Format::Json, context()), Row::IdOf(SchemaId(251))),
         ("usage".into(), Key::Usage(context(), SchemaId(1), subject.clone(), version), Row::Present),
         ("referrer".into(), Key::Referrer(subject.clone(), version, context(), SchemaId(1)), Row::Present),
+        ("retired".into(), Key::Retired(subject.clone(), version), Row::Present),
         ("request-age".into(), Key::RequestAge(index), Row::RequestAge(RequestId("request".into()))),
         ("audit".into(), Key::Audit(7), Row::Audit(audit)),
         ("audit-node".into(), Key::AuditNode(1, 2), Row::AuditNode([4; 32])),
@@ -463,7 +467,7 @@ fn golden_bytes_are_read_and_written_for_ever() {
 #[test]
 fn every_kind_has_golden_bytes() {
     let names: BTreeSet<_> = outcomes().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 10 + 21);
+    assert_eq!(names.len(), 10 + 24);
     let is_plain = |outcome: &Outcome| match outcome {
         Outcome::Registered { .. }
         | Outcome::VersionDeleted { .. }
@@ -481,7 +485,7 @@ fn every_kind_has_golden_bytes() {
     let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action()).collect();
     assert_eq!(actions.len(), 12, "{actions:?}");
     let tables: BTreeSet<_> = rows().iter().map(|(_, key, _)| key.table()).collect();
-    assert_eq!(tables.len(), 17);
+    assert_eq!(tables.len(), 18);
     let kinds: BTreeSet<_> = event_kinds().iter().map(EventKind::name).collect();
     assert_eq!(kinds.len(), 5);
 }

@@ -351,6 +351,18 @@ impl Feed for Rejection {
                 asked.feed(sink);
                 next.feed(sink);
             }
+            Self::VersionOutOfRange { version, max } => {
+                version.feed(sink);
+                max.feed(sink);
+            }
+            Self::IdOutOfRange { id, max } => {
+                id.feed(sink);
+                max.feed(sink);
+            }
+            Self::PurgeTooLarge { scope, limit } => {
+                scope.feed(sink);
+                limit.feed(sink);
+            }
             Self::IdTaken { id, context } => {
                 id.feed(sink);
                 context.feed(sink);

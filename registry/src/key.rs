@@ -28,6 +28,8 @@ pub enum Key {
     Version(Subject, Version),
     /// The text as first sent, where it differs from the canonical one.
     Sent(Subject, Version),
+    /// A version number that was used and deleted permanently while its subject lives on: it is not used again.
+    Retired(Subject, Version),
     /// What an id stands for, or stood for: the row stays when the id is deleted permanently.
     Schema(Context, SchemaId),
     /// A schema by its content address.
@@ -76,6 +78,7 @@ pub enum Table {
     Event = 0x0f,
     Audit = 0x10,
     AuditNode = 0x11,
+    Retired = 0x20,
 }
 
 /// A half-open range of encoded keys, `start` included, `end` not.
@@ -144,6 +147,11 @@ impl KeyRange {
         Self::prefix(Writer::new(Table::Version).subject(subject).0)
     }
 
+    /// The version numbers of a subject that are not used again.
+    pub fn retired(subject: &Subject) -> Self {
+        Self::prefix(Writer::new(Table::Retired).subject(subject).0)
+    }
+
     /// All ids of a context, ascending, those that were deleted permanently included.
     pub fn schemas(context: &Context) -> Self {
         let mut writer = Writer::new(Table::Schema);
@@ -178,7 +186,17 @@ impl KeyRange {
         Self::prefix(writer.0)
     }
 
-    /// All modes; with a context, those of its subjects (not its own).
+    /// The configurations of all subjects.
+    pub fn configs_of_subjects() -> Self {
+        Self::prefix(vec![Table::Config as u8, SCOPE_SUBJECT])
+    }
+
+    /// The modes of all scopes.
+    pub fn modes() -> Self {
+        Self::prefix(vec![Table::Mode as u8])
+    }
+
+    /// The modes of a context's subjects, not its own.
     pub fn modes_of_subjects(context: &Context) -> Self {
         let mut writer = Writer::new(Table::Mode);
         writer.0.push(SCOPE_SUBJECT);
@@ -281,6 +299,7 @@ impl Key {
             Self::Subject(_) => Table::Subject,
             Self::Version(..) => Table::Version,
             Self::Sent(..) => Table::Sent,
+            Self::Retired(..) => Table::Retired,
             Self::Schema(..) => Table::Schema,
             Self::Content(..) => Table::Content,
             Self::IdOf(..) => Table::IdOf,
@@ -303,7 +322,7 @@ impl Key {
             Self::Machine => {}
             Self::Context(context) => writer.text(context.as_str()),
             Self::Subject(subject) => writer = writer.subject(subject),
-            Self::Version(subject, version) | Self::Sent(subject, version) => {
+            Self::Version(subject, version) | Self::Sent(subject, version) | Self::Retired(subject, version) => {
                 writer = writer.subject(subject);
                 writer.u32(version.0);
             }
@@ -368,6 +387,7 @@ impl Key {
             0x0f => Self::Event(LogIndex(reader.u64()?), reader.u32()?),
             0x10 => Self::Audit(reader.u64()?),
             0x11 => Self::AuditNode(reader.byte()?, reader.u64()?),
+            0x20 => Self::Retired(reader.subject()?, Version(reader.u32()?)),
             _ => return None,
         };
         reader.0.is_empty().then_some(key)

@@ -130,6 +130,15 @@ impl Scope {
         Self::Context(Context::default_context())
     }
 
+    /// The scope as Confluent names it in messages: a context is a subject without a name.
+    pub fn as_subject(&self) -> Subject {
+        match self {
+            Self::Global => Subject { context: Context(GLOBAL_CONTEXT.to_owned()), name: String::new() },
+            Self::Context(context) => Subject { context: context.clone(), name: String::new() },
+            Self::Subject(subject) => subject.clone(),
+        }
+    }
+
     /// Where a setting is looked for, in order, beginning with this scope.
     ///
     /// Subject → its context → `:.__GLOBAL:`. A context other than the default one does not inherit from the default one.

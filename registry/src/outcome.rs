@@ -58,6 +58,10 @@ pub enum Rejection {
     NotImport { subject: Subject },
     /// The version that was asked for is not the next one.
     VersionNotNext { subject: Subject, asked: Version, next: Version },
+    /// An import names a version that is not one, or so high that the subject could not grow.
+    VersionOutOfRange { version: Version, max: u32 },
+    /// An import names an id that is not one, or so high that the context would run out of ids.
+    IdOutOfRange { id: SchemaId, max: u32 },
     /// The imported id stands for another schema already.
     IdTaken { id: SchemaId, context: Context },
     /// The subject has as many versions as one may have.
@@ -66,6 +70,8 @@ pub enum Rejection {
     IdsExhausted { context: Context },
     /// IMPORT mode needs an empty scope unless forced.
     SubjectsExist { scope: Scope },
+    /// IMPORT mode would remove more soft-deleted versions at once than one entry may.
+    PurgeTooLarge { scope: Scope, limit: u32 },
     /// The scope has no configuration of its own.
     ConfigNotFound { scope: Scope },
     /// The scope has no mode of its own.
@@ -117,10 +123,13 @@ variant_names!(Rejection {
     Self::NotReadWrite { .. } => "not_read_write",
     Self::NotImport { .. } => "not_import",
     Self::VersionNotNext { .. } => "version_not_next",
+    Self::VersionOutOfRange { .. } => "version_out_of_range",
+    Self::IdOutOfRange { .. } => "id_out_of_range",
     Self::IdTaken { .. } => "id_taken",
     Self::SubjectFull { .. } => "subject_full",
     Self::IdsExhausted { .. } => "ids_exhausted",
     Self::SubjectsExist { .. } => "subjects_exist",
+    Self::PurgeTooLarge { .. } => "purge_too_large",
     Self::ConfigNotFound { .. } => "config_not_found",
     Self::ModeNotFound { .. } => "mode_not_found",
     Self::ModeNotHere { .. } => "mode_not_here",

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use schema::{Format, Guid, Reference};
 
 use crate::{
-    Config, ContentRow, Context, ContextRow, Deleted, Key, KeyRange, MachineRow, Mode, Row, SchemaId, Scope, Subject,
-    SubjectRow, Version, VersionRow, View, ViewError,
+    Config, ContentRow, Context, ContextRow, Deleted, Key, KeyRange, MachineRow, Mode, Row, SchemaId, Scope,
+    SettingRow, Subject, SubjectRow, Version, VersionRow, View, ViewError,
 };
 
 /// Which of the deleted things a listing includes.
@@ -138,6 +138,25 @@ pub fn ids_by_guid(view: &impl View, guid: Guid, format: Format) -> Result<Vec<(
 pub fn versions(view: &impl View, subject: &Subject) -> Result<Vec<(Version, VersionRow)>, ViewError> {
     collect(view, &KeyRange::versions(subject), |key, row| match (key, row) {
         (Key::Version(_, version), Row::Version(row)) => Some((version, row)),
+        _ => None,
+    })
+}
+
+/// Was this version number used and deleted permanently, while the subject lives on?
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn is_retired(view: &impl View, subject: &Subject, version: Version) -> Result<bool, ViewError> {
+    Ok(view.get(&Key::Retired(subject.clone(), version))?.is_some())
+}
+
+/// The version numbers of a subject that are not used again, ascending.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn retired(view: &impl View, subject: &Subject) -> Result<Vec<Version>, ViewError> {
+    collect(view, &KeyRange::retired(subject), |key, _| match key {
+        Key::Retired(_, version) => Some(version),
         _ => None,
     })
 }
@@ -309,6 +328,21 @@ pub fn config(view: &impl View, scope: &Scope) -> Result<Option<Config>, ViewErr
     }
 }
 
+/// The names under which subjects are known besides their own: (alias, subject), in key order.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn aliases(view: &impl View) -> Result<Vec<(Subject, Subject)>, ViewError> {
+    collect(view, &KeyRange::configs_of_subjects(), |key, row| match (key, row) {
+        (Key::Config(Scope::Subject(alias)), Row::Config(SettingRow { value: Some(config), .. })) => {
+            let target = config.alias.filter(|target| !target.is_empty())?;
+            let target = Subject::parse_in(&alias.context, &target).ok()?;
+            Some((alias, target))
+        }
+        _ => None,
+    })
+}
+
 /// The mode set on exactly this scope.
 ///
 /// # Errors
@@ -322,21 +356,18 @@ pub fn mode(view: &impl View, scope: &Scope) -> Result<Option<Mode>, ViewError> 
     }
 }
 
-/// One field of the configuration, from the nearest scope that sets it.
+/// The configuration in force for a scope: each field from the nearest scope that sets it.
 ///
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
-pub fn config_field<T>(
-    view: &impl View,
-    scope: &Scope,
-    field: impl Fn(&Config) -> Option<T>,
-) -> Result<Option<T>, ViewError> {
-    for scope in scope.chain() {
-        if let Some(value) = config(view, &scope)?.as_ref().and_then(&field) {
-            return Ok(Some(value));
+pub fn config_in_scope(view: &impl View, scope: &Scope) -> Result<Config, ViewError> {
+    let mut merged = config(view, scope)?.unwrap_or_default();
+    for scope in scope.chain().into_iter().skip(1) {
+        if let Some(config) = config(view, &scope)? {
+            merged = merged.over(config);
         }
     }
-    Ok(None)
+    Ok(merged)
 }
 
 /// The mode in force for a scope: READONLY_OVERRIDE above wins; else the nearest one that is set; else READWRITE.

@@ -49,6 +49,11 @@ impl ServiceError {
         }
     }
 
+    /// Rules that cannot be.
+    pub fn rule_set(error: &registry::contract::InvalidRuleSet) -> Self {
+        Self::new(code::INVALID_RULE_SET, error.to_string())
+    }
+
     /// No such subject.
     pub fn subject_not_found(subject: &registry::Subject) -> Self {
         Self::new(code::SUBJECT_NOT_FOUND, format!("Subject '{subject}' not found."))
@@ -99,6 +104,18 @@ impl ServiceError {
             Rejection::VersionNotNext { next, .. } => Self::new(
                 code::INVALID_SCHEMA,
                 format!("Version is not one more than previous version: the next version is {next}"),
+            ),
+            Rejection::VersionOutOfRange { version, max } => Self::new(
+                code::INVALID_SCHEMA,
+                format!("Invalid schema, details: an import may name versions 1 to {max}, not {version}"),
+            ),
+            Rejection::IdOutOfRange { id, max } => Self::new(
+                code::INVALID_SCHEMA,
+                format!("Invalid schema, details: an import may name ids 1 to {max}, not {id}"),
+            ),
+            Rejection::PurgeTooLarge { limit, .. } => Self::new(
+                code::NOT_PERMITTED,
+                format!("More than {limit} soft-deleted versions would be removed; delete subjects permanently first"),
             ),
             Rejection::IdTaken { id, context } => Self::new(
                 code::NOT_PERMITTED,

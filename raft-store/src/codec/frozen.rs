@@ -111,6 +111,9 @@ twin_enum! {
         ContextNotEmpty { context context: Context },
         DigestDiffers { index index: LogIndex },
         AnotherCluster { cluster_id cluster_id: String },
+        VersionOutOfRange { version version: Version, max max: u32 },
+        IdOutOfRange { id id: SchemaId, max max: u32 },
+        PurgeTooLarge { scope scope: Scope, limit limit: u32 },
     }
 }
 

@@ -232,7 +232,7 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         }
         Key::Content(..) => Row::Content(thawed(bytes)?),
         Key::IdOf(..) => Row::IdOf(thawed(bytes)?),
-        Key::Usage(..) | Key::Referrer(..) => {
+        Key::Usage(..) | Key::Referrer(..) | Key::Retired(..) => {
             let () = decode(Kind::Row, V1, bytes)?;
             Row::Present
         }

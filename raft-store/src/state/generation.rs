@@ -122,7 +122,7 @@ impl Generation {
         let name = match table {
             Table::Machine => "default",
             Table::Context | Table::Subject | Table::Config | Table::Mode => "names",
-            Table::Version | Table::Sent => "versions",
+            Table::Version | Table::Sent | Table::Retired => "versions",
             Table::Schema | Table::Content | Table::IdOf => "schemas",
             Table::Usage | Table::Referrer => "links",
             Table::Request | Table::RequestAge => "requests",

@@ -16,7 +16,7 @@ pub struct StateView<'a> {
 }
 
 /// All tables, for a scan of everything.
-const TABLES: [Table; 17] = [
+const TABLES: [Table; 18] = [
     Table::Machine,
     Table::Context,
     Table::Subject,
@@ -34,6 +34,7 @@ const TABLES: [Table; 17] = [
     Table::Event,
     Table::Audit,
     Table::AuditNode,
+    Table::Retired,
 ];
 
 impl<'a> StateView<'a> {

@@ -2,7 +2,7 @@
 
 use proto::error_code as code;
 use proto::rest::{
-    CompatibilityBody, ConfigBody, ContextIdBody, ModeBody, RegisterRequest, SchemaBody, SubjectVersionBody,
+    CompatibilityBody, ConfigChangeBody, ContextIdBody, ModeBody, RegisterRequest, SchemaBody, SubjectVersionBody,
 };
 use registry::{Config, Context, Deleted, Include, Mode, SchemaId, Scope, Subject};
 use schema::compat::Level;
@@ -60,9 +60,14 @@ impl On<'_> {
         self.request.query("format").and_then(Rendering::from_name)
     }
 
+    /// A schema as answers show it.
+    fn body(&self, found: &FoundSchema) -> SchemaBody {
+        schema_body(found, &self.front.service.opened(&found.content), self.is_legacy())
+    }
+
     async fn rendered(&self, found: FoundSchema) -> Result<FoundSchema, ServiceError> {
         match self.rendering() {
-            Some(rendering) => self.front.service.render(found, rendering).await,
+            Some(rendering) => self.front.service.render(self.caller, found, rendering).await,
             None => Ok(found),
         }
     }
@@ -72,7 +77,7 @@ impl On<'_> {
         let subject = self.subject_parameter()?;
         let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
         let found = self.rendered(found).await?;
-        let mut body = schema_body(&found, self.is_legacy());
+        let mut body = self.body(&found);
         body.id = None;
         if self.request.flag("fetchMaxId") {
             body.max_id = self.front.service.max_id(subject.as_ref())?;
@@ -114,7 +119,7 @@ impl On<'_> {
         let parsed: Guid = guid.parse().map_err(|_| not_found())?;
         let found = self.front.service.schema_by_guid(self.caller, parsed).await?;
         let found = self.rendered(found).await?;
-        let mut body = schema_body(&found, self.is_legacy());
+        let mut body = self.body(&found);
         body.id = None;
         let reply = Reply::json(&body);
         Ok(if found.deleted { reply } else { reply.immutable(parsed.to_string()) })
@@ -137,7 +142,7 @@ impl On<'_> {
             .all_versions(self.caller, prefix.context.as_ref(), &prefix.name, include, self.request.flag("latestOnly"))
             .await?;
         let page = self.request.page(found, SCHEMAS_PAGE_MAX);
-        let bodies: Vec<SchemaBody> = page.iter().map(|found| schema_body(found, self.is_legacy())).collect();
+        let bodies: Vec<SchemaBody> = page.iter().map(|found| self.body(found)).collect();
         Ok(Reply::json(&bodies))
     }
 
@@ -182,7 +187,7 @@ impl On<'_> {
             return Ok(Reply::json(&serde_json::json!({"id": registered.found.id.0})));
         }
         let found = self.rendered(registered.found).await?;
-        Ok(Reply::json(&SchemaBody { subject: None, ..schema_body(&found, false) }))
+        Ok(Reply::json(&SchemaBody { subject: None, ..self.body(&found) }))
     }
 
     pub(super) async fn lookup(&self, subject: &str) -> Answer {
@@ -191,7 +196,7 @@ impl On<'_> {
         let normalize = self.request.flag("normalize");
         let found = self.front.service.lookup(self.caller, &subject, &new, normalize, self.request.include()).await?;
         let found = self.rendered(found).await?;
-        Ok(Reply::json(&schema_body(&found, self.is_legacy())))
+        Ok(Reply::json(&self.body(&found)))
     }
 
     pub(super) async fn versions(&self, subject: &str) -> Answer {
@@ -219,7 +224,7 @@ impl On<'_> {
 
     pub(super) async fn version(&self, subject: &str, version: &str) -> Answer {
         let found = self.found_version(subject, version).await?;
-        Ok(Reply::json(&schema_body(&found, self.is_legacy())))
+        Ok(Reply::json(&self.body(&found)))
     }
 
     pub(super) async fn version_text(&self, subject: &str, version: &str) -> Answer {
@@ -292,7 +297,7 @@ impl On<'_> {
 
     pub(super) async fn set_config(&self, text: Option<&str>) -> Answer {
         let scope = Self::scope(text)?;
-        let body: ConfigBody = self.request.json()?;
+        let body: ConfigChangeBody = self.request.json()?;
         let merged = self.front.service.set_config(self.caller, &scope, merge_config(body)?).await?;
         Ok(Reply::json(&config_body(&merged, true)))
     }

@@ -18,6 +18,7 @@ pub(crate) struct Tables {
     pub subjects: BTreeMap<Subject, SubjectRow>,
     pub versions: BTreeMap<(Subject, Version), VersionRow>,
     pub sent: BTreeSet<(Subject, Version)>,
+    pub retired: BTreeSet<(Subject, Version)>,
     pub schemas: BTreeMap<(Context, SchemaId), (Guid, Format)>,
     pub contents: BTreeMap<(Guid, Format), ContentRow>,
     pub ids_of: BTreeMap<(Context, Guid, Format), SchemaId>,
@@ -50,6 +51,7 @@ impl Tables {
                 self.versions.insert((subject, version), row);
             }
             (Key::Sent(subject, version), Row::Sent(_)) => drop(self.sent.insert((subject, version))),
+            (Key::Retired(subject, version), Row::Present) => drop(self.retired.insert((subject, version))),
             (Key::Schema(context, id), Row::Schema(guid, format)) => {
                 self.schemas.insert((context, id), (guid, format));
             }
@@ -125,6 +127,12 @@ fn subjects_count_their_versions(tables: &Tables) {
         let context = &tables.contexts[&subject.context];
         assert!(context.listed, "the context of {subject} {version} is not listed");
     }
+    for (subject, version) in &tables.retired {
+        assert!(!tables.versions.contains_key(&(subject.clone(), *version)), "{subject} {version} is there again");
+        let row = &tables.subjects[subject];
+        assert!(row.live + row.soft_deleted > 0, "{subject} is gone, but {version} is still retired");
+        assert!(row.next_version > version.0, "{subject} would give {version} again");
+    }
     for (subject, version) in &tables.sent {
         assert!(tables.versions.contains_key(&(subject.clone(), *version)), "the text of {subject} {version} is left");
     }
@@ -172,8 +180,8 @@ fn contents_and_references_agree(tables: &Tables) {
     assert_eq!(tables.referrers, referrers, "referrers are exactly the references");
     for ((holder, held), row) in &tables.versions {
         for target in tables.targets(&holder.context, row.guid, row.format) {
-            let Some(found) = tables.versions.get(&target) else { panic!("{holder} {held} refers to no {target:?}") };
-            let dangles = row.deleted == Deleted::No && found.deleted == Deleted::Soft;
+            let is_live = tables.versions.get(&target).is_some_and(|found| found.deleted == Deleted::No);
+            let dangles = row.deleted == Deleted::No && !is_live;
             assert!(!dangles, "{holder} {held} is live and refers to {target:?}, which is deleted");
         }
     }
