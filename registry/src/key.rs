@@ -30,6 +30,12 @@ pub enum Key {
     Sent(Subject, Version),
     /// A version number that was used and deleted permanently while its subject lives on: it is not used again.
     Retired(Subject, Version),
+    /// An association: the resource's id and type, the role of the subject.
+    Association(String, String, String),
+    /// The associations of a subject: subject, resource id, type, role.
+    AssociationOf(Subject, String, String, String),
+    /// Associations by the resource's name: name, namespace, id, type, role.
+    AssociationNamed(String, String, String, String, String),
     /// What an id stands for, or stood for: the row stays when the id is deleted permanently.
     Schema(Context, SchemaId),
     /// A schema by its content address.
@@ -79,6 +85,9 @@ pub enum Table {
     Audit = 0x10,
     AuditNode = 0x11,
     Retired = 0x20,
+    Association = 0x21,
+    AssociationOf = 0x22,
+    AssociationNamed = 0x23,
 }
 
 /// A half-open range of encoded keys, `start` included, `end` not.
@@ -150,6 +159,30 @@ impl KeyRange {
     /// The version numbers of a subject that are not used again.
     pub fn retired(subject: &Subject) -> Self {
         Self::prefix(Writer::new(Table::Retired).subject(subject).0)
+    }
+
+    /// All associations, or those of the resource with this id.
+    pub fn associations(resource_id: Option<&str>) -> Self {
+        let mut writer = Writer::new(Table::Association);
+        if let Some(id) = resource_id {
+            writer.text(id);
+        }
+        Self::prefix(writer.0)
+    }
+
+    /// The associations of a subject.
+    pub fn associations_of(subject: &Subject) -> Self {
+        Self::prefix(Writer::new(Table::AssociationOf).subject(subject).0)
+    }
+
+    /// The associations of the resources with this name, in one namespace or in any.
+    pub fn associations_named(name: &str, namespace: Option<&str>) -> Self {
+        let mut writer = Writer::new(Table::AssociationNamed);
+        writer.text(name);
+        if let Some(namespace) = namespace {
+            writer.text(namespace);
+        }
+        Self::prefix(writer.0)
     }
 
     /// All ids of a context, ascending, those that were deleted permanently included.
@@ -300,6 +333,9 @@ impl Key {
             Self::Version(..) => Table::Version,
             Self::Sent(..) => Table::Sent,
             Self::Retired(..) => Table::Retired,
+            Self::Association(..) => Table::Association,
+            Self::AssociationOf(..) => Table::AssociationOf,
+            Self::AssociationNamed(..) => Table::AssociationNamed,
             Self::Schema(..) => Table::Schema,
             Self::Content(..) => Table::Content,
             Self::IdOf(..) => Table::IdOf,
@@ -325,6 +361,16 @@ impl Key {
             Self::Version(subject, version) | Self::Sent(subject, version) | Self::Retired(subject, version) => {
                 writer = writer.subject(subject);
                 writer.u32(version.0);
+            }
+            Self::Association(id, kind, role) => {
+                [id, kind, role].into_iter().for_each(|part| writer.text(part));
+            }
+            Self::AssociationOf(subject, id, kind, role) => {
+                writer = writer.subject(subject);
+                [id, kind, role].into_iter().for_each(|part| writer.text(part));
+            }
+            Self::AssociationNamed(name, namespace, id, kind, role) => {
+                [name, namespace, id, kind, role].into_iter().for_each(|part| writer.text(part));
             }
             Self::Schema(context, id) => {
                 writer.text(context.as_str());
@@ -388,6 +434,11 @@ impl Key {
             0x10 => Self::Audit(reader.u64()?),
             0x11 => Self::AuditNode(reader.byte()?, reader.u64()?),
             0x20 => Self::Retired(reader.subject()?, Version(reader.u32()?)),
+            0x21 => Self::Association(reader.text()?, reader.text()?, reader.text()?),
+            0x22 => Self::AssociationOf(reader.subject()?, reader.text()?, reader.text()?, reader.text()?),
+            0x23 => {
+                Self::AssociationNamed(reader.text()?, reader.text()?, reader.text()?, reader.text()?, reader.text()?)
+            }
             _ => return None,
         };
         reader.0.is_empty().then_some(key)

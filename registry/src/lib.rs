@@ -8,6 +8,7 @@
 //! ever, on every node, from the log alone.
 
 mod apply;
+mod association;
 pub mod audit;
 mod basis;
 mod command;
@@ -25,7 +26,8 @@ pub mod query;
 mod row;
 mod view;
 
-pub use apply::{Applied, ApplyError, LogPosition, apply};
+pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run_associations};
+pub use association::{AssociationChange, AssociationRow, AssociationWish, Lifecycle, Resource};
 pub use basis::{Basis, BasisKey, modified_at};
 pub use command::{Actor, Assign, Command, Content, Envelope, MACHINE_VERSION, Permanent, Register};
 pub use config::{Config, Mode};

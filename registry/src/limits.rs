@@ -7,6 +7,10 @@ pub const VERSION_COUNT_MAX: u32 = 10_000;
 pub const VERSION_NUMBER_MAX: u32 = i32::MAX as u32;
 /// Highest version number that an import may name: behind it the subject can still grow to its full count.
 pub const VERSION_NUMBER_IMPORT_MAX: u32 = VERSION_NUMBER_MAX - VERSION_COUNT_MAX;
+/// Most resources that one subject may be tied to.
+pub const ASSOCIATION_COUNT_MAX: u32 = 1_000;
+/// Longest name, namespace or id of a resource, in bytes.
+pub const RESOURCE_BYTES_MAX: usize = 512;
 /// Highest schema id: clients hold ids in an `i32`.
 pub const SCHEMA_ID_MAX: u32 = i32::MAX as u32;
 /// Highest id that an import may name: behind it a context still has a million ids to give out.

@@ -2,7 +2,7 @@
 
 use schema::Guid;
 
-use crate::{BasisKey, Config, Context, LogIndex, Mode, SchemaId, Scope, Subject, Version};
+use crate::{AssociationRow, BasisKey, Config, Context, LogIndex, Mode, SchemaId, Scope, Subject, Version};
 
 /// The answer of apply to one command.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
@@ -20,6 +20,8 @@ pub enum Outcome {
     ModeChanged { old: Option<Mode> },
     /// The context record was removed.
     ContextDeleted,
+    /// The associations of the resource as they are now.
+    AssociationsChanged { associations: Vec<AssociationRow> },
     /// The digests were equal, or this replica has forgotten its digest at that index.
     DigestChecked,
     /// The cluster has its identity (perhaps since before).
@@ -82,6 +84,20 @@ pub enum Rejection {
     ContextNotEmpty { context: Context },
     /// This replica's state differs from the leader's at that index. The node fences itself.
     DigestDiffers { index: LogIndex },
+    /// The subject may not be tied to more resources.
+    TooManyAssociations { limit: u32 },
+    /// The resource has another association in this role.
+    AssociationExists { role: String, resource: String },
+    /// The subject is tied to a resource.
+    SubjectAssociated { subject: Subject },
+    /// The subject is tied to another resource strongly.
+    StrongAssociationExists { subject: Subject },
+    /// A subject that is tied, or to be tied, to a resource needs a version that is not deleted.
+    NoActiveVersion { subject: Subject },
+    /// A frozen association is not changed.
+    AssociationFrozen { role: String, subject: Subject },
+    /// The resource has no such association.
+    AssociationNotFound { resource: String },
     /// The cluster has another identity already.
     AnotherCluster { cluster_id: String },
 }
@@ -104,6 +120,7 @@ variant_names!(Outcome {
     Self::ConfigChanged { .. } => "config_changed",
     Self::ModeChanged { .. } => "mode_changed",
     Self::ContextDeleted => "context_deleted",
+    Self::AssociationsChanged { .. } => "associations_changed",
     Self::DigestChecked => "digest_checked",
     Self::Founded { .. } => "founded",
     Self::Rejected(_) => "rejected",
@@ -135,6 +152,13 @@ variant_names!(Rejection {
     Self::ModeNotHere { .. } => "mode_not_here",
     Self::ContextNotEmpty { .. } => "context_not_empty",
     Self::DigestDiffers { .. } => "digest_differs",
+    Self::TooManyAssociations { .. } => "too_many_associations",
+    Self::AssociationExists { .. } => "association_exists",
+    Self::SubjectAssociated { .. } => "subject_associated",
+    Self::StrongAssociationExists { .. } => "strong_association_exists",
+    Self::NoActiveVersion { .. } => "no_active_version",
+    Self::AssociationFrozen { .. } => "association_frozen",
+    Self::AssociationNotFound { .. } => "association_not_found",
     Self::AnotherCluster { .. } => "another_cluster",
 });
 
@@ -150,6 +174,7 @@ impl Outcome {
             | Self::ConfigChanged { .. }
             | Self::ModeChanged { .. }
             | Self::ContextDeleted
+            | Self::AssociationsChanged { .. }
             | Self::DigestChecked
             | Self::Founded { .. }
             | Self::Nothing => "ok".to_owned(),

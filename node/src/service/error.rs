@@ -145,6 +145,31 @@ impl ServiceError {
             Rejection::ContextNotEmpty { context } => {
                 Self::new(code::CONTEXT_NOT_EMPTY, format!("The specified context '{context}' is not empty."))
             }
+            Rejection::TooManyAssociations { limit } => {
+                Self::new(code::TOO_MANY_ASSOCIATIONS, format!("A maximum of {limit} associations already exist"))
+            }
+            Rejection::AssociationExists { role, resource } => Self::new(
+                code::ASSOCIATION_EXISTS,
+                format!("An association of type '{role}' already exists for resource '{resource}'"),
+            ),
+            Rejection::SubjectAssociated { subject } => {
+                Self::new(code::SUBJECT_ASSOCIATED, format!("An association already exists for subject '{subject}'"))
+            }
+            Rejection::StrongAssociationExists { subject } => Self::new(
+                code::STRONG_ASSOCIATION_EXISTS,
+                format!("A strong association already exists for subject '{subject}'"),
+            ),
+            Rejection::NoActiveVersion { subject } => Self::new(
+                code::NO_ACTIVE_VERSION,
+                format!("No active (non-deleted) version exists for subject '{subject}'"),
+            ),
+            Rejection::AssociationFrozen { role, subject } => Self::new(
+                code::ASSOCIATION_FROZEN,
+                format!("The association of type  '{role}' is frozen for subject '{subject}'"),
+            ),
+            Rejection::AssociationNotFound { resource } => {
+                Self::new(code::ASSOCIATION_NOT_FOUND, format!("Association for '{resource}' not found."))
+            }
             Rejection::DigestDiffers { .. } | Rejection::AnotherCluster { .. } => {
                 Self::internal("a command that clients cannot send was refused", &rejection.name())
             }

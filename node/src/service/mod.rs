@@ -2,6 +2,7 @@
 //!
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
+mod association;
 mod cache;
 mod change;
 mod error;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use registry::{Actor, LogIndex, RequestId};
 use tokio::sync::Semaphore;
 
+pub use association::{AssociatedSchema, AssociationFilter, AssociationQuery};
 pub use error::ServiceError;
 pub use prepare::{NewSchema, RegisterOptions};
 pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};

@@ -714,7 +714,8 @@ fn id_does_not_match() -> ServiceError {
 
 /// Everything that the verdict depended on, absent things too.
 fn basis_of(view: &StateView<'_>, subject: &Subject, new: &NewSchema, references: &[Reference]) -> Basis {
-    let mut keys = BTreeSet::from([BasisKey::Subject(subject.clone())]);
+    // READONLY_OVERRIDE of the default context holds in every context.
+    let mut keys = BTreeSet::from([BasisKey::Subject(subject.clone()), BasisKey::Mode(Scope::top())]);
     for scope in Scope::Subject(subject.clone()).chain() {
         keys.insert(BasisKey::Config(scope.clone()));
         keys.insert(BasisKey::Mode(scope));

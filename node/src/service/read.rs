@@ -3,7 +3,7 @@
 //! What is immutable and is there is answered from the local replica. Whatever a lagging replica could be wrong about, an
 //! absence, `latest`, a list, a setting, is confirmed against the quorum first, or the client is told that it could not be.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,7 @@ impl Consistency {
 
 /// Can a lagging replica be wrong about it?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Only by not having it yet.
     Immutable,
     /// Yes.
@@ -210,7 +210,7 @@ impl Service {
         }
     }
 
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         caller: &Caller,
         kind: Kind,
@@ -617,6 +617,48 @@ impl Service {
             Ok(found)
         })
         .await
+    }
+
+    /// The newest version of a subject whose metadata has all of these properties.
+    ///
+    /// # Errors
+    /// 40401 without the subject, 40403 without such a version.
+    pub async fn with_metadata(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        wanted: &BTreeMap<String, String>,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let subject = &aliased(view, subject)?;
+            let mut is_there = false;
+            for (version, row) in query::versions(view, subject)?.into_iter().rev() {
+                if !include.admits(row.deleted) {
+                    continue;
+                }
+                is_there = true;
+                let found = find_version(view, subject, VersionSpec::Number(version), include)?;
+                let metadata = self.opened(&found.content).metadata.unwrap_or_default();
+                if wanted.iter().all(|(name, value)| metadata.properties.get(name) == Some(value)) {
+                    return Ok(found);
+                }
+            }
+            Err(if is_there {
+                ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found")
+            } else {
+                ServiceError::subject_not_found(subject)
+            })
+        })
+        .await
+    }
+
+    /// The names under which subjects are known besides their own: (alias, subject).
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn aliases(&self, caller: &Caller) -> Result<Vec<(Subject, Subject)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| Ok(query::aliases(view)?)).await
     }
 
     /// The highest id that a context has given out.

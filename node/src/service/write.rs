@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proto::error_code as code;
 use raft_store::types::{Proposal, Response};
-use registry::{Basis, Command, Content, Envelope, LogIndex, MACHINE_VERSION, Outcome};
+use registry::{AssociationChange, Basis, Command, Content, Envelope, LogIndex, MACHINE_VERSION, Outcome, Resource};
 
 use schema::{Metadata, Rule, RuleSet};
 
@@ -154,6 +154,18 @@ fn command_bytes(command: &Command) -> usize {
             metadata.into_iter().flatten().map(metadata_bytes).sum::<usize>()
                 + rule_sets.into_iter().flatten().map(rule_set_bytes).sum::<usize>()
                 + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        }
+        Command::ChangeAssociations { resource, changes } => {
+            let Resource { id, kind, name, namespace } = resource;
+            let resource: usize = [id, kind, name, namespace].into_iter().map(String::len).sum();
+            let changes = changes.iter().map(|change| match change {
+                AssociationChange::Create(wish) | AssociationChange::Upsert(wish) => {
+                    wish.role.len() + wish.subject.context.as_str().len() + wish.subject.name.len()
+                }
+                AssociationChange::Delete { role, .. } => role.len(),
+            });
+            // Each row and index repeats the resource.
+            changes.map(|bytes| bytes + resource).sum::<usize>() + resource
         }
         Command::DeleteVersion { .. }
         | Command::DeleteSubject { .. }

@@ -16,7 +16,7 @@ pub struct StateView<'a> {
 }
 
 /// All tables, for a scan of everything.
-const TABLES: [Table; 18] = [
+const TABLES: [Table; 21] = [
     Table::Machine,
     Table::Context,
     Table::Subject,
@@ -35,6 +35,9 @@ const TABLES: [Table; 18] = [
     Table::Audit,
     Table::AuditNode,
     Table::Retired,
+    Table::Association,
+    Table::AssociationOf,
+    Table::AssociationNamed,
 ];
 
 impl<'a> StateView<'a> {

@@ -3,7 +3,7 @@
 //!
 //! Everything is decided here, against the current state, so these commands need no basis.
 
-use super::{Effect, Entry};
+use super::{Effect, Entry, associations};
 use crate::query;
 use crate::{
     Change, Deleted, EventKind, Key, Outcome, Rejection, Row, Scope, SettingRow, Subject, SubjectRow, Version,
@@ -26,6 +26,9 @@ pub(super) fn soft_delete_version(
     }
     if query::is_referenced(view, subject, version, None)? {
         return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
+    }
+    if row.live == 1 && associations::refused_to_delete(view, subject)?.is_some() {
+        return Ok(Effect::rejected(Rejection::NoActiveVersion { subject: subject.clone() }));
     }
     let row = SubjectRow { live: row.live - 1, soft_deleted: row.soft_deleted + 1, ..row };
     let mut changes = vec![hide(entry, subject, version, version_row)];
@@ -69,6 +72,9 @@ pub(super) fn soft_delete_subject(view: &impl View, entry: Entry, subject: &Subj
         query::versions(view, subject)?.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
     if live.is_empty() {
         return Ok(Effect::rejected(Rejection::SubjectSoftDeleted { subject: subject.clone() }));
+    }
+    if let Some(rejection) = associations::refused_to_delete(view, subject)? {
+        return Ok(Effect::rejected(rejection));
     }
     for (version, _) in &live {
         if query::is_referenced(view, subject, *version, Some(subject))? {

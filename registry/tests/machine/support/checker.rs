@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry::{
-    AuditRow, ContentRow, Context, ContextRow, Deleted, Event, Key, LogIndex, MachineRow, MemoryView, RequestId,
-    RequestRow, Row, SchemaId, Subject, SubjectRow, Version, VersionRow, audit,
+    AssociationRow, AuditRow, ContentRow, Context, ContextRow, Deleted, Event, Key, Lifecycle, LogIndex, MachineRow,
+    MemoryView, RequestId, RequestRow, Resource, Row, SchemaId, Subject, SubjectRow, Version, VersionRow, audit,
 };
 use schema::{Format, Guid, guid_of};
 
@@ -24,6 +24,8 @@ pub(crate) struct Tables {
     pub ids_of: BTreeMap<(Context, Guid, Format), SchemaId>,
     pub usages: BTreeSet<(Context, SchemaId, Subject, Version)>,
     pub referrers: BTreeSet<(Subject, Version, Context, SchemaId)>,
+    pub associations: Vec<AssociationRow>,
+    pub association_indexes: BTreeSet<Vec<u8>>,
     pub settings_modified_at: Vec<LogIndex>,
     pub requests: BTreeMap<RequestId, RequestRow>,
     pub requests_by_age: BTreeMap<LogIndex, RequestId>,
@@ -65,6 +67,10 @@ impl Tables {
             (Key::Referrer(subject, version, context, id), Row::Present) => {
                 self.referrers.insert((subject, version, context, id));
             }
+            (Key::Association(..), Row::Association(row)) => self.associations.push(row),
+            (key @ (Key::AssociationOf(..) | Key::AssociationNamed(..)), Row::Present) => {
+                self.association_indexes.insert(key.encode());
+            }
             (Key::Config(_), Row::Config(row)) => self.settings_modified_at.push(row.modified_at),
             (Key::Mode(_), Row::Mode(row)) => self.settings_modified_at.push(row.modified_at),
             (Key::Request(id), Row::Request(row)) => drop(self.requests.insert(id, row)),
@@ -102,6 +108,7 @@ pub(crate) fn check(view: &MemoryView) {
     subjects_count_their_versions(&tables);
     versions_and_ids_agree(&tables);
     contents_and_references_agree(&tables);
+    associations_are_found(&tables);
     requests_are_counted(&tables);
     audit_is_a_chain(&tables, view);
 }
@@ -185,6 +192,20 @@ fn contents_and_references_agree(tables: &Tables) {
             assert!(!dangles, "{holder} {held} is live and refers to {target:?}, which is deleted");
         }
     }
+}
+
+fn associations_are_found(tables: &Tables) {
+    let mut indexes = BTreeSet::new();
+    for row in &tables.associations {
+        let Resource { id, kind, name, namespace } = row.resource.clone();
+        let of = Key::AssociationOf(row.subject.clone(), id.clone(), kind.clone(), row.role.clone());
+        indexes.insert(of.encode());
+        indexes.insert(Key::AssociationNamed(name, namespace, id, kind, row.role.clone()).encode());
+        let others = tables.associations.iter().filter(|other| other.subject == row.subject).count();
+        assert!(row.lifecycle == Lifecycle::Weak || others == 1, "{row:?} is strong and not alone");
+        assert!(tables.subjects[&row.subject].live > 0, "{row:?} has no live version");
+    }
+    assert_eq!(tables.association_indexes, indexes, "the indexes name exactly the associations");
 }
 
 fn requests_are_counted(tables: &Tables) {
