@@ -22,6 +22,8 @@ const COMPARE_DEPTH_MAX: usize = 256;
 const COMPARE_PASSES_MAX: usize = 32;
 /// Most differences written out. Beyond, compatible ones are left out, then the last incompatible ones.
 const DIFFERENCE_COUNT_MAX: usize = 10_000;
+/// Most bytes of their paths, beyond which the same holds: references make paths far longer than the text.
+const DIFFERENCE_PATH_BYTES_MAX: usize = 1024 * 1024;
 
 /// A schema of one of the two models. The roles of old and new swap under `not`, so the side travels with the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,9 +90,10 @@ pub(super) fn differences(
         patterns: BTreeMap::new(),
     };
     let findings = comparison.run()?;
-    let mut writer = Writer { direction, policy, only_incompatible: false, found: Vec::new() };
+    let mut writer = Writer { direction, policy, only_incompatible: false, path_bytes: 0, found: Vec::new() };
     if !writer.write(&findings, &mut "#/".to_owned()) {
         writer.only_incompatible = true;
+        writer.path_bytes = 0;
         writer.found.clear();
         writer.write(&findings, &mut "#/".to_owned());
     }
@@ -102,6 +105,7 @@ struct Writer {
     direction: Direction,
     policy: Policy,
     only_incompatible: bool,
+    path_bytes: usize,
     found: Vec<Difference>,
 }
 
@@ -115,10 +119,15 @@ impl Writer {
                     if self.only_incompatible && kind.is_compatible(self.policy) {
                         continue;
                     }
-                    if self.found.len() >= DIFFERENCE_COUNT_MAX {
+                    append(path, suffix);
+                    self.path_bytes += path.len();
+                    // The first one is always told: without it the verdict would turn.
+                    let first = self.found.is_empty();
+                    if !first
+                        && (self.found.len() >= DIFFERENCE_COUNT_MAX || self.path_bytes > DIFFERENCE_PATH_BYTES_MAX)
+                    {
                         return false;
                     }
-                    append(path, suffix);
                     self.found.push(kind.at(path.clone(), self.direction, self.policy));
                 }
                 Item::Below(prefix, below) => {

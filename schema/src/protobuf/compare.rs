@@ -98,7 +98,14 @@ impl<'a> Side<'a> {
 #[derive(Clone, Copy)]
 struct Placed<'a> {
     field: &'a Field,
-    oneof: Option<&'a str>,
+    oneof: Option<&'a Oneof>,
+}
+
+/// What keeping, copying or writing out one finding costs beyond its path.
+const STEPS_PER_FINDING: u64 = 4;
+
+fn steps_of(findings: &[Finding]) -> u64 {
+    findings.iter().map(|finding| STEPS_PER_FINDING + finding.path.len() as u64 / 8).sum()
 }
 
 /// A written type with the scope in which it is written.
@@ -165,7 +172,7 @@ struct Compare<'a, 'b> {
 
 impl<'a> Compare<'a, '_> {
     fn add(&mut self, kind: Type) -> Result<(), SchemaError> {
-        self.budget.steps(1 + self.path.len() as u64 / 8)?;
+        self.budget.steps(STEPS_PER_FINDING + self.path.len() as u64 / 8)?;
         self.found.push(Finding { kind, path: format!("#/{}", self.path) });
         Ok(())
     }
@@ -274,25 +281,34 @@ impl<'a> Compare<'a, '_> {
     }
 
     fn oneofs(&mut self, messages: Pair<&'a Message>, old: &BTreeMap<i32, Placed<'a>>) -> Result<(), SchemaError> {
-        // A number that two oneofs share, which is no valid file but parses, must not make it differ from itself.
-        let members: BTreeSet<(&str, i32)> = messages
-            .old
-            .oneofs
-            .iter()
-            .flat_map(|oneof| oneof.fields.iter().map(|field| (oneof.name.as_str(), field.tag)))
-            .collect();
+        // Oneofs by their names, looked up once each: a name may be long. A number that two oneofs share, which is no
+        // valid file but parses, must not make it differ from itself.
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut members: Vec<BTreeSet<i32>> = Vec::new();
+        for oneof in &messages.old.oneofs {
+            self.budget.steps(1 + oneof.name.len() as u64 / 8)?;
+            let place = *places.entry(&oneof.name).or_insert_with(|| {
+                members.push(BTreeSet::new());
+                members.len() - 1
+            });
+            members[place].extend(oneof.fields.iter().map(|field| field.tag));
+        }
         for oneof in &messages.new.oneofs {
+            self.budget.steps(1 + oneof.name.len() as u64 / 8)?;
+            let same_name = places.get(oneof.name.as_str()).map(|place| &members[*place]);
             // Members that existed before came from these old oneofs, or from the top level.
-            let mut old_oneofs = BTreeSet::new();
+            let mut stayed = false;
+            let mut old_oneofs: BTreeSet<&str> = BTreeSet::new();
             let mut from_top_level = BTreeSet::new();
             for member in &oneof.fields {
-                if members.contains(&(oneof.name.as_str(), member.tag)) {
-                    old_oneofs.insert(oneof.name.as_str());
+                if same_name.is_some_and(|tags| tags.contains(&member.tag)) {
+                    stayed = true;
                     continue;
                 }
                 match old.get(&member.tag) {
-                    Some(Placed { oneof: Some(name), .. }) => {
-                        old_oneofs.insert(*name);
+                    Some(Placed { oneof: Some(origin), .. }) => {
+                        self.budget.steps(1 + origin.name.len() as u64 / 8)?;
+                        old_oneofs.insert(&origin.name);
                     }
                     Some(Placed { oneof: None, .. }) => {
                         from_top_level.insert(member.tag);
@@ -300,7 +316,8 @@ impl<'a> Compare<'a, '_> {
                     None => {}
                 }
             }
-            if old_oneofs.len() + from_top_level.len() > 1 {
+            let from_same = usize::from(stayed && !old_oneofs.contains(oneof.name.as_str()));
+            if old_oneofs.len() + from_same + from_top_level.len() > 1 {
                 let many = from_top_level.len() > 1;
                 let kind = if many { Type::MultipleFieldsMovedToOneof } else { Type::FieldMovedToExistingOneof };
                 self.at(&oneof.name, |this| this.add(kind))?;
@@ -335,8 +352,8 @@ impl<'a> Compare<'a, '_> {
         for tag in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
             let pair = (old.get(&tag), new.get(&tag));
             let act = |this: &mut Self| match pair {
-                (Some(Placed { oneof: Some(name), .. }), None) => {
-                    if deleted.contains(name) {
+                (Some(Placed { oneof: Some(oneof), .. }), None) => {
+                    if deleted.contains(oneof.name.as_str()) {
                         Ok(())
                     } else {
                         this.add(Type::OneofFieldRemoved)
@@ -355,7 +372,7 @@ impl<'a> Compare<'a, '_> {
                 (None, None) => Ok(()),
             };
             match pair.1.or(pair.0).and_then(|placed| placed.oneof) {
-                Some(oneof) => self.at(oneof, |this| this.at(&tag.to_string(), act))?,
+                Some(oneof) => self.at(&oneof.name, |this| this.at(&tag.to_string(), act))?,
                 None => self.at(&tag.to_string(), act)?,
             }
         }
@@ -435,7 +452,7 @@ impl<'a> Compare<'a, '_> {
         if findings.iter().all(|finding| finding.kind.is_compatible()) {
             return Ok(());
         }
-        self.budget.steps(findings.iter().map(|finding| 1 + finding.path.len() as u64 / 8).sum())?;
+        self.budget.steps(steps_of(&findings))?;
         self.found.extend(findings);
         self.add(Type::FieldNamedTypeChanged)
     }
@@ -444,7 +461,7 @@ impl<'a> Compare<'a, '_> {
     fn imported(&mut self, types: Pair<Found<'a>>, messages: Pair<&'a Message>) -> Result<Vec<Finding>, SchemaError> {
         let pair = identity(messages.old, messages.new);
         if let Some(known) = self.memo.get(&pair) {
-            self.budget.steps(1 + known.iter().map(|finding| finding.path.len() as u64 / 8).sum::<u64>())?;
+            self.budget.steps(1 + steps_of(known))?;
             return Ok(known.clone());
         }
         let path = std::mem::replace(&mut self.path, types.new.local_name().replace('.', "/"));
@@ -468,10 +485,8 @@ impl<'a> Compare<'a, '_> {
 /// All fields of a message by number, members of oneofs included.
 fn fields_by_tag(message: &Message) -> BTreeMap<i32, Placed<'_>> {
     let plain = message.fields.iter().map(|field| Placed { field, oneof: None });
-    let members = message
-        .oneofs
-        .iter()
-        .flat_map(|oneof| oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof.name.as_str()) }));
+    let members =
+        message.oneofs.iter().flat_map(|oneof| oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof) }));
     plain.chain(members).map(|placed| (placed.field.tag, placed)).collect()
 }
 
