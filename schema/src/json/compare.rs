@@ -7,6 +7,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "kinds that are not named have nothing of the sort")]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -39,15 +40,18 @@ pub(super) struct Findings {
     pub(super) incompatible: bool,
 }
 
+/// Most are keywords, which need no memory of their own.
+type Path = Cow<'static, str>;
+
 #[derive(Debug)]
 enum Item {
-    Leaf(&'static Type, Box<str>),
+    Leaf(&'static Type, Path),
     /// Findings of a sub-pair, below a prefix. Never empty ones.
-    Below(Box<str>, Rc<Findings>),
+    Below(Path, Rc<Findings>),
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, kind: &'static Type, path: impl Into<Box<str>>, policy: Policy) {
+    pub(super) fn add(&mut self, kind: &'static Type, path: impl Into<Path>, policy: Policy) {
         self.incompatible |= !kind.is_compatible(policy);
         self.items.push(Item::Leaf(kind, path.into()));
     }
@@ -56,7 +60,7 @@ impl Findings {
         self.items.is_empty()
     }
 
-    pub(super) fn add_below(&mut self, prefix: impl Into<Box<str>>, below: &Rc<Self>) {
+    pub(super) fn add_below(&mut self, prefix: impl Into<Path>, below: &Rc<Self>) {
         if !below.items.is_empty() {
             self.incompatible |= below.incompatible;
             self.items.push(Item::Below(prefix.into(), Rc::clone(below)));
@@ -215,7 +219,7 @@ impl<'m> Comparison<'m> {
         &mut self,
         old: Option<At>,
         new: Option<At>,
-        path: &str,
+        path: &'static str,
         found: &mut Findings,
     ) -> Result<(), SchemaError> {
         match (old, new) {
@@ -237,7 +241,11 @@ impl<'m> Comparison<'m> {
         if is_leaf(&old.kind) && is_leaf(&new.kind) {
             let mut found = Findings::default();
             self.compare_schemas(pair, old, new, &mut found)?;
-            return Ok(if found.items.is_empty() { Rc::clone(&self.nothing) } else { Rc::new(found) });
+            if found.items.is_empty() {
+                return Ok(Rc::clone(&self.nothing));
+            }
+            self.budget.step()?;
+            return Ok(Rc::new(found));
         }
         if let Some(findings) = self.memo.get(&pair) {
             return Ok(Rc::clone(findings));

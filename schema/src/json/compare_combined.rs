@@ -11,6 +11,9 @@ use super::model::{Criterion, Kind, Schema, SchemaIndex};
 use super::{kinds, render};
 use crate::SchemaError;
 
+/// What a pair of branches costs beyond its comparison.
+const STEPS_PER_EDGE: u64 = 2;
+
 /// A combined schema as the comparison sees it.
 type Combined<'m> = (Criterion, &'m [SchemaIndex]);
 
@@ -97,26 +100,24 @@ impl<'m> Comparison<'m> {
             found.add(kind, "", self.policy);
         }
         let mut edges = Vec::with_capacity(olds.len());
-        let mut matched: Vec<Vec<(usize, Rc<Findings>)>> = Vec::with_capacity(olds.len());
         for old in &olds {
+            self.budget.steps(news.len() as u64 * STEPS_PER_EDGE)?;
             let mut row = Vec::new();
             for (position, new) in news.iter().enumerate() {
-                let below = self.compare(*old, *new)?;
-                if !below.incompatible {
-                    row.push((position, below));
+                if !self.compare(*old, *new)?.incompatible {
+                    row.push(position);
                 }
             }
-            edges.push(row.iter().map(|(position, _)| *position).collect::<Vec<_>>());
-            matched.push(row);
+            edges.push(row);
         }
         let matching = matching::maximum(&edges, news.len(), self.budget)?;
         let mut count = 0;
         for (position, partner) in matching.iter().enumerate() {
             let Some(partner) = partner else { continue };
             count += 1;
-            if let Some((_, below)) = matched[position].iter().find(|(candidate, _)| candidate == partner) {
-                found.add_below(format!("{}/{position}", was.name()), below);
-            }
+            // Asked again rather than kept: of many branches most pairs are no match.
+            let below = self.compare(olds[position], news[*partner])?;
+            found.add_below(format!("{}/{position}", was.name()), &below);
         }
         if count < olds.len().min(news.len()) {
             found.add(&kinds::COMBINED_TYPE_SUBSCHEMAS_CHANGED, "", self.policy);
