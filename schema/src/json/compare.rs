@@ -14,7 +14,7 @@ use std::rc::Rc;
 use super::kinds::{self, Kind as Type};
 use super::model::{Kind, Model, ObjectRules, Schema, SchemaIndex};
 use super::pattern::Pattern;
-use crate::compat::{Difference, Direction, Policy};
+use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, SchemaError};
 
 /// Deepest nesting of comparisons. Deeper than the text may nest, because references lead on; bounded for the stack.
@@ -68,7 +68,7 @@ impl Findings {
     }
 }
 
-/// All differences from `old` to `new` in document order.
+/// The differences from `old` to `new` in document order; all of them, or only those that are incompatible.
 ///
 /// # Errors
 /// [`SchemaError::Limit`] when budget, depth or passes are used up.
@@ -77,6 +77,7 @@ pub(super) fn differences(
     new: &Model,
     direction: Direction,
     policy: Policy,
+    wanted: Wanted,
     budget: &mut Budget,
 ) -> Result<Vec<Difference>, SchemaError> {
     let mut comparison = Comparison {
@@ -90,12 +91,17 @@ pub(super) fn differences(
         was_cut: false,
         depth: 0,
         nothing: Rc::new(Findings::default()),
-        texts: BTreeMap::new(),
         patterns: BTreeMap::new(),
     };
     let findings = comparison.run()?;
-    let mut writer = Writer { direction, policy, only_incompatible: false, path_bytes: 0, found: Vec::new() };
-    if !writer.write(&findings, &mut "#/".to_owned()) {
+    let mut writer = Writer {
+        direction,
+        policy,
+        only_incompatible: wanted == Wanted::Incompatible,
+        path_bytes: 0,
+        found: Vec::new(),
+    };
+    if !writer.write(&findings, &mut "#/".to_owned()) && !writer.only_incompatible {
         writer.only_incompatible = true;
         writer.path_bytes = 0;
         writer.found.clear();
@@ -174,7 +180,6 @@ pub(super) struct Comparison<'m> {
     was_cut: bool,
     depth: usize,
     nothing: Rc<Findings>,
-    pub(super) texts: BTreeMap<At, Rc<str>>,
     patterns: BTreeMap<(At, usize), Rc<Pattern>>,
 }
 

@@ -3,11 +3,10 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "all other kinds are simply not combined")]
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use super::compare::{At, Comparison, Findings};
 use super::matching;
-use super::model::{Criterion, Kind, Schema, SchemaIndex};
+use super::model::{Criterion, Distinct, Kind, Schema, SchemaIndex};
 use super::{kinds, render};
 use crate::SchemaError;
 
@@ -127,26 +126,26 @@ impl<'m> Comparison<'m> {
 
     /// The branches whose texts differ, in order.
     fn distinct(&mut self, branches: &[SchemaIndex], side: At) -> Result<Vec<At>, SchemaError> {
-        let all = branches.iter().map(|index| At { index: *index, ..side });
+        let at = |index: &SchemaIndex| At { index: *index, ..side };
         if branches.len() < 2 {
-            return Ok(all.collect());
+            return Ok(branches.iter().map(at).collect());
         }
+        let model = self.model(side);
+        let slot = &model.distinct[side.index as usize];
+        if let Some(known) = slot.get() {
+            self.budget.steps(known.steps)?;
+            return Ok(known.branches.iter().map(at).collect());
+        }
+        let before = self.budget.left();
         let mut seen = BTreeSet::new();
         let mut distinct = Vec::with_capacity(branches.len());
-        for at in all {
-            if seen.insert(self.text(at)?) {
-                distinct.push(at);
+        for index in branches {
+            if seen.insert(render::text(model, *index, self.budget)?) {
+                distinct.push(*index);
             }
         }
-        Ok(distinct)
-    }
-
-    fn text(&mut self, at: At) -> Result<Rc<str>, SchemaError> {
-        if let Some(text) = self.texts.get(&at) {
-            return Ok(Rc::clone(text));
-        }
-        let text: Rc<str> = render::text(self.model(at), at.index, self.budget)?.into();
-        self.texts.insert(at, Rc::clone(&text));
-        Ok(text)
+        let steps = before - self.budget.left();
+        let known = slot.get_or_init(|| Distinct { branches: distinct, steps });
+        Ok(known.branches.iter().map(at).collect())
     }
 }

@@ -10,7 +10,7 @@ use super::JsonSchema;
 use super::compare;
 use super::documents::{Library, Place, parse_references};
 use super::text::{Node, Object};
-use crate::compat::{Difference, Direction, Policy};
+use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::limits::SCHEMA_DEPTH_MAX;
 use crate::{Budget, SchemaError};
@@ -30,7 +30,7 @@ pub fn diff(old: &JsonSchema, new: &JsonSchema) -> Result<Diff, SchemaError> {
     }
     let mut budget = Budget::compare();
     let mut ask = |was: &JsonSchema, is: &JsonSchema, direction| {
-        compare::differences(was.model()?, is.model()?, direction, Policy::Strict, &mut budget)
+        compare::differences(was.model()?, is.model()?, direction, Policy::Strict, Wanted::All, &mut budget)
     };
     let backward = ask(old, new, Direction::Backward)?;
     let forward = ask(new, old, Direction::Forward)?;
