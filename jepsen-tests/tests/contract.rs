@@ -8,8 +8,7 @@ use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::dump;
 use serde_json::{Value, json};
 
-const AVRO: &str =
-    r#"{"type":"record","name":"Reading","namespace":"n","fields":[{"name":"f","type":"string","confluent:tags":["PII"]}]}"#;
+const AVRO: &str = r#"{"type":"record","name":"Reading","namespace":"n","fields":[{"name":"f","type":"string","confluent:tags":["PII"]}]}"#;
 
 async fn post(api: &Api, path: &str, body: Value) -> Answer {
     api.post(path).json(&body).send().await.unwrap()
@@ -146,11 +145,15 @@ async fn answers_have_the_shapes_of_the_eighth_and_of_the_seventh_release() {
             assert_eq!(version, json!({"subject": "s", "version": 1, "id": 1, "schema": "\"string\""}));
             assert_eq!(by_id, json!({"schema": "\"string\""}));
         } else {
-            assert_eq!(keys(&registered), ["version", "id", "guid", "schemaType", "schema", "ts"]);
-            assert_eq!(keys(&version), ["subject", "version", "id", "guid", "schemaType", "schema", "ts"]);
+            assert_eq!(keys(&registered), ["version", "id", "guid", "schemaType", "schema", "ts", "deleted"]);
+            assert_eq!(keys(&version), ["subject", "version", "id", "guid", "schemaType", "schema", "ts", "deleted"]);
+            assert_eq!(version["deleted"], false);
             assert_eq!(keys(&by_id), ["guid", "schemaType", "schema", "ts"]);
             let named = get(&api, "/schemas/ids/1?subject=s").await.good().json();
-            assert_eq!(keys(&named), ["subject", "version", "guid", "schemaType", "schema", "ts"]);
+            assert_eq!(keys(&named), ["subject", "version", "guid", "schemaType", "schema", "ts", "deleted"]);
+            // Another subject than the one that is expected may have registered it.
+            assert_eq!(get(&api, "/schemas/ids/1?subject=other").await.good().json(), by_id);
+            assert_eq!(get(&api, "/schemas/ids/1?subject=:.c:s").await.error_code(), 40403);
         }
     }
 }
@@ -233,7 +236,8 @@ async fn versions_are_compared_and_set_tagged_found_by_metadata_and_listed() {
     assert_eq!(get(&one, "/subjects/s/metadata?key=k&value=x").await.error_code(), 40403);
     let tagged = get(&one, "/subjects/s/versions/1?findTags=PII").await.good().json();
     assert_eq!(tagged["schemaTags"][0]["schemaEntity"]["entityPath"], "n.Reading.f");
-    let tags = json!({"tagsToAdd": [{"schemaEntity": {"entityPath": "n.Reading", "entityType": "sr_record"}, "tags": ["T"]}]});
+    let tags =
+        json!({"tagsToAdd": [{"schemaEntity": {"entityPath": "n.Reading", "entityType": "sr_record"}, "tags": ["T"]}]});
     let third = post(&two, "/subjects/s/versions/2/tags", tags).await.good().json();
     assert_eq!(third["version"], 3);
     assert!(third["schema"].as_str().unwrap().contains("\"T\""), "{third}");
@@ -254,7 +258,7 @@ async fn versions_are_compared_and_set_tagged_found_by_metadata_and_listed() {
 async fn sensitive_values_come_back_and_are_not_in_the_clear_on_any_disk() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), "a secret of the tests\n").unwrap();
-    let spec = Spec::of(3).with("secrets", "metadata_secret_file", secret.path().display());
+    let spec = Spec::of(3).with("security", "metadata_secret_file", secret.path().display());
     let cluster = Cluster::start(spec).await;
     let metadata = json!({"properties": {"p": "hush-hush-hush", "q": "open-open-open"}, "sensitive": ["p"]});
     let body = json!({"schema": "\"long\"", "metadata": metadata});

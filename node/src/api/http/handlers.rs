@@ -82,7 +82,8 @@ impl On<'_> {
         if self.request.flag("fetchMaxId") {
             body.max_id = self.front.service.max_id(subject.as_ref())?;
         }
-        let changes = found.deleted || found.subject.is_some() || body.max_id.is_some() || !body.schema_tags.is_empty();
+        let named = self.request.query("subject").is_some();
+        let changes = found.deleted || named || body.max_id.is_some() || !body.schema_tags.is_empty();
         let reply = Reply::json(&body);
         Ok(if changes { reply } else { reply.immutable(found.guid.to_string()) })
     }

@@ -1,5 +1,6 @@
 //! Requests: what a handler may ask of one. Sloppy but real input is tolerated here, and nowhere else.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -115,16 +116,15 @@ impl Request {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 400 for what is no JSON, 415 for another content type, 422 for JSON that the operation does not take.
+    /// 400 for what is no JSON or has values of other types, 415 for another content type, 422 for no body at all and for
+    /// fields that the operation does not know.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
         self.check_content_type()?;
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Err(ServiceError::new(code::UNPROCESSABLE, "The request has no body"));
         }
         let wrong = |error: serde_json::Error| match error.classify() {
-            serde_json::error::Category::Data => {
-                ServiceError::new(code::UNPROCESSABLE, unrecognized(&error.to_string()))
-            }
+            serde_json::error::Category::Data => not_taken(&error.to_string()),
             serde_json::error::Category::Syntax
             | serde_json::error::Category::Eof
             | serde_json::error::Category::Io => {
@@ -132,12 +132,32 @@ impl Request {
             }
         };
         // serde takes an array for a struct, item by item, and a wrong body would be a right one.
-        if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).map_err(wrong)?;
-            return Err(ServiceError::new(code::UNPROCESSABLE, "The request body is not a JSON object"));
+        let body = self.body_as_utf8()?;
+        if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            let found = serde_json::from_slice::<serde_json::Value>(&body).map_err(wrong)?;
+            let code = if found.is_null() { code::UNPROCESSABLE } else { code::BAD_REQUEST };
+            return Err(ServiceError::new(code, "The request body is not a JSON object"));
         }
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        let mut reader = serde_json::Deserializer::from_slice(&body);
         T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(wrong)
+    }
+
+    /// The body as the content type's `charset` says that it is written.
+    fn body_as_utf8(&self) -> Result<Cow<'_, [u8]>, ServiceError> {
+        let given = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+        let little = match given.split_once("charset=").map(|(_, charset)| charset.trim_matches('"')) {
+            Some("utf-16" | "utf-16be") => self.body.starts_with(&[0xff, 0xfe]),
+            Some("utf-16le") => true,
+            Some(_) | None => return Ok(Cow::Borrowed(&self.body)),
+        };
+        let unit = |pair: &[u8]| {
+            let pair = [pair[0], pair.get(1).copied().unwrap_or_default()];
+            if little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
+        };
+        let units: Vec<u16> = self.body.chunks(2).map(unit).collect();
+        let text = String::from_utf16(&units)
+            .map_err(|_| ServiceError::new(code::BAD_REQUEST, "The request body is not UTF-16, as its charset says"))?;
+        Ok(Cow::Owned(text.trim_start_matches('\u{feff}').as_bytes().to_vec()))
     }
 
     fn check_content_type(&self) -> Result<(), ServiceError> {
@@ -171,7 +191,9 @@ impl Request {
             let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
             let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
             let offered = match media_type.as_str() {
-                "*/*" | "application/*" => Some(MEDIA_TYPES[0]),
+                "application/*" => Some(MEDIA_TYPES[0]),
+                // Some say `*`, and Java's own client `*; q=.2`.
+                any if any.starts_with('*') => Some(MEDIA_TYPES[0]),
                 other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
             };
             if let Some(offered) = offered
@@ -234,11 +256,17 @@ impl Request {
     }
 }
 
-/// serde's message for an unknown field, as Confluent words it.
-fn unrecognized(message: &str) -> String {
+/// What serde says of JSON that it does not take: an unknown field as Confluent words it, else what is wrong.
+fn not_taken(message: &str) -> ServiceError {
     match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-        Some((field, _)) => format!("Unrecognized field: {field}"),
-        None => format!("The request body is not what this operation takes: {message}"),
+        Some((field, _)) => ServiceError::new(code::UNPROCESSABLE, format!("Unrecognized field: {field}")),
+        None if message.starts_with("missing field") => {
+            ServiceError::new(code::UNPROCESSABLE, format!("The request body is not complete: {message}"))
+        }
+        None => ServiceError::new(
+            code::BAD_REQUEST,
+            format!("The request body is not what this operation takes: {message}"),
+        ),
     }
 }
 
@@ -267,6 +295,8 @@ mod tests {
         for (accept, expected) in [
             (None, Some(MEDIA_TYPES[0])),
             (Some("*/*"), Some(MEDIA_TYPES[0])),
+            (Some("*; q=.2"), Some(MEDIA_TYPES[0])),
+            (Some("*/does_not_matter"), Some(MEDIA_TYPES[0])),
             (Some("application/json"), Some(MEDIA_TYPES[2])),
             (Some("application/json;q=0.5, application/vnd.schemaregistry.v1+json"), Some(MEDIA_TYPES[0])),
             (Some("text/html"), None),
@@ -277,6 +307,22 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_named() {
-        assert_eq!(unrecognized("unknown field `x`, expected one of `schema`"), "Unrecognized field: x");
+        let unknown = not_taken("unknown field `x`, expected one of `schema`");
+        assert_eq!((unknown.code, unknown.message.as_str()), (code::UNPROCESSABLE, "Unrecognized field: x"));
+        assert_eq!(not_taken("invalid type: integer `1`, expected a string").code, code::BAD_REQUEST);
+    }
+
+    #[test]
+    fn a_body_in_utf_16_is_read_where_the_charset_says_so() {
+        let text = "{\"mode\":\"IMPORT\"}";
+        let little: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for body in [little, big] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, "application/json; charset=UTF-16".parse().unwrap());
+            let request = Request::new("PUT".into(), "/mode".into(), "", headers, body.into()).unwrap();
+            let read: proto::rest::ModeBody = request.json().unwrap();
+            assert_eq!(read.mode.as_deref(), Some("IMPORT"));
+        }
     }
 }

@@ -89,8 +89,7 @@ pub(super) const QUERY_PARAMETERS: &[(&str, Shape, &str)] = &[
 
 const ID_QUERY: &[&str] = &["subject", "format", "referenceFormat", "findTags", "fetchMaxId"];
 const TIE_QUERY: &[&str] = &["resourceType", "associationType", "lifecycle", "offset", "limit"];
-const REGISTER_ERRORS: &[u32] =
-    &[40901, 42201, 42205, 42207, 42208, 42209, 42210, 50001, 50002, 50003, 50004];
+const REGISTER_ERRORS: &[u32] = &[40901, 42201, 42205, 42207, 42208, 42209, 42210, 50001, 50002, 50003, 50004];
 const DELETE_ERRORS: &[u32] = &[40401, 40404, 40405, 40904, 42205, 42206, 42208];
 const TIE_ERRORS: &[u32] = &[40410, 40902, 40903, 40904, 40905, 40907, 40908, 42205, 42212];
 
@@ -177,14 +176,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/schemas/guids/{guid}", "Schemas", "The schema with this content address", SCHEMA)
         .with(&["format"])
         .fails(&[40403]),
-    get(
-        "/schemas/guids/{guid}/ids",
-        "Schemas",
-        "The ids of a content in all contexts",
-        Body::Many("ContextIdBody"),
-    ),
-    get("/subjects", "Subjects", "Lists subjects", NAMES)
-        .with(&["subjectPrefix", "deleted", "deletedOnly", "offset", "limit"]),
+    get("/schemas/guids/{guid}/ids", "Schemas", "The ids of a content in all contexts", Body::Many("ContextIdBody")),
+    get("/subjects", "Subjects", "Lists subjects", NAMES).with(&[
+        "subjectPrefix",
+        "deleted",
+        "deletedOnly",
+        "offset",
+        "limit",
+    ]),
     post("/subjects/{subject}", "Subjects", "Finds the version that holds this schema", "RegisterRequest", SCHEMA)
         .with(&["normalize", "format", "deleted"])
         .fails(&[40401, 40403, 42201, 42208]),
@@ -251,8 +250,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/config/{subject}", "Configuration", "The configuration of a subject, or of a context", CONFIG)
         .with(&["defaultToGlobal"])
         .fails(&[40408, 42208]),
-    put("/config/{subject}", "Configuration", "Changes it", "ConfigBody", CONFIG)
-        .fails(&[42203, 42205, 42208, 42210]),
+    put("/config/{subject}", "Configuration", "Changes it", "ConfigBody", CONFIG).fails(&[42203, 42205, 42208, 42210]),
     delete("/config/{subject}", "Configuration", "Removes it; answers what it was", CONFIG).fails(&[40401, 42208]),
     get("/mode", "Modes", "The mode of all subjects", MODE).with(&["defaultToGlobal"]),
     put("/mode", "Modes", "Sets it", "ModeBody", MODE).with(&["force"]).fails(&[42204, 42205]),
@@ -260,14 +258,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/mode/{subject}", "Modes", "The mode of a subject, or of a context", MODE)
         .with(&["defaultToGlobal"])
         .fails(&[40409, 42208]),
-    put("/mode/{subject}", "Modes", "Sets it", "ModeBody", MODE)
-        .with(&["force"])
-        .fails(&[42204, 42205, 42206, 42208]),
+    put("/mode/{subject}", "Modes", "Sets it", "ModeBody", MODE).with(&["force"]).fails(&[42204, 42205, 42206, 42208]),
     delete("/mode/{subject}", "Modes", "Removes it; answers what it was", MODE)
         .with(&["recursive"])
         .fails(&[40401, 42208]),
-    get("/contexts", "Contexts", "Lists contexts, the default one first", NAMES)
-        .with(&["contextPrefix", "offset", "limit"]),
+    get("/contexts", "Contexts", "Lists contexts, the default one first", NAMES).with(&[
+        "contextPrefix",
+        "offset",
+        "limit",
+    ]),
     delete("/contexts/{context}", "Contexts", "Deletes an empty context", Body::Nothing).fails(&[42211]),
     post("/associations", "Associations", "Ties subjects to a resource", "AssociationRequest", TIED)
         .with(&["context", "dryRun"])
