@@ -78,13 +78,13 @@ fn string_schema() -> Vec<u8> {
 }
 
 fn bodies() -> Vec<Row> {
-    let utf16: Vec<u8> = "{\"schema\":\"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = "\u{feff}{\"schema\":\"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     vec![
         register("{", 400, 400),
         register("{\"schema\": \"\\\"string\\\"\"} trailing", 400, 400),
         register("{\"schema\": NaN}", 400, 400),
-        register("\u{feff}{\"schema\": \"\\\"string\\\"\"}", 400, 400),
-        register(utf16, 400, 400),
+        // Half a unit of UTF-16 is missing.
+        register(utf16[..utf16.len() - 1].to_vec(), 400, 400),
         register(b"{\"schema\": \"\xff\"}".to_vec(), 400, 400),
         register("", 422, 422),
         register("  \n", 422, 422),
@@ -232,7 +232,7 @@ fn resources() -> Vec<Row> {
         row("DELETE", "/subjects/s/versions/1?permanent=true", "", 404, 40407).audited(),
         row("DELETE", "/config/nobody", "", 404, 40401).audited(),
         row("DELETE", "/mode/nobody", "", 404, 40401).audited(),
-        row("POST", "/v1/cluster/members", "{}", 422, 422),
+        row("POST", "/v1/cluster/members", "{}", 400, 400),
         row("POST", "/v1/cluster/members", "{\"node_id\": 0, \"peer_address\": \"x:1\"}", 422, 422),
         row("POST", "/v1/cluster/members", "{\"node_id\": -1}", 400, 400),
         row("POST", "/v1/cluster/leader/transfer", "{\"to\": \"me\"}", 400, 400),
