@@ -285,28 +285,6 @@ impl Service {
                     deleted: row.deleted == Deleted::Soft,
                 });
             }
-            // A consumer names the subject that it expects; another strategy of names may have registered the schema.
-            let default = Context::default_context();
-            let unqualified = subject.is_some_and(|subject| subject.context.is_default());
-            if unqualified && let Some((guid, format, content)) = query::schema_by_id(view, &default, id)? {
-                let usages = query::usages(view, &default, id)?;
-                let row = match usages.first() {
-                    Some((holder, version)) => query::version_row(view, holder, *version)?,
-                    None => None,
-                };
-                if let Some(row) = row {
-                    return Ok(FoundSchema {
-                        subject: None,
-                        version: None,
-                        id,
-                        guid,
-                        format,
-                        content: Arc::new(content),
-                        created_ms: row.created_ms,
-                        deleted: row.deleted == Deleted::Soft,
-                    });
-                }
-            }
             Err(ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {id} not found")))
         })
         .await
