@@ -223,7 +223,7 @@ impl On<'_> {
         let found = self.found_version(subject, version).await?;
         let mut body = self.body(&found);
         body.schema_tags = self.tags_of(&found);
-        Ok(Reply::json(&body))
+        Ok(Reply::json(&body).tagged())
     }
 
     pub(super) async fn version_text(&self, subject: &str, version: &str) -> Answer {
@@ -233,9 +233,9 @@ impl On<'_> {
             && let (Some(subject), Some(version)) = (&found.subject, found.version)
             && let Some(sent) = self.front.service.sent_text(subject, version)?
         {
-            return Ok(Reply::text(sent));
+            return Ok(Reply::text(sent).tagged());
         }
-        Ok(Reply::text(found.content.text.clone()))
+        Ok(Reply::text(found.content.text.clone()).tagged())
     }
 
     pub(super) async fn referenced_by(&self, subject: &str, version: &str) -> Answer {
