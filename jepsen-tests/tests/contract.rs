@@ -244,7 +244,8 @@ async fn versions_are_compared_and_set_tagged_found_by_metadata_and_listed() {
     let [one, two, three] = [1, 2, 3].map(|id| cluster.api(id));
     let schema = |metadata: Value| json!({"schema": AVRO, "metadata": metadata, "version": 1});
     post(&one, "/subjects/s/versions", schema(json!({"properties": {"k": "v"}}))).await.good();
-    let late = json!({"schema": "\"int\"", "version": 5});
+    let late =
+        json!({"schema": AVRO.replace("\"name\":\"Reading\"", "\"name\":\"Reading\",\"doc\":\"d\""), "version": 5});
     assert_eq!(post(&two, "/subjects/s/versions", late).await.error_code(), 42201);
     // A request without a text keeps the text and changes the metadata.
     let next = post(&three, "/subjects/s/versions", json!({"metadata": {"properties": {"k": "w"}}})).await.good();
