@@ -7,8 +7,10 @@
 pub mod check;
 pub mod client;
 pub mod cluster;
+pub mod disk;
 pub mod dump;
 pub mod history;
+pub mod net;
 pub mod schemas;
 pub mod seed;
 pub mod verify;
