@@ -44,6 +44,13 @@ pub fn faults(history: &[Record], dumps: &BTreeMap<u64, Dump>) -> Vec<String> {
     faults
 }
 
+/// The invariants of ids alone, for histories that delete and for several workloads at once.
+pub fn ids(history: &[Record], dumps: &BTreeMap<u64, Dump>) -> Vec<String> {
+    let mut faults = Vec::new();
+    one_content_per_id(history, dumps, &mut faults);
+    faults
+}
+
 /// The workload sends nothing that may be refused.
 fn refusals(history: &[Record], faults: &mut Vec<String>) {
     for record in history {

@@ -1,0 +1,42 @@
+//! Operations with unknown outcome, made smaller before the search: a registration whose content was seen happened, and no
+//! later than it was seen; one whose content nobody ever saw, the last read included, did not happen.
+//!
+//! Sound only where nothing is ever hidden or deleted, and where every subject is read at the end.
+
+use std::collections::BTreeMap;
+
+use crate::ops::{Event, Op, Told};
+
+/// When something that never returned returned.
+pub const NEVER: u64 = u64::MAX / 4;
+
+/// Resolves what can be; the rest returns never.
+pub fn resolve(events: Vec<Event>, hides_nothing: bool, read_at_end: bool) -> Vec<Event> {
+    let mut seen: BTreeMap<(String, u32), u64> = BTreeMap::new();
+    for event in &events {
+        let mut see = |content: u32| {
+            let first = seen.entry((event.subject.clone(), content)).or_insert(event.returned);
+            *first = (*first).min(event.returned);
+        };
+        match &event.told {
+            Some(Told::Version { content, .. }) => see(*content),
+            Some(Told::Contents(contents)) => contents.iter().copied().for_each(see),
+            Some(Told::Versions(_) | Told::Done | Told::Incompatible | Told::NotFound) | None => {}
+        }
+    }
+    let resolved = events.into_iter().filter_map(|mut event| {
+        if event.told.is_some() {
+            return Some(event);
+        }
+        event.returned = NEVER;
+        if let (Op::Register { content }, true) = (event.op, hides_nothing) {
+            match seen.get(&(event.subject.clone(), content)) {
+                Some(at) => event.returned = (*at).max(event.invoked + 1),
+                None if read_at_end => return None,
+                None => {}
+            }
+        }
+        Some(event)
+    });
+    resolved.collect()
+}
