@@ -142,6 +142,7 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     let phase = Phase::default();
     let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default());
     let background = [
+        tokio::spawn(consensus.clone().watch_succession()),
         tokio::spawn(consensus.clone().compact(config.compaction.clone())),
         tokio::spawn(service.clone().watch_freshness()),
         tokio::spawn(recover(consensus.clone(), phase.clone())),

@@ -6,6 +6,7 @@ mod convert;
 mod membership;
 mod network;
 mod server;
+mod succession;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Consensus {
     network: Network,
     node_id: u64,
     timing: Timing,
+    /// There is reason to look whether the leader's process is still there.
+    leader_doubted: Arc<tokio::sync::Notify>,
     forward_clients: Arc<parking_lot::Mutex<BTreeMap<u64, (String, Client)>>>,
 }
 
@@ -112,7 +115,16 @@ impl Consensus {
         let raft = Raft::new(config.node.id, Arc::new(settings), network.clone(), log.clone(), machine)
             .await
             .map_err(|error| format!("start consensus: {error}"))?;
-        Ok(Self { raft, state, log, network, node_id: config.node.id, timing, forward_clients: Arc::default() })
+        Ok(Self {
+            raft,
+            state,
+            log,
+            network,
+            node_id: config.node.id,
+            timing,
+            leader_doubted: Arc::default(),
+            forward_clients: Arc::default(),
+        })
     }
 
     /// This node's id.
