@@ -102,6 +102,10 @@ fn cycles_are_found_by_the_second_kind_of_checker() {
     assert_eq!(append(&lost), Verdict::Invalid, "a lost write");
     let refused = [a.clone(), register(1, 20, 30, 2, Some(Told::Incompatible)), contents(2, 40, 50, &[1, 2])];
     assert_eq!(append(&refused), Verdict::Invalid, "what was refused happened");
+    // Its client had done another operation when what it did not know of took effect.
+    let late = register(1, 12, 45, 2, None);
+    let next = register(1, 20, 30, 3, version(2, 3));
+    assert_eq!(append(&[a.clone(), late, next, contents(2, 50, 60, &[1, 3, 2])]), Verdict::Valid);
     let invented = [a, contents(2, 40, 50, &[1, 9])];
     assert_eq!(append(&invented), Verdict::Invalid, "nobody sent 9");
 }

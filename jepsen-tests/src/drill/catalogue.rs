@@ -86,7 +86,7 @@ pub fn all() -> Vec<Drill> {
         let wide =
             matches!(fault, Ring | Bridge | KillMinority | PauseMinority | PowerLossMinority | RegionLoss | RegionCut);
         let mut one = drill(&fault.name(), "One class of faults by itself.", if wide { 5 } else { 3 }, 3, &[fault]);
-        one.compacting = fault == SnapshotAndPurge;
+        one.compacting = matches!(fault, SnapshotAndPurge | Damage);
         if matches!(fault, RegionCut | Wan) {
             one.profile = "wan";
         }

@@ -271,7 +271,11 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
     let registered_dumps = dumps.iter().map(|(node, dump)| (*node, only(dump))).collect();
     faults.extend(check::faults(&done.registrations, &registered_dumps));
     // Ids over everything that anybody was told.
-    faults.extend(check::ids(&told_ids(&done.events, &done.registrations), &dumps));
+    let mut told = told_ids(&done.events);
+    let deletes = |subject: &str| subject.starts_with("d-");
+    faults.extend(check::growth(&told, deletes));
+    told.extend(done.registrations.iter().cloned());
+    faults.extend(check::ids(&told, &dumps, deletes));
     faults.extend(refusals(&done.events));
     faults.extend(sessions::faults(&done.glimpses));
 
@@ -318,8 +322,8 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
 }
 
 /// Registrations of the model's workloads, as those of the other one, for the checks on ids.
-fn told_ids(events: &[Event], registrations: &[Record]) -> Vec<Record> {
-    let mut all = registrations.to_vec();
+fn told_ids(events: &[Event]) -> Vec<Record> {
+    let mut all = Vec::new();
     for event in events {
         let (Op::Register { content }, Some(id), Some(guid)) = (event.op, event.id, &event.guid) else { continue };
         let Some(Told::Version { version, .. }) = event.told else { continue };

@@ -32,12 +32,9 @@ pub fn judge(events: &[Event]) -> Judged {
     }
     edges.sort_unstable();
     let mut ops = Vec::new();
-    // A client whose operation has no outcome goes on under another name.
-    let mut lives: BTreeMap<u32, i64> = BTreeMap::new();
+    let names = names(&relevant);
     for (index, (time, returns, number)) in (0_u64..).zip(edges) {
         let event = relevant[number];
-        let life = lives.entry(event.process).or_default();
-        let process = i64::from(event.process) + *life * 100_000;
         let key = interner.intern(Scalar::Str(event.subject.clone()));
         let value = match (event.op, returns, &event.told) {
             (Op::Register { content }, _, _) => {
@@ -55,11 +52,8 @@ pub fn judge(events: &[Event]) -> Judged {
             (true, Some(Told::Incompatible)) => OpType::Fail,
             (true, Some(_)) => OpType::Ok,
         };
-        if kind == OpType::Info {
-            *life += 1;
-        }
         let time = Some(i64::try_from(time).unwrap_or(i64::MAX));
-        ops.push(AdyaOp { index, kind, process: Some(process), value: vec![value], time });
+        ops.push(AdyaOp { index, kind, process: Some(names[number]), value: vec![value], time });
     }
     let count = relevant.len();
     let history = History::from_ops(ops, interner);
@@ -80,6 +74,22 @@ pub fn judge(events: &[Event]) -> Judged {
         Valid::Unknown => Verdict::Unknown,
     };
     Judged { verdict, operations: count, faults }
+}
+
+/// Who did each: a client whose operation has no outcome goes on under another name, for that operation may take effect
+/// while the client does the next.
+fn names(events: &[&Event]) -> Vec<i64> {
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    order.sort_by_key(|number| events[*number].invoked);
+    let mut lives: BTreeMap<u32, i64> = BTreeMap::new();
+    let mut names = vec![0; events.len()];
+    for number in order {
+        let event = events[number];
+        let life = lives.entry(event.process).or_default();
+        names[number] = i64::from(event.process) + *life * 100_000;
+        *life += i64::from(event.told.is_none());
+    }
+    names
 }
 
 fn is_relevant(event: &Event) -> bool {

@@ -18,8 +18,11 @@ use crate::client::{Answer, Api, Call, Outcome, segment};
 const OPS_PER_SUBJECT: u32 = 150;
 /// Attempts of a write under one key.
 const ATTEMPTS_MAX: u32 = 3;
-/// After a failure a client rests, so that it does not spin on a node that is down.
+/// After a failure a client rests, longer each time, so that it does not spin while nobody can answer.
 const BREATH: Duration = Duration::from_millis(15);
+const BREATH_MAX: Duration = Duration::from_millis(240);
+/// Writes without outcome on one subject before a fresh one follows: each doubles what the search has to try.
+const UNKNOWN_MAX: u32 = 4;
 /// The bound of a bounded read.
 const BOUND: Duration = Duration::from_millis(1_000);
 /// What no content is: a text that nobody of this subject sent.
@@ -72,6 +75,7 @@ struct Group {
     work: Work,
     name: String,
     ops: AtomicU32,
+    unknown: AtomicU32,
     contents: AtomicU32,
 }
 
@@ -84,11 +88,13 @@ impl Group {
         };
         // Marked by the run: a second crowd on the same cluster has subjects of its own.
         let name = format!("{letter}-{}-{number}", seed % 1_000_000);
-        Self { work, name, ops: AtomicU32::new(0), contents: AtomicU32::new(0) }
+        Self { work, name, ops: AtomicU32::new(0), unknown: AtomicU32::new(0), contents: AtomicU32::new(0) }
     }
 
     fn subject(&self) -> (String, u64) {
-        let number = u64::from(self.ops.fetch_add(1, Ordering::Relaxed) / OPS_PER_SUBJECT);
+        let (ops, unknown) = (self.ops.fetch_add(1, Ordering::Relaxed), self.unknown.load(Ordering::Relaxed));
+        // Every change of either number gives a fresh name.
+        let number = u64::from(ops / OPS_PER_SUBJECT) * 1_000 + u64::from(unknown / UNKNOWN_MAX);
         (format!("{}-{number}-x", self.name), number)
     }
 }
@@ -211,6 +217,7 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         let key = format!("{}-{process}-{number}", shared.seed);
         let invoked = shared.now();
         let (mut told, mut id, mut guid, mut attempts, mut node) = (None, None, None, 0, 0);
+        let mut breath = BREATH;
         let attempts_max = if op.is_write() { ATTEMPTS_MAX } else { 1 };
         while attempts < attempts_max && told.is_none() && !shared.stop.load(Ordering::Relaxed) {
             attempts += 1;
@@ -223,8 +230,12 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
                 Outcome::Unknown(_) => {}
             }
             if told.is_none() {
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(breath).await;
+                breath = (breath * 4).min(BREATH_MAX);
             }
+        }
+        if told.is_none() && op.is_write() {
+            group.unknown.fetch_add(1, Ordering::Relaxed);
         }
         let returned = shared.now();
         shared.count(told.is_some());
