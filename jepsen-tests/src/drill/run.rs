@@ -280,7 +280,10 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
     faults.extend(sessions::faults(&done.glimpses));
 
     let resolve = |work: Work| {
-        let events = done.events.iter().filter(|event| event.work == work).cloned().collect();
+        let mut events: Vec<Event> = done.events.iter().filter(|event| event.work == work).cloned().collect();
+        if work == Work::Deleting {
+            events = unknowns::without_known(events);
+        }
         unknowns::resolve(events, work != Work::Deleting, true)
     };
     let mut verdict = Verdict::Valid;

@@ -7,6 +7,26 @@ use std::collections::BTreeMap;
 
 use crate::ops::{Event, Op, Told};
 
+/// Takes out registrations that were answered with a version that somebody had seen before they began: such an answer comes
+/// from the replica that was asked, and a replica that lags may not know yet that the version was deleted. That is promised so
+/// (`docs/consistency.md`), and no linearizable read. The first sight of every version stays.
+pub fn without_known(events: Vec<Event>) -> Vec<Event> {
+    let mut seen: BTreeMap<(String, u32, u32), u64> = BTreeMap::new();
+    for event in &events {
+        if let Some(Told::Version { version, content }) = event.told {
+            let first = seen.entry((event.subject.clone(), version, content)).or_insert(event.returned);
+            *first = (*first).min(event.returned);
+        }
+    }
+    let is_known = |event: &Event| match (event.op, &event.told) {
+        (Op::Register { .. }, Some(Told::Version { version, content })) => {
+            seen[&(event.subject.clone(), *version, *content)] < event.invoked
+        }
+        _ => false,
+    };
+    events.into_iter().filter(|event| !is_known(event)).collect()
+}
+
 /// When something that never returned returned.
 pub const NEVER: u64 = u64::MAX / 4;
 

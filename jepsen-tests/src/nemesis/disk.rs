@@ -22,8 +22,15 @@ pub(super) async fn power_loss_minority(field: &mut Field<'_>) -> Evidence {
 }
 
 pub(super) async fn power_loss_all(field: &mut Field<'_>) -> Evidence {
-    field.load.progress(10).await;
     let ids = field.cluster.ids();
+    // Slow syncs make the moment long in which a write is with the kernel and not on the disk.
+    if field.random.random_bool(0.6) {
+        for id in &ids {
+            field.cluster.shim(*id).set(Control::SyncDelayUs, 60_000);
+        }
+    }
+    let more = field.random.random_range(5..30);
+    field.load.progress(more).await;
     lose(field, &ids)
 }
 

@@ -142,14 +142,14 @@ pub(super) async fn flap(field: &mut Field<'_>) -> Evidence {
 pub(super) async fn resets(field: &mut Field<'_>) -> Evidence {
     let ids = field.cluster.ids();
     let before = field.cluster.mesh().figures();
-    for _ in 0..30 {
+    for _ in 0..60 {
         let place = field.random.random_range(0..ids.len());
         let one = ids[place];
         let other = ids[(place + field.random.random_range(1..ids.len())) % ids.len()];
         field.cluster.mesh().reset(one, other);
-        tokio::time::sleep(Duration::from_millis(field.random.random_range(20..150))).await;
+        tokio::time::sleep(Duration::from_millis(field.random.random_range(10..120))).await;
     }
-    proof(field, before, "30 resets".to_owned())
+    proof(field, before, "60 resets".to_owned())
 }
 
 /// One group of clients reaches only nodes that are cut off from the rest.

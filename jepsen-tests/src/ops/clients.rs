@@ -267,6 +267,13 @@ fn choose(group: &Group, random: &mut StdRng) -> Op {
         random.random_range(recent..=count) * 3 + if random.random_bool(0.1) { 1 } else { 0 }
     };
     let version = |random: &mut StdRng| random.random_range(1..12);
+    if group.work == Work::Deleting && random.random_bool(0.18) {
+        return match random.random_range(0..10) {
+            0..7 => Op::DeleteVersion { version: version(random), permanent: random.random_bool(0.4) },
+            7..9 => Op::DeleteSubject { permanent: false },
+            _ => Op::DeleteSubject { permanent: true },
+        };
+    }
     match random.random_range(0..100) {
         0..22 => fresh(random),
         22..34 => Op::Register { content: known(random) },
@@ -274,14 +281,11 @@ fn choose(group: &Group, random: &mut StdRng) -> Op {
         56..70 => Op::Get { version: version(random) },
         70..78 => Op::Lookup { content: known(random) },
         78..90 => Op::List { deleted: random.random_bool(0.3) },
-        90..94 => {
+        90..95 => {
             let levels = [Level::None, Level::Backward, Level::Backward, Level::FullTransitive];
             Op::SetLevel { level: levels[random.random_range(0..levels.len())] }
         }
-        _ if group.work == Work::Rich => Op::Latest,
-        94..97 => Op::DeleteVersion { version: version(random), permanent: random.random_bool(0.4) },
-        97..99 => Op::DeleteSubject { permanent: false },
-        _ => Op::DeleteSubject { permanent: true },
+        _ => Op::Latest,
     }
 }
 
@@ -350,6 +354,18 @@ fn refusal(answer: &Answer) -> Option<Told> {
     }
 }
 
+/// A client that stays with one node reads there what it wrote there, from the replica as it is.
+async fn own_write(shared: &Shared, api: &Api, subject: &str, version: u32) {
+    let Ok(answer) = api.local(&format!("/subjects/{subject}/versions/{version}")).send().await else { return };
+    if answer.status >= 500 {
+        return;
+    }
+    let seen = if answer.status == 200 { version } else { 0 };
+    let (node, promise, index) = (api.node_id, "own".to_owned(), answer.index());
+    let glimpse = Glimpse { node, subject: subject.to_owned(), promise, at_least: version, seen, token: 0, index };
+    shared.glimpses.lock().expect("no panic under the lock").push(glimpse);
+}
+
 /// Registers through one node, then reads at another at its token, or later within a bound.
 async fn session(shared: Arc<Shared>, process: u32) {
     let mut random = StdRng::seed_from_u64(shared.seed.wrapping_mul(20_000).wrapping_add(u64::from(process)));
@@ -363,9 +379,11 @@ async fn session(shared: Arc<Shared>, process: u32) {
             content += 3;
             let call = api.register(&subject, &schema(&subject, format_of(1), content));
             if let Outcome::Done(answer) = call.outcome().await {
-                acknowledged.push((Instant::now(), answer.schema().version.unwrap_or(0)));
+                let version = answer.schema().version.unwrap_or(0);
+                acknowledged.push((Instant::now(), version));
                 token = token.max(answer.index());
                 shared.count(true);
+                own_write(&shared, &api, &subject, version).await;
             } else {
                 shared.count(false);
                 tokio::time::sleep(BREATH).await;

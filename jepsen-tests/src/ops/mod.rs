@@ -129,7 +129,7 @@ pub struct Event {
 pub struct Glimpse {
     pub node: u64,
     pub subject: String,
-    /// `session` or `bounded`.
+    /// `session`, `bounded`, or `own`: what this client wrote through this node.
     pub promise: String,
     /// The version that must be seen at least.
     pub at_least: u32,
