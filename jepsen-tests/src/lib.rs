@@ -4,6 +4,7 @@
 //! things, heals them, reads every node back ([`dump`]) and lets [`check`] look for anything that was lost or changed.
 //! Never here: a crate of the server. The product is known by its wire format only.
 
+pub mod campaign;
 pub mod check;
 pub mod client;
 pub mod cluster;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
+use jepsen_tests::campaign::{growth, rot, zoo};
 use jepsen_tests::drill::{Drill, catalogue, report::Report, run};
 
 /// Rehearses failures on a scratch cluster and judges what clients saw.
@@ -38,6 +39,28 @@ enum Command {
         #[arg(long)]
         artefacts: Option<PathBuf>,
     },
+    /// Flips bits in files of a minority, and sees that the node is fenced and rebuilt and no answer is wrong.
+    Rot {
+        #[arg(long, default_value_t = 50)]
+        count: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Restarts peers again and again, and sees that the survivor gathers nothing.
+    Growth {
+        #[arg(long, default_value_t = 50)]
+        restarts: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Hunts for every planted bug, in a binary that has them (REGISTRY_NODE_BIN, built with the feature "bugs").
+    Zoo {
+        /// Only this one.
+        #[arg(long)]
+        bug: Option<String>,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Random compositions of faults until the time is over; ends at the first run that is not valid.
     Soak {
         #[arg(long)]
@@ -64,7 +87,7 @@ async fn main() -> ExitCode {
                 eprintln!("there is no drill {name}; 'list' shows them");
                 return ExitCode::from(2);
             }
-            let first = seed.unwrap_or_else(|| rand::random::<u32>().into());
+            let first = seed_or_any(seed);
             let mut reports = Vec::new();
             for round in 0..times {
                 for drill in &drills {
@@ -78,8 +101,33 @@ async fn main() -> ExitCode {
             }
             summary(&reports)
         }
+        Command::Rot { count, seed } => {
+            let rotten = rot::campaign(count, seed_or_any(seed), |text| println!("{text}")).await;
+            println!("{}", serde_json::to_string(&rotten).expect("figures can be printed"));
+            verdict(&rotten.faults)
+        }
+        Command::Growth { restarts, seed } => {
+            let growth = growth::campaign(restarts, seed_or_any(seed), |text| println!("{text}")).await;
+            println!("{}", serde_json::to_string(&growth).expect("figures can be printed"));
+            verdict(&growth.faults)
+        }
+        Command::Zoo { bug, seed } => {
+            let seed = seed_or_any(seed);
+            let mut missed = Vec::new();
+            println!("commit {}, seed {seed}", run::commit());
+            for exhibit in zoo::ZOO.into_iter().filter(|exhibit| bug.as_deref().is_none_or(|bug| bug == exhibit.0)) {
+                let hunt = zoo::hunt(exhibit, seed).await;
+                let found = if hunt.found { "found" } else { "NOT FOUND" };
+                let zoo::Hunt { bug, about, faults, took, by, .. } = hunt;
+                println!("| {bug} | {about} | {faults} | {found} | {:.0} s | {} |", took.as_secs_f64(), by.replace('\n', " "));
+                if !hunt.found {
+                    missed.push(format!("{bug} was not found"));
+                }
+            }
+            verdict(&missed)
+        }
         Command::Soak { minutes, seed, artefacts } => {
-            let first = seed.unwrap_or_else(|| rand::random::<u32>().into());
+            let first = seed_or_any(seed);
             let end = Instant::now() + Duration::from_secs(minutes * 60);
             let mut reports: Vec<Report> = Vec::new();
             for seed in first.. {
@@ -95,6 +143,16 @@ async fn main() -> ExitCode {
             summary(&reports)
         }
     }
+}
+
+fn seed_or_any(seed: Option<u64>) -> u64 {
+    seed.unwrap_or_else(|| rand::random::<u32>().into())
+}
+
+fn verdict(faults: &[String]) -> ExitCode {
+    faults.iter().for_each(|fault| println!("WRONG: {fault}"));
+    println!("{}", if faults.is_empty() { "valid" } else { "invalid" });
+    if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn summary(reports: &[Report]) -> ExitCode {

@@ -246,6 +246,11 @@ impl Cluster {
         Api::new(&self.http, id, self.ports[&id].http)
     }
 
+    /// The HTTP side of a node, not through a proxy, over connections of `http`.
+    pub fn api_at(&self, http: &Http, id: u64) -> Api {
+        Api::new(http, id, self.ports[&id].http)
+    }
+
     /// The HTTP side of a node through the proxy of a group of clients, over connections of `http`.
     pub fn api_of(&self, http: &Http, group: u8, id: u64) -> Api {
         match &self.mesh {

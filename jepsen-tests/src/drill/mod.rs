@@ -4,6 +4,8 @@ pub mod catalogue;
 pub mod load;
 pub mod report;
 pub mod run;
+pub mod timeline;
+pub mod watch;
 
 use crate::cluster::Spec;
 use crate::nemesis::Fault;

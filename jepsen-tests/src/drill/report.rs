@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::load::Done;
+use super::watch::Sample;
+use super::timeline;
 use crate::judge::verdict::Verdict;
 
 /// A strike, for the timeline.
@@ -47,6 +49,8 @@ pub struct Report {
     pub files_lost: usize,
     /// Longest time without any answered operation, in milliseconds.
     pub longest_gap_ms: u64,
+    /// From the first operation to the first fault, in milliseconds.
+    pub warm_ms: u64,
     pub strikes: Vec<Strike>,
     pub faults: Vec<String>,
 }
@@ -94,7 +98,7 @@ impl Report {
 ///
 /// # Panics
 /// If the directory cannot be written.
-pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, cluster_dir: Option<&Path>) {
+pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, samples: &[Sample], cluster_dir: Option<&Path>) {
     fs::create_dir_all(dir).expect("make a directory for artefacts");
     let verdict = serde_json::to_vec_pretty(report).expect("a report can be printed");
     fs::write(dir.join("verdict.json"), verdict).expect("write a verdict");
@@ -103,6 +107,10 @@ pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, cluster_dir: Optio
         write_lines(&dir.join("history.jsonl"), &done.events);
         write_lines(&dir.join("glimpses.jsonl"), &done.glimpses);
     }
+    write_lines(&dir.join("nodes.jsonl"), samples);
+    let events = done.map_or(&[][..], |done| &done.events);
+    let page = timeline::html(report, &report.strikes, samples, events, report.warm_ms);
+    fs::write(dir.join("timeline.html"), page).expect("write a timeline");
     for entry in cluster_dir.and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".log") || name.ends_with(".toml") {

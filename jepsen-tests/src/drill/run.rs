@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 
 use super::load::{Done, Load};
 use super::report::{self, Report, Strike};
+use super::watch::{self, Sample, Watch};
 use super::{Drill, catalogue};
 use crate::check;
 use crate::client::Api;
@@ -49,6 +50,8 @@ struct Notes {
     done: Option<Done>,
     cluster_dir: Option<PathBuf>,
     judged: Option<Judged>,
+    samples: Vec<Sample>,
+    warm_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +102,7 @@ pub async fn run(drill: &Drill, options: &Options) -> Report {
         bytes_lost: loss.bytes_dropped,
         files_lost: loss.files_gone,
         longest_gap_ms: judged.longest_gap_ms,
+        warm_ms: notes.warm_ms,
         strikes: notes.strikes,
         faults,
     };
@@ -107,6 +111,7 @@ pub async fn run(drill: &Drill, options: &Options) -> Report {
             &dir.join(format!("{}-{}", drill.name, options.seed)),
             &report,
             notes.done.as_ref(),
+            &notes.samples,
             notes.cluster_dir.as_deref(),
         );
     }
@@ -150,8 +155,11 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
     note(&mut |notes| notes.cluster_dir = Some(dir.clone()));
     cluster.api(1).allow_everything().await;
     let load = Load::start(&cluster, drill.registering, drill.crowd, options.seed);
+    let born = Instant::now();
     load.progress(WARM_UP).await;
     let begun = Instant::now();
+    note(&mut |notes| notes.warm_ms = u64::try_from((begun - born).as_millis()).unwrap_or(0));
+    let watch = Watch::start(&cluster.ids(), begun, |http, id| cluster.api_at(http, id));
     let ms = |begun: Instant| u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     say(format!("warm: {} operations answered; faults begin", load.counts().0));
     for fault in drill.faults.iter().copied().cycle().take(drill.strikes) {
@@ -171,6 +179,9 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
         };
         say(format!("{:>7} ms  {}: {}", strike.from_ms, strike.fault, strike.detail));
         note(&mut |notes| notes.strikes.push(strike.clone()));
+        for id in cluster.ids() {
+            watch.add(id, |http, id| cluster.api_at(http, id));
+        }
         load.progress(20).await;
     }
     say("healed; every node must serve".to_owned());
@@ -178,10 +189,12 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
     for api in cluster.apis() {
         write_through(&api, options.seed).await;
     }
+    let samples = watch.stop();
+    note(&mut |notes| notes.samples = samples.clone());
     let mut done = load.stop().await;
     read_everything(&cluster, &mut done.events).await;
     let strikes = notes.lock().expect("no panic under the lock").strikes.clone();
-    let judged = judge(&cluster, &done, &strikes).await;
+    let judged = judge(&cluster, &done, &strikes, &samples).await;
     say(format!("{} operations judged: {:?}", judged.operations, judged.verdict));
     let artefacts = options.artefacts.clone();
     if let Some(dir) = artefacts {
@@ -254,7 +267,7 @@ async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
     }
 }
 
-async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
+async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike], samples: &[Sample]) -> Judged {
     let nodes = cluster.apis();
     dump::settled(&nodes).await;
     dump::same_digests(&nodes).await;
@@ -278,6 +291,7 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
     faults.extend(check::ids(&told, &dumps, deletes));
     faults.extend(refusals(&done.events));
     faults.extend(sessions::faults(&done.glimpses));
+    faults.extend(watch::faults(samples));
 
     let resolve = |work: Work| {
         let mut events: Vec<Event> = done.events.iter().filter(|event| event.work == work).cloned().collect();

@@ -11,6 +11,8 @@ mod process;
 
 use std::time::Duration;
 
+pub(crate) use disk::damage_kind;
+
 use proto::rest::NodeStatusBody;
 use rand::RngExt;
 use rand::rngs::StdRng;
