@@ -104,6 +104,10 @@ impl Consensus {
             enable_pre_vote: Some(true),
             // Without it a leader that lost its quorum keeps a bridge node's lease alive for ever (openraft #2080).
             quorum_loss_probe_interval: Some(2 * timing.election_ms_max),
+            // Never lead again in an old term: the leader sends entries while it still writes them, so its followers may hold,
+            // and even have committed, a tail of this term that its own log has lost. Leading again it would give the same
+            // log ids to other entries.
+            enable_leader_restore: Some(false),
             snapshot_policy: SnapshotPolicy::Never,
             // Purging is done by `compaction`, which looks at slow followers; openraft's own never would.
             max_in_snapshot_log_to_keep: u64::MAX,
