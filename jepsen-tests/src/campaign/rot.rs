@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, Spec};
 use crate::disk::corrupt::{Damage, Kind};
 use crate::drill::load::Load;
 use crate::drill::run::commit;
-use crate::nemesis::{Field, damage_kind};
+use crate::nemesis::{Field, damage_kind, heal};
 use crate::ops::clients::Crowd;
 use crate::{check, dump};
 
@@ -58,7 +58,9 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
             tried += 1;
             let kind = kinds.next().expect("the kinds go round");
             let mut field = Field { cluster: &mut cluster, load: &load, random: &mut random };
-            let Ok((what, fenced)) = damage_kind(&mut field, kind, Damage::Bit).await else { continue };
+            let damaged = damage_kind(&mut field, kind, Damage::Bit).await;
+            heal(&mut field).await;
+            let Ok((what, fenced)) = damaged else { continue };
             rotten.flips += 1;
             let entry = rotten.by_kind.entry(format!("{kind:?}")).or_default();
             entry.0 += 1;

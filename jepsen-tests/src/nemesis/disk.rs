@@ -7,6 +7,9 @@ use crate::disk::corrupt::{self, Damage, Kind};
 use crate::disk::shim::Field as Control;
 use crate::wait::until;
 
+/// Versions read at a time.
+const PAGE: usize = 400;
+
 pub(super) async fn power_loss(field: &mut Field<'_>, count: usize) -> Evidence {
     let mut ids = field.cluster.ids();
     let mut chosen = Vec::new();
@@ -97,6 +100,11 @@ pub(super) async fn disk_full(field: &mut Field<'_>) -> Evidence {
         }
         field.load.progress(10).await;
     }
+    // A start that began while the disk was full may still fail when there is room again; the healing starts it anew.
+    shim.set(Control::SpaceLimited, 0);
+    if field.cluster.has_ended(chosen) || comes_up_or_ends(field, chosen).await {
+        field.cluster.ended(chosen).await;
+    }
     let count = shim.get(Control::WritesFailed) - before;
     Ok(format!("the disk of node {chosen} was full: {count} writes failed, {starts} starts meanwhile"))
 }
@@ -139,9 +147,11 @@ pub(crate) async fn damage_kind(field: &mut Field<'_>, kind: Kind, how: Damage) 
     };
     let before = field.cluster.log(chosen).len();
     field.cluster.spawn(chosen, &[]);
-    if !comes_up_or_ends(field, chosen).await {
+    let has_ended = comes_up_or_ends(field, chosen).await;
+    // What is read only when somebody asks is asked for now: the node answers everything, or ends.
+    if !has_ended && shows_everything(field, chosen).await {
         field.load.add_node(field.cluster, chosen);
-        return Ok((format!("node {chosen}: {what}; it started: harmless, or not read yet"), false));
+        return Ok((format!("node {chosen}: {what}; it started and shows everything"), false));
     }
     let status = field.cluster.ended(chosen).await;
     let log = field.cluster.log(chosen)[before..].to_owned();
@@ -165,6 +175,20 @@ async fn comes_up_or_ends(field: &mut Field<'_>, id: u64) -> bool {
         }
     })
     .await
+}
+
+/// Reads everything that a node holds; false if it could not, which it must not survive.
+async fn shows_everything(field: &mut Field<'_>, id: u64) -> bool {
+    let api = field.cluster.api(id);
+    let mut offset = 0;
+    loop {
+        let path = format!("/schemas?deleted=true&offset={offset}&limit={PAGE}");
+        match api.local(&path).send().await {
+            Ok(answer) if answer.status == 200 && answer.list().len() < PAGE => return !field.cluster.has_ended(id),
+            Ok(answer) if answer.status == 200 => offset += PAGE,
+            Ok(_) | Err(_) => return false,
+        }
+    }
 }
 
 async fn ended_by_itself(field: &mut Field<'_>, id: u64, why: &str) -> String {

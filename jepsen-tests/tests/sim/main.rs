@@ -143,6 +143,7 @@ fn planted_bugs_are_found() {
         Bug::SessionIgnored,
         Bug::BasisIgnored,
         Bug::RetryRenamed,
+        Bug::LeaderRestored,
         Bug::SnapshotWithoutRequests,
     ];
     for bug in bugs {

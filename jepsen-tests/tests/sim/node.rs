@@ -22,7 +22,7 @@ use super::disk::Disk;
 use super::hub::{Answer, Ask, Hub};
 use super::machine::{Image, Machine};
 use super::service::Service;
-use super::types::{Raft, Runtime, Sim, Snapshot, Vote};
+use super::types::{Bug, Raft, Runtime, Sim, Snapshot, Vote};
 use super::world::{Order, World};
 
 /// The log is kept this far behind a snapshot.
@@ -50,6 +50,7 @@ async fn live(id: u64, world: World, disk: Disk) {
         election_timeout_max: timing.election_max,
         enable_pre_vote: Some(true),
         quorum_loss_probe_interval: Some(2 * timing.election_max),
+        enable_leader_restore: Some(world.bug() == Some(Bug::LeaderRestored)),
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: u64::MAX,
         install_snapshot_timeout: 600_000,

@@ -81,6 +81,8 @@ pub(crate) enum Bug {
     BasisIgnored,
     /// A retry has a new request id.
     RetryRenamed,
+    /// A node that led leads again after a restart, in its old term.
+    LeaderRestored,
     /// A snapshot has forgotten the requests that were answered.
     SnapshotWithoutRequests,
 }
