@@ -119,7 +119,11 @@ async fn main() -> ExitCode {
                 let hunt = zoo::hunt(exhibit, seed).await;
                 let found = if hunt.found { "found" } else { "NOT FOUND" };
                 let zoo::Hunt { bug, about, faults, took, by, .. } = hunt;
-                println!("| {bug} | {about} | {faults} | {found} | {:.0} s | {} |", took.as_secs_f64(), by.replace('\n', " "));
+                println!(
+                    "| {bug} | {about} | {faults} | {found} | {:.0} s | {} |",
+                    took.as_secs_f64(),
+                    by.replace('\n', " ")
+                );
                 if !hunt.found {
                     missed.push(format!("{bug} was not found"));
                 }

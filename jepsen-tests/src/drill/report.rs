@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::load::Done;
-use super::watch::Sample;
 use super::timeline;
+use super::watch::Sample;
 use crate::judge::verdict::Verdict;
 
 /// A strike, for the timeline.

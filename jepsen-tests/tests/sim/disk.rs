@@ -83,7 +83,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn new(seed: u64, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(seed: u64, sync_ms_max: u64, bug: Option<Bug>) -> Self {
         let inner = Inner {
             now: Log::default(),
             durable: Log::default(),
@@ -91,7 +91,7 @@ impl Disk {
             state: Image::default(),
             snapshot: None,
             random: StdRng::seed_from_u64(seed),
-            sync_ms_max: 4,
+            sync_ms_max,
             bug,
             lost: 0,
             torn: 0,

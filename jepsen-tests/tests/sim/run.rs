@@ -294,7 +294,7 @@ impl Play<'_> {
             for client in 1..=7 {
                 self.sim.repair(host(one), format!("c{client}"));
             }
-            self.world.disk(one).set_sync_ms_max(4);
+            self.world.disk(one).set_sync_ms_max(self.timing.sync_max());
             self.bounce(one);
         }
         self.sim.set_fail_rate(0.0);

@@ -59,6 +59,13 @@ pub(crate) struct Timing {
     pub latency: u64,
 }
 
+impl Timing {
+    /// The longest that a sync takes in quiet times: longer than a step, or a power loss would never find any under way.
+    pub(crate) fn sync_max(self) -> u64 {
+        2 * self.tick
+    }
+}
+
 /// One site, regions 150 ms apart, and regions 300 ms apart.
 pub(crate) const TIMINGS: [Timing; 3] = [
     Timing { name: "lan", heartbeat: 100, election_min: 500, election_max: 800, tick: 5, latency: 10 },

@@ -84,7 +84,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, nodes: u64, timing: Timing, bug: Option<Bug>) -> Self {
-        let disk = |id: u64| (id, Disk::new(seed.wrapping_mul(1_000).wrapping_add(id), bug));
+        let disk = |id: u64| (id, Disk::new(seed.wrapping_mul(1_000).wrapping_add(id), timing.sync_max(), bug));
         Self { timing, bug, disks: Arc::new((1..=nodes).map(disk).collect()), inner: Arc::default() }
     }
 
