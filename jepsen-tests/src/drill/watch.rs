@@ -59,8 +59,13 @@ impl Watch {
     /// # Panics
     /// If another thread panicked.
     pub fn stop(self) -> Vec<Sample> {
-        self.task.abort();
         std::mem::take(&mut *self.samples.lock().expect("no panic under the lock"))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

@@ -177,14 +177,21 @@ impl Clients {
     ///
     /// # Panics
     /// If a client panicked.
-    pub async fn stop(self) -> (Vec<Event>, Vec<Glimpse>) {
+    pub async fn stop(mut self) -> (Vec<Event>, Vec<Glimpse>) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        for task in self.tasks {
+        for task in std::mem::take(&mut self.tasks) {
             task.await.expect("a client ends in good order");
         }
         let events = std::mem::take(&mut *self.shared.events.lock().expect("no panic under the lock"));
         let glimpses = std::mem::take(&mut *self.shared.glimpses.lock().expect("no panic under the lock"));
         (events, glimpses)
+    }
+}
+
+/// Clients do not outlive a drill that broke off: they would go on against whoever gets the ports next.
+impl Drop for Clients {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
