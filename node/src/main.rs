@@ -140,7 +140,8 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     }
 
     let phase = Phase::default();
-    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default());
+    let secrets = config.security.metadata_secrets().map_err(|error| error.to_string())?;
+    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default(), &secrets);
     let background = [
         tokio::spawn(consensus.clone().watch_succession()),
         tokio::spawn(consensus.clone().compact(config.compaction.clone())),

@@ -5,7 +5,7 @@
 
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
-use crate::{Basis, Config, Mode, RequestId, SchemaId, Scope, Subject, Version};
+use crate::{AssociationChange, Basis, Config, Mode, RequestId, Resource, SchemaId, Scope, Subject, Version};
 
 /// The version of this state machine. A command that asks for a higher one stops the node; it is never skipped.
 pub const MACHINE_VERSION: u32 = 1;
@@ -60,6 +60,8 @@ pub enum Command {
     SetMode { scope: Scope, mode: Option<Mode>, force: bool, recursive: bool },
     /// Remove an empty context.
     DeleteContext { context: crate::Context },
+    /// Change the associations of a resource.
+    ChangeAssociations { resource: Resource, changes: Vec<AssociationChange> },
     /// Compare the digest after `index` on every replica.
     CheckDigest { index: crate::LogIndex, digest: [u8; 32] },
     /// The first command of a cluster: mints its identity.
@@ -80,6 +82,7 @@ impl Command {
             Self::SetMode { mode: Some(_), .. } => "mode.set",
             Self::SetMode { mode: None, .. } => "mode.delete",
             Self::DeleteContext { .. } => "context.delete",
+            Self::ChangeAssociations { .. } => "association.change",
             Self::CheckDigest { .. } => "digest.check",
             Self::Found { .. } => "cluster.found",
         }
@@ -94,6 +97,7 @@ impl Command {
             Self::SetConfig { scope, .. } => format!("config/{scope}"),
             Self::SetMode { scope, .. } => format!("mode/{scope}"),
             Self::DeleteContext { context } => format!("context/{context}"),
+            Self::ChangeAssociations { resource, .. } => format!("resource/{}", resource.id),
             Self::CheckDigest { index, .. } => format!("digest/{index}"),
             Self::Found { cluster_id } => format!("cluster/{cluster_id}"),
         }

@@ -11,8 +11,9 @@ use schema::compat::{Level, Policy};
 use schema::{Format, Guid, Metadata, Reference, Rule, RuleSet};
 
 use crate::{
-    AuditRow, BasisKey, Change, Config, ContentRow, ContextRow, Deleted, Event, EventKind, LogIndex, Mode, Outcome,
-    Rejection, RequestId, RequestRow, Row, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+    AssociationRow, AuditRow, BasisKey, Change, Config, ContentRow, ContextRow, Deleted, Event, EventKind, Lifecycle,
+    LogIndex, Mode, Outcome, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SettingRow, Subject,
+    SubjectRow, Version, VersionRow,
 };
 use crate::{Context, LogPosition};
 
@@ -106,7 +107,7 @@ macro_rules! feed_name {
 
 feed_number!(u8, u32, u64, bool);
 feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid);
-feed_name!(Format, Mode, Level, schema::RuleKind, schema::RuleMode, schema::EnableAt);
+feed_name!(Format, Lifecycle, Mode, Level, schema::RuleKind, schema::RuleMode, schema::EnableAt);
 
 feed_fields! {
     Subject { context, name }
@@ -123,6 +124,8 @@ feed_fields! {
     SubjectRow { next_version, live, soft_deleted, modified_at }
     VersionRow { id, guid, format, deleted, created_ms, created_at, modified_at }
     ContentRow { text, references, metadata, rule_set, context_count }
+    Resource { id, kind, name, namespace }
+    AssociationRow { guid, subject, resource, role, lifecycle, frozen, modified_at }
     RequestRow { outcome, index, time_ms }
     Event { kind, time_ms }
     AuditRow {
@@ -271,6 +274,7 @@ impl Feed for Row {
             Self::Content(row) => row.feed(sink),
             Self::IdOf(id) => id.feed(sink),
             Self::Present => sink.byte(1),
+            Self::Association(row) => row.feed(sink),
             Self::Config(row) => row.feed(sink),
             Self::Mode(row) => row.feed(sink),
             Self::Request(row) => row.feed(sink),
@@ -319,6 +323,7 @@ impl Feed for Outcome {
             Self::ConfigChanged { old } => old.feed(sink),
             Self::ModeChanged { old } => old.feed(sink),
             Self::ContextDeleted | Self::DigestChecked | Self::Nothing => {}
+            Self::AssociationsChanged { associations } => associations.feed(sink),
             Self::Founded { cluster_id } => cluster_id.feed(sink),
             Self::Rejected(rejection) => rejection.feed(sink),
             Self::Stale { key, index } => {
@@ -338,6 +343,9 @@ impl Feed for Rejection {
             | Self::SubjectNotSoftDeleted { subject }
             | Self::ReadOnly { subject }
             | Self::NotReadWrite { subject }
+            | Self::SubjectAssociated { subject }
+            | Self::StrongAssociationExists { subject }
+            | Self::NoActiveVersion { subject }
             | Self::NotImport { subject } => subject.feed(sink),
             Self::VersionNotFound { subject, version }
             | Self::VersionSoftDeleted { subject, version }
@@ -351,6 +359,18 @@ impl Feed for Rejection {
                 asked.feed(sink);
                 next.feed(sink);
             }
+            Self::VersionOutOfRange { version, max } => {
+                version.feed(sink);
+                max.feed(sink);
+            }
+            Self::IdOutOfRange { id, max } => {
+                id.feed(sink);
+                max.feed(sink);
+            }
+            Self::PurgeTooLarge { scope, limit } => {
+                scope.feed(sink);
+                limit.feed(sink);
+            }
             Self::IdTaken { id, context } => {
                 id.feed(sink);
                 context.feed(sink);
@@ -363,6 +383,16 @@ impl Feed for Rejection {
             Self::SubjectsExist { scope } | Self::ConfigNotFound { scope } | Self::ModeNotFound { scope } => {
                 scope.feed(sink);
             }
+            Self::TooManyAssociations { limit } => limit.feed(sink),
+            Self::AssociationExists { role, resource } => {
+                role.feed(sink);
+                resource.feed(sink);
+            }
+            Self::AssociationFrozen { role, subject } => {
+                role.feed(sink);
+                subject.feed(sink);
+            }
+            Self::AssociationNotFound { resource } => resource.feed(sink),
             Self::ModeNotHere { mode } => mode.feed(sink),
             Self::DigestDiffers { index } => index.feed(sink),
             Self::AnotherCluster { cluster_id } => cluster_id.feed(sink),

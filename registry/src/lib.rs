@@ -8,10 +8,12 @@
 //! ever, on every node, from the log alone.
 
 mod apply;
+mod association;
 pub mod audit;
 mod basis;
 mod command;
 mod config;
+pub mod contract;
 pub mod digest;
 mod event;
 mod ids;
@@ -19,11 +21,13 @@ mod key;
 pub mod limits;
 mod names;
 mod outcome;
+mod overlay;
 pub mod query;
 mod row;
 mod view;
 
-pub use apply::{Applied, ApplyError, LogPosition, apply};
+pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run_associations};
+pub use association::{AssociationChange, AssociationRow, AssociationWish, Lifecycle, Resource};
 pub use basis::{Basis, BasisKey, modified_at};
 pub use command::{Actor, Assign, Command, Content, Envelope, MACHINE_VERSION, Permanent, Register};
 pub use config::{Config, Mode};

@@ -2,7 +2,7 @@
 
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
-use crate::{Config, Event, LogIndex, Mode, Outcome, RequestId, SchemaId};
+use crate::{AssociationRow, Config, Event, LogIndex, Mode, Outcome, RequestId, SchemaId};
 
 /// A row; which variant belongs to which key is fixed by [`crate::Key`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub enum Row {
     IdOf(SchemaId),
     /// For keys that say everything by being there (usages, referrers).
     Present,
+    Association(AssociationRow),
     Config(SettingRow<Config>),
     Mode(SettingRow<Mode>),
     Request(RequestRow),

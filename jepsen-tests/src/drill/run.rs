@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 
 use super::load::{Done, Load};
 use super::report::{self, Report, Strike};
-use super::watch::{self, Sample, Watch};
+use super::watch::{Sample, Watch};
 use super::{Drill, catalogue};
 use crate::check;
 use crate::client::Api;
@@ -190,11 +190,11 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
         write_through(&api, options.seed).await;
     }
     let samples = watch.stop();
-    note(&mut |notes| notes.samples = samples.clone());
+    note(&mut |notes| notes.samples.clone_from(&samples));
     let mut done = load.stop().await;
     read_everything(&cluster, &mut done.events).await;
     let strikes = notes.lock().expect("no panic under the lock").strikes.clone();
-    let judged = judge(&cluster, &done, &strikes, &samples).await;
+    let judged = judge(&cluster, &done, &strikes).await;
     say(format!("{} operations judged: {:?}", judged.operations, judged.verdict));
     let artefacts = options.artefacts.clone();
     if let Some(dir) = artefacts {
@@ -267,7 +267,7 @@ async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
     }
 }
 
-async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike], samples: &[Sample]) -> Judged {
+async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
     let nodes = cluster.apis();
     dump::settled(&nodes).await;
     dump::same_digests(&nodes).await;
@@ -291,7 +291,6 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike], samples: &[Sa
     faults.extend(check::ids(&told, &dumps, deletes));
     faults.extend(refusals(&done.events));
     faults.extend(sessions::faults(&done.glimpses));
-    faults.extend(watch::faults(samples));
 
     let resolve = |work: Work| {
         let mut events: Vec<Event> = done.events.iter().filter(|event| event.work == work).cloned().collect();

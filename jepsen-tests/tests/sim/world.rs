@@ -43,7 +43,6 @@ struct Inner {
     probes: BTreeMap<u64, Metrics>,
     states: BTreeMap<u64, State>,
     seen: BTreeMap<u64, Seen>,
-    leaders: BTreeMap<u64, u64>,
     orders: BTreeMap<u64, VecDeque<Order>>,
     events: Vec<Event>,
     glimpses: Vec<Glimpse>,
@@ -262,7 +261,7 @@ impl World {
     pub(crate) fn check(&self) {
         let mut inner = self.lock();
         let mut found = Vec::new();
-        let Inner { probes, seen, leaders, .. } = &mut *inner;
+        let Inner { probes, seen, .. } = &mut *inner;
         for (node, probe) in probes.iter() {
             let metrics = probe.borrow_watched();
             if let Err(error) = &metrics.running_state {
@@ -278,12 +277,6 @@ impl World {
                 found.push(format!("I22: node {node} had applied {}, now {applied}", before.applied));
             }
             *before = Seen { vote: Some(metrics.vote), applied };
-            if metrics.state == openraft::ServerState::Leader {
-                let known = *leaders.entry(metrics.current_term).or_insert(*node);
-                if known != *node {
-                    found.push(format!("I22: nodes {known} and {node} lead in term {}", metrics.current_term));
-                }
-            }
         }
         drop(inner);
         found.into_iter().for_each(|fault| self.fault(fault));

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry::{
-    Actor, Assign, AuditRow, Basis, BasisKey, Command, Config, Content, ContentRow, Context, ContextRow, Deleted,
-    Envelope, Event, EventKind, LogIndex, MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId,
-    RequestRow, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+    Actor, Assign, AssociationChange, AssociationRow, AssociationWish, AuditRow, Basis, BasisKey, Command, Config,
+    Content, ContentRow, Context, ContextRow, Deleted, Envelope, Event, EventKind, Lifecycle, LogIndex, MachineRow,
+    Mode, Outcome, Permanent, Register, Rejection, RequestId, RequestRow, Resource, SchemaId, Scope, SettingRow,
+    Subject, SubjectRow, Version, VersionRow,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -68,6 +69,13 @@ twin_enum! {
         DeleteContext { context context: Context },
         CheckDigest { index index: LogIndex, digest digest: [u8; 32] },
         Found { cluster_id cluster_id: String },
+        ChangeAssociations { resource resource: Resource, changes changes: Vec<AssociationChange> },
+    }
+    LifecycleV1 for Lifecycle { Strong {}, Weak {} }
+    AssociationChangeV1 for AssociationChange {
+        Create { 0 wish: AssociationWish },
+        Upsert { 0 wish: AssociationWish },
+        Delete { role role: String, cascade cascade: bool },
     }
     EventKindV1 for EventKind {
         SchemaRegistered { subject subject: Subject, version version: Version, id id: SchemaId },
@@ -88,6 +96,7 @@ twin_enum! {
         Rejected { 0 rejection: Rejection },
         Stale { key key: BasisKey, index index: LogIndex },
         Nothing {},
+        AssociationsChanged { associations associations: Vec<AssociationRow> },
     }
     RejectionV1 for Rejection {
         SubjectNotFound { subject subject: Subject },
@@ -111,6 +120,16 @@ twin_enum! {
         ContextNotEmpty { context context: Context },
         DigestDiffers { index index: LogIndex },
         AnotherCluster { cluster_id cluster_id: String },
+        VersionOutOfRange { version version: Version, max max: u32 },
+        IdOutOfRange { id id: SchemaId, max max: u32 },
+        PurgeTooLarge { scope scope: Scope, limit limit: u32 },
+        TooManyAssociations { limit limit: u32 },
+        AssociationExists { role role: String, resource resource: String },
+        SubjectAssociated { subject subject: Subject },
+        StrongAssociationExists { subject subject: Subject },
+        NoActiveVersion { subject subject: Subject },
+        AssociationFrozen { role role: String, subject subject: Subject },
+        AssociationNotFound { resource resource: String },
     }
 }
 
@@ -157,6 +176,14 @@ twin_struct! {
     ContentRowV1 for ContentRow {
         text: String, references: Vec<Reference>, metadata: Option<Metadata>, rule_set: Option<RuleSet>,
         context_count: u32,
+    }
+    ResourceV1 for Resource { id: String, kind: String, name: String, namespace: String }
+    AssociationRowV1 for AssociationRow {
+        guid: Guid, subject: Subject, resource: Resource, role: String, lifecycle: Lifecycle, frozen: bool,
+        modified_at: LogIndex,
+    }
+    AssociationWishV1 for AssociationWish {
+        guid: Guid, subject: Subject, role: String, lifecycle: Option<Lifecycle>, frozen: Option<bool>,
     }
     RequestRowV1 for RequestRow { outcome: Outcome, index: LogIndex, time_ms: u64 }
     EventV1 for Event { kind: EventKind, time_ms: u64 }

@@ -209,7 +209,21 @@ macro_rules! rows {
 }
 
 rows!(
-    Machine, Context, Subject, Version, Sent, Content, IdOf, Config, Mode, Request, RequestAge, Event, Audit, AuditNode
+    Machine,
+    Context,
+    Subject,
+    Version,
+    Sent,
+    Content,
+    IdOf,
+    Association,
+    Config,
+    Mode,
+    Request,
+    RequestAge,
+    Event,
+    Audit,
+    AuditNode
 );
 
 /// A row from bytes.
@@ -232,10 +246,11 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         }
         Key::Content(..) => Row::Content(thawed(bytes)?),
         Key::IdOf(..) => Row::IdOf(thawed(bytes)?),
-        Key::Usage(..) | Key::Referrer(..) => {
+        Key::Usage(..) | Key::Referrer(..) | Key::Retired(..) | Key::AssociationOf(..) | Key::AssociationNamed(..) => {
             let () = decode(Kind::Row, V1, bytes)?;
             Row::Present
         }
+        Key::Association(..) => Row::Association(thawed(bytes)?),
         Key::Config(_) => Row::Config(thawed(bytes)?),
         Key::Mode(_) => Row::Mode(thawed(bytes)?),
         Key::Request(_) => Row::Request(thawed(bytes)?),

@@ -121,8 +121,14 @@ impl Generation {
     pub(super) fn family(&self, table: Table) -> &ColumnFamily {
         let name = match table {
             Table::Machine => "default",
-            Table::Context | Table::Subject | Table::Config | Table::Mode => "names",
-            Table::Version | Table::Sent => "versions",
+            Table::Context
+            | Table::Subject
+            | Table::Config
+            | Table::Mode
+            | Table::Association
+            | Table::AssociationOf
+            | Table::AssociationNamed => "names",
+            Table::Version | Table::Sent | Table::Retired => "versions",
             Table::Schema | Table::Content | Table::IdOf => "schemas",
             Table::Usage | Table::Referrer => "links",
             Table::Request | Table::RequestAge => "requests",

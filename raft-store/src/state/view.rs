@@ -16,7 +16,7 @@ pub struct StateView<'a> {
 }
 
 /// All tables, for a scan of everything.
-const TABLES: [Table; 17] = [
+const TABLES: [Table; 21] = [
     Table::Machine,
     Table::Context,
     Table::Subject,
@@ -34,6 +34,10 @@ const TABLES: [Table; 17] = [
     Table::Event,
     Table::Audit,
     Table::AuditNode,
+    Table::Retired,
+    Table::Association,
+    Table::AssociationOf,
+    Table::AssociationNamed,
 ];
 
 impl<'a> StateView<'a> {
