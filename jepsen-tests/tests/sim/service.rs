@@ -139,7 +139,8 @@ impl Service {
     fn read(&self, subject: &Subject, op: Op) -> Reply {
         let image = self.state.image.lock().expect("no panic under the lock");
         let told = told(&image.view, subject, op);
-        Reply { told: Some(told), id: None, index: image.index() }
+        let id = id_of(&image.view, subject, &told);
+        Reply { told: Some(told), id, index: image.index() }
     }
 
     async fn register(
@@ -150,12 +151,14 @@ impl Service {
         deadline: Deadline,
     ) -> Result<Reply, Failed> {
         for attempt in 0..ATTEMPTS_MAX {
-            let (prepared, index) = {
+            let (prepared, index, id) = {
                 let image = self.state.image.lock().expect("no panic under the lock");
-                (prepare(&image.view, LogIndex(image.index()), subject, content), image.index())
+                let prepared = prepare(&image.view, LogIndex(image.index()), subject, content);
+                let id = if let Prepared::Told(told) = &prepared { id_of(&image.view, subject, told) } else { None };
+                (prepared, image.index(), id)
             };
             let (command, basis) = match prepared {
-                Prepared::Told(told) => return Ok(Reply { told: Some(told), id: None, index }),
+                Prepared::Told(told) => return Ok(Reply { told: Some(told), id, index }),
                 Prepared::Refused if attempt == 0 => {
                     // This replica may lag.
                     self.linearize(deadline).await?;
@@ -357,6 +360,13 @@ const STALE: Told = Told::Version { version: u32::MAX, content: u32::MAX };
 
 fn number(version: Version) -> u32 {
     u32::try_from(version.as_i32()).unwrap_or(0)
+}
+
+/// The id of the version that is told of.
+fn id_of(view: &impl View, subject: &Subject, told: &Told) -> Option<u32> {
+    let Told::Version { version, .. } = told else { return None };
+    let versions = query::versions(view, subject).expect("the state in memory answers");
+    versions.iter().find(|(held, _)| number(*held) == *version).map(|(_, row)| row.id.0)
 }
 
 fn text(content: u32) -> String {
