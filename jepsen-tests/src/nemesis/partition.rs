@@ -112,7 +112,11 @@ pub(super) async fn bridge(field: &mut Field<'_>) -> Evidence {
     if ids.len() < 3 {
         return Err("a bridge needs three nodes".to_owned());
     }
-    let middle = ids.swap_remove(field.random.random_range(0..ids.len()));
+    // Followers say nothing to each other: with the leader in the middle nothing would be cut.
+    let leader = field.cluster.leader().await;
+    let followers = others(&ids, &[leader]);
+    let middle = followers[field.random.random_range(0..followers.len())];
+    ids.retain(|id| *id != middle);
     let (left, right) = ids.split_at(ids.len() / 2);
     let loss = some_loss(field);
     let before = field.cluster.mesh().figures();
