@@ -27,7 +27,7 @@ use clock::Deadline;
 use config::Config;
 use consensus::{Agreement, Consensus, Gate, Network};
 use lifecycle::{Disk, Phase};
-use service::{Caller, Consistency, Service};
+use service::{Attempts, Caller, Consistency, NodeKey, Service};
 
 /// The data directory cannot be used, or must not.
 const EXIT_DATA: u8 = 65;
@@ -140,7 +140,10 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     }
 
     let phase = Phase::default();
-    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default());
+    let key = NodeKey::load(&config.node.data_dir, &config.cluster.id, config.node.id)
+        .map_err(|error| format!("the node's audit key: {error}"))?;
+    let attempts = Attempts::start(&config.node.data_dir).map_err(|error| format!("record attempts: {error}"))?;
+    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default(), key, attempts);
     let background = [
         tokio::spawn(consensus.clone().compact(config.compaction.clone())),
         tokio::spawn(service.clone().watch_freshness()),
@@ -151,7 +154,7 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     tracing::info!(node = config.node.id, region = %config.node.region, http = %config.http.listen, "serving");
     if let Some(grpc) = &config.grpc {
         let listener = listen(grpc.listen.clone()).await?;
-        tokio::spawn(api::grpc::serve(consensus.clone(), phase.clone(), listener, stopped(stopping.clone())));
+        tokio::spawn(api::grpc::serve(service.clone(), phase.clone(), listener, stopped(stopping.clone())));
     }
     let front = Front::new(service, phase.clone());
     let http = tokio::spawn(http::serve(front, http_listener, stopped(stopping)));
@@ -240,6 +243,7 @@ async fn keep_house(service: Service) {
             deadline: Deadline::after(INTERVAL),
             consistency: Consistency::Local,
             at_least: None,
+            if_revision: None,
         };
         match service.found(&caller, &cluster_id).await {
             Ok(()) => founded = true,

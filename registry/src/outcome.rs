@@ -2,7 +2,9 @@
 
 use schema::Guid;
 
-use crate::{BasisKey, Config, Context, LogIndex, Mode, SchemaId, Scope, Subject, Version};
+use crate::{
+    BasisKey, Config, Context, LifecycleOutcome, LifecycleRejection, LogIndex, Mode, SchemaId, Scope, Subject, Version,
+};
 
 /// The answer of apply to one command.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
@@ -31,6 +33,8 @@ pub enum Outcome {
     Stale { key: BasisKey, index: LogIndex },
     /// A log entry without a command (a leader's blank entry, a membership change).
     Nothing,
+    /// What a command about lives, policies, cursors or the audit came to.
+    Lifecycle(LifecycleOutcome),
 }
 
 /// Why a command was refused.
@@ -78,10 +82,12 @@ pub enum Rejection {
     DigestDiffers { index: LogIndex },
     /// The cluster has another identity already.
     AnotherCluster { cluster_id: String },
+    /// A rule of the life of schemas.
+    Lifecycle(LifecycleRejection),
 }
 
 macro_rules! variant_names {
-    ($type:ident { $($pattern:pat => $name:literal),+ $(,)? }) => {
+    ($type:ident { $($pattern:pat => $name:expr),+ $(,)? }) => {
         impl $type {
             /// A stable name for audit records, metrics and logs.
             pub fn name(&self) -> &'static str {
@@ -103,6 +109,7 @@ variant_names!(Outcome {
     Self::Rejected(_) => "rejected",
     Self::Stale { .. } => "stale",
     Self::Nothing => "nothing",
+    Self::Lifecycle(outcome) => outcome.name(),
 });
 
 variant_names!(Rejection {
@@ -127,6 +134,7 @@ variant_names!(Rejection {
     Self::ContextNotEmpty { .. } => "context_not_empty",
     Self::DigestDiffers { .. } => "digest_differs",
     Self::AnotherCluster { .. } => "another_cluster",
+    Self::Lifecycle(rejection) => rejection.name(),
 });
 
 impl Outcome {
@@ -136,6 +144,19 @@ impl Outcome {
             Self::Registered { id, version, .. } => format!("ok id={id} version={version}"),
             Self::Rejected(rejection) => format!("rejected {}", rejection.name()),
             Self::Stale { .. } => "stale".to_owned(),
+            Self::Lifecycle(LifecycleOutcome::Draft { id, state, .. }) => {
+                format!("ok draft={id} {}", state.state().name())
+            }
+            Self::Lifecycle(LifecycleOutcome::Activated { id, version, schema_id, .. }) => {
+                format!("ok draft={id} id={schema_id} version={version}")
+            }
+            Self::Lifecycle(LifecycleOutcome::Version { version, state }) => {
+                format!("ok version={version} {}", state.state().name())
+            }
+            Self::Lifecycle(LifecycleOutcome::RolledBack { target, versions }) => {
+                format!("ok target={target} rolled_back={}", versions.len())
+            }
+            Self::Lifecycle(_) => "ok".to_owned(),
             Self::VersionDeleted { .. }
             | Self::SubjectDeleted { .. }
             | Self::ConfigChanged { .. }

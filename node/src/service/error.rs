@@ -128,6 +128,7 @@ impl ServiceError {
             Rejection::ContextNotEmpty { context } => {
                 Self::new(code::CONTEXT_NOT_EMPTY, format!("The specified context '{context}' is not empty."))
             }
+            Rejection::Lifecycle(rejection) => super::refusals::of(rejection),
             Rejection::DigestDiffers { .. } | Rejection::AnotherCluster { .. } => {
                 Self::internal("a command that clients cannot send was refused", &rejection.name())
             }

@@ -2,12 +2,21 @@
 //!
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
+mod attempts;
+mod audit;
 mod cache;
+mod catalogue;
 mod change;
+mod data;
 mod error;
+mod events;
+mod governance;
+mod lives;
 mod prepare;
 mod read;
 mod references;
+mod refusals;
+mod terms;
 mod write;
 
 use std::sync::Arc;
@@ -15,7 +24,14 @@ use std::sync::Arc;
 use registry::{Actor, LogIndex, RequestId};
 use tokio::sync::Semaphore;
 
+pub use attempts::Attempts;
+pub use audit::{AuditFilter, NodeKey};
+pub use audit::{AuditPage, AuditProof};
+pub use catalogue::{Criteria, FoundVersion, Page};
+pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
+pub use events::{EventFilter, Token, Watched, Watcher};
+pub use lives::{DraftStep, DraftView, LifeOf, RollbackShown};
 pub use prepare::{NewSchema, RegisterOptions};
 pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};
 
@@ -43,6 +59,9 @@ struct Inner {
     /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
     proposals: Semaphore,
     read_batches: read::ReadBatches,
+    data: data::Validators,
+    key: NodeKey,
+    attempts: Attempts,
 }
 
 /// What the edge knows about a request.
@@ -58,11 +77,13 @@ pub struct Caller {
     pub consistency: Consistency,
     /// The index of an earlier answer that the client has seen.
     pub at_least: Option<LogIndex>,
+    /// The revision at which the client wants what it changes to be.
+    pub if_revision: Option<LogIndex>,
 }
 
 impl Service {
     /// The service over started consensus.
-    pub fn new(consensus: Consensus, config: Config, metrics: Metrics) -> Self {
+    pub fn new(consensus: Consensus, config: Config, metrics: Metrics, key: NodeKey, attempts: Attempts) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let proposals = config.limits.proposal_bytes_max / 1024;
         let read_batches = read::ReadBatches::start(consensus.clone());
@@ -76,6 +97,9 @@ impl Service {
                 parsers: Semaphore::new(cores),
                 proposals: Semaphore::new(proposals.max(1)),
                 read_batches,
+                data: data::Validators::default(),
+                key,
+                attempts,
                 config,
             }),
         }
@@ -89,6 +113,11 @@ impl Service {
     /// The configuration of this node.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// Where changes that were not made are recorded.
+    pub fn attempts(&self) -> &Attempts {
+        &self.inner.attempts
     }
 
     /// The figures of this node.

@@ -11,14 +11,16 @@ use proto::error_code as code;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
-    Assign, Basis, BasisKey, Command, Config, Content, ContentRow, Deleted, Mode, Outcome, Register, SchemaId, Scope,
-    Subject, Version, VersionRow, View,
+    Assign, Basis, BasisKey, Command, Config, Content, ContentRow, Mode, Outcome, Register, SchemaId, Scope, Subject,
+    Version, VersionRow, VersionState, View,
 };
 use schema::compat::{self, Level, Policy, Previous};
 use schema::{Format, Metadata, ParsedSchema, Reference, RuleSet, Strictness, guid_of};
 
+use super::lives;
 use super::read::{FoundSchema, VersionSpec, aliased, find_version};
 use super::references::{self, Liveness};
+use super::terms;
 use super::{Caller, Consistency, Service, ServiceError};
 
 /// Preparations of one registration at most; after that the subject is too busy.
@@ -62,8 +64,8 @@ pub struct Checked {
 }
 
 /// The settings that a preparation depends on.
-struct Settings {
-    level: Level,
+pub(super) struct Settings {
+    pub(super) level: Level,
     policy: Policy,
     group: Option<String>,
     normalize: bool,
@@ -111,7 +113,7 @@ impl Service {
                 Outcome::Registered { id, version, guid, .. } => {
                     self.inner.metrics.registered(content.format);
                     let Content { format, text, references, metadata, rule_set, .. } = content;
-                    let row = ContentRow { text, references, metadata, rule_set, context_count: 0 };
+                    let row = ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() };
                     let created_ms = self.created_ms(&subject, version)?;
                     let found = FoundSchema {
                         subject: Some(subject),
@@ -122,6 +124,7 @@ impl Service {
                         content: Arc::new(row),
                         created_ms,
                         deleted: false,
+                        state: VersionState::Active,
                     };
                     return Ok(Registered { found, is_new: true });
                 }
@@ -208,11 +211,10 @@ impl Service {
         let parsed = self.parse_new(view, subject, new, &references, &settings)?;
         let parsed =
             self.normalized_if(view, subject, parsed, &references, &settings, normalize || settings.normalize)?;
-        let all = query::versions(view, subject)?;
-        let live: Vec<_> = all.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
+        let live = query::in_use(view, subject)?;
         let previous = match version {
             None => live,
-            Some(VersionSpec::Latest) => live.last().cloned().into_iter().collect(),
+            Some(VersionSpec::Latest) => query::latest(view, subject)?.into_iter().collect(),
             Some(spec @ VersionSpec::Number(_)) => {
                 let found = find_version(view, subject, spec, Include::Live).map_err(|error| match error.code {
                     // Confluent answers 40402 here even where the subject itself is unknown.
@@ -222,7 +224,8 @@ impl Service {
                     },
                     _ => error,
                 })?;
-                live.into_iter().filter(|(version, _)| Some(*version) == found.version).collect()
+                let all = query::versions(view, subject)?.into_iter();
+                all.filter(|(version, _)| Some(*version) == found.version).collect()
             }
         };
         self.compare(view, subject, &settings, &parsed, new.metadata.as_ref(), &previous)
@@ -243,7 +246,9 @@ impl Service {
             let subject = &aliased(view, subject)?;
             let normalize = options.normalize || normalize_in_scope(view, subject)?;
             let Some(guid) = self.inner.known.get(&hash_of(subject, new, normalize)) else { return Ok(None) };
-            find_content(view, subject, guid, new.format, Include::Live)
+            let found = find_content(view, subject, guid, new.format, Include::Live)?;
+            found.iter().try_for_each(lives::refuse_quarantined)?;
+            Ok(found)
         })
     }
 
@@ -277,7 +282,7 @@ impl Service {
     }
 
     /// Runs work on a schema away from the runtime's threads, as many at once as there are cores.
-    async fn in_pool<T: Send + 'static>(
+    pub(super) async fn in_pool<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
@@ -342,6 +347,7 @@ impl Service {
             };
             if let Some(found) = known.filter(|found| options.version.is_none_or(|asked| found.version == Some(asked)))
             {
+                lives::refuse_quarantined(&found)?;
                 return Ok(Prepared::Known(found));
             }
             if settings.level == Level::Disabled {
@@ -349,8 +355,7 @@ impl Service {
                 return Err(ServiceError::new(code::NOT_PERMITTED, message));
             }
             if !options.force {
-                let live = query::versions(view, subject)?;
-                let live: Vec<_> = live.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
+                let live = query::in_use(view, subject)?;
                 let checked = self.compare(view, subject, &settings, &parsed, new.metadata.as_ref(), &live)?;
                 if !checked.compatible {
                     return Err(incompatible(subject, &checked.messages));
@@ -372,12 +377,14 @@ impl Service {
             references,
             metadata: new.metadata.clone(),
             rule_set: new.rule_set.clone(),
+            terms: terms::of(&parsed, new.metadata.as_ref(), &new.references),
         };
-        let register = Register { subject: subject.clone(), content, sent, assign };
+        let semver = self.semver_after(view, subject, &parsed, settings.level)?;
+        let register = Register { subject: subject.clone(), content, sent, assign, semver };
         Ok(Prepared::Draft(Box::new(register), basis))
     }
 
-    fn parse_new(
+    pub(super) fn parse_new(
         &self,
         view: &StateView<'_>,
         subject: &Subject,
@@ -394,7 +401,7 @@ impl Service {
             .map_err(|error| ServiceError::schema(&new.text, &error))
     }
 
-    fn normalized_if(
+    pub(super) fn normalized_if(
         &self,
         view: &StateView<'_>,
         subject: &Subject,
@@ -417,7 +424,7 @@ impl Service {
     }
 
     /// A stored schema, parsed once and kept.
-    fn parse_stored(
+    pub(super) fn parse_stored(
         &self,
         view: &StateView<'_>,
         subject: &Subject,
@@ -464,7 +471,7 @@ impl Service {
         Ok(None)
     }
 
-    fn compare(
+    pub(super) fn compare(
         &self,
         view: &StateView<'_>,
         subject: &Subject,
@@ -542,7 +549,7 @@ fn incompatible(subject: &Subject, messages: &[String]) -> ServiceError {
     )
 }
 
-fn settings(view: &StateView<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
+pub(super) fn settings(view: &StateView<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
     let scope = Scope::Subject(subject.clone());
     Ok(Settings {
         level: query::config_field(view, &scope, |config| config.compatibility_level)?.unwrap_or(Level::Backward),
@@ -560,7 +567,7 @@ fn normalize_in_scope(view: &impl View, subject: &Subject) -> Result<bool, Servi
 }
 
 /// Everything that the verdict depended on, absent things too.
-fn basis_of(view: &StateView<'_>, subject: &Subject, new: &NewSchema, references: &[Reference]) -> Basis {
+pub(super) fn basis_of(view: &StateView<'_>, subject: &Subject, new: &NewSchema, references: &[Reference]) -> Basis {
     let mut keys = BTreeSet::from([BasisKey::Subject(subject.clone())]);
     for scope in Scope::Subject(subject.clone()).chain() {
         keys.insert(BasisKey::Config(scope.clone()));

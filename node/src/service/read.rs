@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
-use registry::{Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, View};
+use registry::{
+    Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionState, View,
+};
 use schema::{Format, Guid};
 use tokio::sync::{mpsc, oneshot};
 
@@ -60,7 +62,7 @@ impl Consistency {
 
 /// Can a lagging replica be wrong about it?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Only by not having it yet.
     Immutable,
     /// Yes.
@@ -149,6 +151,7 @@ pub struct FoundSchema {
     pub content: Arc<ContentRow>,
     pub created_ms: u64,
     pub deleted: bool,
+    pub state: VersionState,
 }
 
 /// Which version of a subject.
@@ -210,7 +213,7 @@ impl Service {
         }
     }
 
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         caller: &Caller,
         kind: Kind,
@@ -280,6 +283,7 @@ impl Service {
                     content: Arc::new(content),
                     created_ms: row.created_ms,
                     deleted: row.deleted == Deleted::Soft,
+                    state: row.state,
                 });
             }
             Err(ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {id} not found")))
@@ -307,6 +311,7 @@ impl Service {
                     format,
                     content: Arc::new(content),
                     created_ms: row.as_ref().map_or(0, |row| row.created_ms),
+                    state: row.as_ref().map_or(VersionState::Active, |row| row.state),
                     deleted: row.is_some_and(|row| row.deleted == Deleted::Soft),
                 });
             }
@@ -552,6 +557,7 @@ pub(super) fn find_version(
         content: Arc::new(content),
         created_ms: row.created_ms,
         deleted: row.deleted == Deleted::Soft,
+        state: row.state,
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proto::error_code as code;
 use raft_store::types::{Proposal, Response};
-use registry::{Basis, Command, Envelope, LogIndex, MACHINE_VERSION, Outcome};
+use registry::{Basis, Command, Envelope, Lifecycle, LogIndex, MACHINE_VERSION, Outcome, Step};
 
 use super::{Caller, Service, ServiceError};
 use crate::clock::Deadline;
@@ -51,6 +51,7 @@ impl Service {
             time_ms: 0,
             actor: caller.actor.clone(),
             machine_version: MACHINE_VERSION,
+            if_revision: caller.if_revision,
             basis,
             command,
         };
@@ -142,6 +143,13 @@ fn command_bytes(command: &Command) -> usize {
         | Command::SetMode { .. }
         | Command::DeleteContext { .. }
         | Command::CheckDigest { .. }
+        | Command::SetPolicy { .. }
+        | Command::MoveCursor { .. }
+        | Command::ArchiveAudit { .. }
         | Command::Found { .. } => 0,
+        Command::Lifecycle(Lifecycle { step: Step::Create { draft } | Step::Revise { draft, .. }, .. }) => {
+            draft.content.text.len() + draft.sent.as_ref().map_or(0, String::len)
+        }
+        Command::Lifecycle(_) => 0,
     }
 }

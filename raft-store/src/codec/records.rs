@@ -209,7 +209,8 @@ macro_rules! rows {
 }
 
 rows!(
-    Machine, Context, Subject, Version, Sent, Content, IdOf, Config, Mode, Request, RequestAge, Event, Audit, AuditNode
+    Machine, Context, Subject, Version, Sent, Content, IdOf, Config, Mode, Request, RequestAge, Event, Audit,
+    AuditNode, Draft, History, Consumer, Policy, Cursor,
 );
 
 /// A row from bytes.
@@ -232,7 +233,7 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         }
         Key::Content(..) => Row::Content(thawed(bytes)?),
         Key::IdOf(..) => Row::IdOf(thawed(bytes)?),
-        Key::Usage(..) | Key::Referrer(..) => {
+        Key::Usage(..) | Key::Referrer(..) | Key::Term(..) | Key::InState(..) => {
             let () = decode(Kind::Row, V1, bytes)?;
             Row::Present
         }
@@ -243,6 +244,11 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         Key::Event(..) => Row::Event(thawed(bytes)?),
         Key::Audit(_) => Row::Audit(thawed(bytes)?),
         Key::AuditNode(..) => Row::AuditNode(thawed(bytes)?),
+        Key::Draft(..) => Row::Draft(thawed(bytes)?),
+        Key::History(..) => Row::History(thawed(bytes)?),
+        Key::Consumer(..) => Row::Consumer(thawed(bytes)?),
+        Key::Policy(_) => Row::Policy(thawed(bytes)?),
+        Key::Cursor(_) => Row::Cursor(thawed(bytes)?),
     })
 }
 

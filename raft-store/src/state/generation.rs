@@ -121,10 +121,16 @@ impl Generation {
     pub(super) fn family(&self, table: Table) -> &ColumnFamily {
         let name = match table {
             Table::Machine => "default",
-            Table::Context | Table::Subject | Table::Config | Table::Mode => "names",
-            Table::Version | Table::Sent => "versions",
+            Table::Context
+            | Table::Subject
+            | Table::Config
+            | Table::Mode
+            | Table::Policy
+            | Table::Consumer
+            | Table::Cursor => "names",
+            Table::Version | Table::Sent | Table::Draft | Table::History => "versions",
             Table::Schema | Table::Content | Table::IdOf => "schemas",
-            Table::Usage | Table::Referrer => "links",
+            Table::Usage | Table::Referrer | Table::Term | Table::InState => "links",
             Table::Request | Table::RequestAge => "requests",
             Table::Event => "events",
             Table::Audit | Table::AuditNode => "audit",

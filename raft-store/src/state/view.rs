@@ -16,7 +16,7 @@ pub struct StateView<'a> {
 }
 
 /// All tables, for a scan of everything.
-const TABLES: [Table; 17] = [
+const TABLES: [Table; 24] = [
     Table::Machine,
     Table::Context,
     Table::Subject,
@@ -34,6 +34,13 @@ const TABLES: [Table; 17] = [
     Table::Event,
     Table::Audit,
     Table::AuditNode,
+    Table::Draft,
+    Table::History,
+    Table::Consumer,
+    Table::Policy,
+    Table::Cursor,
+    Table::Term,
+    Table::InState,
 ];
 
 impl<'a> StateView<'a> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test panics where it is surprised")]
 
 mod basis;
+mod governance;
 mod keys;
 mod laws;
 mod lifecycle;

@@ -4,6 +4,7 @@ mod admin;
 mod convert;
 mod handlers;
 mod health;
+mod native;
 mod reply;
 mod request;
 mod route;
@@ -60,9 +61,15 @@ pub async fn serve(
 
 async fn handle(State(front): State<Front>, request: http::Request<Body>) -> Response<Body> {
     let started = clock::now();
+    if native::streams(request.uri().path()) {
+        return native::stream(&front, request).await;
+    }
     let method = request.method().clone();
     let routed = route(request.uri().path());
-    let template = routed.as_ref().map_or("unknown", Route::template);
+    let template = match native::template(request.uri().path()) {
+        Some(template) => template,
+        None => routed.as_ref().map_or("unknown", Route::template),
+    };
     let Answer { reply, media_type, request_id } = answer(&front, routed, request).await;
     let seconds = clock::now().saturating_duration_since(started).as_secs_f64();
     front.service.metrics().answered(method.as_str(), template, reply.status(), seconds);
@@ -105,6 +112,7 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
         Err(error) => return Answer { reply: Reply::error(&error), media_type: MEDIA_TYPES[0], request_id },
     };
     let reply = match routed {
+        _ if native::template(&request.path).is_some() => native::answer(front, &method, &request).await,
         Ok(route) => dispatch(front, &method, route, &request).await.unwrap_or_else(|error| Reply::error(&error)),
         Err(NoRoute::Unknown) => Reply::error(&ServiceError::new(code::NOT_FOUND, "HTTP 404 Not Found")),
         Err(NoRoute::Malformed) => Reply::error(&ServiceError::new(
@@ -132,8 +140,7 @@ async fn read(front: &Front, request: http::Request<Body>) -> Result<Request, Se
 
 /// Finds the operation of a resource and a method.
 async fn dispatch(front: &Front, method: &Method, route: Route, request: &Request) -> Result<Reply, ServiceError> {
-    let limit = front.service.config().limits.request_time_max();
-    let caller = request.caller(front.service.consensus().node_id(), front.consistency, limit)?;
+    let caller = request.caller(&front.service, front.consistency)?;
     let on = handlers::On { front, caller: &caller, request };
     let is_head = *method == Method::HEAD;
     let method = if is_head { "GET" } else { method.as_str() };
