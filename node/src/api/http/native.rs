@@ -23,7 +23,8 @@ use super::Front;
 use super::reply::{MEDIA_TYPES, NodeHeaders, Reply};
 use super::request::Request;
 use crate::api::native::{Native, cloud_event, csv_of, filter, json_of, operations};
-use crate::service::{AuditFilter, Caller, ServiceError, Watcher};
+use crate::clock::Deadline;
+use crate::service::{AuditFilter, Caller, Consistency, ServiceError, Watcher};
 
 const PREFIX: &str = "/api/v1";
 /// Audit records that the export reads at once.
@@ -329,15 +330,19 @@ fn export(front: &Front, caller: &Caller, request: &Request) -> Response {
     };
     let (service, caller) = (front.service.clone(), caller.clone());
     let head = if is_csv { CSV_HEAD } else { "" };
-    let records = futures::stream::unfold(Some(filter), move |filter| {
-        let (service, caller) = (service.clone(), caller.clone());
+    let records = futures::stream::unfold(Some((filter, caller)), move |next| {
+        let service = service.clone();
         async move {
-            let filter = filter?;
+            let (filter, mut caller) = next?;
+            // The request's deadline is for one batch: a log of millions of records takes as long as it takes.
+            caller.deadline = Deadline::after(service.config().limits.request_time_max());
             match service.audit_records(&caller, &filter).await {
                 Ok(page) => {
                     let line = if is_csv { csv_of } else { json_of };
                     let text: String = page.records.iter().map(|(position, row)| line(*position, row) + "\n").collect();
-                    let next = page.next.map(|from| AuditFilter { from, ..filter });
+                    // The first batch was confirmed; later ones come from a state that only grew since.
+                    caller.consistency = Consistency::Local;
+                    let next = page.next.map(|from| (AuditFilter { from, ..filter }, caller));
                     Some((Ok(text), next))
                 }
                 Err(error) => Some((Err(std::io::Error::other(error.message)), None)),
