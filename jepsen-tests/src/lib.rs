@@ -9,6 +9,7 @@ pub mod client;
 pub mod cluster;
 pub mod dump;
 pub mod history;
+pub mod native;
 pub mod schemas;
 pub mod seed;
 pub mod verify;

@@ -192,6 +192,11 @@ impl Cluster {
         Api::new(&self.http, id, self.ports[&id].http)
     }
 
+    /// Where a node serves gRPC.
+    pub fn grpc_address(&self, id: u64) -> String {
+        format!("127.0.0.1:{}", self.ports[&id].grpc)
+    }
+
     /// The HTTP sides of the nodes that run.
     pub fn apis(&self) -> Vec<Api> {
         self.ids().into_iter().map(|id| self.api(id)).collect()
@@ -287,7 +292,7 @@ impl Cluster {
 
     /// Makes a node a learner. It need not run yet.
     pub async fn add_learner(&self, id: u64) {
-        let Ports { http, peer } = self.ports[&id];
+        let Ports { http, peer, .. } = self.ports[&id];
         let member = MemberBody {
             node_id: id,
             peer_address: format!("127.0.0.1:{peer}"),

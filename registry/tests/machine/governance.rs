@@ -1,6 +1,8 @@
 //! The life of schemas, rule by rule: reviews and who may give them, notices, blockers, rollback, revisions, retention,
 //! and that Confluent clients see none of the drafts.
 
+use std::collections::BTreeSet;
+
 use registry::query::{self, Include};
 use registry::{
     Actor, Command, Decision, DraftContent, DraftId, DraftState, Envelope, Key, Lifecycle, LifecycleOutcome,
@@ -129,6 +131,22 @@ fn a_whole_life() {
             "version.deleted",
         ]
     );
+}
+
+/// The drawing in docs/lifecycle.md is the table of the code.
+#[test]
+fn the_drawing_is_the_table() {
+    const DRAWING: &str = include_str!("../../../docs/lifecycle.md");
+    let arrows = DRAWING.lines().filter_map(|line| line.trim().split_once(" --> "));
+    let drawn: BTreeSet<_> = arrows
+        .filter(|(from, to)| *from != "[*]" && *to != "[*]")
+        .map(|(from, rest)| (from, rest.split_once(": ").expect("an arrow has a name")))
+        .collect();
+    let table = Transition::ALL.map(|transition| {
+        let (from, to) = transition.ends();
+        (from.name(), (to.name(), transition.name()))
+    });
+    assert_eq!(drawn, BTreeSet::from(table));
 }
 
 #[test]
