@@ -152,17 +152,24 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     ];
     let http_listener = listen(config.http.listen.clone()).await?;
     tracing::info!(node = config.node.id, region = %config.node.region, http = %config.http.listen, "serving");
+    let mut fronts = tokio::task::JoinSet::new();
     if let Some(grpc) = &config.grpc {
         let listener = listen(grpc.listen.clone()).await?;
-        tokio::spawn(api::grpc::serve(service.clone(), phase.clone(), listener, stopped(stopping.clone())));
+        let served = api::grpc::serve(service.clone(), phase.clone(), listener, stopped(stopping.clone()));
+        fronts.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "serve gRPC");
+            }
+        });
     }
-    let front = Front::new(service, phase.clone());
-    let http = tokio::spawn(http::serve(front, http_listener, stopped(stopping)));
+    let front = Front::new(service.clone(), phase.clone());
+    fronts.spawn(async move { drop(http::serve(front, http_listener, stopped(stopping)).await) });
 
     stop_signal.await;
     drain(&consensus, &phase).await;
+    service.end_watches();
     stop.send_replace(true);
-    drop(tokio::time::timeout(DRAIN_TIME_MAX, http).await);
+    drop(tokio::time::timeout(DRAIN_TIME_MAX, fronts.join_all()).await);
     background.iter().for_each(tokio::task::JoinHandle::abort);
     consensus.shutdown().await;
     peers.abort();

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use proto::error_code as code;
 use registry::{Event, Key, KeyRange, LogIndex, Row, Scope, Subject, View, query};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{Caller, Service, ServiceError};
 
 /// Events read at once: what a watcher holds at most.
 const BATCH_MAX: usize = 256;
+/// Watches on one node at once.
+pub(super) const WATCHES_MAX: usize = 1_024;
 /// After so long without an event that passes the filter, the token is moved on by a progress message.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -98,19 +100,24 @@ pub struct Watcher {
     after: Token,
     ready: VecDeque<Watched>,
     applied: watch::Receiver<u64>,
+    ends: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Service {
     /// Begins a watch: after a token, or from now on.
     ///
     /// # Errors
-    /// 41051 if events after the token are no longer retained.
+    /// 41051 if events after the token are no longer retained, 503 with too many watches on this node.
     pub async fn watch(
         &self,
         caller: &Caller,
         after: Option<Token>,
         filter: EventFilter,
     ) -> Result<Watcher, ServiceError> {
+        let place = self.inner.watches.clone().try_acquire_owned().map_err(|_| {
+            ServiceError::new(code::UNAVAILABLE, format!("This node has {WATCHES_MAX} watches already; use another one"))
+        })?;
         self.freshen(caller).await?;
         let state = self.inner.consensus.state();
         let after = match after {
@@ -121,8 +128,15 @@ impl Service {
             Some(token) => token,
             None => Token::after_entry(state.applied_index()),
         };
-        let mut watcher =
-            Watcher { service: self.clone(), filter, after, ready: VecDeque::new(), applied: state.applied() };
+        let mut watcher = Watcher {
+            service: self.clone(),
+            filter,
+            after,
+            ready: VecDeque::new(),
+            applied: state.applied(),
+            ends: self.inner.watches_end.subscribe(),
+            _place: place,
+        };
         watcher.fill()?;
         Ok(watcher)
     }
@@ -134,9 +148,13 @@ impl Watcher {
     /// # Errors
     /// 41051 if the watcher was slower than the retention.
     pub async fn next(&mut self) -> Result<Watched, ServiceError> {
+        let stopping = || ServiceError::new(code::UNAVAILABLE, "The node is stopping; resume on another one");
         let idle = tokio::time::sleep(PROGRESS_INTERVAL);
         tokio::pin!(idle);
         loop {
+            if *self.ends.borrow() {
+                return Err(stopping());
+            }
             if let Some(watched) = self.ready.pop_front() {
                 return Ok(watched);
             }
@@ -145,9 +163,8 @@ impl Watcher {
                 continue;
             }
             tokio::select! {
-                changed = self.applied.changed() => {
-                    changed.map_err(|_| ServiceError::new(code::UNAVAILABLE, "The node is stopping; resume elsewhere"))?;
-                }
+                changed = self.applied.changed() => changed.map_err(|_| stopping())?,
+                _ = self.ends.changed() => {}
                 () = &mut idle => return Ok(Watched { event: None, token: self.after }),
             }
         }

@@ -22,16 +22,15 @@ mod write;
 use std::sync::Arc;
 
 use registry::{Actor, LogIndex, RequestId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use attempts::Attempts;
-pub use audit::{AuditFilter, NodeKey};
-pub use audit::{AuditPage, AuditProof};
-pub use catalogue::{Criteria, FoundVersion, Page};
+pub use audit::{AuditFilter, AuditProof, NodeKey};
+pub use catalogue::{Criteria, FoundVersion};
 pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};
-pub use lives::{DraftStep, DraftView, LifeOf, RollbackShown};
+pub use lives::{DraftStep, DraftView, LifeOf};
 pub use prepare::{NewSchema, RegisterOptions};
 pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};
 
@@ -62,6 +61,9 @@ struct Inner {
     data: data::Validators,
     key: NodeKey,
     attempts: Attempts,
+    /// Watches at once: each holds a batch and a connection for as long as it likes.
+    watches: Arc<Semaphore>,
+    watches_end: watch::Sender<bool>,
 }
 
 /// What the edge knows about a request.
@@ -100,6 +102,8 @@ impl Service {
                 data: data::Validators::default(),
                 key,
                 attempts,
+                watches: Arc::new(Semaphore::new(events::WATCHES_MAX)),
+                watches_end: watch::Sender::new(false),
                 config,
             }),
         }
@@ -118,6 +122,11 @@ impl Service {
     /// Where changes that were not made are recorded.
     pub fn attempts(&self) -> &Attempts {
         &self.inner.attempts
+    }
+
+    /// Ends all watches: they would never end by themselves, and a node that stops waits for what is under way.
+    pub fn end_watches(&self) {
+        self.inner.watches_end.send_replace(true);
     }
 
     /// The figures of this node.

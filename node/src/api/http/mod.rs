@@ -5,6 +5,7 @@ mod convert;
 mod handlers;
 mod health;
 mod native;
+mod native_openapi;
 mod reply;
 mod request;
 mod route;

@@ -26,25 +26,25 @@ use crate::api::native::{Native, cloud_event, csv_of, filter, json_of, operation
 use crate::clock::Deadline;
 use crate::service::{AuditFilter, Caller, Consistency, ServiceError, Watcher};
 
-const PREFIX: &str = "/api/v1";
+pub(super) const PREFIX: &str = "/api/v1";
 /// Audit records that the export reads at once.
 const EXPORT_BATCH: usize = 1_000;
 const CSV_HEAD: &str = "position,index,time_ms,principal,node_id,action,reason,resource,outcome,request_id,\
                         digest_before,digest_after\n";
 
-static POOL: LazyLock<DescriptorPool> =
+pub(super) static POOL: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(v1::FILE_DESCRIPTOR_SET).expect("the descriptors were made by this build"));
 
 /// One way to ask for an operation.
-struct HttpForm {
-    method: &'static str,
-    template: &'static str,
-    operation: &'static str,
+pub(super) struct HttpForm {
+    pub(super) method: &'static str,
+    pub(super) template: &'static str,
+    pub(super) operation: &'static str,
 }
 
 macro_rules! table {
     ($($method:ident $name:ident $question:ident $answer:ident [$($verb:ident $path:literal),+];)+) => {
-        const FORMS: &[HttpForm] = &[
+        pub(super) const FORMS: &[HttpForm] = &[
             $($(HttpForm { method: stringify!($verb), template: $path, operation: stringify!($name) },)+)+
         ];
 
@@ -215,6 +215,9 @@ pub(super) async fn stream(front: &Front, request: HttpRequest) -> Response {
         parts.headers.clone(),
         bytes::Bytes::new(),
     );
+    if parts.method != Method::GET {
+        return plain(front, Reply::method_not_allowed("GET"));
+    }
     let begun = async {
         let made = made?;
         let caller = made.caller(&front.service, front.consistency)?;
@@ -233,16 +236,19 @@ pub(super) async fn stream(front: &Front, request: HttpRequest) -> Response {
         Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
     };
     let answered: Result<Response, ServiceError> = begun.await;
-    answered.unwrap_or_else(|error| {
-        let consensus = front.service.consensus();
-        let node = NodeHeaders {
-            node_id: consensus.node_id().to_string(),
-            region: front.service.config().node.region.clone(),
-            term: consensus.term(),
-            mark: front.service.mark(),
-        };
-        Reply::error(&error).into_response(MEDIA_TYPES[2], &uuid::Uuid::new_v4().to_string(), &node)
-    })
+    answered.unwrap_or_else(|error| plain(front, Reply::error(&error)))
+}
+
+/// An answer instead of a stream.
+fn plain(front: &Front, reply: Reply) -> Response {
+    let consensus = front.service.consensus();
+    let node = NodeHeaders {
+        node_id: consensus.node_id().to_string(),
+        region: front.service.config().node.region.clone(),
+        term: consensus.term(),
+        mark: front.service.mark(),
+    };
+    reply.into_response(MEDIA_TYPES[2], &uuid::Uuid::new_v4().to_string(), &node)
 }
 
 /// `Last-Event-ID` of a browser that comes back wins over `after`.
