@@ -62,6 +62,40 @@ async fn nothing_acknowledged_is_lost_when_leaders_and_then_all_nodes_are_killed
     assert!(!faults(&history, &broken).is_empty(), "a missing version is not noticed");
 }
 
+/// A leader sends entries while it still writes them. Leading again in its old term, behind a log of its followers that is longer
+/// than its own, it would give their log ids to other entries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_killed_does_not_lead_again_in_its_old_term() {
+    let (seed, _) = seed::generator("old-term");
+    let mut cluster = Cluster::start(Spec::of(3)).await;
+    cluster.api(1).allow_everything().await;
+    let mut history = Vec::new();
+    for round in 0..4_u64 {
+        let before = cluster.leader().await;
+        let workload = Workload::start(cluster.apis(), CLIENTS, seed.wrapping_add(round));
+        workload.progress(PROGRESS).await;
+        let term = term(&cluster).await;
+        // The leader first: what it sent last reaches the others, whatever it wrote itself.
+        cluster.kill(before);
+        cluster.kill_all();
+        append(&mut history, workload.stop().await);
+        for id in 1..=3 {
+            cluster.spawn(id, &[]);
+        }
+        cluster.ready_all().await;
+        let after = self::term(&cluster).await;
+        assert!(after > term, "term {term} before the stop of all nodes, {after} after it");
+    }
+    verify::all_nodes(&cluster, &history).await;
+}
+
+/// The term of the leader that all nodes know.
+async fn term(cluster: &Cluster) -> u64 {
+    cluster.leader().await;
+    let status = cluster.status().await;
+    status.nodes.iter().map(|node| node.term).max().expect("there are nodes")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_under_its_key_has_the_outcome_of_the_first_attempt() {
     let (_, mut random) = seed::generator("retry");

@@ -145,6 +145,7 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     let attempts = Attempts::start(&config.node.data_dir).map_err(|error| format!("record attempts: {error}"))?;
     let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default(), key, attempts);
     let background = [
+        tokio::spawn(consensus.clone().watch_succession()),
         tokio::spawn(consensus.clone().compact(config.compaction.clone())),
         tokio::spawn(service.clone().watch_freshness()),
         tokio::spawn(recover(consensus.clone(), phase.clone())),

@@ -57,6 +57,8 @@ proptest! {
         drop(replica);
         let replica = Replica::open(&dir);
         prop_assert_eq!(replica.store.applied_index().0, entries.len() as u64 - 1);
+        // It can be compared with the others though it has nothing to apply.
+        prop_assert_eq!(replica.store.newest_digest(), Some((replica.store.applied_index(), replica.digest())));
         assert_same_rows(&replica.rows(), player.machine.view.rows());
         prop_assert_eq!(replica.store.applied_state(), crashed.store.applied_state());
     }
@@ -202,8 +204,9 @@ fn memberships_and_blank_entries_move_the_applied_index_only() {
     drop(replica);
     let mut replica = Replica::open(dir.path());
     assert_eq!(replica.store.applied_state(), before);
-    // What was before the start is forgotten; the next entry begins the memory again, with the digest from the disk.
-    assert_eq!(replica.store.digest_at(LogIndex(3)), None);
+    // What was before the last entry is forgotten; its own digest comes from the disk.
+    assert_eq!(replica.store.digest_at(LogIndex(2)), None);
+    assert_eq!(replica.store.digest_at(LogIndex(3)), Some(digest));
     replica.apply(&[blank(3, 4)]).unwrap();
     assert_eq!(replica.store.digest_at(LogIndex(4)), Some(digest));
     assert_eq!(block_on(replica.machine.applied_state()).unwrap().0, Some(blank(3, 4).log_id));

@@ -179,7 +179,7 @@ fn check_pair(
     }
     let mut messages = Vec::new();
     for direction in directions {
-        let found = differences(*direction, policy, new, old.schema)?;
+        let found = find(*direction, policy, new, old.schema, Wanted::Incompatible)?;
         let before = messages.len();
         messages
             .extend(found.into_iter().filter(|difference| !difference.compatible).map(|difference| difference.message));
@@ -203,6 +203,23 @@ pub fn differences(
     new: &ParsedSchema,
     old: &ParsedSchema,
 ) -> Result<Vec<Difference>, SchemaError> {
+    find(direction, policy, new, old, Wanted::All)
+}
+
+/// Which differences somebody wants to see. A verdict needs no paths of what is compatible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    All,
+    Incompatible,
+}
+
+fn find(
+    direction: Direction,
+    policy: Policy,
+    new: &ParsedSchema,
+    old: &ParsedSchema,
+    wanted: Wanted,
+) -> Result<Vec<Difference>, SchemaError> {
     let (reader, writer) = match direction {
         Direction::Backward => (new, old),
         Direction::Forward => (old, new),
@@ -213,7 +230,7 @@ pub fn differences(
             crate::avro::differences(reader, writer, direction, &mut budget)
         }
         (ParsedSchema::Json(reader), ParsedSchema::Json(writer)) => {
-            crate::json::differences(reader, writer, direction, policy, &mut budget)
+            crate::json::differences(reader, writer, direction, policy, wanted, &mut budget)
         }
         (ParsedSchema::Protobuf(reader), ParsedSchema::Protobuf(writer)) => {
             crate::protobuf::differences(reader, writer, direction, &mut budget)

@@ -46,6 +46,11 @@ impl Budget {
         Self::new("WALK_STEPS_MAX", WALK_STEPS_MAX)
     }
 
+    /// The steps that are left.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Takes one step.
     ///
     /// # Errors

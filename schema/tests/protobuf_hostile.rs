@@ -1,9 +1,8 @@
-//! Input made to hurt: it must be refused or answered within 100 ms, on a small stack, with bounded work.
+//! Input made to hurt: each operation must refuse or answer it within 100 ms, on a small stack, with bounded work.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and say what they did")]
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,36 +10,22 @@ use schema::compat::{self, Direction, Policy};
 use schema::protobuf::ProtobufSchema;
 use schema::protobuf::validate::{MessageSelector, Validator};
 use schema::{Format, ParsedSchema, Reference, Rendering, ResolvedReference, SchemaError, Strictness};
+use support::bounded;
+
+mod support;
 
 const STRICT: Strictness = Strictness::New { validate_fields: true };
 const NEW: Strictness = Strictness::New { validate_fields: false };
-/// A worker's stack.
-const STACK_BYTES: usize = 2 * 1024 * 1024;
-/// The promise is for optimised code on one core; others may use the core meanwhile, so tests allow some more.
-const MILLISECONDS_MAX: u128 = if cfg!(debug_assertions) { 20_000 } else { 250 };
-
-/// Runs `work` on a small stack and fails if it takes too long.
-#[expect(clippy::disallowed_methods, reason = "tests measure, on a thread of a given size")]
-fn bounded<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let begun = Instant::now();
-        let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work).unwrap();
-        let result = worker.join().unwrap();
-        let took = begun.elapsed().as_millis();
-        println!("{name}: {took} ms");
-        assert!(took <= MILLISECONDS_MAX, "{name} took {took} ms");
-        result
-    })
-}
-
-/// Does everything that can be done with one schema.
-fn use_everything(text: &str, references: &[ResolvedReference]) -> Result<(), SchemaError> {
+/// Does everything that can be done with one schema, each within the limits.
+fn use_everything(name: &str, text: &str, references: &[ResolvedReference]) -> Result<(), SchemaError> {
     for strictness in [Strictness::Stored, NEW, STRICT] {
-        let schema = ParsedSchema::parse(Format::Protobuf, text, references, strictness)?;
-        schema.normalized()?;
-        schema.render(Rendering::Serialized)?;
-        compat::differences(Direction::Backward, Policy::Strict, &schema, &schema)?;
-        schema::diff::diff(&schema, &schema)?;
+        let parse = || ParsedSchema::parse(Format::Protobuf, text, references, strictness);
+        let schema = bounded(&format!("{name}: parse"), parse)?;
+        bounded(&format!("{name}: normalise"), || schema.normalized())?;
+        bounded(&format!("{name}: serialise"), || schema.render(Rendering::Serialized))?;
+        let itself = || compat::differences(Direction::Backward, Policy::Strict, &schema, &schema);
+        bounded(&format!("{name}: compare"), itself)?;
+        bounded(&format!("{name}: diff"), || schema::diff::diff(&schema, &schema))?;
     }
     Ok(())
 }
@@ -69,14 +54,14 @@ fn deep_nesting_is_refused() {
         ("option path", format!("option (a){} = 1;", ".a".repeat(20_000))),
     ];
     for (name, body) in cases {
-        let result = bounded(name, || use_everything(&format!("{PROTO3}{body}"), &[]));
+        let result = use_everything(name, &format!("{PROTO3}{body}"), &[]);
         if name != "bare aggregates" {
             assert_eq!(limit(result), "SCHEMA_DEPTH_MAX", "{name}");
         }
     }
     // As deep as allowed is fine, on the same stack.
     let body = nested("message M { M f = 1;", "", "}", 90);
-    assert_eq!(bounded("90 messages", || use_everything(&format!("{PROTO3}{body}"), &[])), Ok(()));
+    assert_eq!(use_everything("90 messages", &format!("{PROTO3}{body}"), &[]), Ok(()));
 }
 
 #[test]
@@ -85,17 +70,16 @@ fn many_members_are_refused() {
         write!(text, "A{tag}={tag};").unwrap();
         text
     });
-    let result = bounded("enum", || use_everything(&format!("{PROTO3} enum E {{ {} }}", &enumeration[..900_000]), &[]));
+    let result = use_everything("enum", &format!("{PROTO3} enum E {{ {} }}", &enumeration[..900_000]), &[]);
     assert_eq!(limit(result), "MEMBER_COUNT_MAX");
-    let reserved =
-        bounded("reserved", || use_everything(&format!("message M {{ reserved {}1; }}", "1,".repeat(400_000)), &[]));
+    let reserved = use_everything("reserved", &format!("message M {{ reserved {}1; }}", "1,".repeat(400_000)), &[]);
     assert_eq!(limit(reserved), "MEMBER_COUNT_MAX");
-    let semicolons = bounded("semicolons", || use_everything(&format!("{PROTO3}{}", ";".repeat(900_000)), &[]));
+    let semicolons = use_everything("semicolons", &format!("{PROTO3}{}", ";".repeat(900_000)), &[]);
     assert_eq!(semicolons, Ok(()));
     let comment = format!("{PROTO3}//{}", "/".repeat(900_000));
-    assert_eq!(bounded("comment", || use_everything(&comment, &[])), Ok(()));
+    assert_eq!(use_everything("comment", &comment, &[]), Ok(()));
     let comments = format!("{PROTO3}{} message M {{}}", "/**/".repeat(200_000));
-    assert_eq!(bounded("comments", || use_everything(&comments, &[])), Ok(()));
+    assert_eq!(use_everything("comments", &comments, &[]), Ok(()));
 }
 
 #[test]
@@ -149,7 +133,7 @@ fn broad_files_are_bounded() {
         ),
     ];
     for (name, body) in cases {
-        let outcome = bounded(name, || use_everything(&format!("{PROTO3}{body}"), &[]));
+        let outcome = use_everything(name, &format!("{PROTO3}{body}"), &[]);
         println!("  {:?}", outcome.map_err(|error| error.to_string().chars().take(80).collect::<String>()));
     }
 }
@@ -194,7 +178,7 @@ fn doubling_references_are_compared_in_bounded_time() {
 fn descriptors_are_bounded_before_they_are_decoded() {
     // 375,000 empty messages in 750,000 bytes.
     let bomb = STANDARD.encode([0x22, 0x00].repeat(375_000));
-    assert_eq!(limit(bounded("empty messages", || use_everything(&bomb, &[]))), "MEMBER_COUNT_MAX");
+    assert_eq!(limit(use_everything("empty messages", &bomb, &[])), "MEMBER_COUNT_MAX");
     // Messages in messages.
     let mut deep = vec![];
     for _ in 0..10_000 {
@@ -209,7 +193,7 @@ fn descriptors_are_bounded_before_they_are_decoded() {
         deep = outer;
     }
     deep[0] = 0x22;
-    assert!(bounded("deep messages", || use_everything(&STANDARD.encode(&deep), &[])).is_err());
+    assert!(use_everything("deep messages", &STANDARD.encode(&deep), &[]).is_err());
 }
 
 #[test]

@@ -195,3 +195,21 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: a file of comments was accepted, and its canonical text, which is empty, was not.
+#[test]
+fn a_file_of_which_nothing_is_left_is_refused() {
+    for text in ["", " \n", "// a comment\n", ";;", "import weak \"a.proto\";"] {
+        for strictness in [NEW, Strictness::Stored] {
+            let parsed = ParsedSchema::parse(Format::Protobuf, text, &[], strictness);
+            assert!(matches!(parsed, Err(SchemaError::Invalid { .. })), "{text:?}");
+        }
+    }
+}
+
+/// Found by fuzzing: the same for a normalised text.
+#[test]
+fn a_file_of_which_normalising_leaves_nothing_is_refused() {
+    let schema = ParsedSchema::parse(Format::Protobuf, "syntax = \"proto2\";", &[], NEW).unwrap();
+    assert!(matches!(schema.normalized(), Err(SchemaError::Invalid { .. })));
+}

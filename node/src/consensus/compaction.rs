@@ -22,21 +22,18 @@ struct Figures {
     slowest: Option<u64>,
 }
 
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Nothing,
-    Snapshot,
-    Purge(u64),
+/// What is to be done. Both may be due: where writes outrun the taking of snapshots, another one always is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Due {
+    /// Purge the log up to this index.
+    purge: Option<u64>,
+    snapshot: bool,
 }
 
 /// Followers that lag further than this get a snapshot anyway; the log is not kept for them.
 const LAG_KEEPS: u64 = 10;
 
-fn decide(config: &CompactionConfig, figures: Figures) -> Action {
-    if figures.applied.saturating_sub(figures.snapshot) >= config.snapshot_entries {
-        return Action::Snapshot;
-    }
+fn decide(config: &CompactionConfig, figures: Figures) -> Due {
     let mut upto = figures.snapshot.min(figures.applied.saturating_sub(config.keep_entries));
     if let Some(slowest) = figures.slowest
         && figures.applied.saturating_sub(slowest) < config.keep_entries.saturating_mul(LAG_KEEPS)
@@ -44,10 +41,10 @@ fn decide(config: &CompactionConfig, figures: Figures) -> Action {
         upto = upto.min(slowest);
     }
     // Purging in steps of a tenth saves work that would free next to nothing.
-    if upto > figures.purged && upto - figures.purged >= (config.keep_entries / 10).max(1) {
-        Action::Purge(upto)
-    } else {
-        Action::Nothing
+    let worth_it = upto.saturating_sub(figures.purged) >= (config.keep_entries / 10).max(1);
+    Due {
+        purge: worth_it.then_some(upto),
+        snapshot: figures.applied.saturating_sub(figures.snapshot) >= config.snapshot_entries,
     }
 }
 
@@ -58,21 +55,18 @@ impl Consensus {
         loop {
             tokio::time::sleep(INTERVAL).await;
             let figures = self.figures();
-            match decide(&config, figures) {
-                Action::Nothing => {}
-                Action::Snapshot if asked == figures.applied => {}
-                Action::Snapshot => {
-                    asked = figures.applied;
-                    tracing::info!(index = figures.applied, "take a snapshot");
-                    if let Err(error) = self.raft.trigger().snapshot().await {
-                        tracing::warn!(%error, "take a snapshot");
-                    }
+            let due = decide(&config, figures);
+            if let Some(upto) = due.purge {
+                tracing::info!(upto, "purge the log");
+                if let Err(error) = self.raft.trigger().purge_log(upto).await {
+                    tracing::warn!(%error, "purge the log");
                 }
-                Action::Purge(upto) => {
-                    tracing::info!(upto, "purge the log");
-                    if let Err(error) = self.raft.trigger().purge_log(upto).await {
-                        tracing::warn!(%error, "purge the log");
-                    }
+            }
+            if due.snapshot && asked != figures.applied {
+                asked = figures.applied;
+                tracing::info!(index = figures.applied, "take a snapshot");
+                if let Err(error) = self.raft.trigger().snapshot().await {
+                    tracing::warn!(%error, "take a snapshot");
                 }
             }
         }
@@ -102,27 +96,32 @@ impl Consensus {
 mod tests {
     use super::*;
 
-    fn check(applied: u64, snapshot: u64, purged: u64, slowest: Option<u64>, expected: Action) {
+    fn check(applied: u64, snapshot: u64, purged: u64, slowest: Option<u64>, purge: Option<u64>, due: bool) {
         let config = CompactionConfig { snapshot_entries: 100, keep_entries: 50 };
-        assert_eq!(decide(&config, Figures { applied, snapshot, purged, slowest }), expected);
+        assert_eq!(decide(&config, Figures { applied, snapshot, purged, slowest }), Due { purge, snapshot: due });
     }
 
     #[test]
     fn a_snapshot_is_taken_when_enough_was_applied() {
-        check(99, 0, 0, None, Action::Nothing);
-        check(100, 0, 0, None, Action::Snapshot);
+        check(99, 0, 0, None, None, false);
+        check(100, 0, 0, None, None, true);
     }
 
     #[test]
     fn the_log_is_purged_behind_the_snapshot_but_for_the_tail() {
-        check(150, 100, 0, None, Action::Purge(100));
-        check(120, 100, 0, None, Action::Purge(70));
-        check(150, 100, 98, None, Action::Nothing);
+        check(150, 100, 0, None, Some(100), false);
+        check(120, 100, 0, None, Some(70), false);
+        check(150, 100, 98, None, None, false);
     }
 
     #[test]
     fn a_follower_that_lags_keeps_its_entries_up_to_a_limit() {
-        check(190, 140, 0, Some(60), Action::Purge(60));
-        check(1_000, 950, 0, Some(60), Action::Purge(950));
+        check(190, 140, 0, Some(60), Some(60), false);
+        check(1_000, 950, 0, Some(60), Some(950), false);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_due_does_not_keep_the_log_from_being_purged() {
+        check(400, 100, 0, None, Some(100), true);
     }
 }

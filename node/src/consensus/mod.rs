@@ -6,6 +6,7 @@ mod convert;
 mod membership;
 mod network;
 mod server;
+mod succession;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Consensus {
     network: Network,
     node_id: u64,
     timing: Timing,
+    /// There is reason to look whether the leader's process is still there.
+    leader_doubted: Arc<tokio::sync::Notify>,
     forward_clients: Arc<parking_lot::Mutex<BTreeMap<u64, (String, Client)>>>,
 }
 
@@ -100,6 +103,10 @@ impl Consensus {
             enable_pre_vote: Some(true),
             // Without it a leader that lost its quorum keeps a bridge node's lease alive for ever (openraft #2080).
             quorum_loss_probe_interval: Some(2 * timing.election_ms_max),
+            // Never lead again in an old term: the leader sends entries while it still writes them, so its followers may hold,
+            // and even have committed, a tail of this term that its own log has lost. Leading again it would give the same
+            // log ids to other entries.
+            enable_leader_restore: Some(false),
             snapshot_policy: SnapshotPolicy::Never,
             // Purging is done by `compaction`, which looks at slow followers; openraft's own never would.
             max_in_snapshot_log_to_keep: u64::MAX,
@@ -112,7 +119,16 @@ impl Consensus {
         let raft = Raft::new(config.node.id, Arc::new(settings), network.clone(), log.clone(), machine)
             .await
             .map_err(|error| format!("start consensus: {error}"))?;
-        Ok(Self { raft, state, log, network, node_id: config.node.id, timing, forward_clients: Arc::default() })
+        Ok(Self {
+            raft,
+            state,
+            log,
+            network,
+            node_id: config.node.id,
+            timing,
+            leader_doubted: Arc::default(),
+            forward_clients: Arc::default(),
+        })
     }
 
     /// This node's id.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,12 +87,17 @@ impl Network {
         Ok(Self { cluster: cluster_id.parse()?, node_id, overrides: Arc::new(overrides), snapshot_bytes_per_second })
     }
 
+    /// Where a peer is to be reached: its address in the membership, unless the configuration says otherwise.
+    pub(super) fn address<'a>(&'a self, to: u64, address: &'a str) -> &'a str {
+        self.overrides.get(&to).map_or(address, String::as_str)
+    }
+
     /// A connection to a peer; it is opened with the first call.
     ///
     /// # Errors
     /// [`Status`] if the address is not one.
     pub fn client(&self, to: u64, address: &str) -> Result<Client, Status> {
-        let address = self.overrides.get(&to).map_or(address, String::as_str);
+        let address = self.address(to, address);
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| Status::invalid_argument(format!("the address {address} of node {to}: {error}")))?
             .connect_timeout(CONNECT_TIME_MAX)
@@ -179,7 +185,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     {
         Box::pin(async move {
             let mut client = self.client()?;
-            let requests = input.map(|request| append_to_wire(&request));
+            let mut requests = input.map(|request| append_to_wire(&request)).peekable();
+            // openraft waits between attempts where it makes the first request. A call that fails before it asks for one
+            // would be repeated thousands of times a second for as long as a follower is down.
+            if Pin::new(&mut requests).peek().await.is_none() {
+                return Ok(Box::pin(futures::stream::empty()) as BoxStream<'s, _>);
+            }
             let limit = option.hard_ttl().max(CONNECT_TIME_MAX);
             let answers =
                 bounded(limit, client.stream_append(requests)).await.map_err(|status| unreachable(&status))?;

@@ -119,6 +119,11 @@ impl Peer for Gate {
             let request = request.inspect_err(|status| tracing::warn!(%status, "a replication stream ends"));
             std::future::ready(request.ok())
         });
+        let ended = consensus.leader_doubted.clone();
+        let requests = requests.chain(futures::stream::poll_fn(move |_| {
+            ended.notify_one();
+            std::task::Poll::Ready(None)
+        }));
         let results = consensus.raft.stream_append(requests).map(|result| match result {
             Ok(result) => Ok(stream_result_to_wire(&result)),
             Err(error) => Err(stopped(&error)),
@@ -148,6 +153,8 @@ impl Peer for Gate {
     async fn pre_vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
         let consensus = self.admit(&request)?;
         let request = vote_request_from_wire(request.into_inner())?;
+        // Another finds the leader gone: worth a look of one's own, for when it asks again.
+        consensus.leader_doubted.notify_one();
         let answer = consensus.raft.pre_vote(request).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }

@@ -69,6 +69,13 @@ impl StateStore {
         snapshot::clean(&dir.join("snap"))?;
         let applied = generation.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
+        // A node that has nothing to replay can be compared with the others all the same.
+        let digest = match applied.0 {
+            Some(_) => {
+                Some((index, registry::query::machine(&StateView::newest_of(&generation, LogIndex(index)))?.digest))
+            }
+            None => None,
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
@@ -76,7 +83,7 @@ impl StateStore {
                 applied: watch::Sender::new(index),
                 applied_id: Mutex::new(applied),
                 flushed: AtomicU64::new(index),
-                digests: Mutex::new(VecDeque::new()),
+                digests: Mutex::new(VecDeque::from_iter(digest)),
                 on_fatal,
             }),
         })

@@ -7,13 +7,14 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "kinds that are not named have nothing of the sort")]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::kinds::{self, Kind as Type};
 use super::model::{Kind, Model, ObjectRules, Schema, SchemaIndex};
 use super::pattern::Pattern;
-use crate::compat::{Difference, Direction, Policy};
+use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, SchemaError};
 
 /// Deepest nesting of comparisons. Deeper than the text may nest, because references lead on; bounded for the stack.
@@ -22,6 +23,8 @@ const COMPARE_DEPTH_MAX: usize = 256;
 const COMPARE_PASSES_MAX: usize = 32;
 /// Most differences written out. Beyond, compatible ones are left out, then the last incompatible ones.
 const DIFFERENCE_COUNT_MAX: usize = 10_000;
+/// Most bytes of their paths, beyond which the same holds: references make paths far longer than the text.
+const DIFFERENCE_PATH_BYTES_MAX: usize = 1024 * 1024;
 
 /// A schema of one of the two models. The roles of old and new swap under `not`, so the side travels with the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,15 +40,18 @@ pub(super) struct Findings {
     pub(super) incompatible: bool,
 }
 
+/// Most are keywords, which need no memory of their own.
+type Path = Cow<'static, str>;
+
 #[derive(Debug)]
 enum Item {
-    Leaf(&'static Type, Box<str>),
+    Leaf(&'static Type, Path),
     /// Findings of a sub-pair, below a prefix. Never empty ones.
-    Below(Box<str>, Rc<Findings>),
+    Below(Path, Rc<Findings>),
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, kind: &'static Type, path: impl Into<Box<str>>, policy: Policy) {
+    pub(super) fn add(&mut self, kind: &'static Type, path: impl Into<Path>, policy: Policy) {
         self.incompatible |= !kind.is_compatible(policy);
         self.items.push(Item::Leaf(kind, path.into()));
     }
@@ -54,7 +60,7 @@ impl Findings {
         self.items.is_empty()
     }
 
-    pub(super) fn add_below(&mut self, prefix: impl Into<Box<str>>, below: &Rc<Self>) {
+    pub(super) fn add_below(&mut self, prefix: impl Into<Path>, below: &Rc<Self>) {
         if !below.items.is_empty() {
             self.incompatible |= below.incompatible;
             self.items.push(Item::Below(prefix.into(), Rc::clone(below)));
@@ -62,7 +68,7 @@ impl Findings {
     }
 }
 
-/// All differences from `old` to `new` in document order.
+/// The differences from `old` to `new` in document order; all of them, or only those that are incompatible.
 ///
 /// # Errors
 /// [`SchemaError::Limit`] when budget, depth or passes are used up.
@@ -71,6 +77,7 @@ pub(super) fn differences(
     new: &Model,
     direction: Direction,
     policy: Policy,
+    wanted: Wanted,
     budget: &mut Budget,
 ) -> Result<Vec<Difference>, SchemaError> {
     let mut comparison = Comparison {
@@ -84,13 +91,19 @@ pub(super) fn differences(
         was_cut: false,
         depth: 0,
         nothing: Rc::new(Findings::default()),
-        texts: BTreeMap::new(),
         patterns: BTreeMap::new(),
     };
     let findings = comparison.run()?;
-    let mut writer = Writer { direction, policy, only_incompatible: false, found: Vec::new() };
-    if !writer.write(&findings, &mut "#/".to_owned()) {
+    let mut writer = Writer {
+        direction,
+        policy,
+        only_incompatible: wanted == Wanted::Incompatible,
+        path_bytes: 0,
+        found: Vec::new(),
+    };
+    if !writer.write(&findings, &mut "#/".to_owned()) && !writer.only_incompatible {
         writer.only_incompatible = true;
+        writer.path_bytes = 0;
         writer.found.clear();
         writer.write(&findings, &mut "#/".to_owned());
     }
@@ -102,6 +115,7 @@ struct Writer {
     direction: Direction,
     policy: Policy,
     only_incompatible: bool,
+    path_bytes: usize,
     found: Vec<Difference>,
 }
 
@@ -115,10 +129,15 @@ impl Writer {
                     if self.only_incompatible && kind.is_compatible(self.policy) {
                         continue;
                     }
-                    if self.found.len() >= DIFFERENCE_COUNT_MAX {
+                    append(path, suffix);
+                    self.path_bytes += path.len();
+                    // The first one is always told: without it the verdict would turn.
+                    let first = self.found.is_empty();
+                    if !first
+                        && (self.found.len() >= DIFFERENCE_COUNT_MAX || self.path_bytes > DIFFERENCE_PATH_BYTES_MAX)
+                    {
                         return false;
                     }
-                    append(path, suffix);
                     self.found.push(kind.at(path.clone(), self.direction, self.policy));
                 }
                 Item::Below(prefix, below) => {
@@ -161,7 +180,6 @@ pub(super) struct Comparison<'m> {
     was_cut: bool,
     depth: usize,
     nothing: Rc<Findings>,
-    pub(super) texts: BTreeMap<At, Rc<str>>,
     patterns: BTreeMap<(At, usize), Rc<Pattern>>,
 }
 
@@ -206,7 +224,7 @@ impl<'m> Comparison<'m> {
         &mut self,
         old: Option<At>,
         new: Option<At>,
-        path: &str,
+        path: &'static str,
         found: &mut Findings,
     ) -> Result<(), SchemaError> {
         match (old, new) {
@@ -228,7 +246,11 @@ impl<'m> Comparison<'m> {
         if is_leaf(&old.kind) && is_leaf(&new.kind) {
             let mut found = Findings::default();
             self.compare_schemas(pair, old, new, &mut found)?;
-            return Ok(if found.items.is_empty() { Rc::clone(&self.nothing) } else { Rc::new(found) });
+            if found.items.is_empty() {
+                return Ok(Rc::clone(&self.nothing));
+            }
+            self.budget.step()?;
+            return Ok(Rc::new(found));
         }
         if let Some(findings) = self.memo.get(&pair) {
             return Ok(Rc::clone(findings));

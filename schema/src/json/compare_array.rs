@@ -67,7 +67,7 @@ impl<'m> Comparison<'m> {
                         } else {
                             &kinds::ITEM_REMOVED_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
                         };
-                        found.add_below(path.as_str(), &below);
+                        found.add_below(path.clone(), &below);
                         found.add(kind, path, self.policy);
                     }
                     Content::Closed => {
@@ -95,7 +95,7 @@ impl<'m> Comparison<'m> {
                         } else {
                             &kinds::ITEM_ADDED_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
                         };
-                        found.add_below(path.as_str(), &below);
+                        found.add_below(path.clone(), &below);
                         found.add(kind, path, self.policy);
                     }
                     Content::Closed => found.add(&kinds::ITEM_ADDED_TO_CLOSED_CONTENT_MODEL, path, self.policy),

@@ -3,13 +3,15 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "all other kinds are simply not combined")]
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use super::compare::{At, Comparison, Findings};
 use super::matching;
-use super::model::{Criterion, Kind, Schema, SchemaIndex};
+use super::model::{Criterion, Distinct, Kind, Schema, SchemaIndex};
 use super::{kinds, render};
 use crate::SchemaError;
+
+/// What a pair of branches costs beyond its comparison.
+const STEPS_PER_EDGE: u64 = 2;
 
 /// A combined schema as the comparison sees it.
 type Combined<'m> = (Criterion, &'m [SchemaIndex]);
@@ -97,26 +99,24 @@ impl<'m> Comparison<'m> {
             found.add(kind, "", self.policy);
         }
         let mut edges = Vec::with_capacity(olds.len());
-        let mut matched: Vec<Vec<(usize, Rc<Findings>)>> = Vec::with_capacity(olds.len());
         for old in &olds {
+            self.budget.steps(news.len() as u64 * STEPS_PER_EDGE)?;
             let mut row = Vec::new();
             for (position, new) in news.iter().enumerate() {
-                let below = self.compare(*old, *new)?;
-                if !below.incompatible {
-                    row.push((position, below));
+                if !self.compare(*old, *new)?.incompatible {
+                    row.push(position);
                 }
             }
-            edges.push(row.iter().map(|(position, _)| *position).collect::<Vec<_>>());
-            matched.push(row);
+            edges.push(row);
         }
         let matching = matching::maximum(&edges, news.len(), self.budget)?;
         let mut count = 0;
         for (position, partner) in matching.iter().enumerate() {
             let Some(partner) = partner else { continue };
             count += 1;
-            if let Some((_, below)) = matched[position].iter().find(|(candidate, _)| candidate == partner) {
-                found.add_below(format!("{}/{position}", was.name()), below);
-            }
+            // Asked again rather than kept: of many branches most pairs are no match.
+            let below = self.compare(olds[position], news[*partner])?;
+            found.add_below(format!("{}/{position}", was.name()), &below);
         }
         if count < olds.len().min(news.len()) {
             found.add(&kinds::COMBINED_TYPE_SUBSCHEMAS_CHANGED, "", self.policy);
@@ -126,26 +126,26 @@ impl<'m> Comparison<'m> {
 
     /// The branches whose texts differ, in order.
     fn distinct(&mut self, branches: &[SchemaIndex], side: At) -> Result<Vec<At>, SchemaError> {
-        let all = branches.iter().map(|index| At { index: *index, ..side });
+        let at = |index: &SchemaIndex| At { index: *index, ..side };
         if branches.len() < 2 {
-            return Ok(all.collect());
+            return Ok(branches.iter().map(at).collect());
         }
+        let model = self.model(side);
+        let slot = &model.distinct[side.index as usize];
+        if let Some(known) = slot.get() {
+            self.budget.steps(known.steps)?;
+            return Ok(known.branches.iter().map(at).collect());
+        }
+        let before = self.budget.left();
         let mut seen = BTreeSet::new();
         let mut distinct = Vec::with_capacity(branches.len());
-        for at in all {
-            if seen.insert(self.text(at)?) {
-                distinct.push(at);
+        for index in branches {
+            if seen.insert(render::text(model, *index, self.budget)?) {
+                distinct.push(*index);
             }
         }
-        Ok(distinct)
-    }
-
-    fn text(&mut self, at: At) -> Result<Rc<str>, SchemaError> {
-        if let Some(text) = self.texts.get(&at) {
-            return Ok(Rc::clone(text));
-        }
-        let text: Rc<str> = render::text(self.model(at), at.index, self.budget)?.into();
-        self.texts.insert(at, Rc::clone(&text));
-        Ok(text)
+        let steps = before - self.budget.left();
+        let known = slot.get_or_init(|| Distinct { branches: distinct, steps });
+        Ok(known.branches.iter().map(at).collect())
     }
 }

@@ -109,7 +109,7 @@ impl<'m> Comparison<'m> {
             Content::Open => &kinds::PROPERTY_REMOVED_FROM_OPEN_CONTENT_MODEL,
             Content::Partial(schema) => {
                 let below = self.compare(removed, schema)?;
-                found.add_below(path.as_str(), &below);
+                found.add_below(path.clone(), &below);
                 if below.incompatible {
                     &kinds::PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
                 } else {
@@ -154,13 +154,13 @@ impl<'m> Comparison<'m> {
         };
         if let Content::Partial(schema) = content {
             let below = self.compare(schema, added)?;
-            found.add_below(path.as_str(), &below);
+            found.add_below(path.clone(), &below);
             let covered = if below.incompatible {
                 &kinds::PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
             } else {
                 &kinds::PROPERTY_ADDED_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
             };
-            found.add(covered, path.as_str(), self.policy);
+            found.add(covered, path.clone(), self.policy);
         }
         found.add(kind, path, self.policy);
         Ok(())

@@ -4,19 +4,21 @@
 //! value taken from the texts. What the comparison does not look at (formats, conditions, examples, unknown keywords) is
 //! found by a plain walk over both texts and never breaks anybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::JsonSchema;
 use super::compare;
 use super::documents::{Library, Place, parse_references};
 use super::text::{Node, Object};
-use crate::compat::{Difference, Direction, Policy};
+use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::limits::SCHEMA_DEPTH_MAX;
 use crate::{Budget, SchemaError};
 
 /// Longest rendering of an old or a new value, in bytes.
 const VALUE_BYTES_MAX: usize = 160;
+/// What following one segment of a path costs.
+const STEPS_PER_SEGMENT: u64 = 4;
 
 /// The semantic diff from `old` to `new`.
 ///
@@ -26,8 +28,9 @@ pub fn diff(old: &JsonSchema, new: &JsonSchema) -> Result<Diff, SchemaError> {
     if old.canonical == new.canonical {
         return Ok(Diff::default());
     }
-    let ask = |was: &JsonSchema, is: &JsonSchema, direction| {
-        compare::differences(was.model()?, is.model()?, direction, Policy::Strict, &mut Budget::compare())
+    let mut budget = Budget::compare();
+    let mut ask = |was: &JsonSchema, is: &JsonSchema, direction| {
+        compare::differences(was.model()?, is.model()?, direction, Policy::Strict, Wanted::All, &mut budget)
     };
     let backward = ask(old, new, Direction::Backward)?;
     let forward = ask(new, old, Direction::Forward)?;
@@ -38,18 +41,19 @@ pub fn diff(old: &JsonSchema, new: &JsonSchema) -> Result<Diff, SchemaError> {
         new: Library::new(&new.root, &new_references)?,
         changes: Vec::new(),
         known: BTreeMap::new(),
+        budget,
     };
     for difference in &backward {
-        collector.add(difference, true);
+        collector.add(difference, true)?;
     }
     for difference in forward.iter().filter(|difference| !difference.compatible) {
-        collector.add(difference, false);
+        collector.add(difference, false)?;
     }
-    let mut walk = Walk { budget: Budget::walk(), changes: Vec::new() };
+    let mut walk = Walk { budget: collector.budget, changes: Vec::new() };
     walk.schemas(&old.root, &new.root, "#", 0)?;
     let mut changes = collector.changes;
     // A change of the same value at both ways of looking is told once.
-    let told: Vec<String> = changes.iter().map(|change| change.path.clone()).collect();
+    let told: BTreeSet<String> = changes.iter().map(|change| change.path.clone()).collect();
     changes.extend(walk.changes.into_iter().filter(|change| !told.contains(&change.path)));
     find_renames(&mut changes);
     Ok(Diff { changes })
@@ -60,10 +64,11 @@ struct Collector<'d> {
     new: Library<'d>,
     changes: Vec<Change>,
     known: BTreeMap<(String, &'static str), usize>,
+    budget: Budget,
 }
 
 impl Collector<'_> {
-    fn add(&mut self, difference: &Difference, is_backward: bool) {
+    fn add(&mut self, difference: &Difference, is_backward: bool) -> Result<(), SchemaError> {
         let element = element_of(difference.kind);
         let breaks = !difference.compatible;
         let key = (difference.path.clone(), element);
@@ -71,22 +76,24 @@ impl Collector<'_> {
             let change = &mut self.changes[*position];
             change.breaks_backward |= breaks && is_backward;
             change.breaks_forward |= breaks && !is_backward;
-            return;
+            return Ok(());
         }
-        let old = value_at(&mut self.old, &difference.path, element);
-        let new = value_at(&mut self.new, &difference.path, element);
+        let old = value_at(&mut self.old, &difference.path, element, &mut self.budget)?;
+        let new = value_at(&mut self.new, &difference.path, element, &mut self.budget)?;
         let kind = match (old, new) {
-            (Some(old), Some(new)) if old == new => {
-                // Equal texts behind different references, or a remark of the comparison about nothing.
-                if !breaks {
-                    return;
-                }
-                ChangeKind::Changed { old: shortened(old), new: shortened(new) }
-            }
             (None, Some(new)) => ChangeKind::Added { new: shortened(new) },
             (Some(old), None) => ChangeKind::Removed { old: shortened(old) },
             (old, new) => {
-                ChangeKind::Changed { old: shortened(old.unwrap_or_default()), new: shortened(new.unwrap_or_default()) }
+                let same = match (old, new) {
+                    (Some(old), Some(new)) => old.same_text(new, &mut self.budget)?,
+                    (_, _) => false,
+                };
+                // Equal texts behind different references, or a remark of the comparison about nothing.
+                if same && !breaks {
+                    return Ok(());
+                }
+                let text = |node: Option<&Node>| node.map(shortened).unwrap_or_default();
+                ChangeKind::Changed { old: text(old), new: text(new) }
             }
         };
         self.known.insert(key, self.changes.len());
@@ -98,6 +105,7 @@ impl Collector<'_> {
             breaks_forward: breaks && !is_backward,
             documentation: matches!(element, "title" | "description" | "id"),
         });
+        Ok(())
     }
 }
 
@@ -128,31 +136,37 @@ fn element_of(kind: &str) -> &'static str {
     ELEMENTS.iter().find(|(prefix, _)| kind.starts_with(prefix)).map_or("constraint", |(_, element)| element)
 }
 
-/// The value at a path of the comparison, as compact text.
-fn value_at(library: &mut Library<'_>, path: &str, element: &'static str) -> Option<String> {
-    let place = follow(library, path.strip_prefix("#/")?)?;
-    let node = match (element, place.node) {
-        ("title" | "description" | "default", Node::Object(object)) => object.get(element)?,
-        ("id", Node::Object(object)) => object.get("$id").or_else(|| object.get("id"))?,
-        (_, node) => node,
-    };
-    let mut text = String::new();
-    node.print(&mut text);
-    Some(text)
+/// The value at a path of the comparison.
+fn value_at<'d>(
+    library: &mut Library<'d>,
+    path: &str,
+    element: &'static str,
+    budget: &mut Budget,
+) -> Result<Option<&'d Node>, SchemaError> {
+    let Some(path) = path.strip_prefix("#/") else { return Ok(None) };
+    let Some(place) = follow(library, path, budget)? else { return Ok(None) };
+    Ok(match (element, place.node) {
+        ("title" | "description" | "default", Node::Object(object)) => object.get(element),
+        ("id", Node::Object(object)) => object.get("$id").or_else(|| object.get("id")),
+        (_, node) => Some(node),
+    })
 }
 
 /// Follows a path of the comparison. Names are written raw there, so the longest that fits is taken.
-fn follow<'d>(library: &mut Library<'d>, path: &str) -> Option<Place<'d>> {
+fn follow<'d>(library: &mut Library<'d>, path: &str, budget: &mut Budget) -> Result<Option<Place<'d>>, SchemaError> {
     let mut place = library.root(0);
     let mut rest = path;
     for _ in 0..SCHEMA_DEPTH_MAX * 4 {
+        budget.steps(STEPS_PER_SEGMENT)?;
         if rest.is_empty() {
-            return Some(place);
+            return Ok(Some(place));
         }
-        let Node::Object(object) = place.node else { return None };
-        place.base = library.enter(place.document, object, &place.base).ok()?;
-        if let (Some(Node::String(reference)), false) = (object.get("$ref"), rest.is_empty()) {
-            place = library.resolve(place.document, &place.base, reference).ok()?;
+        let Node::Object(object) = place.node else { return Ok(None) };
+        let Ok(base) = library.enter(place.document, object, &place.base) else { return Ok(None) };
+        place.base = base;
+        if let Some(Node::String(reference)) = object.get("$ref") {
+            let Ok(target) = library.resolve(place.document, &place.base, reference) else { return Ok(None) };
+            place = target;
             continue;
         }
         let (keyword, after) = rest.split_once('/').unwrap_or((rest, ""));
@@ -161,40 +175,63 @@ fn follow<'d>(library: &mut Library<'d>, path: &str) -> Option<Place<'d>> {
             "dependencies" => &["dependencies", "dependentRequired", "dependentSchemas"],
             other => &[other],
         };
-        let (node, left) = names.iter().find_map(|name| step(object, name, after))?;
+        let mut found = None;
+        for name in names {
+            found = step(object, name, after, budget)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let Some((node, left)) = found else { return Ok(None) };
         place.node = node;
         rest = left;
     }
-    None
+    Ok(None)
 }
 
 /// One step: the keyword, and where it holds a map or a list, the name or position in it.
-fn step<'d, 'p>(object: &'d Object, keyword: &str, after: &'p str) -> Option<(&'d Node, &'p str)> {
-    let value = object.get(keyword)?;
-    match (keyword, value) {
+fn step<'d, 'p>(
+    object: &'d Object,
+    keyword: &str,
+    after: &'p str,
+    budget: &mut Budget,
+) -> Result<Option<(&'d Node, &'p str)>, SchemaError> {
+    let Some(value) = object.get(keyword) else { return Ok(None) };
+    Ok(match (keyword, value) {
         ("properties" | "dependencies" | "dependentRequired" | "dependentSchemas", Node::Object(members)) => {
-            let fits =
-                |name: &&str| after.strip_prefix(*name).is_some_and(|left| left.is_empty() || left.starts_with('/'));
-            let name = members.iter().map(|(name, _)| name).filter(fits).max_by_key(|name| name.len())?;
-            Some((members.get(name)?, after[name.len()..].trim_start_matches('/')))
+            let mut end = after.len();
+            loop {
+                budget.steps(1 + end as u64 / 64)?;
+                if let Some(node) = members.get(&after[..end]) {
+                    break Some((node, after[end..].trim_start_matches('/')));
+                }
+                match after[..end].rfind('/') {
+                    Some(slash) => end = slash,
+                    None => break None,
+                }
+            }
         }
         ("required", Node::Array(names)) => {
+            budget.steps(names.len() as u64 / 16)?;
             names.iter().find(|name| name.as_str() == Some(after)).map(|name| (name, ""))
         }
         ("allOf" | "anyOf" | "oneOf" | "items" | "prefixItems", Node::Array(nodes)) => {
             let (position, left) = after.split_once('/').unwrap_or((after, ""));
-            Some((nodes.get(position.parse::<usize>().ok()?)?, left))
+            position.parse::<usize>().ok().and_then(|position| nodes.get(position)).map(|node| (node, left))
         }
         (_, node) => Some((node, after)),
-    }
+    })
 }
 
-fn shortened(text: String) -> String {
-    if text.len() <= VALUE_BYTES_MAX {
-        return text;
+/// The text of a value, cut if it is long.
+fn shortened(node: &Node) -> String {
+    let mut text = node.beginning(VALUE_BYTES_MAX);
+    if text.len() > VALUE_BYTES_MAX {
+        let end = (0..=VALUE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
     }
-    let end = (0..=VALUE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}…", &text[..end])
+    text
 }
 
 /// A property that went and one that came under the same parent with the same telling schema are one that was renamed.
@@ -214,7 +251,7 @@ fn find_renames(changes: &mut Vec<Change>) {
             ChangeKind::Changed { .. } | ChangeKind::Moved { .. } | ChangeKind::Renamed { .. } => {}
         }
     }
-    let mut dropped = Vec::new();
+    let mut dropped = BTreeSet::new();
     for ((_, schema), [removed, added]) in candidates {
         // A bare type says too little, and of several candidates none is the one.
         let tells = schema.matches("\":").count() >= 2;
@@ -225,7 +262,7 @@ fn find_renames(changes: &mut Vec<Change>) {
             change.kind = ChangeKind::Renamed { old: name(&was.path), new: name(&change.path) };
             change.breaks_backward |= was.breaks_backward;
             change.breaks_forward |= was.breaks_forward;
-            dropped.push(*removed);
+            dropped.insert(*removed);
         }
     }
     let mut position = 0;
@@ -308,15 +345,10 @@ impl Walk {
     }
 
     fn add(&mut self, path: String, element: &'static str, was: Option<&Node>, is: Option<&Node>, documentation: bool) {
-        let text = |node: &Node| {
-            let mut text = String::new();
-            node.print(&mut text);
-            shortened(text)
-        };
         let kind = match (was, is) {
-            (Some(was), Some(is)) => ChangeKind::Changed { old: text(was), new: text(is) },
-            (Some(was), None) => ChangeKind::Removed { old: text(was) },
-            (None, Some(is)) => ChangeKind::Added { new: text(is) },
+            (Some(was), Some(is)) => ChangeKind::Changed { old: shortened(was), new: shortened(is) },
+            (Some(was), None) => ChangeKind::Removed { old: shortened(was) },
+            (None, Some(is)) => ChangeKind::Added { new: shortened(is) },
             (None, None) => return,
         };
         self.changes.push(Change { path, element, kind, breaks_backward: false, breaks_forward: false, documentation });

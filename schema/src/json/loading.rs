@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use super::documents::{Library, Place};
 use super::model::{Kind, Model, Schema, SchemaIndex};
@@ -52,7 +53,8 @@ impl<'d> Loading<'d> {
     }
 
     pub(super) fn finish(self, root: SchemaIndex) -> Model {
-        Model { schemas: self.schemas, root }
+        let distinct = self.schemas.iter().map(|_| OnceLock::new()).collect();
+        Model { schemas: self.schemas, root, distinct }
     }
 
     /// Takes the steps for one schema.

@@ -29,7 +29,7 @@ mod validate;
 
 use std::sync::OnceLock;
 
-use crate::compat::{Difference, Direction, Policy};
+use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 
 pub use diff::diff;
@@ -150,11 +150,12 @@ fn load(root: &Node, references: &[ResolvedReference]) -> Result<Model, SchemaEr
 ///
 /// # Errors
 /// [`SchemaError::Limit`] when the budget is used up.
-pub fn differences(
+pub(crate) fn differences(
     reader: &JsonSchema,
     writer: &JsonSchema,
     direction: Direction,
     policy: Policy,
+    wanted: Wanted,
     budget: &mut Budget,
 ) -> Result<Vec<Difference>, SchemaError> {
     let previous = match direction {
@@ -170,7 +171,7 @@ pub fn differences(
             message: "A previous schema version contains an unsupported external reference".to_owned(),
         }]),
         Err(error) => Err(error),
-        Ok(_) => compare::differences(writer.model()?, reader.model()?, direction, policy, budget),
+        Ok(_) => compare::differences(writer.model()?, reader.model()?, direction, policy, wanted, budget),
     }
 }
 
@@ -198,7 +199,8 @@ mod tests {
         let new = JsonSchema::parse("{}", &[], Strictness::Stored).unwrap();
         for direction in [Direction::Backward, Direction::Forward] {
             let (reader, writer) = if direction == Direction::Backward { (&new, &old) } else { (&old, &new) };
-            let found = differences(reader, writer, direction, Policy::Strict, &mut Budget::compare()).unwrap();
+            let found =
+                differences(reader, writer, direction, Policy::Strict, Wanted::All, &mut Budget::compare()).unwrap();
             let messages: Vec<&str> = found.iter().map(|difference| &*difference.message).collect();
             assert_eq!(messages, ["A previous schema version contains an unsupported external reference"]);
         }
@@ -209,7 +211,8 @@ mod tests {
         let parse = |text| JsonSchema::parse(text, &[], Strictness::Stored).unwrap();
         let old = parse(r#"{"properties":{"100%s":{"maxLength":5}}}"#);
         let new = parse(r#"{"properties":{"100%s":{"maxLength":3}}}"#);
-        let found = differences(&new, &old, Direction::Backward, Policy::Strict, &mut Budget::compare()).unwrap();
+        let found =
+            differences(&new, &old, Direction::Backward, Policy::Strict, Wanted::All, &mut Budget::compare()).unwrap();
         assert_eq!(
             found[0].message,
             "{errorType:\"MAX_LENGTH_DECREASED\", description:\"The value at path '#/properties/100%s/maxLength' in the \
@@ -223,7 +226,8 @@ mod tests {
         let parse = |text| JsonSchema::parse(text, &[], Strictness::Stored).unwrap();
         let old = parse(r#"{"exclusiveMaximum":10}"#);
         let new = parse(r#"{"exclusiveMaximum":9,"maximum":50}"#);
-        let found = differences(&new, &old, Direction::Backward, Policy::Strict, &mut Budget::compare()).unwrap();
+        let found =
+            differences(&new, &old, Direction::Backward, Policy::Strict, Wanted::All, &mut Budget::compare()).unwrap();
         let kinds: Vec<&str> = found.iter().map(|difference| difference.kind).collect();
         assert_eq!(kinds, ["MAXIMUM_ADDED", "EXCLUSIVE_MAXIMUM_DECREASED"]);
     }

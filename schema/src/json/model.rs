@@ -4,6 +4,8 @@
 //! schema is cut into kinds as much as on its keywords. It is plain data: loading is in [`super::classic`] and
 //! [`super::modern`], comparing in [`super::compare`].
 
+use std::sync::OnceLock;
+
 /// A schema's place in its [`Model`].
 pub(super) type SchemaIndex = u32;
 
@@ -12,6 +14,16 @@ pub(super) type SchemaIndex = u32;
 pub(super) struct Model {
     pub(super) schemas: Vec<Schema>,
     pub(super) root: SchemaIndex,
+    /// For each combined schema its branches whose texts differ, once somebody has asked.
+    pub(super) distinct: Vec<OnceLock<Distinct>>,
+}
+
+/// Branches whose texts differ, in order, and the steps that it took to find them: whoever asks again pays them again,
+/// so that a verdict does not depend on who asked before.
+#[derive(Debug)]
+pub(super) struct Distinct {
+    pub(super) branches: Vec<SchemaIndex>,
+    pub(super) steps: u64,
 }
 
 /// One schema: its kind, and what hangs on every kind.

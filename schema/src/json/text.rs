@@ -5,8 +5,8 @@
 //! change it. Never recursion deeper than [`SCHEMA_DEPTH_MAX`], never more nodes than [`JSON_NODES_MAX`].
 
 use super::number;
-use crate::SchemaError;
 use crate::limits::SCHEMA_DEPTH_MAX;
+use crate::{Budget, SchemaError};
 
 /// Most JSON values in one schema text. A 1 MiB schema of the usual shape holds some 40,000.
 pub(super) const JSON_NODES_MAX: usize = 200_000;
@@ -194,6 +194,88 @@ impl Node {
         }
     }
 
+    /// The beginning of the compact text: all of it if it has at most `bytes_max` bytes, else a little more than that.
+    pub(super) fn beginning(&self, bytes_max: usize) -> String {
+        let mut out = String::new();
+        self.print_until(&mut out, bytes_max);
+        out
+    }
+
+    fn print_until(&self, out: &mut String, bytes_max: usize) {
+        if out.len() > bytes_max {
+            return;
+        }
+        match self {
+            Self::Null | Self::Bool(_) => self.print(out),
+            Self::Number(text) => out.push_str(cut(text, bytes_max)),
+            Self::String(text) => print_string(cut(text, bytes_max), out),
+            Self::Array(items) => {
+                out.push('[');
+                for (position, item) in items.iter().enumerate() {
+                    if out.len() > bytes_max {
+                        return;
+                    }
+                    if position > 0 {
+                        out.push(',');
+                    }
+                    item.print_until(out, bytes_max);
+                }
+                out.push(']');
+            }
+            Self::Object(object) => {
+                out.push('{');
+                for (position, (name, value)) in object.iter().enumerate() {
+                    if out.len() > bytes_max {
+                        return;
+                    }
+                    if position > 0 {
+                        out.push(',');
+                    }
+                    print_string(cut(name, bytes_max), out);
+                    out.push(':');
+                    value.print_until(out, bytes_max);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    /// Are the texts equal? In document order, as [`Node::print`] writes them.
+    ///
+    /// # Errors
+    /// [`SchemaError::Limit`] when the budget is used up.
+    pub(super) fn same_text(&self, other: &Self, budget: &mut Budget) -> Result<bool, SchemaError> {
+        budget.step()?;
+        let same_texts = |a: &str, b: &str, budget: &mut Budget| -> Result<bool, SchemaError> {
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            budget.steps(a.len() as u64 / 256)?;
+            Ok(a == b)
+        };
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) | (Self::String(a), Self::String(b)) => same_texts(a, b, budget),
+            (Self::Array(a), Self::Array(b)) if a.len() == b.len() => {
+                for (a, b) in a.iter().zip(b) {
+                    if !a.same_text(b, budget)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            (Self::Object(a), Self::Object(b)) if a.len() == b.len() => {
+                for ((name, a), (other_name, b)) in a.iter().zip(b.iter()) {
+                    if !same_texts(name, other_name, budget)? || !a.same_text(b, budget)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            (Self::Array(_) | Self::Object(_), _) => Ok(false),
+            (Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_), _) => Ok(self == other),
+        }
+    }
+
     /// Compact text with the keys of every object in Java string order (UTF-16 code units); arrays stay as they are.
     pub(super) fn print_sorted(&self, out: &mut String) {
         match self {
@@ -231,6 +313,12 @@ impl Node {
         self.print_sorted(&mut key);
         key.into_boxed_str()
     }
+}
+
+/// The first `bytes_max` bytes and the rest of the character there; one more tells that something was cut.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    let end = (bytes_max.saturating_add(1)..text.len()).find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// Jackson escapes what JSON demands and nothing else; control characters without a short form as upper-case hex.

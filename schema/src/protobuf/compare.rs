@@ -98,7 +98,20 @@ impl<'a> Side<'a> {
 #[derive(Clone, Copy)]
 struct Placed<'a> {
     field: &'a Field,
-    oneof: Option<&'a str>,
+    oneof: Option<&'a Oneof>,
+}
+
+impl Placed<'_> {
+    fn tag(&self) -> i32 {
+        self.field.tag
+    }
+}
+
+/// What keeping, copying or writing out one finding costs beyond its path.
+const STEPS_PER_FINDING: u64 = 4;
+
+fn steps_of(findings: &[Finding]) -> u64 {
+    findings.iter().map(|finding| STEPS_PER_FINDING + finding.path.len() as u64 / 8).sum()
 }
 
 /// A written type with the scope in which it is written.
@@ -165,7 +178,7 @@ struct Compare<'a, 'b> {
 
 impl<'a> Compare<'a, '_> {
     fn add(&mut self, kind: Type) -> Result<(), SchemaError> {
-        self.budget.steps(1 + self.path.len() as u64 / 8)?;
+        self.budget.steps(STEPS_PER_FINDING + self.path.len() as u64 / 8)?;
         self.found.push(Finding { kind, path: format!("#/{}", self.path) });
         Ok(())
     }
@@ -262,9 +275,9 @@ impl<'a> Compare<'a, '_> {
             return Err(SchemaError::Limit { limit: "SCHEMA_DEPTH_MAX", allowed });
         }
         self.stack.push(pair);
-        let old = fields_by_tag(messages.old);
-        let new = fields_by_tag(messages.new);
-        self.budget.steps(1 + (old.len() + new.len()) as u64)?;
+        let old = Fields::of(messages.old);
+        let new = Fields::of(messages.new);
+        self.budget.steps(1 + (old.by_tag.len() + new.by_tag.len()) as u64)?;
         self.oneofs(messages, &old)?;
         self.fields(scopes, messages, &old, &new)?;
         let types = Pair { old: Types::of_message(messages.old), new: Types::of_message(messages.new) };
@@ -273,26 +286,38 @@ impl<'a> Compare<'a, '_> {
         Ok(())
     }
 
-    fn oneofs(&mut self, messages: Pair<&'a Message>, old: &BTreeMap<i32, Placed<'a>>) -> Result<(), SchemaError> {
-        // A number that two oneofs share, which is no valid file but parses, must not make it differ from itself.
-        let members: BTreeSet<(&str, i32)> = messages
-            .old
-            .oneofs
-            .iter()
-            .flat_map(|oneof| oneof.fields.iter().map(|field| (oneof.name.as_str(), field.tag)))
-            .collect();
+    fn oneofs(&mut self, messages: Pair<&'a Message>, old: &Fields<'a>) -> Result<(), SchemaError> {
+        if messages.old.oneofs.is_empty() && messages.new.oneofs.is_empty() {
+            return Ok(());
+        }
+        // Oneofs by their names, looked up once each: a name may be long. A number that two oneofs share, which is no
+        // valid file but parses, must not make it differ from itself.
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut members: Vec<BTreeSet<i32>> = Vec::new();
+        for oneof in &messages.old.oneofs {
+            self.budget.steps(1 + oneof.name.len() as u64 / 8)?;
+            let place = *places.entry(&oneof.name).or_insert_with(|| {
+                members.push(BTreeSet::new());
+                members.len() - 1
+            });
+            members[place].extend(oneof.fields.iter().map(|field| field.tag));
+        }
         for oneof in &messages.new.oneofs {
+            self.budget.steps(1 + oneof.name.len() as u64 / 8)?;
+            let same_name = places.get(oneof.name.as_str()).map(|place| &members[*place]);
             // Members that existed before came from these old oneofs, or from the top level.
-            let mut old_oneofs = BTreeSet::new();
+            let mut stayed = false;
+            let mut old_oneofs: BTreeSet<&str> = BTreeSet::new();
             let mut from_top_level = BTreeSet::new();
             for member in &oneof.fields {
-                if members.contains(&(oneof.name.as_str(), member.tag)) {
-                    old_oneofs.insert(oneof.name.as_str());
+                if same_name.is_some_and(|tags| tags.contains(&member.tag)) {
+                    stayed = true;
                     continue;
                 }
-                match old.get(&member.tag) {
-                    Some(Placed { oneof: Some(name), .. }) => {
-                        old_oneofs.insert(*name);
+                match old.get(member.tag) {
+                    Some(Placed { oneof: Some(origin), .. }) => {
+                        self.budget.steps(1 + origin.name.len() as u64 / 8)?;
+                        old_oneofs.insert(&origin.name);
                     }
                     Some(Placed { oneof: None, .. }) => {
                         from_top_level.insert(member.tag);
@@ -300,7 +325,8 @@ impl<'a> Compare<'a, '_> {
                     None => {}
                 }
             }
-            if old_oneofs.len() + from_top_level.len() > 1 {
+            let from_same = usize::from(stayed && !old_oneofs.contains(oneof.name.as_str()));
+            if old_oneofs.len() + from_same + from_top_level.len() > 1 {
                 let many = from_top_level.len() > 1;
                 let kind = if many { Type::MultipleFieldsMovedToOneof } else { Type::FieldMovedToExistingOneof };
                 self.at(&oneof.name, |this| this.add(kind))?;
@@ -323,20 +349,26 @@ impl<'a> Compare<'a, '_> {
         &mut self,
         scopes: &Pair<String>,
         messages: Pair<&'a Message>,
-        old: &BTreeMap<i32, Placed<'a>>,
-        new: &BTreeMap<i32, Placed<'a>>,
+        old: &Fields<'a>,
+        new: &Fields<'a>,
     ) -> Result<(), SchemaError> {
         let new_oneofs: BTreeSet<&str> = messages.new.oneofs.iter().map(|oneof| oneof.name.as_str()).collect();
         let is_deleted = |oneof: &&Oneof| {
-            !new_oneofs.contains(oneof.name.as_str()) && oneof.fields.iter().all(|field| !new.contains_key(&field.tag))
+            !new_oneofs.contains(oneof.name.as_str()) && oneof.fields.iter().all(|field| new.get(field.tag).is_none())
         };
         let deleted: BTreeSet<&str> =
             messages.old.oneofs.iter().filter(is_deleted).map(|oneof| oneof.name.as_str()).collect();
-        for tag in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
-            let pair = (old.get(&tag), new.get(&tag));
+        let (mut old_rest, mut new_rest) = (old.by_tag.as_slice(), new.by_tag.as_slice());
+        while let Some(tag) = [old_rest, new_rest].iter().filter_map(|rest| rest.first()).map(Placed::tag).min() {
+            let pair = (take_tag(&mut old_rest, tag), take_tag(&mut new_rest, tag));
+            if let (Some(old), Some(new)) = pair
+                && is_same_scalar(old, new)
+            {
+                continue;
+            }
             let act = |this: &mut Self| match pair {
-                (Some(Placed { oneof: Some(name), .. }), None) => {
-                    if deleted.contains(name) {
+                (Some(Placed { oneof: Some(oneof), .. }), None) => {
+                    if deleted.contains(oneof.name.as_str()) {
                         Ok(())
                     } else {
                         this.add(Type::OneofFieldRemoved)
@@ -351,11 +383,11 @@ impl<'a> Compare<'a, '_> {
                     this.add(Type::RequiredFieldAdded)
                 }
                 (None, Some(_)) => this.add(Type::FieldAdded),
-                (Some(old), Some(new)) => this.field(scopes, *old, *new),
+                (Some(old), Some(new)) => this.field(scopes, old, new),
                 (None, None) => Ok(()),
             };
             match pair.1.or(pair.0).and_then(|placed| placed.oneof) {
-                Some(oneof) => self.at(oneof, |this| this.at(&tag.to_string(), act))?,
+                Some(oneof) => self.at(&oneof.name, |this| this.at(&tag.to_string(), act))?,
                 None => self.at(&tag.to_string(), act)?,
             }
         }
@@ -435,7 +467,7 @@ impl<'a> Compare<'a, '_> {
         if findings.iter().all(|finding| finding.kind.is_compatible()) {
             return Ok(());
         }
-        self.budget.steps(findings.iter().map(|finding| 1 + finding.path.len() as u64 / 8).sum())?;
+        self.budget.steps(steps_of(&findings))?;
         self.found.extend(findings);
         self.add(Type::FieldNamedTypeChanged)
     }
@@ -444,7 +476,7 @@ impl<'a> Compare<'a, '_> {
     fn imported(&mut self, types: Pair<Found<'a>>, messages: Pair<&'a Message>) -> Result<Vec<Finding>, SchemaError> {
         let pair = identity(messages.old, messages.new);
         if let Some(known) = self.memo.get(&pair) {
-            self.budget.steps(1 + known.iter().map(|finding| finding.path.len() as u64 / 8).sum::<u64>())?;
+            self.budget.steps(1 + steps_of(known))?;
             return Ok(known.clone());
         }
         let path = std::mem::replace(&mut self.path, types.new.local_name().replace('.', "/"));
@@ -465,14 +497,50 @@ impl<'a> Compare<'a, '_> {
     }
 }
 
-/// All fields of a message by number, members of oneofs included.
-fn fields_by_tag(message: &Message) -> BTreeMap<i32, Placed<'_>> {
-    let plain = message.fields.iter().map(|field| Placed { field, oneof: None });
-    let members = message
-        .oneofs
-        .iter()
-        .flat_map(|oneof| oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof.name.as_str()) }));
-    plain.chain(members).map(|placed| (placed.field.tag, placed)).collect()
+/// All fields of a message by number, members of oneofs included; of several with one number the last one counts.
+struct Fields<'a> {
+    by_tag: Vec<Placed<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(message: &'a Message) -> Self {
+        let plain = message.fields.iter().map(|field| Placed { field, oneof: None });
+        let members = message
+            .oneofs
+            .iter()
+            .flat_map(|oneof| oneof.fields.iter().map(|field| Placed { field, oneof: Some(oneof) }));
+        let mut by_tag: Vec<_> = plain.chain(members).collect();
+        by_tag.reverse();
+        // Stable, so that the last one comes first of its number.
+        by_tag.sort_by_key(Placed::tag);
+        by_tag.dedup_by_key(|placed| placed.tag());
+        Self { by_tag }
+    }
+
+    fn get(&self, tag: i32) -> Option<Placed<'a>> {
+        let found = self.by_tag.binary_search_by_key(&tag, Placed::tag).ok()?;
+        Some(self.by_tag[found])
+    }
+}
+
+/// Takes the first of `fields` if it has this number.
+fn take_tag<'a>(fields: &mut &[Placed<'a>], tag: i32) -> Option<Placed<'a>> {
+    let (first, rest) = fields.split_first().filter(|(first, _)| first.tag() == tag)?;
+    *fields = rest;
+    Some(*first)
+}
+
+/// What most fields of two versions are, seen without resolving or naming anything: a scalar that has not changed.
+fn is_same_scalar(old: Placed<'_>, new: Placed<'_>) -> bool {
+    let same_place = match (old.oneof, new.oneof) {
+        (Some(_), None) => false,
+        (None | Some(_), _) => true,
+    };
+    same_place
+        && old.field.name == new.field.name
+        && old.field.label == new.field.label
+        && old.field.type_name == new.field.type_name
+        && matches!(&new.field.type_name, TypeName::Name(name) if Scalar::from_name(name).is_some())
 }
 
 fn kind<'f: 'w, 'w>(

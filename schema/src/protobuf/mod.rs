@@ -49,9 +49,6 @@ impl ProtobufSchema {
     /// See [`crate::ParsedSchema::parse`]. A new schema must resolve all its types; with `validate_fields` it must also
     /// make a descriptor (`compatibility` reference, section 4.1). A stored one must only have been parsed once.
     pub fn parse(text: &str, references: &[ResolvedReference], strictness: Strictness) -> Result<Self, SchemaError> {
-        if text.trim().is_empty() {
-            return Err(SchemaError::invalid("the schema is empty"));
-        }
         let mut budget = Budget::walk();
         let file = match parser::parse(text) {
             Ok(file) => file,
@@ -61,6 +58,11 @@ impl ProtobufSchema {
             Err(error @ SchemaError::Limit { .. }) => return Err(error),
         };
         let canonical = printer::print(&file);
+        if canonical.is_empty() {
+            // Nothing but white space or comments: its canonical text could not be read back, and an empty text means
+            // "as the latest version" where one registers it.
+            return Err(SchemaError::invalid("the schema is empty"));
+        }
         let files = Files::new(file, references, &mut budget)?;
         match strictness {
             Strictness::Stored => {}
@@ -84,7 +86,12 @@ impl ProtobufSchema {
     /// # Errors
     /// See [`crate::ParsedSchema::normalized`].
     pub fn normalized(&self) -> Result<String, SchemaError> {
-        normalize::normalize(&self.files).map(|file| printer::print(&file))
+        let text = printer::print(&normalize::normalize(&self.files)?);
+        if text.is_empty() {
+            // Only `syntax = "proto2";` was there, which normalising leaves out.
+            return Err(SchemaError::invalid("the schema is empty"));
+        }
+        Ok(text)
     }
 
     /// The full name of the first message.
