@@ -3,7 +3,7 @@
 //! What is verified is decided in [`client::audit`]; here files are read and written.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};

@@ -32,6 +32,33 @@ pub struct Config {
     /// When snapshots are taken and the log is purged.
     #[serde(default)]
     pub compaction: CompactionConfig,
+    /// What is kept secret.
+    #[serde(default)]
+    pub security: SecurityConfig,
+}
+
+/// What is kept secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityConfig {
+    /// File with the secrets that sensitive metadata is sealed under, one a line, the newest first; the same on all nodes.
+    /// Empty: metadata is stored as it comes.
+    #[serde(default)]
+    pub metadata_secret_file: PathBuf,
+}
+
+impl SecurityConfig {
+    /// The secrets, as the file has them.
+    ///
+    /// # Errors
+    /// If there is a file and it cannot be read.
+    pub fn metadata_secrets(&self) -> Result<String, ConfigError> {
+        let path = &self.metadata_secret_file;
+        if path.as_os_str().is_empty() {
+            return Ok(String::new());
+        }
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.display().to_string(), source })
+    }
 }
 
 /// This node.
@@ -355,6 +382,7 @@ mod tests {
             read: ReadConfig { consistency: String::new() },
             limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
             compaction: CompactionConfig { snapshot_entries: 1, keep_entries: 1 },
+            security: SecurityConfig::default(),
         }
     }
 
@@ -402,11 +430,14 @@ mod tests {
         assert_eq!(config.read, ReadConfig::default());
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.compaction, CompactionConfig::default());
+        assert_eq!(config.security, SecurityConfig::default());
     }
 
     #[test]
     fn unknown_keys_are_errors_in_every_section() {
-        for section in ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "NO_SUCH_SECTION"] {
+        for section in
+            ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "SECURITY", "NO_SUCH_SECTION"]
+        {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");
             let error = load(&[(name.as_str(), "1")]).unwrap_err();
             assert!(matches!(error, ConfigError::Parse { .. }), "{section}: {error:?}");

@@ -143,7 +143,9 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     let key = NodeKey::load(&config.node.data_dir, &config.cluster.id, config.node.id)
         .map_err(|error| format!("the node's audit key: {error}"))?;
     let attempts = Attempts::start(&config.node.data_dir).map_err(|error| format!("record attempts: {error}"))?;
-    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default(), key, attempts);
+    let secrets = config.security.metadata_secrets().map_err(|error| error.to_string())?;
+    let metrics = telemetry::Metrics::default();
+    let service = Service::new(consensus.clone(), config.clone(), metrics, &secrets, key, attempts);
     let background = [
         tokio::spawn(consensus.clone().watch_succession()),
         tokio::spawn(consensus.clone().compact(config.compaction.clone())),

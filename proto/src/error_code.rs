@@ -60,6 +60,8 @@ codes! {
     CONFIG_NOT_FOUND = 40408;
     /// The subject has no mode of its own.
     MODE_NOT_FOUND = 40409;
+    /// The resource has no such association.
+    ASSOCIATION_NOT_FOUND = 40410;
     /// The draft does not exist.
     DRAFT_NOT_FOUND = 40451;
     /// The consumer is not registered.
@@ -94,6 +96,18 @@ codes! {
     INVALID_RANGE = 42256;
     /// The schema is incompatible with an earlier one.
     INCOMPATIBLE = 40901;
+    /// The subject is tied to as many resources as it may be.
+    TOO_MANY_ASSOCIATIONS = 40902;
+    /// The resource has another association in this role.
+    ASSOCIATION_EXISTS = 40903;
+    /// The subject is tied to a resource.
+    SUBJECT_ASSOCIATED = 40904;
+    /// The subject is tied to another resource strongly.
+    STRONG_ASSOCIATION_EXISTS = 40905;
+    /// A subject that is tied to a resource needs a version that is not deleted.
+    NO_ACTIVE_VERSION = 40907;
+    /// The association is frozen.
+    ASSOCIATION_FROZEN = 40908;
     /// The schema is not valid.
     INVALID_SCHEMA = 42201;
     /// The version is not a version.
@@ -116,6 +130,8 @@ codes! {
     INVALID_RULE_SET = 42210;
     /// The context still has subjects.
     CONTEXT_NOT_EMPTY = 42211;
+    /// A property of an association is not valid.
+    INVALID_ASSOCIATION = 42212;
     /// The store failed.
     STORE_ERROR = 50001;
     /// The operation took too long; it may have taken effect.

@@ -11,6 +11,29 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(des
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Present, and perhaps `null`: for requests in which `null` takes a setting away.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Texts by name. A `null` is left out, and a number or a truth value is taken as its text, as Jackson does.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values: Option<BTreeMap<String, serde_json::Value>> = Option::deserialize(deserializer)?;
+    let mut texts = BTreeMap::new();
+    for (name, value) in values.unwrap_or_default() {
+        let text = match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => value.to_string(),
+            serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+                return Err(serde::de::Error::custom(format!("the value of {name} is not a text")));
+            }
+        };
+        texts.insert(name, text);
+    }
+    Ok(texts)
+}
+
 /// An error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
@@ -43,7 +66,7 @@ pub struct MetadataBody {
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, BTreeSet<String>>,
     /// Free properties.
-    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
     /// Names of secret properties.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeSet::is_empty")]
@@ -67,7 +90,7 @@ pub struct RuleBody {
     pub rule_type: Option<String>,
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
-    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expr: Option<String>,
@@ -122,12 +145,53 @@ pub struct RegisterRequest {
     pub version: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<i32>,
-    #[serde(default, skip_serializing)]
-    pub schema_tags_to_add: Option<serde_json::Value>,
-    #[serde(default, skip_serializing)]
-    pub schema_tags_to_remove: Option<serde_json::Value>,
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub schema_tags_to_add: Vec<SchemaTagsBody>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub schema_tags_to_remove: Vec<SchemaTagsBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub propagate_schema_tags: Option<bool>,
+}
+
+/// Tags of one thing inside a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SchemaTagsBody {
+    pub schema_entity: SchemaEntityBody,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+/// A thing inside a schema: a record or a field, by its path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SchemaEntityBody {
+    pub entity_path: String,
+    /// `sr_record` or `sr_field`.
+    pub entity_type: String,
+}
+
+/// Asks to register a version again with other tags, metadata or rules.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct TagRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_version: Option<i32>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub tags_to_add: Vec<SchemaTagsBody>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub tags_to_remove: Vec<SchemaTagsBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_set: Option<RuleSetBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_to_merge: Option<RuleSetBody>,
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeSet::is_empty")]
+    pub rules_to_remove: BTreeSet<String>,
 }
 
 /// A schema in an answer.
@@ -153,6 +217,10 @@ pub struct SchemaBody {
     pub rule_set: Option<RuleSetBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_tags: Vec<SchemaTagsBody>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_id: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,6 +287,41 @@ pub struct ConfigBody {
     pub default_rule_set: Option<RuleSetBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub override_rule_set: Option<RuleSetBody>,
+}
+
+/// Changes of a configuration: what is absent stays, what is `null` goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct ConfigChangeBody {
+    #[serde(default, deserialize_with = "present")]
+    pub alias: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub alias_for_deks: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub normalize: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "present")]
+    pub validate_fields: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "present")]
+    pub validate_new_schemas: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "present")]
+    pub validate_rules: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "present")]
+    pub compatibility: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub compatibility_level: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub compatibility_policy: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub compatibility_group: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub default_metadata: Option<Option<MetadataBody>>,
+    #[serde(default, deserialize_with = "present")]
+    pub override_metadata: Option<Option<MetadataBody>>,
+    #[serde(default, deserialize_with = "present")]
+    pub default_rule_set: Option<Option<RuleSetBody>>,
+    #[serde(default, deserialize_with = "present")]
+    pub override_rule_set: Option<Option<RuleSetBody>>,
 }
 
 /// A mode.

@@ -15,12 +15,13 @@ use openraft::EntryPayload;
 use raft_store::codec::{self, CodecError, Mark};
 use raft_store::types::{Entry, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
 use registry::{
-    Actor, Assign, AuditRow, Basis, BasisKey, Command, Config, Content, ContentRow, Context, ContextRow, Deleted,
-    Envelope, Event, EventKind, Key, LogIndex, MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId,
-    RequestRow, Row, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+    Actor, Assign, AssociationChange, AssociationRow, AssociationWish, AuditRow, Basis, BasisKey, Command, Config,
+    Content, ContentRow, Context, ContextRow, Deleted, Envelope, Event, EventKind, Key, Lifecycle, LogIndex,
+    MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope,
+    SettingRow, Subject, SubjectRow, Version, VersionRow,
 };
 use registry::{
-    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, Lifecycle,
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
     LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Step, Transition, VersionState,
 };
 use schema::compat::{Level, Policy};
@@ -201,6 +202,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("delete-context", Command::DeleteContext { context: context() }),
         ("check-digest", Command::CheckDigest { index: LogIndex(1 << 40), digest: [0xab; 32] }),
         ("found", Command::Found { cluster_id: "cluster".into() }),
+        ("change-associations", Command::ChangeAssociations { resource: resource(), changes: association_changes() }),
         ("set-policy", Command::SetPolicy { scope: scope(), policy: Some(policy()) }),
         ("delete-policy", Command::SetPolicy { scope: scope(), policy: None }),
         ("move-cursor", Command::MoveCursor { name: "hook".into(), index: LogIndex(70_000), position: 2 }),
@@ -209,7 +211,7 @@ fn commands() -> Vec<(&'static str, Command)> {
     .into_iter()
     .chain(steps().into_iter().map(|step| {
         let name = step.action();
-        (name, Command::Lifecycle(Lifecycle { subject: subject(":.eu:a"), reason: "because".into(), step }))
+        (name, Command::Lifecycle(LifeStep { subject: subject(":.eu:a"), reason: "because".into(), step }))
     }))
     .collect()
 }
@@ -354,12 +356,44 @@ fn outcomes() -> Vec<(String, Outcome)> {
         Outcome::Founded { cluster_id: "cluster".into() },
         Outcome::Stale { key: BasisKey::Version(subject("a"), Version(2)), index: LogIndex(77) },
         Outcome::Nothing,
+        Outcome::AssociationsChanged { associations: vec![association(Lifecycle::Weak)] },
     ];
     let refused = rejections()
         .into_iter()
         .map(|rejection| (format!("rejected-{}", rejection.name()), Outcome::Rejected(rejection)));
     let lives = lifecycle_outcomes().into_iter().map(Outcome::Lifecycle);
     plain.into_iter().chain(lives).map(|outcome| (outcome.name().to_owned(), outcome)).chain(refused).collect()
+}
+
+fn association(lifecycle: Lifecycle) -> AssociationRow {
+    AssociationRow {
+        guid: guid(),
+        subject: subject("a"),
+        resource: resource(),
+        role: "value".into(),
+        lifecycle,
+        frozen: true,
+        modified_at: LogIndex(7),
+    }
+}
+
+fn resource() -> Resource {
+    Resource { id: "id".into(), kind: "topic".into(), name: "orders".into(), namespace: "lkc-1".into() }
+}
+
+fn association_changes() -> Vec<AssociationChange> {
+    let wish = |lifecycle, frozen| AssociationWish {
+        guid: guid(),
+        subject: subject("a"),
+        role: "key".into(),
+        lifecycle,
+        frozen,
+    };
+    vec![
+        AssociationChange::Create(wish(Some(Lifecycle::Strong), None)),
+        AssociationChange::Upsert(wish(None, Some(true))),
+        AssociationChange::Delete { role: "value".into(), cascade: true },
+    ]
 }
 
 fn rejections() -> Vec<Rejection> {
@@ -387,6 +421,16 @@ fn rejections() -> Vec<Rejection> {
         Rejection::ContextNotEmpty { context: context() },
         Rejection::DigestDiffers { index: LogIndex(3) },
         Rejection::AnotherCluster { cluster_id: "cluster".into() },
+        Rejection::VersionOutOfRange { version, max: 9 },
+        Rejection::IdOutOfRange { id: SchemaId(1), max: 9 },
+        Rejection::PurgeTooLarge { scope: Scope::Global, limit: 9 },
+        Rejection::TooManyAssociations { limit: 9 },
+        Rejection::AssociationExists { role: "value".into(), resource: "topic".into() },
+        Rejection::SubjectAssociated { subject: subject.clone() },
+        Rejection::StrongAssociationExists { subject: subject.clone() },
+        Rejection::NoActiveVersion { subject: subject.clone() },
+        Rejection::AssociationFrozen { role: "value".into(), subject: subject.clone() },
+        Rejection::AssociationNotFound { resource: "id".into() },
     ]
     .into_iter()
     .chain(lifecycle_rejections().into_iter().map(Rejection::Lifecycle))
@@ -498,6 +542,22 @@ fn rows() -> Vec<(String, Key, Row)> {
         ("id-of".into(), Key::IdOf(guid(), Format::Json, context()), Row::IdOf(SchemaId(251))),
         ("usage".into(), Key::Usage(context(), SchemaId(1), subject.clone(), version), Row::Present),
         ("referrer".into(), Key::Referrer(subject.clone(), version, context(), SchemaId(1)), Row::Present),
+        (
+            "association".into(),
+            Key::Association("id".into(), "topic".into(), "value".into()),
+            Row::Association(association(Lifecycle::Strong)),
+        ),
+        (
+            "association-of".into(),
+            Key::AssociationOf(subject.clone(), "id".into(), "topic".into(), "value".into()),
+            Row::Present,
+        ),
+        (
+            "association-named".into(),
+            Key::AssociationNamed("orders".into(), "lkc-1".into(), "id".into(), "topic".into(), "value".into()),
+            Row::Present,
+        ),
+        ("retired".into(), Key::Retired(subject.clone(), version), Row::Present),
         ("request-age".into(), Key::RequestAge(index), Row::RequestAge(RequestId("request".into()))),
         ("audit".into(), Key::Audit(7), Row::Audit(audit)),
         ("audit-node".into(), Key::AuditNode(1, 2), Row::AuditNode([4; 32])),
@@ -710,7 +770,7 @@ fn golden_bytes_are_read_and_written_for_ever() {
 #[test]
 fn every_kind_has_golden_bytes() {
     let names: BTreeSet<_> = outcomes().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 10 + 8 + 21 + 24);
+    assert_eq!(names.len(), 11 + 8 + 31 + 24);
     let is_plain = |outcome: &Outcome| match outcome {
         Outcome::Registered { .. }
         | Outcome::VersionDeleted { .. }
@@ -718,6 +778,7 @@ fn every_kind_has_golden_bytes() {
         | Outcome::ConfigChanged { .. }
         | Outcome::ModeChanged { .. }
         | Outcome::ContextDeleted
+        | Outcome::AssociationsChanged { .. }
         | Outcome::DigestChecked
         | Outcome::Founded { .. }
         | Outcome::Stale { .. }
@@ -725,11 +786,11 @@ fn every_kind_has_golden_bytes() {
         | Outcome::Nothing => true,
         Outcome::Rejected(_) => false,
     };
-    assert_eq!(outcomes().iter().filter(|(_, outcome)| is_plain(outcome)).count(), 10 + 8);
+    assert_eq!(outcomes().iter().filter(|(_, outcome)| is_plain(outcome)).count(), 11 + 8);
     let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action()).collect();
-    assert_eq!(actions.len(), 12 + 17 + 4, "{actions:?}");
+    assert_eq!(actions.len(), 13 + 17 + 4, "{actions:?}");
     let tables: BTreeSet<_> = rows().iter().map(|(_, key, _)| key.table()).collect();
-    assert_eq!(tables.len(), 24);
+    assert_eq!(tables.len(), 28);
     let kinds: BTreeSet<_> = event_kinds().iter().map(EventKind::name).collect();
     assert_eq!(kinds.len(), 14);
 }

@@ -111,7 +111,7 @@ fn check_queries(left: &impl View, right: &impl View) {
         same!(config(scope));
         same!(mode(scope));
         same!(mode_in_scope(scope));
-        same!(config_field(scope, |config| config.compatibility_level));
+        same!(config_in_scope(scope));
     }
     for subject in &subjects {
         same!(subject_row(subject));

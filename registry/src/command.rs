@@ -6,8 +6,8 @@
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
 use crate::{
-    Basis, BasisKey, Config, Lifecycle, LifecyclePolicy, LogIndex, Mode, RequestId, SchemaId, Scope, SemVer, Step,
-    Subject, Version,
+    AssociationChange, Basis, BasisKey, Config, LifeStep, LifecyclePolicy, LogIndex, Mode, RequestId, Resource, SchemaId,
+    Scope, SemVer, Step, Subject, Version,
 };
 
 /// The version of this state machine. A command that asks for a higher one stops the node; it is never skipped.
@@ -65,12 +65,14 @@ pub enum Command {
     SetMode { scope: Scope, mode: Option<Mode>, force: bool, recursive: bool },
     /// Remove an empty context.
     DeleteContext { context: crate::Context },
+    /// Change the associations of a resource.
+    ChangeAssociations { resource: Resource, changes: Vec<AssociationChange> },
     /// Compare the digest after `index` on every replica.
     CheckDigest { index: LogIndex, digest: [u8; 32] },
     /// The first command of a cluster: mints its identity.
     Found { cluster_id: String },
     /// A step in the life of a draft or version.
-    Lifecycle(Lifecycle),
+    Lifecycle(LifeStep),
     /// Set (`Some`, the whole merged value) or remove (`None`) the policy of a scope.
     SetPolicy { scope: Scope, policy: Option<LifecyclePolicy> },
     /// Remember how far a named reader of the events has come; never backwards.
@@ -93,6 +95,7 @@ impl Command {
             Self::SetMode { mode: Some(_), .. } => "mode.set",
             Self::SetMode { mode: None, .. } => "mode.delete",
             Self::DeleteContext { .. } => "context.delete",
+            Self::ChangeAssociations { .. } => "association.change",
             Self::CheckDigest { .. } => "digest.check",
             Self::Found { .. } => "cluster.found",
             Self::Lifecycle(lifecycle) => lifecycle.step.action(),
@@ -112,9 +115,10 @@ impl Command {
             Self::SetConfig { scope, .. } => format!("config/{scope}"),
             Self::SetMode { scope, .. } => format!("mode/{scope}"),
             Self::DeleteContext { context } => format!("context/{context}"),
+            Self::ChangeAssociations { resource, .. } => format!("resource/{}", resource.id),
             Self::CheckDigest { index, .. } => format!("digest/{index}"),
             Self::Found { cluster_id } => format!("cluster/{cluster_id}"),
-            Self::Lifecycle(Lifecycle { subject, step, .. }) => format!("subject/{subject}{}", step.resource()),
+            Self::Lifecycle(LifeStep { subject, step, .. }) => format!("subject/{subject}{}", step.resource()),
             Self::SetPolicy { scope, .. } => format!("policy/{scope}"),
             Self::MoveCursor { name, .. } => format!("cursor/{name}"),
             Self::ArchiveAudit { before } => format!("audit/{before}"),
@@ -131,6 +135,7 @@ impl Command {
             | Self::SetConfig { .. }
             | Self::SetMode { .. }
             | Self::DeleteContext { .. }
+            | Self::ChangeAssociations { .. }
             | Self::CheckDigest { .. }
             | Self::Found { .. }
             | Self::SetPolicy { .. }
@@ -149,7 +154,7 @@ impl Command {
             Self::SetConfig { scope, .. } => BasisKey::Config(scope.clone()),
             Self::SetMode { scope, .. } => BasisKey::Mode(scope.clone()),
             Self::SetPolicy { scope, .. } => BasisKey::Policy(scope.clone()),
-            Self::Lifecycle(Lifecycle { subject, step, .. }) => match step {
+            Self::Lifecycle(LifeStep { subject, step, .. }) => match step {
                 Step::Revise { id, .. }
                 | Step::Submit { id, .. }
                 | Step::Publish { id, .. }
@@ -167,6 +172,7 @@ impl Command {
                 Step::Create { .. } | Step::RollBack { .. } => BasisKey::Subject(subject.clone()),
             },
             Self::DeleteContext { .. }
+            | Self::ChangeAssociations { .. }
             | Self::CheckDigest { .. }
             | Self::Found { .. }
             | Self::MoveCursor { .. }

@@ -21,6 +21,29 @@ pub struct Config {
     pub override_rule_set: Option<RuleSet>,
 }
 
+impl Config {
+    /// The fields that are set here, and those of `below` where they are not. An alias is a subject's own, it is not
+    /// inherited.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            alias: self.alias,
+            alias_for_deks: self.alias_for_deks,
+            normalize: self.normalize.or(below.normalize),
+            validate_fields: self.validate_fields.or(below.validate_fields),
+            validate_new_schemas: self.validate_new_schemas.or(below.validate_new_schemas),
+            validate_rules: self.validate_rules.or(below.validate_rules),
+            compatibility_level: self.compatibility_level.or(below.compatibility_level),
+            compatibility_policy: self.compatibility_policy.or(below.compatibility_policy),
+            compatibility_group: self.compatibility_group.or(below.compatibility_group),
+            default_metadata: self.default_metadata.or(below.default_metadata),
+            override_metadata: self.override_metadata.or(below.override_metadata),
+            default_rule_set: self.default_rule_set.or(below.default_rule_set),
+            override_rule_set: self.override_rule_set.or(below.override_rule_set),
+        }
+    }
+}
+
 /// What may be done to the subjects of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {

@@ -11,8 +11,9 @@ use schema::compat::{Level, Policy};
 use schema::{Format, Guid, Metadata, Reference, Rule, RuleSet};
 
 use crate::{
-    AuditRow, BasisKey, Change, Config, ContentRow, ContextRow, Deleted, Event, EventKind, LogIndex, Mode, Outcome,
-    Rejection, RequestId, RequestRow, Row, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+    AssociationRow, AuditRow, BasisKey, Change, Config, ContentRow, ContextRow, Deleted, Event, EventKind, Lifecycle,
+    LogIndex, Mode, Outcome, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SettingRow, Subject,
+    SubjectRow, Version, VersionRow,
 };
 use crate::{
     ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow,
@@ -110,7 +111,9 @@ macro_rules! feed_name {
 
 feed_number!(u8, u32, u64, bool);
 feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid, DraftId);
-feed_name!(State, Transition, Decision, Format, Mode, Level, schema::RuleKind, schema::RuleMode, schema::EnableAt);
+feed_name!(
+    State, Transition, Decision, Format, Lifecycle, Mode, Level, schema::RuleKind, schema::RuleMode, schema::EnableAt
+);
 
 feed_fields! {
     Subject { context, name }
@@ -142,6 +145,8 @@ feed_fields! {
         event_count_max, event_age_ms_max, audit_retention_ms,
     }
     ContentRow { text, references, metadata, rule_set, context_count, terms }
+    Resource { id, kind, name, namespace }
+    AssociationRow { guid, subject, resource, role, lifecycle, frozen, modified_at }
     RequestRow { outcome, index, time_ms }
     Event { kind, time_ms, actor }
     AuditRow {
@@ -316,6 +321,7 @@ impl Feed for Row {
             Self::Content(row) => row.feed(sink),
             Self::IdOf(id) => id.feed(sink),
             Self::Present => sink.byte(1),
+            Self::Association(row) => row.feed(sink),
             Self::Config(row) => row.feed(sink),
             Self::Mode(row) => row.feed(sink),
             Self::Request(row) => row.feed(sink),
@@ -404,6 +410,7 @@ impl Feed for Outcome {
             Self::ConfigChanged { old } => old.feed(sink),
             Self::ModeChanged { old } => old.feed(sink),
             Self::ContextDeleted | Self::DigestChecked | Self::Nothing => {}
+            Self::AssociationsChanged { associations } => associations.feed(sink),
             Self::Founded { cluster_id } => cluster_id.feed(sink),
             Self::Lifecycle(outcome) => outcome.feed(sink),
             Self::Rejected(rejection) => rejection.feed(sink),
@@ -424,6 +431,9 @@ impl Feed for Rejection {
             | Self::SubjectNotSoftDeleted { subject }
             | Self::ReadOnly { subject }
             | Self::NotReadWrite { subject }
+            | Self::SubjectAssociated { subject }
+            | Self::StrongAssociationExists { subject }
+            | Self::NoActiveVersion { subject }
             | Self::NotImport { subject } => subject.feed(sink),
             Self::VersionNotFound { subject, version }
             | Self::VersionSoftDeleted { subject, version }
@@ -437,6 +447,18 @@ impl Feed for Rejection {
                 asked.feed(sink);
                 next.feed(sink);
             }
+            Self::VersionOutOfRange { version, max } => {
+                version.feed(sink);
+                max.feed(sink);
+            }
+            Self::IdOutOfRange { id, max } => {
+                id.feed(sink);
+                max.feed(sink);
+            }
+            Self::PurgeTooLarge { scope, limit } => {
+                scope.feed(sink);
+                limit.feed(sink);
+            }
             Self::IdTaken { id, context } => {
                 id.feed(sink);
                 context.feed(sink);
@@ -449,6 +471,16 @@ impl Feed for Rejection {
             Self::SubjectsExist { scope } | Self::ConfigNotFound { scope } | Self::ModeNotFound { scope } => {
                 scope.feed(sink);
             }
+            Self::TooManyAssociations { limit } => limit.feed(sink),
+            Self::AssociationExists { role, resource } => {
+                role.feed(sink);
+                resource.feed(sink);
+            }
+            Self::AssociationFrozen { role, subject } => {
+                role.feed(sink);
+                subject.feed(sink);
+            }
+            Self::AssociationNotFound { resource } => resource.feed(sink),
             Self::ModeNotHere { mode } => mode.feed(sink),
             Self::DigestDiffers { index } => index.feed(sink),
             Self::AnotherCluster { cluster_id } => cluster_id.feed(sink),

@@ -28,6 +28,14 @@ pub enum Key {
     Version(Subject, Version),
     /// The text as first sent, where it differs from the canonical one.
     Sent(Subject, Version),
+    /// A version number that was used and deleted permanently while its subject lives on: it is not used again.
+    Retired(Subject, Version),
+    /// An association: the resource's id and type, the role of the subject.
+    Association(String, String, String),
+    /// The associations of a subject: subject, resource id, type, role.
+    AssociationOf(Subject, String, String, String),
+    /// Associations by the resource's name: name, namespace, id, type, role.
+    AssociationNamed(String, String, String, String, String),
     /// What an id stands for, or stood for: the row stays when the id is deleted permanently.
     Schema(Context, SchemaId),
     /// A schema by its content address.
@@ -90,13 +98,17 @@ pub enum Table {
     Event = 0x0f,
     Audit = 0x10,
     AuditNode = 0x11,
-    Draft = 0x20,
-    History = 0x21,
-    Consumer = 0x22,
-    Policy = 0x23,
-    Cursor = 0x24,
-    Term = 0x25,
-    InState = 0x26,
+    Retired = 0x20,
+    Association = 0x21,
+    AssociationOf = 0x22,
+    AssociationNamed = 0x23,
+    Draft = 0x30,
+    History = 0x31,
+    Consumer = 0x32,
+    Policy = 0x33,
+    Cursor = 0x34,
+    Term = 0x35,
+    InState = 0x36,
 }
 
 /// A half-open range of encoded keys, `start` included, `end` not.
@@ -165,6 +177,35 @@ impl KeyRange {
         Self::prefix(Writer::new(Table::Version).subject(subject).0)
     }
 
+    /// The version numbers of a subject that are not used again.
+    pub fn retired(subject: &Subject) -> Self {
+        Self::prefix(Writer::new(Table::Retired).subject(subject).0)
+    }
+
+    /// All associations, or those of the resource with this id.
+    pub fn associations(resource_id: Option<&str>) -> Self {
+        let mut writer = Writer::new(Table::Association);
+        if let Some(id) = resource_id {
+            writer.text(id);
+        }
+        Self::prefix(writer.0)
+    }
+
+    /// The associations of a subject.
+    pub fn associations_of(subject: &Subject) -> Self {
+        Self::prefix(Writer::new(Table::AssociationOf).subject(subject).0)
+    }
+
+    /// The associations of the resources with this name, in one namespace or in any.
+    pub fn associations_named(name: &str, namespace: Option<&str>) -> Self {
+        let mut writer = Writer::new(Table::AssociationNamed);
+        writer.text(name);
+        if let Some(namespace) = namespace {
+            writer.text(namespace);
+        }
+        Self::prefix(writer.0)
+    }
+
     /// All ids of a context, ascending, those that were deleted permanently included.
     pub fn schemas(context: &Context) -> Self {
         let mut writer = Writer::new(Table::Schema);
@@ -199,7 +240,17 @@ impl KeyRange {
         Self::prefix(writer.0)
     }
 
-    /// All modes; with a context, those of its subjects (not its own).
+    /// The configurations of all subjects.
+    pub fn configs_of_subjects() -> Self {
+        Self::prefix(vec![Table::Config as u8, SCOPE_SUBJECT])
+    }
+
+    /// The modes of all scopes.
+    pub fn modes() -> Self {
+        Self::prefix(vec![Table::Mode as u8])
+    }
+
+    /// The modes of a context's subjects, not its own.
     pub fn modes_of_subjects(context: &Context) -> Self {
         let mut writer = Writer::new(Table::Mode);
         writer.0.push(SCOPE_SUBJECT);
@@ -368,6 +419,10 @@ impl Key {
             Self::Subject(_) => Table::Subject,
             Self::Version(..) => Table::Version,
             Self::Sent(..) => Table::Sent,
+            Self::Retired(..) => Table::Retired,
+            Self::Association(..) => Table::Association,
+            Self::AssociationOf(..) => Table::AssociationOf,
+            Self::AssociationNamed(..) => Table::AssociationNamed,
             Self::Schema(..) => Table::Schema,
             Self::Content(..) => Table::Content,
             Self::IdOf(..) => Table::IdOf,
@@ -397,9 +452,19 @@ impl Key {
             Self::Machine => {}
             Self::Context(context) => writer.text(context.as_str()),
             Self::Subject(subject) => writer = writer.subject(subject),
-            Self::Version(subject, version) | Self::Sent(subject, version) => {
+            Self::Version(subject, version) | Self::Sent(subject, version) | Self::Retired(subject, version) => {
                 writer = writer.subject(subject);
                 writer.u32(version.0);
+            }
+            Self::Association(id, kind, role) => {
+                [id, kind, role].into_iter().for_each(|part| writer.text(part));
+            }
+            Self::AssociationOf(subject, id, kind, role) => {
+                writer = writer.subject(subject);
+                [id, kind, role].into_iter().for_each(|part| writer.text(part));
+            }
+            Self::AssociationNamed(name, namespace, id, kind, role) => {
+                [name, namespace, id, kind, role].into_iter().for_each(|part| writer.text(part));
             }
             Self::Schema(context, id) => {
                 writer.text(context.as_str());
@@ -485,13 +550,19 @@ impl Key {
             0x0f => Self::Event(LogIndex(reader.u64()?), reader.u32()?),
             0x10 => Self::Audit(reader.u64()?),
             0x11 => Self::AuditNode(reader.byte()?, reader.u64()?),
-            0x20 => Self::Draft(reader.subject()?, DraftId(reader.u64()?)),
-            0x21 => Self::History(reader.subject()?, DraftId(reader.u64()?), LogIndex(reader.u64()?)),
-            0x22 => Self::Consumer(reader.subject()?, reader.text()?),
-            0x23 => Self::Policy(reader.scope()?),
-            0x24 => Self::Cursor(reader.text()?),
-            0x25 => Self::Term(reader.text()?, reader.guid()?, reader.format()?),
-            0x26 => Self::InState(reader.state()?, reader.subject()?, Version(reader.u32()?)),
+            0x20 => Self::Retired(reader.subject()?, Version(reader.u32()?)),
+            0x21 => Self::Association(reader.text()?, reader.text()?, reader.text()?),
+            0x22 => Self::AssociationOf(reader.subject()?, reader.text()?, reader.text()?, reader.text()?),
+            0x23 => {
+                Self::AssociationNamed(reader.text()?, reader.text()?, reader.text()?, reader.text()?, reader.text()?)
+            }
+            0x30 => Self::Draft(reader.subject()?, DraftId(reader.u64()?)),
+            0x31 => Self::History(reader.subject()?, DraftId(reader.u64()?), LogIndex(reader.u64()?)),
+            0x32 => Self::Consumer(reader.subject()?, reader.text()?),
+            0x33 => Self::Policy(reader.scope()?),
+            0x34 => Self::Cursor(reader.text()?),
+            0x35 => Self::Term(reader.text()?, reader.guid()?, reader.format()?),
+            0x36 => Self::InState(reader.state()?, reader.subject()?, Version(reader.u32()?)),
             _ => return None,
         };
         reader.0.is_empty().then_some(key)

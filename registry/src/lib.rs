@@ -8,10 +8,12 @@
 //! ever, on every node, from the log alone.
 
 mod apply;
+mod association;
 pub mod audit;
 mod basis;
 mod command;
 mod config;
+pub mod contract;
 pub mod digest;
 mod event;
 mod ids;
@@ -20,12 +22,14 @@ mod lifecycle;
 pub mod limits;
 mod names;
 mod outcome;
+mod overlay;
 pub mod query;
 mod row;
 mod semver;
 mod view;
 
-pub use apply::{Applied, ApplyError, LogPosition, apply};
+pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run_associations};
+pub use association::{AssociationChange, AssociationRow, AssociationWish, Lifecycle, Resource};
 pub use basis::{Basis, BasisKey, modified_at};
 pub use command::{Actor, Assign, Command, Content, Envelope, MACHINE_VERSION, Permanent, Register};
 pub use config::{Config, Mode};
@@ -33,7 +37,7 @@ pub use event::{Event, EventKind};
 pub use ids::{LogIndex, RequestId, SchemaId, Version};
 pub use key::{Key, KeyRange, Table};
 pub use lifecycle::{
-    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, Lifecycle,
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
     LifecycleOutcome, LifecyclePolicy, LifecycleRejection, PolicyInForce, Report, State, Step, Transition,
     VersionState,
 };

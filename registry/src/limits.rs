@@ -3,8 +3,20 @@
 /// Most versions of one subject, soft-deleted ones included. Confluent has no limit; 10,000 keeps one transitive check
 /// below its budget.
 pub const VERSION_COUNT_MAX: u32 = 10_000;
+/// Highest version number: clients hold numbers in an `i32`.
+pub const VERSION_NUMBER_MAX: u32 = i32::MAX as u32;
+/// Highest version number that an import may name: behind it the subject can still grow to its full count.
+pub const VERSION_NUMBER_IMPORT_MAX: u32 = VERSION_NUMBER_MAX - VERSION_COUNT_MAX;
+/// Most resources that one subject may be tied to.
+pub const ASSOCIATION_COUNT_MAX: u32 = 1_000;
+/// Longest name, namespace or id of a resource, in bytes.
+pub const RESOURCE_BYTES_MAX: usize = 512;
 /// Highest schema id: clients hold ids in an `i32`.
 pub const SCHEMA_ID_MAX: u32 = i32::MAX as u32;
+/// Highest id that an import may name: behind it a context still has a million ids to give out.
+pub const SCHEMA_ID_IMPORT_MAX: u32 = SCHEMA_ID_MAX - 1_000_000;
+/// Most soft-deleted versions that entering IMPORT mode removes: one log entry is one write batch.
+pub const PURGE_COUNT_MAX: u32 = 10_000;
 /// Requests whose outcome is remembered, at most. At 1,000 writes/s this is two minutes, far above a client's retries.
 pub const REQUEST_COUNT_MAX: u64 = 131_072;
 /// How long a request's outcome is remembered, in milliseconds of log time: one day.

@@ -42,6 +42,11 @@ impl Context {
         self.0 == "."
     }
 
+    /// Is this where configuration and mode above all contexts are kept?
+    pub fn is_global(&self) -> bool {
+        self.0 == GLOBAL_CONTEXT
+    }
+
     /// The name, with its leading dot.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -82,7 +87,12 @@ impl Subject {
             return Ok(Self { context: context.clone(), name: checked(text, text)? });
         };
         let (name_of_context, name) = qualified.split_once(':').unwrap_or((qualified, ""));
-        Ok(Self { context: Context(format!(".{name_of_context}")), name: checked(name, text)? })
+        let context = Context(format!(".{name_of_context}"));
+        // Above all contexts there is configuration and mode, and no subject.
+        if context.is_global() {
+            return Err(InvalidName(text.to_owned()));
+        }
+        Ok(Self { context, name: checked(name, text)? })
     }
 
     /// The name as clients see it: unqualified in the default context.
@@ -128,6 +138,15 @@ impl Scope {
     /// The scope without a subject: the default context.
     pub fn top() -> Self {
         Self::Context(Context::default_context())
+    }
+
+    /// The scope as Confluent names it in messages: a context is a subject without a name.
+    pub fn as_subject(&self) -> Subject {
+        match self {
+            Self::Global => Subject { context: Context(GLOBAL_CONTEXT.to_owned()), name: String::new() },
+            Self::Context(context) => Subject { context: context.clone(), name: String::new() },
+            Self::Subject(subject) => subject.clone(),
+        }
     }
 
     /// Where a setting is looked for, in order, beginning with this scope.
@@ -193,7 +212,9 @@ mod tests {
 
     #[test]
     fn names_that_cannot_be_one_are_refused() {
-        for text in ["a\nb", "\u{0}", "a\u{7f}", "__GLOBAL", "__EMPTY", ":.eu:__EMPTY", &"x".repeat(1_025)] {
+        for text in
+            ["a\nb", "\u{0}", "a\u{7f}", "__GLOBAL", "__EMPTY", ":.eu:__EMPTY", ":.__GLOBAL:x", &"x".repeat(1_025)]
+        {
             assert!(Subject::parse(text).is_err(), "{text:?}");
         }
         assert!(Context::parse("a:b").is_err());

@@ -3,7 +3,8 @@
 use schema::Guid;
 
 use crate::{
-    BasisKey, Config, Context, LifecycleOutcome, LifecycleRejection, LogIndex, Mode, SchemaId, Scope, Subject, Version,
+    AssociationRow, BasisKey, Config, Context, LifecycleOutcome, LifecycleRejection, LogIndex, Mode, SchemaId, Scope,
+    Subject, Version,
 };
 
 /// The answer of apply to one command.
@@ -22,6 +23,8 @@ pub enum Outcome {
     ModeChanged { old: Option<Mode> },
     /// The context record was removed.
     ContextDeleted,
+    /// The associations of the resource as they are now.
+    AssociationsChanged { associations: Vec<AssociationRow> },
     /// The digests were equal, or this replica has forgotten its digest at that index.
     DigestChecked,
     /// The cluster has its identity (perhaps since before).
@@ -62,6 +65,10 @@ pub enum Rejection {
     NotImport { subject: Subject },
     /// The version that was asked for is not the next one.
     VersionNotNext { subject: Subject, asked: Version, next: Version },
+    /// An import names a version that is not one, or so high that the subject could not grow.
+    VersionOutOfRange { version: Version, max: u32 },
+    /// An import names an id that is not one, or so high that the context would run out of ids.
+    IdOutOfRange { id: SchemaId, max: u32 },
     /// The imported id stands for another schema already.
     IdTaken { id: SchemaId, context: Context },
     /// The subject has as many versions as one may have.
@@ -70,6 +77,8 @@ pub enum Rejection {
     IdsExhausted { context: Context },
     /// IMPORT mode needs an empty scope unless forced.
     SubjectsExist { scope: Scope },
+    /// IMPORT mode would remove more soft-deleted versions at once than one entry may.
+    PurgeTooLarge { scope: Scope, limit: u32 },
     /// The scope has no configuration of its own.
     ConfigNotFound { scope: Scope },
     /// The scope has no mode of its own.
@@ -80,6 +89,20 @@ pub enum Rejection {
     ContextNotEmpty { context: Context },
     /// This replica's state differs from the leader's at that index. The node fences itself.
     DigestDiffers { index: LogIndex },
+    /// The subject may not be tied to more resources.
+    TooManyAssociations { limit: u32 },
+    /// The resource has another association in this role.
+    AssociationExists { role: String, resource: String },
+    /// The subject is tied to a resource.
+    SubjectAssociated { subject: Subject },
+    /// The subject is tied to another resource strongly.
+    StrongAssociationExists { subject: Subject },
+    /// A subject that is tied, or to be tied, to a resource needs a version that is not deleted.
+    NoActiveVersion { subject: Subject },
+    /// A frozen association is not changed.
+    AssociationFrozen { role: String, subject: Subject },
+    /// The resource has no such association.
+    AssociationNotFound { resource: String },
     /// The cluster has another identity already.
     AnotherCluster { cluster_id: String },
     /// A rule of the life of schemas.
@@ -104,6 +127,7 @@ variant_names!(Outcome {
     Self::ConfigChanged { .. } => "config_changed",
     Self::ModeChanged { .. } => "mode_changed",
     Self::ContextDeleted => "context_deleted",
+    Self::AssociationsChanged { .. } => "associations_changed",
     Self::DigestChecked => "digest_checked",
     Self::Founded { .. } => "founded",
     Self::Rejected(_) => "rejected",
@@ -124,15 +148,25 @@ variant_names!(Rejection {
     Self::NotReadWrite { .. } => "not_read_write",
     Self::NotImport { .. } => "not_import",
     Self::VersionNotNext { .. } => "version_not_next",
+    Self::VersionOutOfRange { .. } => "version_out_of_range",
+    Self::IdOutOfRange { .. } => "id_out_of_range",
     Self::IdTaken { .. } => "id_taken",
     Self::SubjectFull { .. } => "subject_full",
     Self::IdsExhausted { .. } => "ids_exhausted",
     Self::SubjectsExist { .. } => "subjects_exist",
+    Self::PurgeTooLarge { .. } => "purge_too_large",
     Self::ConfigNotFound { .. } => "config_not_found",
     Self::ModeNotFound { .. } => "mode_not_found",
     Self::ModeNotHere { .. } => "mode_not_here",
     Self::ContextNotEmpty { .. } => "context_not_empty",
     Self::DigestDiffers { .. } => "digest_differs",
+    Self::TooManyAssociations { .. } => "too_many_associations",
+    Self::AssociationExists { .. } => "association_exists",
+    Self::SubjectAssociated { .. } => "subject_associated",
+    Self::StrongAssociationExists { .. } => "strong_association_exists",
+    Self::NoActiveVersion { .. } => "no_active_version",
+    Self::AssociationFrozen { .. } => "association_frozen",
+    Self::AssociationNotFound { .. } => "association_not_found",
     Self::AnotherCluster { .. } => "another_cluster",
     Self::Lifecycle(rejection) => rejection.name(),
 });
@@ -162,6 +196,7 @@ impl Outcome {
             | Self::ConfigChanged { .. }
             | Self::ModeChanged { .. }
             | Self::ContextDeleted
+            | Self::AssociationsChanged { .. }
             | Self::DigestChecked
             | Self::Founded { .. }
             | Self::Nothing => "ok".to_owned(),

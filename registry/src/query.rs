@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use schema::{Format, Guid, Reference};
 
 use crate::{
-    Config, ConsumerRow, ContentRow, Context, ContextRow, CursorRow, Deleted, DraftId, DraftRow, HistoryRow, Key,
-    KeyRange, LifecyclePolicy, LogIndex, MachineRow, Mode, Row, SchemaId, Scope, Subject, SubjectRow, Version,
-    VersionRow, VersionState, View, ViewError,
+    AssociationRow, Config, ConsumerRow, ContentRow, Context, ContextRow, CursorRow, Deleted, DraftId, DraftRow,
+    HistoryRow, Key, KeyRange, LifecyclePolicy, LogIndex, MachineRow, Mode, Row, SchemaId, Scope, SettingRow, Subject,
+    SubjectRow, Version, VersionRow, VersionState, View, ViewError,
 };
 
 /// Which of the deleted things a listing includes.
@@ -151,6 +151,25 @@ pub fn ids_by_guid(view: &impl View, guid: Guid, format: Format) -> Result<Vec<(
 pub fn versions(view: &impl View, subject: &Subject) -> Result<Vec<(Version, VersionRow)>, ViewError> {
     collect(view, &KeyRange::versions(subject), |key, row| match (key, row) {
         (Key::Version(_, version), Row::Version(row)) => Some((version, row)),
+        _ => None,
+    })
+}
+
+/// Was this version number used and deleted permanently, while the subject lives on?
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn is_retired(view: &impl View, subject: &Subject, version: Version) -> Result<bool, ViewError> {
+    Ok(view.get(&Key::Retired(subject.clone(), version))?.is_some())
+}
+
+/// The version numbers of a subject that are not used again, ascending.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn retired(view: &impl View, subject: &Subject) -> Result<Vec<Version>, ViewError> {
+    collect(view, &KeyRange::retired(subject), |key, _| match key {
+        Key::Retired(_, version) => Some(version),
         _ => None,
     })
 }
@@ -326,6 +345,72 @@ pub fn reference_targets(context: &Context, references: &[Reference]) -> Vec<(Su
     targets
 }
 
+/// The association under a key.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn association(view: &impl View, key: &Key) -> Result<Option<AssociationRow>, ViewError> {
+    match view.get(key)? {
+        None => Ok(None),
+        Some(Row::Association(row)) => Ok(Some(row)),
+        Some(_) => Err(ViewError::wrong_row(key)),
+    }
+}
+
+/// The associations of the resource with this id, in key order.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn associations_of_resource(view: &impl View, resource_id: &str) -> Result<Vec<AssociationRow>, ViewError> {
+    all_associations(view, &KeyRange::associations(Some(resource_id)))
+}
+
+/// The associations of a subject, in key order.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn associations_of_subject(view: &impl View, subject: &Subject) -> Result<Vec<AssociationRow>, ViewError> {
+    let keys = collect(view, &KeyRange::associations_of(subject), |key, _| match key {
+        Key::AssociationOf(_, id, kind, role) => Some(Key::Association(id, kind, role)),
+        _ => None,
+    })?;
+    behind(view, keys)
+}
+
+/// The associations of resources by their name and namespace; of either, `None` means any.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn associations_named(
+    view: &impl View,
+    name: Option<&str>,
+    namespace: Option<&str>,
+) -> Result<Vec<AssociationRow>, ViewError> {
+    let Some(name) = name else {
+        let mut all = all_associations(view, &KeyRange::associations(None))?;
+        all.retain(|row| namespace.is_none_or(|namespace| row.resource.namespace == namespace));
+        return Ok(all);
+    };
+    let keys = collect(view, &KeyRange::associations_named(name, namespace), |key, _| match key {
+        Key::AssociationNamed(_, _, id, kind, role) => Some(Key::Association(id, kind, role)),
+        _ => None,
+    })?;
+    behind(view, keys)
+}
+
+fn all_associations(view: &impl View, range: &KeyRange) -> Result<Vec<AssociationRow>, ViewError> {
+    collect(view, range, |_, row| match row {
+        Row::Association(row) => Some(row),
+        _ => None,
+    })
+}
+
+fn behind(view: &impl View, keys: Vec<Key>) -> Result<Vec<AssociationRow>, ViewError> {
+    let found = keys.into_iter().map(|key| association(view, &key).map(|row| row.ok_or(key)));
+    let found = found.map(|row| row?.map_err(|key| ViewError(format!("the index names {key:?}, which is not there"))));
+    found.collect()
+}
+
 /// The configuration set on exactly this scope.
 ///
 /// # Errors
@@ -337,6 +422,21 @@ pub fn config(view: &impl View, scope: &Scope) -> Result<Option<Config>, ViewErr
         Some(Row::Config(row)) => Ok(row.value),
         Some(_) => Err(ViewError::wrong_row(&key)),
     }
+}
+
+/// The names under which subjects are known besides their own: (alias, subject), in key order.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn aliases(view: &impl View) -> Result<Vec<(Subject, Subject)>, ViewError> {
+    collect(view, &KeyRange::configs_of_subjects(), |key, row| match (key, row) {
+        (Key::Config(Scope::Subject(alias)), Row::Config(SettingRow { value: Some(config), .. })) => {
+            let target = config.alias.filter(|target| !target.is_empty())?;
+            let target = Subject::parse_in(&alias.context, &target).ok()?;
+            Some((alias, target))
+        }
+        _ => None,
+    })
 }
 
 /// The mode set on exactly this scope.
@@ -365,24 +465,22 @@ pub fn policy(view: &impl View, scope: &Scope) -> Result<Option<LifecyclePolicy>
     }
 }
 
-/// One field of the configuration, from the nearest scope that sets it.
+/// The configuration in force for a scope: each field from the nearest scope that sets it.
 ///
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
-pub fn config_field<T>(
-    view: &impl View,
-    scope: &Scope,
-    field: impl Fn(&Config) -> Option<T>,
-) -> Result<Option<T>, ViewError> {
-    for scope in scope.chain() {
-        if let Some(value) = config(view, &scope)?.as_ref().and_then(&field) {
-            return Ok(Some(value));
+pub fn config_in_scope(view: &impl View, scope: &Scope) -> Result<Config, ViewError> {
+    let mut merged = config(view, scope)?.unwrap_or_default();
+    for scope in scope.chain().into_iter().skip(1) {
+        if let Some(config) = config(view, &scope)? {
+            merged = merged.over(config);
         }
     }
-    Ok(None)
+    Ok(merged)
 }
 
-/// The mode in force for a scope: READONLY_OVERRIDE above wins; else the nearest one that is set; else READWRITE.
+/// The mode in force for a scope: READONLY_OVERRIDE above wins, that of the default context is above every context; else
+/// the nearest one that is set; else READWRITE.
 ///
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
@@ -393,6 +491,9 @@ pub fn mode_in_scope(view: &impl View, scope: &Scope) -> Result<Mode, ViewError>
             Some(Mode::ReadOnlyOverride) => return Ok(Mode::ReadOnlyOverride),
             found => nearest = nearest.or(found),
         }
+    }
+    if mode(view, &Scope::top())? == Some(Mode::ReadOnlyOverride) {
+        return Ok(Mode::ReadOnlyOverride);
     }
     Ok(nearest.unwrap_or(Mode::ReadWrite))
 }

@@ -3,8 +3,8 @@
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
 use crate::{
-    Config, ConsumerRow, CursorRow, Deprecation, DraftId, DraftRow, Event, HistoryRow, LifecyclePolicy, LogIndex, Mode,
-    Outcome, RequestId, SchemaId, SemVer, VersionState,
+    AssociationRow, Config, ConsumerRow, CursorRow, Deprecation, DraftId, DraftRow, Event, HistoryRow, LifecyclePolicy,
+    LogIndex, Mode, Outcome, RequestId, SchemaId, SemVer, VersionState,
 };
 
 /// A row; which variant belongs to which key is fixed by [`crate::Key`].
@@ -22,6 +22,7 @@ pub enum Row {
     IdOf(SchemaId),
     /// For keys that say everything by being there (usages, referrers).
     Present,
+    Association(AssociationRow),
     Config(SettingRow<Config>),
     Mode(SettingRow<Mode>),
     Request(RequestRow),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use registry::query;
 use registry::{Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version};
+use registry::{contract, query};
 
 use super::read::{VersionSpec, aliased, find_version};
 use super::write::Written;
@@ -78,9 +78,14 @@ impl Service {
             let (config, basis) = self.inner.consensus.state().read(|view| {
                 let old = query::config(view, scope)?.unwrap_or_default();
                 let keys = BTreeSet::from([BasisKey::Config(scope.clone())]);
-                Ok::<_, ServiceError>((merge(old), Basis { read_index: view.applied(), keys }))
+                let merged = merge(self.inner.sealer.open_config(old));
+                for rule_set in [&merged.default_rule_set, &merged.override_rule_set].into_iter().flatten() {
+                    contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
+                }
+                Ok::<_, ServiceError>((merged, Basis { read_index: view.applied(), keys }))
             })?;
-            let command = Command::SetConfig { scope: scope.clone(), config: Some(config.clone()) };
+            let sealed = self.inner.sealer.seal_config(config.clone());
+            let command = Command::SetConfig { scope: scope.clone(), config: Some(sealed) };
             match self.write_on(caller, command, basis).await?.outcome {
                 Outcome::ConfigChanged { .. } => return Ok(config),
                 Outcome::Stale { .. } => self.inner.metrics.stale(),
@@ -97,7 +102,7 @@ impl Service {
     pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Option<Config>, ServiceError> {
         let command = Command::SetConfig { scope: scope.clone(), config: None };
         match self.write(caller, command).await?.outcome {
-            Outcome::ConfigChanged { old } => Ok(old),
+            Outcome::ConfigChanged { old } => Ok(old.map(|old| self.inner.sealer.open_config(old))),
             outcome => Err(refused(&outcome)),
         }
     }

@@ -17,6 +17,7 @@ use schema::{Format, Guid, ParsedSchema, Strictness};
 
 use super::references::{self, Liveness};
 use super::{Caller, Service, ServiceError};
+use crate::clock::Deadline;
 
 /// Compiled schemas kept.
 const COMPILED_MAX: usize = 2_000;
@@ -73,11 +74,11 @@ impl Service {
     pub async fn validate(&self, caller: &Caller, request: DataRequest) -> Result<Verdict, ServiceError> {
         self.freshen(caller).await?;
         let again = request.clone();
-        match self.validate_batch(vec![request]).await?.pop() {
+        match self.validate_batch(vec![request], caller.deadline).await?.pop() {
             // A schema that a lagging replica does not have is looked for once more.
             Some(Err(error)) if error.is_negative() => {
                 self.linearize(caller.deadline).await?;
-                self.validate_batch(vec![again]).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+                self.validate_batch(vec![again], caller.deadline).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
             }
             Some(verdict) => verdict,
             None => Ok(Vec::new()),
@@ -91,9 +92,10 @@ impl Service {
     pub async fn validate_batch(
         &self,
         requests: Vec<DataRequest>,
+        deadline: Deadline,
     ) -> Result<Vec<Result<Verdict, ServiceError>>, ServiceError> {
         let service = self.clone();
-        self.in_pool(move || {
+        self.in_pool(deadline, move || {
             let state = service.inner.consensus.state().clone();
             Ok(state.read(|view| requests.iter().map(|request| service.validate_on(view, request)).collect()))
         })

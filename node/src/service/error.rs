@@ -49,6 +49,11 @@ impl ServiceError {
         }
     }
 
+    /// Rules that cannot be.
+    pub fn rule_set(error: &registry::contract::InvalidRuleSet) -> Self {
+        Self::new(code::INVALID_RULE_SET, error.to_string())
+    }
+
     /// No such subject.
     pub fn subject_not_found(subject: &registry::Subject) -> Self {
         Self::new(code::SUBJECT_NOT_FOUND, format!("Subject '{subject}' not found."))
@@ -100,6 +105,18 @@ impl ServiceError {
                 code::INVALID_SCHEMA,
                 format!("Version is not one more than previous version: the next version is {next}"),
             ),
+            Rejection::VersionOutOfRange { version, max } => Self::new(
+                code::INVALID_SCHEMA,
+                format!("Invalid schema, details: an import may name versions 1 to {max}, not {version}"),
+            ),
+            Rejection::IdOutOfRange { id, max } => Self::new(
+                code::INVALID_SCHEMA,
+                format!("Invalid schema, details: an import may name ids 1 to {max}, not {id}"),
+            ),
+            Rejection::PurgeTooLarge { limit, .. } => Self::new(
+                code::NOT_PERMITTED,
+                format!("More than {limit} soft-deleted versions would be removed; delete subjects permanently first"),
+            ),
             Rejection::IdTaken { id, context } => Self::new(
                 code::NOT_PERMITTED,
                 format!("Overwrite new schema with id {id} in context {context} is not permitted."),
@@ -127,6 +144,31 @@ impl ServiceError {
             }
             Rejection::ContextNotEmpty { context } => {
                 Self::new(code::CONTEXT_NOT_EMPTY, format!("The specified context '{context}' is not empty."))
+            }
+            Rejection::TooManyAssociations { limit } => {
+                Self::new(code::TOO_MANY_ASSOCIATIONS, format!("A maximum of {limit} associations already exist"))
+            }
+            Rejection::AssociationExists { role, resource } => Self::new(
+                code::ASSOCIATION_EXISTS,
+                format!("An association of type '{role}' already exists for resource '{resource}'"),
+            ),
+            Rejection::SubjectAssociated { subject } => {
+                Self::new(code::SUBJECT_ASSOCIATED, format!("An association already exists for subject '{subject}'"))
+            }
+            Rejection::StrongAssociationExists { subject } => Self::new(
+                code::STRONG_ASSOCIATION_EXISTS,
+                format!("A strong association already exists for subject '{subject}'"),
+            ),
+            Rejection::NoActiveVersion { subject } => Self::new(
+                code::NO_ACTIVE_VERSION,
+                format!("No active (non-deleted) version exists for subject '{subject}'"),
+            ),
+            Rejection::AssociationFrozen { role, subject } => Self::new(
+                code::ASSOCIATION_FROZEN,
+                format!("The association of type  '{role}' is frozen for subject '{subject}'"),
+            ),
+            Rejection::AssociationNotFound { resource } => {
+                Self::new(code::ASSOCIATION_NOT_FOUND, format!("Association for '{resource}' not found."))
             }
             Rejection::Lifecycle(rejection) => super::refusals::of(rejection),
             Rejection::DigestDiffers { .. } | Rejection::AnotherCluster { .. } => {

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use proto::error_code as code;
 use raft_store::state::StateView;
-use registry::query;
+use registry::{contract, query};
 use registry::{
-    Basis, BasisKey, Bump, Command, Content, Decision, DraftContent, DraftId, DraftRow, Lifecycle, LifecycleOutcome,
+    Basis, BasisKey, Bump, Command, Content, Decision, DraftContent, DraftId, DraftRow, LifeStep, LifecycleOutcome,
     LifecycleRejection, LogIndex, Outcome, PolicyInForce, Rejection, Report, Scope, SemVer, Step, Subject, Version,
     VersionRow, VersionState, View,
 };
@@ -17,9 +17,10 @@ use schema::compat::Level;
 use schema::diff::{self, Diff, Step as DiffStep};
 use schema::{ParsedSchema, guid_of};
 
-use super::prepare::{NewSchema, basis_of, settings};
+use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
-use super::{Caller, Service, ServiceError, references, refusals, terms};
+use super::settings::settings;
+use super::{Caller, Service, ServiceError, refusals, terms};
 
 /// Preparations of one step at most.
 const ATTEMPTS_MAX: usize = 4;
@@ -120,7 +121,7 @@ impl Service {
                 format: content.format,
                 text: content.text.clone(),
                 references: content.references.clone(),
-                metadata: content.metadata.clone(),
+                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata)),
                 rule_set: content.rule_set.clone(),
             };
             let settings = settings(view, &of)?;
@@ -160,7 +161,7 @@ impl Service {
     /// # Errors
     /// 40451.
     pub async fn draft(&self, caller: &Caller, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| draft_view(view, subject, id)).await
+        self.read(caller, Kind::Mutable, |view| draft_view(self, view, subject, id)).await
     }
 
     /// The drafts of a subject or of all, oldest first.
@@ -170,7 +171,7 @@ impl Service {
     pub async fn drafts(&self, caller: &Caller, subject: Option<&Subject>) -> Result<Vec<DraftView>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
             let rows = query::drafts(view, subject)?;
-            rows.into_iter().map(|(subject, id, row)| shown(view, subject, id, row)).collect()
+            rows.into_iter().map(|(subject, id, row)| shown(self, view, subject, id, row)).collect()
         })
         .await
     }
@@ -210,7 +211,7 @@ impl Service {
                 format: row.format,
                 text: content.text,
                 references: content.references.clone(),
-                metadata: content.metadata,
+                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata)),
                 rule_set: content.rule_set,
             };
             let parsed = service.parse_stored(view, &of, &row)?;
@@ -236,7 +237,7 @@ impl Service {
     ) -> Result<RollbackShown, ServiceError> {
         self.linearize(caller.deadline).await?;
         let (service, subject) = (self.clone(), subject.clone());
-        self.in_pool(move || {
+        self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
             state.read(|view| {
                 let target_row = row_of(view, &subject, target)?;
@@ -275,7 +276,7 @@ impl Service {
     ) -> Result<(Diff, DiffStep), ServiceError> {
         self.freshen(caller).await?;
         let (service, subject) = (self.clone(), subject.clone());
-        self.in_pool(move || {
+        self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
             state.read(|view| {
                 let old = service.parse_stored(view, &subject, &row_of(view, &subject, from)?)?;
@@ -347,9 +348,12 @@ impl Service {
         new: &NewSchema,
     ) -> Result<(DraftContent, Basis), ServiceError> {
         let settings = settings(view, subject)?;
-        let mut references = new.references.clone();
-        references::pin(view, &subject.context, &mut references)?;
-        let parsed = self.parse_new(view, subject, new, &references, &settings)?;
+        // A draft is what a registration of the same text would become.
+        let new = &self.merged(view, subject, &settings, new, RegisterOptions::default())?;
+        if let Some(rule_set) = &new.rule_set {
+            contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
+        }
+        let (parsed, references) = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
         let report = self.report(view, subject, &parsed, new)?;
         let basis = basis_of(view, subject, new, &references);
         let text = parsed.canonical().to_owned();
@@ -361,7 +365,7 @@ impl Service {
             text,
             terms: terms::of(&parsed, new.metadata.as_ref(), &references),
             references,
-            metadata: new.metadata.clone(),
+            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal(metadata)),
             rule_set: new.rule_set.clone(),
         };
         Ok((DraftContent { content, sent, report }, basis))
@@ -378,7 +382,7 @@ impl Service {
         let (LifecycleOutcome::Draft { id, .. } | LifecycleOutcome::Activated { id, .. }) = outcome else {
             return Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome)));
         };
-        self.inner.consensus.state().read(|view| draft_view(view, subject, id))
+        self.inner.consensus.state().read(|view| draft_view(self, view, subject, id))
     }
 
     /// Prepares a step until it is not stale any more, and writes it.
@@ -393,12 +397,12 @@ impl Service {
         self.linearize(caller.deadline).await?;
         for _ in 0..ATTEMPTS_MAX {
             let (service, prepare) = (self.clone(), prepare.clone());
-            let prepared = self.in_pool(move || {
+            let prepared = self.in_pool(caller.deadline, move || {
                 let state = service.inner.consensus.state().clone();
                 state.read(|view| prepare(&service, view))
             });
             let (step, basis) = prepared.await?;
-            let lifecycle = Lifecycle { subject: subject.clone(), reason: reason.to_owned(), step };
+            let lifecycle = LifeStep { subject: subject.clone(), reason: reason.to_owned(), step };
             match self.write_on(caller, Command::Lifecycle(lifecycle), basis).await?.outcome {
                 Outcome::Lifecycle(outcome) => return Ok(outcome),
                 Outcome::Stale { .. } => self.inner.metrics.stale(),
@@ -429,13 +433,22 @@ fn row_of(view: &impl View, subject: &Subject, version: Version) -> Result<Versi
     }
 }
 
-fn draft_view(view: &impl View, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
+fn draft_view(service: &Service, view: &impl View, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
     let row =
         query::draft(view, subject, id)?.ok_or_else(|| refusals::of(&LifecycleRejection::DraftNotFound { id }))?;
-    shown(view, subject.clone(), id, row)
+    shown(service, view, subject.clone(), id, row)
 }
 
-fn shown(view: &impl View, subject: Subject, id: DraftId, row: DraftRow) -> Result<DraftView, ServiceError> {
+/// The draft with its sensitive metadata open.
+fn shown(
+    service: &Service,
+    view: &impl View,
+    subject: Subject,
+    id: DraftId,
+    mut row: DraftRow,
+) -> Result<DraftView, ServiceError> {
+    let metadata = &mut row.draft.content.metadata;
+    *metadata = metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata));
     let policy = PolicyInForce::of(view, &Scope::Subject(subject.clone()))?;
     let approvals_needed = policy.approvals_for(row.draft.report.breaking);
     Ok(DraftView { subject, id, row, approvals_needed })
@@ -463,7 +476,7 @@ impl Service {
         self.read(caller, Kind::Mutable, |view| {
             let life = match of {
                 LifeOf::Version(version) => row_of(view, subject, version)?.life,
-                LifeOf::Draft(id) => draft_view(view, subject, id)?.id,
+                LifeOf::Draft(id) => draft_view(self, view, subject, id)?.id,
             };
             Ok(query::history(view, subject, life)?)
         })

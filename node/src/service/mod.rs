@@ -2,6 +2,7 @@
 //!
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
+mod association;
 mod attempts;
 mod audit;
 mod cache;
@@ -12,10 +13,13 @@ mod error;
 mod events;
 mod governance;
 mod lives;
+mod pool;
 mod prepare;
 mod read;
 mod references;
 mod refusals;
+mod sensitive;
+mod settings;
 mod terms;
 mod write;
 
@@ -24,6 +28,7 @@ use std::sync::Arc;
 use registry::{Actor, LogIndex, RequestId};
 use tokio::sync::{Semaphore, watch};
 
+pub use association::{AssociatedSchema, AssociationFilter, AssociationQuery};
 pub use attempts::Attempts;
 pub use audit::{AuditFilter, AuditProof, NodeKey};
 pub use catalogue::{Criteria, FoundVersion};
@@ -39,6 +44,8 @@ use crate::config::Config;
 use crate::consensus::Consensus;
 use crate::telemetry::Metrics;
 use cache::{KnownTexts, ParsedSchemas};
+use pool::ParserPool;
+use sensitive::Sealer;
 
 /// The registry's operations. Cheap to clone.
 #[derive(Clone)]
@@ -53,8 +60,8 @@ struct Inner {
     freshness: Freshness,
     parsed: ParsedSchemas,
     known: KnownTexts,
-    /// Schemas parsed and compared at once: as many as there are cores, so that heartbeats always find one.
-    parsers: Semaphore,
+    parsers: ParserPool,
+    sealer: Sealer,
     /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
     proposals: Semaphore,
     read_batches: read::ReadBatches,
@@ -85,8 +92,16 @@ pub struct Caller {
 
 impl Service {
     /// The service over started consensus.
-    pub fn new(consensus: Consensus, config: Config, metrics: Metrics, key: NodeKey, attempts: Attempts) -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    ///
+    /// `metadata_secrets` are the lines of `security.metadata_secret_file`; empty means that nothing is sealed.
+    pub fn new(
+        consensus: Consensus,
+        config: Config,
+        metrics: Metrics,
+        metadata_secrets: &str,
+        key: NodeKey,
+        attempts: Attempts,
+    ) -> Self {
         let proposals = config.limits.proposal_bytes_max / 1024;
         let read_batches = read::ReadBatches::start(consensus.clone());
         Self {
@@ -96,7 +111,8 @@ impl Service {
                 freshness: Freshness::default(),
                 parsed: ParsedSchemas::default(),
                 known: KnownTexts::default(),
-                parsers: Semaphore::new(cores),
+                parsers: ParserPool::new(),
+                sealer: Sealer::new(metadata_secrets),
                 proposals: Semaphore::new(proposals.max(1)),
                 read_batches,
                 data: data::Validators::default(),

@@ -11,15 +11,16 @@ use proto::error_code as code;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
-    Assign, Basis, BasisKey, Command, Config, Content, ContentRow, Mode, Outcome, Register, SchemaId, Scope, Subject,
-    Version, VersionRow, VersionState, View,
+    Assign, Basis, BasisKey, Command, Content, ContentRow, Mode, Outcome, Register, SchemaId, Scope, Subject, Version,
+    VersionRow, VersionState, contract,
 };
-use schema::compat::{self, Level, Policy, Previous};
-use schema::{Format, Metadata, ParsedSchema, Reference, RuleSet, Strictness, guid_of};
+use schema::compat::{self, Level, Previous};
+use schema::{Format, Metadata, ParsedSchema, Reference, Rendering, RuleSet, Strictness, guid_of};
 
 use super::lives;
-use super::read::{FoundSchema, VersionSpec, aliased, find_version};
+use super::read::{FoundSchema, VersionSpec, aliased, find_version, in_any_context};
 use super::references::{self, Liveness};
+use super::settings::{Settings, settings};
 use super::terms;
 use super::{Caller, Consistency, Service, ServiceError};
 
@@ -43,8 +44,18 @@ pub struct NewSchema {
 pub struct RegisterOptions {
     pub normalize: bool,
     pub force: bool,
+    /// The version that it must get (compare-and-set), or that an import names.
     pub version: Option<Version>,
+    /// A known version answers only if it is the latest.
+    pub latest_only: bool,
     pub id: Option<SchemaId>,
+}
+
+impl RegisterOptions {
+    /// Did the client say anything about the version? Then the metadata carries the number.
+    fn names_version(self) -> bool {
+        self.version.is_some() || self.latest_only
+    }
 }
 
 /// A registered version: known since before, or new.
@@ -61,16 +72,6 @@ pub struct Registered {
 pub struct Checked {
     pub compatible: bool,
     pub messages: Vec<String>,
-}
-
-/// The settings that a preparation depends on.
-pub(super) struct Settings {
-    pub(super) level: Level,
-    policy: Policy,
-    group: Option<String>,
-    normalize: bool,
-    validate_fields: bool,
-    mode: Mode,
 }
 
 enum Prepared {
@@ -95,7 +96,7 @@ impl Service {
             return Ok(Registered { found, is_new: false });
         }
         for attempt in 0..ATTEMPTS_MAX {
-            let prepared = self.prepare_in_pool(subject, new, options).await;
+            let prepared = self.prepare_in_pool(caller, subject, new, options).await;
             let prepared = match prepared {
                 Err(error) if attempt == 0 && may_be_stale(&error, new) => {
                     self.linearize(caller.deadline).await?;
@@ -157,13 +158,13 @@ impl Service {
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(found);
         }
-        match self.lookup_in_pool(subject, new, normalize, include).await {
+        match self.lookup_in_pool(caller, subject, new, normalize, include).await {
             Err(error)
                 if caller.consistency == Consistency::Default
                     && (error.is_negative() || error.code == code::INVALID_SCHEMA) =>
             {
                 self.linearize(caller.deadline).await?;
-                self.lookup_in_pool(subject, new, normalize, include).await
+                self.lookup_in_pool(caller, subject, new, normalize, include).await
             }
             found => found,
         }
@@ -184,7 +185,7 @@ impl Service {
     ) -> Result<Checked, ServiceError> {
         self.linearize(caller.deadline).await?;
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
-        let checked = self.in_pool(move || {
+        let checked = self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
             state.read(|view| service.check_on(view, &subject, version, &new, normalize))
         });
@@ -206,11 +207,7 @@ impl Service {
     ) -> Result<Checked, ServiceError> {
         let subject = &aliased(view, subject)?;
         let settings = settings(view, subject)?;
-        let mut references = new.references.clone();
-        references::pin(view, &subject.context, &mut references)?;
-        let parsed = self.parse_new(view, subject, new, &references, &settings)?;
-        let parsed =
-            self.normalized_if(view, subject, parsed, &references, &settings, normalize || settings.normalize)?;
+        let (parsed, _) = self.parse_asked(view, subject, new, &settings, normalize || settings.normalize)?;
         let live = query::in_use(view, subject)?;
         let previous = match version {
             None => live,
@@ -238,13 +235,21 @@ impl Service {
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Option<FoundSchema>, ServiceError> {
-        if options.version.is_some() || options.id.is_some() || new.references.iter().any(|r| r.version < 1) {
+        if options.names_version()
+            || options.id.is_some()
+            || new.text.is_empty()
+            || new.references.iter().any(|r| r.version < 1)
+        {
             return Ok(None);
         }
         let state = self.inner.consensus.state();
         state.read(|view| {
             let subject = &aliased(view, subject)?;
-            let normalize = options.normalize || normalize_in_scope(view, subject)?;
+            let settings = settings(view, subject)?;
+            if settings.merges() || settings.mode == Mode::Import || settings.mode == Mode::Forward {
+                return Ok(None);
+            }
+            let normalize = options.normalize || settings.normalize;
             let Some(guid) = self.inner.known.get(&hash_of(subject, new, normalize)) else { return Ok(None) };
             let found = find_content(view, subject, guid, new.format, Include::Live)?;
             found.iter().try_for_each(lives::refuse_quarantined)?;
@@ -254,12 +259,13 @@ impl Service {
 
     async fn prepare_in_pool(
         &self,
+        caller: &Caller,
         subject: &Subject,
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Prepared, ServiceError> {
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
-        self.in_pool(move || {
+        self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
             state.read(|view| service.prepare(view, &subject, &new, options))
         })
@@ -268,27 +274,30 @@ impl Service {
 
     async fn lookup_in_pool(
         &self,
+        caller: &Caller,
         subject: &Subject,
         new: &NewSchema,
         normalize: bool,
         include: Include,
     ) -> Result<FoundSchema, ServiceError> {
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
-        self.in_pool(move || {
+        self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
-            state.read(|view| service.lookup_on(view, &subject, &new, normalize, include))
+            state.read(|view| service.lookup_anywhere(view, &subject, &new, normalize, include))
         })
         .await
     }
 
-    /// Runs work on a schema away from the runtime's threads, as many at once as there are cores.
-    pub(super) async fn in_pool<T: Send + 'static>(
+    /// Looks in the subject that is named; an unqualified one that has no such schema is then looked for in every context.
+    fn lookup_anywhere(
         &self,
-        work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
-    ) -> Result<T, ServiceError> {
-        let stopped = |error: &dyn std::fmt::Display| ServiceError::internal("work on a schema did not finish", error);
-        let _permit = self.inner.parsers.acquire().await.map_err(|error| stopped(&error))?;
-        tokio::task::spawn_blocking(work).await.map_err(|error| stopped(&error))?
+        view: &StateView<'_>,
+        subject: &Subject,
+        new: &NewSchema,
+        normalize: bool,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        in_any_context(view, subject, |subject| self.lookup_on(view, subject, new, normalize, include))
     }
 
     fn lookup_on(
@@ -306,17 +315,30 @@ impl Service {
             return Err(ServiceError::subject_not_found(subject));
         }
         let settings = settings(view, subject)?;
-        let mut references = new.references.clone();
-        references::pin(view, &subject.context, &mut references)?;
-        let parsed = self.parse_new(view, subject, new, &references, &settings)?;
         let normalize = normalize || settings.normalize;
-        let parsed = self.normalized_if(view, subject, parsed, &references, &settings, normalize)?;
+        let (parsed, references) = self.parse_asked(view, subject, new, &settings, normalize)?;
         let guid = guid_of(parsed.canonical(), &references, new.metadata.as_ref(), new.rule_set.as_ref());
         if let Some(found) = find_content(view, subject, guid, new.format, include)? {
             return Ok(found);
         }
         self.find_alike(view, subject, &parsed, new, &references, include)?
             .ok_or_else(|| ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found"))
+    }
+
+    /// A version of the subject that holds the schema as it was asked for, before anything is merged into it.
+    fn find_as_asked(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        new: &NewSchema,
+        parsed: &ParsedSchema,
+        references: &[Reference],
+    ) -> Result<Option<FoundSchema>, ServiceError> {
+        let guid = guid_of(parsed.canonical(), references, new.metadata.as_ref(), new.rule_set.as_ref());
+        match find_content(view, subject, guid, new.format, Include::Live)? {
+            None => self.find_alike(view, subject, parsed, new, references, Include::Live),
+            found => Ok(found),
+        }
     }
 
     fn prepare(
@@ -329,24 +351,33 @@ impl Service {
         let named = subject;
         let subject = &aliased(view, named)?;
         let settings = settings(view, subject)?;
-        check_mode(subject, &settings, options)?;
-        let mut references = new.references.clone();
-        references::pin(view, &subject.context, &mut references)?;
-        let parsed = self.parse_new(view, subject, new, &references, &settings)?;
         let importing = settings.mode == Mode::Import || settings.mode == Mode::Forward;
         let normalize = !importing && (options.normalize || settings.normalize);
-        let parsed = self.normalized_if(view, subject, parsed, &references, &settings, normalize)?;
-        let guid = guid_of(parsed.canonical(), &references, new.metadata.as_ref(), new.rule_set.as_ref());
-        if new.references.iter().all(|reference| reference.version >= 1) {
-            self.inner.known.put(hash_of(subject, new, normalize), guid);
+        // Whoever asks for what is there gets it, in any mode and without the leader.
+        if !settings.merges() && !new.text.is_empty() {
+            let (parsed, references) = self.parse_asked(view, subject, new, &settings, normalize)?;
+            if new.references.iter().all(|reference| reference.version >= 1) {
+                let guid = guid_of(parsed.canonical(), &references, new.metadata.as_ref(), new.rule_set.as_ref());
+                self.inner.known.put(hash_of(subject, new, normalize), guid);
+            }
+            let found = self.find_as_asked(view, subject, new, &parsed, &references)?;
+            if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
+                return match options.id {
+                    Some(id) if id != found.id => Err(id_does_not_match()),
+                    Some(_) | None => lives::refuse_quarantined(&found).map(|()| Prepared::Known(found)),
+                };
+            }
         }
+        check_mode(subject, &settings, options)?;
+        let new = &if importing { new.clone() } else { self.merged(view, subject, &settings, new, options)? };
+        if let Some(rule_set) = &new.rule_set {
+            contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
+        }
+        let (parsed, references) = self.parse_asked(view, subject, new, &settings, normalize)?;
+        let guid = guid_of(parsed.canonical(), &references, new.metadata.as_ref(), new.rule_set.as_ref());
         if !importing {
-            let known = match find_content(view, subject, guid, new.format, Include::Live)? {
-                None => self.find_alike(view, subject, &parsed, new, &references, Include::Live)?,
-                found => found,
-            };
-            if let Some(found) = known.filter(|found| options.version.is_none_or(|asked| found.version == Some(asked)))
-            {
+            let found = self.find_as_asked(view, subject, new, &parsed, &references)?;
+            if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
                 lives::refuse_quarantined(&found)?;
                 return Ok(Prepared::Known(found));
             }
@@ -375,13 +406,69 @@ impl Service {
             format: new.format,
             text,
             references,
-            metadata: new.metadata.clone(),
+            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal(metadata)),
             rule_set: new.rule_set.clone(),
             terms: terms::of(&parsed, new.metadata.as_ref(), &new.references),
         };
         let semver = self.semver_after(view, subject, &parsed, settings.level)?;
         let register = Register { subject: subject.clone(), content, sent, assign, semver };
         Ok(Prepared::Draft(Box::new(register), basis))
+    }
+
+    /// The schema as a registration means it: references pinned, parsed, normalised where asked.
+    pub(super) fn parse_asked(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        new: &NewSchema,
+        settings: &Settings,
+        normalize: bool,
+    ) -> Result<(ParsedSchema, Vec<Reference>), ServiceError> {
+        let mut references = new.references.clone();
+        references::pin(view, &subject.context, &mut references)?;
+        if normalize {
+            references.sort();
+            references.dedup();
+        }
+        let parsed = self.parse_new(view, subject, new, &references, settings)?;
+        let parsed = self.normalized_if(view, subject, parsed, &references, settings, normalize)?;
+        Ok((parsed, references))
+    }
+
+    /// What is registered: text, type and references of the latest version where the request has no text; its metadata and
+    /// rules where the request has none; the defaults of the configuration below, its overrides above.
+    pub(super) fn merged(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        settings: &Settings,
+        new: &NewSchema,
+        options: RegisterOptions,
+    ) -> Result<NewSchema, ServiceError> {
+        let mut new = new.clone();
+        let previous = match query::latest(view, subject)? {
+            Some((_, row)) => query::content_row(view, row.guid, row.format)?.map(|content| (row.format, content)),
+            None => None,
+        };
+        if new.text.is_empty() {
+            let Some((format, content)) = &previous else { return Err(empty_schema()) };
+            new.format = *format;
+            new.text = content.text.clone();
+            new.references = content.references.clone();
+        }
+        let opened = previous.map(|(_, content)| self.inner.sealer.open_content(content));
+        let previous = opened.as_ref();
+        let metadata = new.metadata.as_ref().or(previous.and_then(|content| content.metadata.as_ref()));
+        let metadata = contract::merge_metadata(settings.default_metadata.as_ref(), metadata);
+        new.metadata = contract::merge_metadata(metadata.as_ref(), settings.override_metadata.as_ref());
+        let rule_set = new.rule_set.as_ref().or(previous.and_then(|content| content.rule_set.as_ref()));
+        let rule_set = contract::merge_rule_sets(settings.default_rule_set.as_ref(), rule_set);
+        new.rule_set = contract::merge_rule_sets(rule_set.as_ref(), settings.override_rule_set.as_ref());
+        if options.names_version() || contract::has_version(new.metadata.as_ref()) {
+            let next = query::subject_row(view, subject)?.map_or(Version(1), |row| Version(row.next_version));
+            new.metadata = Some(contract::with_version(new.metadata, next));
+        }
+        Ok(new)
     }
 
     pub(super) fn parse_new(
@@ -393,10 +480,10 @@ impl Service {
         settings: &Settings,
     ) -> Result<ParsedSchema, ServiceError> {
         if new.text.is_empty() {
-            return Err(ServiceError::new(code::INVALID_SCHEMA, "Empty schema"));
+            return Err(empty_schema());
         }
         let closure = references::closure(view, &subject.context, references, Liveness::Live)?;
-        let strictness = Strictness::New { validate_fields: settings.validate_fields };
+        let strictness = settings.strictness(new.format);
         ParsedSchema::parse(new.format, &new.text, &closure, strictness)
             .map_err(|error| ServiceError::schema(&new.text, &error))
     }
@@ -419,7 +506,7 @@ impl Service {
             return Ok(parsed);
         }
         let closure = references::closure(view, &subject.context, references, Liveness::Live)?;
-        let strictness = Strictness::New { validate_fields: settings.validate_fields };
+        let strictness = settings.strictness(parsed.format());
         ParsedSchema::parse(parsed.format(), &text, &closure, strictness).map_err(invalid)
     }
 
@@ -443,7 +530,8 @@ impl Service {
         Ok(parsed)
     }
 
-    /// A version that holds the same schema in another dress: the same after parsing, with equal metadata and rules.
+    /// A version that holds the same schema in another dress (Confluent's `canLookup`): the same after parsing, with equal
+    /// references, or with its references written out in the new text, and with metadata and rules that are the same.
     fn find_alike(
         &self,
         view: &StateView<'_>,
@@ -453,22 +541,47 @@ impl Service {
         references: &[Reference],
         include: Include,
     ) -> Result<Option<FoundSchema>, ServiceError> {
-        if new.format != Format::Avro {
-            // The other formats compare canonical texts, which the content address has done already.
-            return Ok(None);
-        }
         let versions = query::versions(view, subject)?;
         for (version, row) in versions.iter().rev().filter(|(_, row)| include.admits(row.deleted)) {
+            if row.format != new.format {
+                continue;
+            }
             let Some(content) = query::content_row(view, row.guid, row.format)? else { continue };
-            let alike = row.format == new.format
-                && content.references == references
-                && content.metadata == new.metadata
-                && content.rule_set == new.rule_set;
-            if alike && parsed.same_content(&*self.parse_stored(view, subject, row)?) {
+            let content = self.inner.sealer.open_content(content);
+            let same_contract = content.rule_set == new.rule_set
+                && contract::is_same_metadata(new.metadata.as_ref(), content.metadata.as_ref(), *version);
+            if same_contract && self.is_same_text(view, subject, parsed, references, row, &content)? {
                 return find_version(view, subject, VersionSpec::Number(*version), include).map(Some);
             }
         }
         Ok(None)
+    }
+
+    fn is_same_text(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        parsed: &ParsedSchema,
+        references: &[Reference],
+        row: &VersionRow,
+        content: &ContentRow,
+    ) -> Result<bool, ServiceError> {
+        let written_out = references.is_empty() && !content.references.is_empty();
+        if content.references != references && !written_out {
+            return Ok(false);
+        }
+        // The other formats compare canonical texts.
+        if parsed.format() != Format::Avro {
+            return Ok(!written_out && content.text == parsed.canonical());
+        }
+        // What a soft-deleted version refers to may be gone for good.
+        let Ok(stored) = self.parse_stored(view, subject, row) else { return Ok(false) };
+        if !written_out {
+            return Ok(parsed.same_content(&stored));
+        }
+        let resolved = stored.render(Rendering::Resolved);
+        let resolved = resolved.and_then(|text| ParsedSchema::parse(row.format, &text, &[], Strictness::Stored));
+        Ok(resolved.is_ok_and(|resolved| parsed.same_content(&resolved)))
     }
 
     pub(super) fn compare(
@@ -480,13 +593,15 @@ impl Service {
         metadata: Option<&Metadata>,
         previous: &[(Version, VersionRow)],
     ) -> Result<Checked, ServiceError> {
+        let mut messages = self.reserved_clashes(view, settings, new, metadata, previous.last())?;
         if matches!(settings.level, Level::None | Level::Disabled) || previous.is_empty() {
-            return Ok(Checked { compatible: true, messages: Vec::new() });
+            return Ok(settings.checked(messages.is_empty(), messages));
         }
         let mut old = Vec::new();
         for (version, row) in previous {
             if let Some(group) = &settings.group {
                 let content = query::content_row(view, row.guid, row.format)?;
+                let content = content.map(|content| self.inner.sealer.open_content(content));
                 let of = |metadata: Option<&Metadata>| metadata.and_then(|m| m.properties.get(group).cloned());
                 if of(content.as_ref().and_then(|content| content.metadata.as_ref())) != of(metadata) {
                     continue;
@@ -507,12 +622,41 @@ impl Service {
         let verdict = compat::check(settings.level, settings.policy, new, &previous)
             .map_err(|error| ServiceError::schema(new.canonical(), &error))?;
         self.inner.metrics.compared(new.format(), verdict.compatible);
-        let mut messages = verdict.messages;
-        if !messages.is_empty() {
-            let Settings { validate_fields, level, .. } = settings;
-            messages.push(format!("{{validateFields: '{validate_fields}', compatibility: '{}'}}", level.name()));
+        let compatible = verdict.compatible && messages.is_empty();
+        messages.extend(verdict.messages);
+        Ok(settings.checked(compatible, messages))
+    }
+
+    /// Reserved names may not be used by fields and may not be given up (`validateFields`).
+    fn reserved_clashes(
+        &self,
+        view: &StateView<'_>,
+        settings: &Settings,
+        new: &ParsedSchema,
+        metadata: Option<&Metadata>,
+        latest: Option<&(Version, VersionRow)>,
+    ) -> Result<Vec<String>, ServiceError> {
+        if !settings.validate_fields {
+            return Ok(Vec::new());
         }
-        Ok(Checked { compatible: verdict.compatible, messages })
+        let reserved = contract::reserved_fields(metadata);
+        let mut messages = Vec::new();
+        if let Some((_, row)) = latest
+            && let Some(content) = query::content_row(view, row.guid, row.format)?
+        {
+            let content = self.inner.sealer.open_content(content);
+            for name in contract::reserved_fields(content.metadata.as_ref()).difference(&reserved) {
+                messages.push(format!(
+                    "The new schema has reserved field {name} removed from its metadata which is present in the old \
+                     schema's metadata."
+                ));
+            }
+        }
+        let fields = new.top_level_fields();
+        for name in reserved.iter().filter(|name| fields.contains(name)) {
+            messages.push(format!("The new schema has field that conflicts with the reserved field {name}."));
+        }
+        Ok(messages)
     }
 
     fn created_ms(&self, subject: &Subject, version: Version) -> Result<u64, ServiceError> {
@@ -549,26 +693,33 @@ fn incompatible(subject: &Subject, messages: &[String]) -> ServiceError {
     )
 }
 
-pub(super) fn settings(view: &StateView<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
-    let scope = Scope::Subject(subject.clone());
-    Ok(Settings {
-        level: query::config_field(view, &scope, |config| config.compatibility_level)?.unwrap_or(Level::Backward),
-        policy: query::config_field(view, &scope, |config| config.compatibility_policy)?.unwrap_or_default(),
-        group: query::config_field(view, &scope, |config| config.compatibility_group.clone())?,
-        normalize: normalize_in_scope(view, subject)?,
-        validate_fields: query::config_field(view, &scope, |config| config.validate_fields)?.unwrap_or(false),
-        mode: query::mode_in_scope(view, &scope)?,
-    })
+/// Does a known version answer the request? Where the latest is asked for only that one does; an import names its own.
+fn answers(
+    view: &StateView<'_>,
+    subject: &Subject,
+    found: &FoundSchema,
+    options: RegisterOptions,
+    importing: bool,
+) -> bool {
+    if importing && options.version.is_some() {
+        return found.version == options.version || options.id.is_none_or(|id| id != found.id);
+    }
+    let latest = || query::latest(view, subject).ok().flatten().map(|(version, _)| version);
+    !options.latest_only || found.version == latest()
 }
 
-fn normalize_in_scope(view: &impl View, subject: &Subject) -> Result<bool, ServiceError> {
-    let scope = Scope::Subject(subject.clone());
-    Ok(query::config_field(view, &scope, |config: &Config| config.normalize)?.unwrap_or(false))
+fn empty_schema() -> ServiceError {
+    ServiceError::new(code::INVALID_SCHEMA, "Empty schema")
+}
+
+fn id_does_not_match() -> ServiceError {
+    ServiceError::new(code::ID_DOES_NOT_MATCH, "The ID of an imported schema does not match the existing ID")
 }
 
 /// Everything that the verdict depended on, absent things too.
 pub(super) fn basis_of(view: &StateView<'_>, subject: &Subject, new: &NewSchema, references: &[Reference]) -> Basis {
-    let mut keys = BTreeSet::from([BasisKey::Subject(subject.clone())]);
+    // READONLY_OVERRIDE of the default context holds in every context.
+    let mut keys = BTreeSet::from([BasisKey::Subject(subject.clone()), BasisKey::Mode(Scope::top())]);
     for scope in Scope::Subject(subject.clone()).chain() {
         keys.insert(BasisKey::Config(scope.clone()));
         keys.insert(BasisKey::Mode(scope));
@@ -630,9 +781,14 @@ impl Service {
     ///
     /// # Errors
     /// 42201 if the schema cannot be rendered so.
-    pub async fn render(&self, found: FoundSchema, rendering: schema::Rendering) -> Result<FoundSchema, ServiceError> {
+    pub async fn render(
+        &self,
+        caller: &Caller,
+        found: FoundSchema,
+        rendering: Rendering,
+    ) -> Result<FoundSchema, ServiceError> {
         let service = self.clone();
-        self.in_pool(move || {
+        self.in_pool(caller.deadline, move || {
             let context = found
                 .subject
                 .as_ref()

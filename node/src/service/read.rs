@@ -3,7 +3,7 @@
 //! What is immutable and is there is answered from the local replica. Whatever a lagging replica could be wrong about, an
 //! absence, `latest`, a list, a setting, is confirmed against the quorum first, or the client is told that it could not be.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -384,7 +384,11 @@ impl Service {
             VersionSpec::Number(_) => Kind::Immutable,
             VersionSpec::Latest => Kind::Mutable,
         };
-        self.read(caller, kind, |view| find_version(view, &aliased(view, subject)?, spec, include)).await
+        self.read(caller, kind, |view| {
+            let subject = aliased(view, subject)?;
+            in_any_context(view, &subject, |subject| find_version(view, subject, spec, include))
+        })
+        .await
     }
 
     /// The version numbers of a subject, ascending.
@@ -405,7 +409,11 @@ impl Service {
                 .filter(|(_, row)| include.admits(row.deleted))
                 .map(|(version, row)| (version, row.deleted))
                 .collect();
-            if found.is_empty() { Err(ServiceError::subject_not_found(subject)) } else { Ok(found) }
+            let is_live = || query::subject_row(view, subject).map(|row| row.is_some_and(|row| row.live > 0));
+            if found.is_empty() && !(include == Include::DeletedOnly && is_live()?) {
+                return Err(ServiceError::subject_not_found(subject));
+            }
+            Ok(found)
         })
         .await
     }
@@ -472,17 +480,16 @@ impl Service {
         inherited: bool,
     ) -> Result<Option<Config>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
-            if !inherited {
-                return Ok(query::config(view, scope)?);
-            }
-            for scope in scope.chain() {
-                if let Some(config) = query::config(view, &scope)? {
-                    return Ok(Some(config));
-                }
-            }
-            Ok(None)
+            let config =
+                if inherited { Some(query::config_in_scope(view, scope)?) } else { query::config(view, scope)? };
+            Ok(config.map(|config| self.inner.sealer.open_config(config)))
         })
         .await
+    }
+
+    /// The content of a schema as clients see it, with sensitive metadata open.
+    pub fn opened(&self, content: &ContentRow) -> ContentRow {
+        self.inner.sealer.open_content(content.clone())
     }
 
     /// The mode of a scope: its own, or with `inherited` the one in force.
@@ -514,6 +521,30 @@ pub(super) fn aliased(view: &impl View, subject: &Subject) -> Result<Subject, Se
         Some(alias) if !alias.is_empty() => Ok(Subject::parse_in(&subject.context, &alias)?),
         Some(_) | None => Ok(subject.clone()),
     }
+}
+
+/// Looks in the subject that is named; one of the default context that has not what is asked for is then looked for under
+/// the same name in every other context, in order (`rest-api` reference 2.6).
+pub(super) fn in_any_context<T>(
+    view: &impl View,
+    subject: &Subject,
+    look: impl Fn(&Subject) -> Result<T, ServiceError>,
+) -> Result<T, ServiceError> {
+    let refused = match look(subject) {
+        Err(error) if error.is_negative() && subject.context.is_default() => error,
+        found => return found,
+    };
+    for context in query::contexts(view)?.into_iter().filter(|context| !context.is_default()) {
+        let other = Subject { context, name: subject.name.clone() };
+        if query::subject_row(view, &other)?.is_none() {
+            continue;
+        }
+        match look(&other) {
+            Err(error) if error.is_negative() => {}
+            found => return found,
+        }
+    }
+    Err(refused)
 }
 
 /// An unqualified id is looked for in the default context first, then in every other one.
@@ -592,6 +623,48 @@ impl Service {
             Ok(found)
         })
         .await
+    }
+
+    /// The newest version of a subject whose metadata has all of these properties.
+    ///
+    /// # Errors
+    /// 40401 without the subject, 40403 without such a version.
+    pub async fn with_metadata(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        wanted: &BTreeMap<String, String>,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let subject = &aliased(view, subject)?;
+            let mut is_there = false;
+            for (version, row) in query::versions(view, subject)?.into_iter().rev() {
+                if !include.admits(row.deleted) {
+                    continue;
+                }
+                is_there = true;
+                let found = find_version(view, subject, VersionSpec::Number(version), include)?;
+                let metadata = self.opened(&found.content).metadata.unwrap_or_default();
+                if wanted.iter().all(|(name, value)| metadata.properties.get(name) == Some(value)) {
+                    return Ok(found);
+                }
+            }
+            Err(if is_there {
+                ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found")
+            } else {
+                ServiceError::subject_not_found(subject)
+            })
+        })
+        .await
+    }
+
+    /// The names under which subjects are known besides their own: (alias, subject).
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn aliases(&self, caller: &Caller) -> Result<Vec<(Subject, Subject)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| Ok(query::aliases(view)?)).await
     }
 
     /// The highest id that a context has given out.

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry::{
-    Actor, Assign, AuditRow, Basis, BasisKey, Command, Config, Content, ContentRow, Context, ContextRow, Deleted,
-    Envelope, Event, EventKind, LogIndex, MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId,
-    RequestRow, SchemaId, Scope, SettingRow, Subject, SubjectRow, Version, VersionRow,
+    Actor, Assign, AssociationChange, AssociationRow, AssociationWish, AuditRow, Basis, BasisKey, Command, Config,
+    Content, ContentRow, Context, ContextRow, Deleted, Envelope, Event, EventKind, Lifecycle, LogIndex, MachineRow,
+    Mode, Outcome, Permanent, Register, Rejection, RequestId, RequestRow, Resource, SchemaId, Scope, SettingRow,
+    Subject, SubjectRow, Version, VersionRow,
 };
 use registry::{
-    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, Lifecycle,
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
     LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Step, Transition, VersionState,
 };
 use schema::compat::{Level, Policy};
@@ -76,10 +77,17 @@ twin_enum! {
         DeleteContext { context context: Context },
         CheckDigest { index index: LogIndex, digest digest: [u8; 32] },
         Found { cluster_id cluster_id: String },
-        Lifecycle { 0 lifecycle: Lifecycle },
+        ChangeAssociations { resource resource: Resource, changes changes: Vec<AssociationChange> },
+        Lifecycle { 0 step: LifeStep },
         SetPolicy { scope scope: Scope, policy policy: Option<LifecyclePolicy> },
         MoveCursor { name name: String, index index: LogIndex, position position: u32 },
         ArchiveAudit { before before: u64 },
+    }
+    LifecycleV1 for Lifecycle { Strong {}, Weak {} }
+    AssociationChangeV1 for AssociationChange {
+        Create { 0 wish: AssociationWish },
+        Upsert { 0 wish: AssociationWish },
+        Delete { role role: String, cascade cascade: bool },
     }
     EventKindV1 for EventKind {
         SchemaRegistered { subject subject: Subject, version version: Version, id id: SchemaId },
@@ -112,6 +120,7 @@ twin_enum! {
         Rejected { 0 rejection: Rejection },
         Stale { key key: BasisKey, index index: LogIndex },
         Nothing {},
+        AssociationsChanged { associations associations: Vec<AssociationRow> },
         Lifecycle { 0 outcome: LifecycleOutcome },
     }
     RejectionV1 for Rejection {
@@ -136,6 +145,16 @@ twin_enum! {
         ContextNotEmpty { context context: Context },
         DigestDiffers { index index: LogIndex },
         AnotherCluster { cluster_id cluster_id: String },
+        VersionOutOfRange { version version: Version, max max: u32 },
+        IdOutOfRange { id id: SchemaId, max max: u32 },
+        PurgeTooLarge { scope scope: Scope, limit limit: u32 },
+        TooManyAssociations { limit limit: u32 },
+        AssociationExists { role role: String, resource resource: String },
+        SubjectAssociated { subject subject: Subject },
+        StrongAssociationExists { subject subject: Subject },
+        NoActiveVersion { subject subject: Subject },
+        AssociationFrozen { role role: String, subject subject: Subject },
+        AssociationNotFound { resource resource: String },
         Lifecycle { 0 rejection: LifecycleRejection },
     }
     StateV1 for State {
@@ -255,6 +274,14 @@ twin_struct! {
         text: String, references: Vec<Reference>, metadata: Option<Metadata>, rule_set: Option<RuleSet>,
         context_count: u32, terms: Vec<String>,
     }
+    ResourceV1 for Resource { id: String, kind: String, name: String, namespace: String }
+    AssociationRowV1 for AssociationRow {
+        guid: Guid, subject: Subject, resource: Resource, role: String, lifecycle: Lifecycle, frozen: bool,
+        modified_at: LogIndex,
+    }
+    AssociationWishV1 for AssociationWish {
+        guid: Guid, subject: Subject, role: String, lifecycle: Option<Lifecycle>, frozen: Option<bool>,
+    }
     RequestRowV1 for RequestRow { outcome: Outcome, index: LogIndex, time_ms: u64 }
     EventV1 for Event { kind: EventKind, time_ms: u64, actor: String }
     AuditRowV1 for AuditRow {
@@ -266,7 +293,7 @@ twin_struct! {
     DeprecationV1 for Deprecation { since_ms: u64, sunset_ms: u64, successor: Option<Version> }
     ReportV1 for Report { base: Option<Version>, compatible: bool, breaking: bool, messages: Vec<String> }
     DraftContentV1 for DraftContent { content: Content, sent: Option<String>, report: Report }
-    LifecycleV1 for Lifecycle { subject: Subject, reason: String, step: Step }
+    LifeStepV1 for LifeStep { subject: Subject, reason: String, step: Step }
     DraftRowV1 for DraftRow {
         state: DraftState, author: String, draft: DraftContent, approvals: BTreeSet<String>, version: Option<Version>,
         created_ms: u64, modified_at: LogIndex,

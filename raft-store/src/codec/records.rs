@@ -209,7 +209,7 @@ macro_rules! rows {
 }
 
 rows!(
-    Machine, Context, Subject, Version, Sent, Content, IdOf, Config, Mode, Request, RequestAge, Event, Audit,
+    Machine, Context, Subject, Version, Sent, Content, IdOf, Association, Config, Mode, Request, RequestAge, Event, Audit,
     AuditNode, Draft, History, Consumer, Policy, Cursor,
 );
 
@@ -233,10 +233,17 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         }
         Key::Content(..) => Row::Content(thawed(bytes)?),
         Key::IdOf(..) => Row::IdOf(thawed(bytes)?),
-        Key::Usage(..) | Key::Referrer(..) | Key::Term(..) | Key::InState(..) => {
+        Key::Usage(..)
+        | Key::Referrer(..)
+        | Key::Term(..)
+        | Key::InState(..)
+        | Key::Retired(..)
+        | Key::AssociationOf(..)
+        | Key::AssociationNamed(..) => {
             let () = decode(Kind::Row, V1, bytes)?;
             Row::Present
         }
+        Key::Association(..) => Row::Association(thawed(bytes)?),
         Key::Config(_) => Row::Config(thawed(bytes)?),
         Key::Mode(_) => Row::Mode(thawed(bytes)?),
         Key::Request(_) => Row::Request(thawed(bytes)?),

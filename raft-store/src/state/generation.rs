@@ -127,8 +127,11 @@ impl Generation {
             | Table::Mode
             | Table::Policy
             | Table::Consumer
-            | Table::Cursor => "names",
-            Table::Version | Table::Sent | Table::Draft | Table::History => "versions",
+            | Table::Cursor
+            | Table::Association
+            | Table::AssociationOf
+            | Table::AssociationNamed => "names",
+            Table::Version | Table::Sent | Table::Retired | Table::Draft | Table::History => "versions",
             Table::Schema | Table::Content | Table::IdOf => "schemas",
             Table::Usage | Table::Referrer | Table::Term | Table::InState => "links",
             Table::Request | Table::RequestAge => "requests",

@@ -16,7 +16,7 @@ pub struct StateView<'a> {
 }
 
 /// All tables, for a scan of everything.
-const TABLES: [Table; 24] = [
+const TABLES: [Table; 28] = [
     Table::Machine,
     Table::Context,
     Table::Subject,
@@ -34,6 +34,10 @@ const TABLES: [Table; 24] = [
     Table::Event,
     Table::Audit,
     Table::AuditNode,
+    Table::Retired,
+    Table::Association,
+    Table::AssociationOf,
+    Table::AssociationNamed,
     Table::Draft,
     Table::History,
     Table::Consumer,

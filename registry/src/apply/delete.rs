@@ -3,7 +3,7 @@
 //!
 //! Everything is decided here, against the current state, so these commands need no basis.
 
-use super::{Effect, Entry};
+use super::{Effect, Entry, associations};
 use crate::query;
 use crate::{
     Change, Deleted, EventKind, Key, LifecycleRejection, Outcome, Rejection, Row, Scope, SettingRow, Subject,
@@ -30,6 +30,9 @@ pub(super) fn soft_delete_version(
     if query::is_referenced(view, subject, version, None)? {
         return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
     }
+    if row.live == 1 && associations::refused_to_delete(view, subject)?.is_some() {
+        return Ok(Effect::rejected(Rejection::NoActiveVersion { subject: subject.clone() }));
+    }
     let row = SubjectRow { live: row.live - 1, soft_deleted: row.soft_deleted + 1, ..row };
     let mut changes = vec![hide(entry, subject, version, version_row)];
     changes.push(touched(entry, subject, row));
@@ -51,7 +54,7 @@ pub(super) fn permanently_delete_version(
     if version_row.deleted == Deleted::No {
         return Ok(Effect::rejected(Rejection::VersionNotSoftDeleted { subject: subject.clone(), version }));
     }
-    if query::is_referenced_at_all(view, subject, version, None)? {
+    if query::is_referenced(view, subject, version, None)? {
         return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
     }
     let mut changes = Vec::new();
@@ -72,6 +75,9 @@ pub(super) fn soft_delete_subject(view: &impl View, entry: Entry, subject: &Subj
         query::versions(view, subject)?.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
     if live.is_empty() {
         return Ok(Effect::rejected(Rejection::SubjectSoftDeleted { subject: subject.clone() }));
+    }
+    if let Some(rejection) = associations::refused_to_delete(view, subject)? {
+        return Ok(Effect::rejected(rejection));
     }
     // What was rolled back goes with its subject; what is in quarantine has to be looked at first.
     if live.iter().any(|(_, row)| row.state == VersionState::Quarantined) {
@@ -98,23 +104,16 @@ pub(super) fn permanently_delete_subject(
     entry: Entry,
     subject: &Subject,
 ) -> Result<Effect, ViewError> {
-    let row = match find_subject(view, subject)? {
-        Ok(row) => row,
+    match find_subject(view, subject)? {
+        Ok(row) if row.live == 0 => {}
+        Ok(_) => return Ok(Effect::rejected(Rejection::SubjectNotSoftDeleted { subject: subject.clone() })),
+        Err(rejection) => return Ok(Effect::rejected(rejection)),
+    }
+    let mut changes = Vec::new();
+    let versions = match purge(view, entry, subject, &mut changes)? {
+        Ok(versions) => versions,
         Err(rejection) => return Ok(Effect::rejected(rejection)),
     };
-    if row.live > 0 {
-        return Ok(Effect::rejected(Rejection::SubjectNotSoftDeleted { subject: subject.clone() }));
-    }
-    let all = query::versions(view, subject)?;
-    for (version, _) in &all {
-        if query::is_referenced_at_all(view, subject, *version, Some(subject))? {
-            return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version: *version }));
-        }
-    }
-    let versions: Vec<_> = all.iter().map(|(version, _)| *version).collect();
-    let mut changes = Vec::new();
-    remove(view, subject, &all, &mut changes)?;
-    close_if_empty(view, entry, subject, SubjectRow { soft_deleted: 0, ..row }, &mut changes)?;
     let deleted = versions.len() as u64;
     let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: true };
     let outcome = Outcome::SubjectDeleted { versions };
@@ -172,6 +171,7 @@ fn remove(
         changes.push((Key::Version(subject.clone(), *version), None));
         changes.push((Key::Sent(subject.clone(), *version), None));
         changes.push((Key::Usage(context.clone(), row.id, subject.clone(), *version), None));
+        changes.push((Key::Retired(subject.clone(), *version), Some(Row::Present)));
     }
     let mut ids: Vec<_> = versions.iter().map(|(_, row)| (row.id, row.guid, row.format)).collect();
     ids.sort_unstable();
@@ -216,8 +216,39 @@ fn close_if_empty(
         return Ok(());
     }
     changes.push(touched(entry, subject, SubjectRow { next_version: 1, ..row }));
+    // The numbers are free again, those that this very entry retired included.
+    changes.retain(|(key, _)| !matches!(key, Key::Retired(retired, _) if retired == subject));
+    for version in query::retired(view, subject)? {
+        changes.push((Key::Retired(subject.clone(), version), None));
+    }
     changes.extend(forget_settings(view, entry, subject)?);
     Ok(())
+}
+
+/// Removes everything of a subject that has soft-deleted versions only: what entering IMPORT mode does to each.
+///
+/// A version that a live schema refers to stops it.
+pub(super) fn purge(
+    view: &impl View,
+    entry: Entry,
+    subject: &Subject,
+    changes: &mut Vec<Change>,
+) -> Result<Result<Vec<Version>, Rejection>, ViewError> {
+    let all = query::versions(view, subject)?;
+    for (version, _) in &all {
+        if query::is_referenced(view, subject, *version, Some(subject))? {
+            return Ok(Err(Rejection::Referenced { subject: subject.clone(), version: *version }));
+        }
+    }
+    remove(view, subject, &all, changes)?;
+    let row = query::subject_row(view, subject)?.unwrap_or(SubjectRow {
+        next_version: 1,
+        live: 0,
+        soft_deleted: 0,
+        modified_at: entry.index(),
+    });
+    close_if_empty(view, entry, subject, SubjectRow { live: 0, soft_deleted: 0, ..row }, changes)?;
+    Ok(Ok(all.into_iter().map(|(version, _)| version).collect()))
 }
 
 fn forget_settings(view: &impl View, entry: Entry, subject: &Subject) -> Result<Vec<Change>, ViewError> {

@@ -5,7 +5,7 @@ use super::{Effect, Entry, draft};
 use crate::limits::{CONSUMERS_MAX, TEXT_BYTES_MAX};
 use crate::query;
 use crate::{
-    ConsumerRow, Deleted, Deprecation, EventKind, Key, Lifecycle, LifecycleOutcome, LifecycleRejection, LogIndex,
+    ConsumerRow, Deleted, Deprecation, EventKind, Key, LifeStep, LifecycleOutcome, LifecycleRejection, LogIndex,
     PolicyInForce, Rejection, Row, Scope, Step, Subject, SubjectRow, Transition, Version, VersionRow, VersionState,
     View, ViewError,
 };
@@ -13,8 +13,8 @@ use crate::{
 /// Consumers that a refusal names, at most.
 const NAMED_MAX: usize = 20;
 
-pub(super) fn step(view: &impl View, entry: Entry, actor: &str, lifecycle: &Lifecycle) -> Result<Effect, ViewError> {
-    let Lifecycle { subject, reason, step } = lifecycle;
+pub(super) fn step(view: &impl View, entry: Entry, actor: &str, lifecycle: &LifeStep) -> Result<Effect, ViewError> {
+    let LifeStep { subject, reason, step } = lifecycle;
     if reason.len() > TEXT_BYTES_MAX {
         return Ok(invalid("the reason is too long"));
     }

@@ -6,6 +6,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new command or outcome must make every match here speak up")]
 
+mod associations;
 mod delete;
 mod draft;
 mod governance;
@@ -124,6 +125,19 @@ pub fn apply(
     finish(view, entry, envelope, machine, effect)
 }
 
+/// What a command would come to if it were applied to this state now; nothing is changed.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn dry_run_associations(
+    view: &impl View,
+    resource: &crate::Resource,
+    changes: &[crate::AssociationChange],
+) -> Result<Outcome, ViewError> {
+    let entry = Entry { position: LogPosition { index: LogIndex(0), term: 0 }, time_ms: 0 };
+    Ok(associations::change(view, entry, resource, changes)?.outcome)
+}
+
 /// What every command handler needs to know about its entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
@@ -178,6 +192,7 @@ fn dispatch(
             settings::set_mode(view, entry, scope, *mode, *force, *recursive)
         }
         Command::DeleteContext { context } => settings::delete_context(view, entry, context),
+        Command::ChangeAssociations { resource, changes } => associations::change(view, entry, resource, changes),
         Command::CheckDigest { index, digest } => Ok(match digest_at(*index) {
             Some(ours) if ours != *digest => Effect::rejected(Rejection::DigestDiffers { index: *index }),
             Some(_) | None => Effect::of(Outcome::DigestChecked),

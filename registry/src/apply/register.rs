@@ -5,7 +5,9 @@
 
 use super::{Effect, Entry};
 use crate::command::{Assign, Content, Register};
-use crate::limits::{SCHEMA_ID_MAX, VERSION_COUNT_MAX};
+use crate::limits::{
+    SCHEMA_ID_IMPORT_MAX, SCHEMA_ID_MAX, VERSION_COUNT_MAX, VERSION_NUMBER_IMPORT_MAX, VERSION_NUMBER_MAX,
+};
 use crate::query;
 use crate::{
     Change, ContentRow, Context, ContextRow, Deleted, DraftId, EventKind, Key, LifecycleRejection, LogIndex, Mode,
@@ -55,28 +57,22 @@ pub(super) fn add_version(
         return Ok(Effect::rejected(rejection));
     }
     let old = query::subject_row(view, subject)?;
+    if let Some(rejection) = refused_by_numbers(register, old.as_ref()) {
+        return Ok(Effect::rejected(rejection));
+    }
     let next = old.as_ref().map_or(Version(1), |row| Version(row.next_version));
-    let version = match version_to_take(subject, register.assign, next) {
-        Ok(version) => version,
-        Err(rejection) => return Ok(Effect::rejected(rejection)),
-    };
     let mut changes = Vec::new();
     let (id, is_new_id) = match take_id(view, entry, register, &mut changes)? {
         Ok(id) => id,
         Err(rejection) => return Ok(Effect::rejected(rejection)),
     };
-
-    // Only an import can name a version that is there. It may repeat it, and it may revive it; it never replaces it by
-    // other content.
-    if let Some(held) = query::version_row(view, subject, version)? {
-        if held.id != id {
-            let rejection = Rejection::VersionNotNext { subject: subject.clone(), asked: version, next };
-            return Ok(Effect::rejected(rejection));
+    let version = match place_of(view, register, next, id)? {
+        Place::Free(version) => version,
+        Place::Held(version) => {
+            let guid = register.content.guid;
+            return Ok(Effect::of(Outcome::Registered { id, version, guid, is_new_id: false }));
         }
-        if held.deleted == Deleted::No {
-            return Ok(Effect::of(Outcome::Registered { id, version, guid: held.guid, is_new_id: false }));
-        }
-    }
+    };
 
     let mut row = old.unwrap_or(SubjectRow { next_version: 1, live: 0, soft_deleted: 0, modified_at: LogIndex(0) });
     let buried = bury_soft_deleted_twins(view, subject, id, version, &mut changes)?;
@@ -121,18 +117,47 @@ fn refused_by_mode(view: &impl View, register: &Register) -> Result<Option<Rejec
     })
 }
 
-fn version_to_take(subject: &Subject, assign: Assign, next: Version) -> Result<Version, Rejection> {
-    if next.0 > VERSION_COUNT_MAX {
-        return Err(Rejection::SubjectFull { subject: subject.clone(), limit: VERSION_COUNT_MAX });
-    }
-    match assign {
-        Assign::Next { expected: Some(asked) } if asked != next => {
-            Err(Rejection::VersionNotNext { subject: subject.clone(), asked, next })
+/// What can be said of the numbers that a registration names, or asks for, without looking at what stands under them.
+fn refused_by_numbers(register: &Register, row: Option<&SubjectRow>) -> Option<Rejection> {
+    let subject = &register.subject;
+    let next = row.map_or(1, |row| row.next_version);
+    match register.assign {
+        Assign::Next { expected: Some(asked) } if asked.0 != next => {
+            return Some(Rejection::VersionNotNext { subject: subject.clone(), asked, next: Version(next) });
         }
-        Assign::Next { .. } | Assign::Import { version: None, .. } => Ok(next),
-        // An import may leave gaps and may come in any order, but a version that was used is not used again.
-        Assign::Import { version: Some(asked), .. } => Ok(asked),
+        Assign::Import { version: Some(version), .. } if !(1..=VERSION_NUMBER_IMPORT_MAX).contains(&version.0) => {
+            return Some(Rejection::VersionOutOfRange { version, max: VERSION_NUMBER_IMPORT_MAX });
+        }
+        Assign::Import { id, .. } if !(1..=SCHEMA_ID_IMPORT_MAX).contains(&id.0) => {
+            return Some(Rejection::IdOutOfRange { id, max: SCHEMA_ID_IMPORT_MAX });
+        }
+        Assign::Next { .. } | Assign::Import { .. } => {}
     }
+    let count = row.map_or(0, |row| row.live + row.soft_deleted);
+    let is_full = count >= VERSION_COUNT_MAX || next > VERSION_NUMBER_MAX;
+    is_full.then(|| Rejection::SubjectFull { subject: subject.clone(), limit: VERSION_COUNT_MAX })
+}
+
+/// Where a registration goes.
+enum Place {
+    /// It gets this number.
+    Free(Version),
+    /// This version is there already and holds the same content: nothing is to be done.
+    Held(Version),
+}
+
+/// The version that a registration gets. An import may leave gaps, may come in any order, may repeat a version that is
+/// there and revive one that is soft-deleted. It never replaces a version by other content, and never uses a number again
+/// that was deleted permanently: it gets the next number instead, and the answer says which.
+fn place_of(view: &impl View, register: &Register, next: Version, id: SchemaId) -> Result<Place, ViewError> {
+    let Assign::Import { version: Some(asked), .. } = register.assign else { return Ok(Place::Free(next)) };
+    Ok(match query::version_row(view, &register.subject, asked)? {
+        Some(held) if held.id != id => Place::Free(next),
+        Some(held) if held.deleted == Deleted::No => Place::Held(asked),
+        Some(_) => Place::Free(asked),
+        None if query::is_retired(view, &register.subject, asked)? => Place::Free(next),
+        None => Place::Free(asked),
+    })
 }
 
 /// The id of the content in its context: the one it has, or a new one with everything that belongs to it.
@@ -235,6 +260,9 @@ fn bury_soft_deleted_twins(
             changes.push((key, None));
             changes.push((Key::Sent(subject.clone(), version), None));
             changes.push((Key::Usage(subject.context.clone(), id, subject.clone(), version), None));
+            if version != taken {
+                changes.push((Key::Retired(subject.clone(), version), Some(Row::Present)));
+            }
             buried += 1;
         }
     }

@@ -4,7 +4,9 @@
 
 use std::ops::ControlFlow;
 
-use super::{Effect, Entry};
+use super::{Effect, Entry, delete};
+use crate::limits::PURGE_COUNT_MAX;
+use crate::overlay::Overlay;
 use crate::query::{self, Include};
 use crate::{
     Change, Config, Context, EventKind, Key, KeyRange, Mode, Outcome, Rejection, Row, Scope, SettingRow, View,
@@ -17,6 +19,9 @@ pub(super) fn set_config(
     scope: &Scope,
     config: Option<&Config>,
 ) -> Result<Effect, ViewError> {
+    if query::mode_in_scope(view, scope)?.is_read_only() {
+        return Ok(Effect::rejected(Rejection::ReadOnly { subject: scope.as_subject() }));
+    }
     let old = query::config(view, scope)?;
     if config.is_none() && old.is_none() && matches!(scope, Scope::Subject(_)) {
         return Ok(Effect::rejected(Rejection::ConfigNotFound { scope: scope.clone() }));
@@ -37,13 +42,19 @@ pub(super) fn set_mode(
     recursive: bool,
 ) -> Result<Effect, ViewError> {
     let old = query::mode(view, scope)?;
-    let mut changes = Vec::new();
+    let mut effect = Effect::of(Outcome::ModeChanged { old });
     match mode {
-        Some(Mode::Forward) if matches!(scope, Scope::Subject(_)) => {
+        Some(Mode::Forward) if *scope != Scope::Global && *scope != Scope::top() => {
             return Ok(Effect::rejected(Rejection::ModeNotHere { mode: Mode::Forward }));
         }
-        Some(Mode::Import) if !force && old != Some(Mode::Import) && has_live_subjects(view, scope)? => {
-            return Ok(Effect::rejected(Rejection::SubjectsExist { scope: scope.clone() }));
+        Some(Mode::Import) if !force && old != Some(Mode::Import) => {
+            if has_live_subjects(view, scope)? {
+                return Ok(Effect::rejected(Rejection::SubjectsExist { scope: scope.clone() }));
+            }
+            effect = match purge_soft_deleted(view, entry, scope)? {
+                Ok(effect) => effect,
+                Err(rejection) => return Ok(Effect::rejected(rejection)),
+            };
         }
         None if old.is_none() && !recursive && matches!(scope, Scope::Subject(_)) => {
             return Ok(Effect::rejected(Rejection::ModeNotFound { scope: scope.clone() }));
@@ -51,11 +62,10 @@ pub(super) fn set_mode(
         Some(_) | None => {}
     }
     if mode.is_none() && recursive {
-        changes.extend(forget_modes_below(view, entry, scope)?);
+        effect.changes.extend(forget_modes_below(view, entry, scope)?);
     }
-    changes.push(mode_row(entry, scope.clone(), mode));
-    let mut effect = Effect::of(Outcome::ModeChanged { old });
-    effect.changes = changes;
+    effect.changes.push(mode_row(entry, scope.clone(), mode));
+    effect.outcome = Outcome::ModeChanged { old };
     effect.events.push(EventKind::ModeChanged { scope: scope.clone() });
     Ok(effect)
 }
@@ -85,11 +95,46 @@ fn has_live_subjects(view: &impl View, scope: &Scope) -> Result<bool, ViewError>
     })
 }
 
+/// An import brings its own numbers and ids: what is only soft-deleted in its way goes for good.
+fn purge_soft_deleted(view: &impl View, entry: Entry, scope: &Scope) -> Result<Result<Effect, Rejection>, ViewError> {
+    let subjects = match scope {
+        Scope::Subject(subject) => vec![subject.clone()],
+        Scope::Context(context) => query::subjects(view, Some(context), Include::DeletedOnly)?,
+        Scope::Global => query::subjects(view, None, Include::DeletedOnly)?,
+    };
+    let mut effect = Effect::of(Outcome::ModeChanged { old: None });
+    // Two subjects may hold one id: the second must see that the first one holds it no longer.
+    let mut view = Overlay::new(view);
+    for subject in subjects {
+        let mut changes = Vec::new();
+        let versions = match delete::purge(&view, entry, &subject, &mut changes)? {
+            Ok(versions) if versions.is_empty() => continue,
+            Ok(versions) => versions,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        view.add(&changes);
+        effect.changes.extend(changes);
+        effect.deleted += versions.len() as u64;
+        if effect.deleted > u64::from(PURGE_COUNT_MAX) {
+            return Ok(Err(Rejection::PurgeTooLarge { scope: scope.clone(), limit: PURGE_COUNT_MAX }));
+        }
+        effect.events.push(EventKind::SubjectDeleted { subject, versions, permanent: true });
+    }
+    Ok(Ok(effect))
+}
+
 fn forget_modes_below(view: &impl View, entry: Entry, scope: &Scope) -> Result<Vec<Change>, ViewError> {
-    let Scope::Context(context) = scope else { return Ok(Vec::new()) };
+    let range = match scope {
+        Scope::Global => KeyRange::modes(),
+        Scope::Context(context) => KeyRange::modes_of_subjects(context),
+        Scope::Subject(_) => return Ok(Vec::new()),
+    };
     let mut changes = Vec::new();
-    view.scan(&KeyRange::modes_of_subjects(context), &mut |key, row| {
-        if let (Key::Mode(scope), Row::Mode(SettingRow { value: Some(_), .. })) = (key, row) {
+    view.scan(&range, &mut |key, row| {
+        if let (Key::Mode(below), Row::Mode(SettingRow { value: Some(_), .. })) = (key, row)
+            && below != *scope
+        {
+            let scope = below;
             changes.push(mode_row(entry, scope, None));
         }
         ControlFlow::Continue(())

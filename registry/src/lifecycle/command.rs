@@ -8,7 +8,7 @@ use crate::{DraftId, Subject, Version};
 
 /// A step in the life of a draft or version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lifecycle {
+pub struct LifeStep {
     /// Whose.
     pub subject: Subject,
     /// Why, in the actor's words; some steps need it.

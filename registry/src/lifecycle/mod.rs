@@ -8,7 +8,7 @@ mod outcome;
 mod policy;
 mod rows;
 
-pub use command::{Decision, DraftContent, Lifecycle, Report, Step};
+pub use command::{Decision, DraftContent, LifeStep, Report, Step};
 pub use outcome::{LifecycleOutcome, LifecycleRejection};
 pub use policy::{LifecyclePolicy, PolicyInForce};
 pub use rows::{ConsumerRow, CursorRow, Deprecation, DraftRow, HistoryRow};

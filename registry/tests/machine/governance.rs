@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use registry::query::{self, Include};
 use registry::{
-    Actor, Command, Decision, DraftContent, DraftId, DraftState, Envelope, Key, Lifecycle, LifecycleOutcome,
+    Actor, Command, Decision, DraftContent, DraftId, DraftState, Envelope, Key, LifeStep, LifecycleOutcome,
     LifecyclePolicy, LifecycleRejection, LogIndex, Outcome, Permanent, Rejection, Report, Row, Scope, SemVer, Step,
     Table, Transition, Version, VersionState, View, audit,
 };
@@ -15,7 +15,7 @@ use crate::support::{Machine, START_MS, content, delete, delete_subject, envelop
 const GOOD: Report = Report { base: None, compatible: true, breaking: false, messages: Vec::new() };
 
 fn life(of: &str, step: Step) -> Command {
-    Command::Lifecycle(Lifecycle { subject: subject(of), reason: "because".to_owned(), step })
+    Command::Lifecycle(LifeStep { subject: subject(of), reason: "because".to_owned(), step })
 }
 
 fn policy(on: Scope, policy: LifecyclePolicy) -> Command {

@@ -148,28 +148,70 @@ fn an_import_may_bring_back_an_id_with_what_it_stood_for() {
     assert_eq!(stands_for(&machine, 1).as_deref(), Some("1"));
 }
 
-/// Not as it should be: DESIGN section 5, point 2, says that a version number is never used again while its subject exists.
-/// The rows do not tell a number that an import left out from one that was deleted for good, and imports must be able to
-/// come in any order. Only an import that names the number can do this.
+/// Imports may come in any order and leave gaps, but a number that was deleted for good is no gap.
 #[test]
-fn an_import_may_take_the_number_of_a_version_that_was_deleted_for_good() {
+fn an_import_does_not_get_the_number_of_a_version_that_was_deleted_for_good() {
     let mut machine = Machine::default();
     machine.register("a", "1");
     machine.register("a", "2");
     machine.accept(delete("a", 1, No));
     machine.accept(delete("a", 1, Yes));
     import_mode(&mut machine, &scope("a"));
-    assert_eq!(machine.registered(import("a", "other", 9, Some(1))), (9, 1));
+    assert_eq!(machine.registered(import("a", "other", 9, Some(1))), (9, 3));
+    assert_eq!(machine.registered(import("a", "high", 10, Some(7))), (10, 7));
+    assert_eq!(machine.registered(import("a", "gap", 11, Some(5))), (11, 5));
+    assert_eq!(machine.registered(import("a", "1", 1, Some(1))), (1, 8));
+}
+
+/// A twin that a registration buries leaves its number used, too.
+#[test]
+fn the_number_of_a_buried_twin_is_not_given_again() {
+    let mut machine = Machine::default();
+    machine.register("a", "1");
+    machine.accept(delete("a", 1, No));
+    assert_eq!(machine.register("a", "1"), (1, 2));
+    import_mode(&mut machine, &scope("a"));
+    assert_eq!(machine.registered(import("a", "other", 9, Some(1))), (9, 3));
 }
 
 #[test]
-fn an_import_of_the_highest_version_leaves_no_room() {
+fn an_import_of_a_high_version_leaves_room() {
     let mut machine = Machine::default();
     import_mode(&mut machine, &scope("a"));
-    let highest = i32::MAX.unsigned_abs();
-    assert_eq!(machine.registered(import("a", "1", 1, Some(highest))), (1, highest));
+    assert_eq!(machine.registered(import("a", "1", 1, Some(20_000))), (1, 20_000));
+    let highest = registry::limits::VERSION_NUMBER_IMPORT_MAX;
+    assert_eq!(machine.registered(import("a", "2", 2, Some(highest))), (2, highest));
     machine.accept(Command::SetMode { scope: scope("a"), mode: None, force: false, recursive: false });
-    assert!(matches!(machine.refuse(register("a", "2")), registry::Rejection::SubjectFull { .. }));
+    assert_eq!(machine.register("a", "3"), (3, highest + 1));
+}
+
+/// What is only soft-deleted goes for good when an import begins, with its numbers, and its ids stay what they were.
+#[test]
+fn entering_import_removes_what_is_soft_deleted() {
+    for on in [Scope::Global, Scope::top(), scope("a")] {
+        let mut machine = Machine::default();
+        machine.register("a", "1");
+        machine.register(":.eu:a", "1");
+        machine.accept(delete_subject("a", No));
+        machine.accept(delete_subject(":.eu:a", No));
+        machine.accept(Command::SetMode {
+            scope: on.clone(),
+            mode: Some(Mode::Import),
+            force: false,
+            recursive: false,
+        });
+        assert!(query::versions(&machine.view, &subject("a")).unwrap().is_empty(), "{on}");
+        let eu = query::versions(&machine.view, &subject(":.eu:a")).unwrap().len();
+        assert_eq!(eu, usize::from(on != Scope::Global), "{on}");
+        assert_eq!(machine.registered(import("a", "other", 5, Some(1))), (5, 1));
+    }
+    // By force nothing is removed.
+    let mut machine = Machine::default();
+    machine.register("a", "1");
+    machine.accept(delete_subject("a", No));
+    let on = scope("a");
+    machine.accept(Command::SetMode { scope: on, mode: Some(Mode::Import), force: true, recursive: false });
+    assert_eq!(query::versions(&machine.view, &subject("a")).unwrap().len(), 1);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Every refusal: the smallest history that leads to it, and the exact answer.
 
-use registry::limits::{SCHEMA_ID_MAX, VERSION_COUNT_MAX};
+use registry::limits::{
+    PURGE_COUNT_MAX, SCHEMA_ID_IMPORT_MAX, SCHEMA_ID_MAX, VERSION_COUNT_MAX, VERSION_NUMBER_IMPORT_MAX,
+};
 use registry::{
-    Assign, Command, Key, LogIndex, Mode, Permanent, Rejection, Row, SchemaId, Scope, Subject, Version, View,
+    Assign, Command, Deleted, Key, LogIndex, Mode, Permanent, Rejection, Row, SchemaId, Scope, Subject, Version, View,
 };
 
 use crate::support::{
@@ -69,10 +71,14 @@ fn what_is_referred_to_stays() {
     let live = [register("a", "1"), refer("b", "a")];
     check(&live, &delete("a", 1, No), &referenced);
     check(&live, &delete_subject("a", No), &referenced);
-    // A referrer that is deleted softly no longer keeps it from being hidden, but from going for good.
+    // A referrer that is deleted softly keeps nothing, as at Confluent: whoever deletes in this order means it.
     let hidden = [register("a", "1"), refer("b", "a"), delete("b", 1, No), delete("a", 1, No)];
-    check(&hidden, &delete("a", 1, Yes), &referenced);
-    check(&hidden, &delete_subject("a", Yes), &referenced);
+    for command in [delete("a", 1, Yes), delete_subject("a", Yes)] {
+        let mut machine = Machine::default();
+        for command in hidden.iter().cloned().chain([command, delete("b", 1, Yes)]) {
+            machine.accept(command);
+        }
+    }
     // From another context, by its full name.
     check(&[register("a", "1"), refer(":.eu:b", ":.:a")], &delete("a", 1, No), &referenced);
     // In the same subject: the version stays, the subject may go.
@@ -80,11 +86,6 @@ fn what_is_referred_to_stays() {
     check(&inside, &delete("a", 1, No), &referenced);
     let mut machine = Machine::default();
     for command in inside.into_iter().chain([delete_subject("a", No), delete_subject("a", Yes)]) {
-        machine.accept(command);
-    }
-    // Once nobody is left to refer, everything may go.
-    let mut machine = Machine::default();
-    for command in hidden.into_iter().chain([delete("b", 1, Yes), delete("a", 1, Yes)]) {
         machine.accept(command);
     }
 }
@@ -102,6 +103,8 @@ fn modes_forbid_writes() {
                 check(&history, &delete("a", 1, permanent), &refused);
                 check(&history, &delete_subject("a", permanent), &refused);
             }
+            check(&history, &config(&scope("a"), true), &refused);
+            check(&history, &config(&scope("a"), false), &refused);
         }
         let history = [mode(on, Some(Mode::Import), false)];
         check(&history, &register("a", "1"), &Rejection::NotReadWrite { subject: a() });
@@ -149,12 +152,60 @@ fn an_id_stands_for_one_content() {
     check(&gone, &import("a", "other", 1, None), &taken(1));
 }
 
+/// A number that is taken stays what it is: the import gets the next one, live or hidden as the other is.
 #[test]
 fn an_import_does_not_replace_a_version() {
     let importing = mode(&scope("a"), Some(Mode::Import), true);
-    let refused = Rejection::VersionNotNext { subject: a(), asked: Version(1), next: Version(2) };
-    check(&[register("a", "1"), importing.clone()], &import("a", "other", 7, Some(1)), &refused);
-    check(&[register("a", "1"), delete("a", 1, No), importing], &import("a", "other", 7, Some(1)), &refused);
+    for hidden in [None, Some(delete("a", 1, No))] {
+        let mut machine = Machine::default();
+        for command in [register("a", "1")].into_iter().chain(hidden).chain([importing.clone()]) {
+            machine.accept(command);
+        }
+        assert_eq!(machine.registered(import("a", "other", 7, Some(1))), (7, 2));
+    }
+}
+
+#[test]
+fn an_import_names_numbers_that_can_be_one() {
+    let importing = [mode(&scope("a"), Some(Mode::Import), true)];
+    for (id, version) in [(1, 0), (1, VERSION_NUMBER_IMPORT_MAX + 1), (1, u32::MAX)] {
+        let refused = Rejection::VersionOutOfRange { version: Version(version), max: VERSION_NUMBER_IMPORT_MAX };
+        check(&importing, &import("a", "1", id, Some(version)), &refused);
+    }
+    for id in [0, SCHEMA_ID_IMPORT_MAX + 1, u32::MAX] {
+        let refused = Rejection::IdOutOfRange { id: SchemaId(id), max: SCHEMA_ID_IMPORT_MAX };
+        check(&importing, &import("a", "1", id, None), &refused);
+    }
+}
+
+/// Gives subject `a` as many versions of its first content as if they had been registered, which would take too long.
+fn fill(machine: &mut Machine, count: u32) {
+    let get = |key: &Key| machine.view.get(key).unwrap().unwrap();
+    let Row::Version(first) = get(&Key::Version(a(), Version(1))) else { panic!("no version") };
+    let Row::Subject(mut row) = get(&Key::Subject(a())) else { panic!("no subject") };
+    let Row::Machine(mut totals) = get(&Key::Machine) else { panic!("no machine row") };
+    let mut changes = Vec::new();
+    for version in (2..=count).map(Version) {
+        changes.push((Key::Version(a(), version), Some(Row::Version(first.clone()))));
+        changes.push((Key::Usage(context("."), first.id, a(), version), Some(Row::Present)));
+    }
+    let count_of = if first.deleted == Deleted::No { &mut row.live } else { &mut row.soft_deleted };
+    *count_of = count;
+    row.next_version = count + 1;
+    totals.registered_total += u64::from(count) - 1;
+    changes.push((Key::Subject(a()), Some(Row::Subject(row))));
+    changes.push((Key::Machine, Some(Row::Machine(totals))));
+    machine.view.write(&changes);
+}
+
+#[test]
+fn import_mode_removes_a_bounded_number_at_once() {
+    let mut machine = Machine::default();
+    machine.register("a", "1");
+    machine.accept(delete_subject("a", No));
+    fill(&mut machine, PURGE_COUNT_MAX + 1);
+    let command = mode(&Scope::top(), Some(Mode::Import), false);
+    assert_eq!(machine.refuse(command), Rejection::PurgeTooLarge { scope: Scope::top(), limit: PURGE_COUNT_MAX });
 }
 
 #[test]
@@ -218,22 +269,22 @@ fn a_context_with_subjects_is_not_deleted() {
 fn a_subject_that_is_full() {
     let mut machine = Machine::default();
     machine.register("a", "1");
-    // As if all numbers were given: 10,000 registrations take too long.
-    let key = Key::Subject(a());
-    let Some(Row::Subject(mut row)) = machine.view.get(&key).unwrap() else { panic!("no subject") };
-    row.next_version = VERSION_COUNT_MAX;
-    machine.view.write(&[(key, Some(Row::Subject(row)))]);
-    assert_eq!(machine.register("a", "last"), (2, VERSION_COUNT_MAX));
-    let refused = machine.refuse(register("a", "too many"));
-    assert_eq!(refused, Rejection::SubjectFull { subject: a(), limit: VERSION_COUNT_MAX });
+    fill(&mut machine, VERSION_COUNT_MAX);
+    let full = Rejection::SubjectFull { subject: a(), limit: VERSION_COUNT_MAX };
+    assert_eq!(machine.refuse(register("a", "too many")), full);
+    machine.accept(mode(&scope("a"), Some(Mode::Import), true));
+    assert_eq!(machine.refuse(import("a", "too many", 7, Some(3))), full);
 }
 
 #[test]
 fn a_context_without_ids() {
     let mut machine = Machine::default();
-    machine.accept(mode(&Scope::top(), Some(Mode::Import), false));
-    machine.accept(import("a", "1", SCHEMA_ID_MAX, None));
-    machine.accept(mode(&Scope::top(), None, false));
+    machine.register("a", "1");
+    // As if all ids were given.
+    let key = Key::Context(context("."));
+    let Some(Row::Context(mut row)) = machine.view.get(&key).unwrap() else { panic!("no context") };
+    row.next_id = SCHEMA_ID_MAX + 1;
+    machine.view.write(&[(key, Some(Row::Context(row)))]);
     assert_eq!(machine.refuse(register("a", "2")), Rejection::IdsExhausted { context: context(".") });
     // What has an id needs none.
     machine.register("b", "1");

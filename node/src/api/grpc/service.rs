@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::status::status_of;
 use crate::api::caller::caller_of;
 use crate::api::native::{Native, data_request, filter, operations, verdict_message, watched};
+use crate::clock::Deadline;
 use crate::service::{Caller, Consistency, Service, ServiceError};
 
 /// Answers that wait for a client to take them; a slow one makes its own stream wait, nothing else.
@@ -138,7 +139,8 @@ impl Grpc {
                     }
                 }
                 let good: Vec<_> = wanted.iter().filter_map(|wanted| wanted.as_ref().ok().cloned()).collect();
-                let verdicts = match service.validate_batch(good).await {
+                let deadline = Deadline::after(service.config().limits.request_time_max());
+                let verdicts = match service.validate_batch(good, deadline).await {
                     Ok(verdicts) => verdicts,
                     Err(error) => {
                         drop(answers.send(Err(status_of(&error))).await);

@@ -1,7 +1,9 @@
 //! Bodies of the REST API to and from the domain.
 
 use proto::error_code as code;
-use proto::rest::{ConfigBody, MetadataBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody};
+use proto::rest::{
+    ConfigBody, ConfigChangeBody, MetadataBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody,
+};
 use registry::{Config, ContentRow, SchemaId, Version};
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -38,6 +40,7 @@ pub fn register_options(
     force: bool,
 ) -> Result<RegisterOptions, ServiceError> {
     let bad = |what: &str| ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema, details: {what}"));
+    let latest_only = request.version == Some(-1);
     let version = match request.version {
         None | Some(0 | -1) => None,
         Some(number) => Some(Version::from_i32(number).ok_or_else(|| bad("version must be positive"))?),
@@ -48,7 +51,7 @@ pub fn register_options(
             Some(u32::try_from(id).ok().filter(|id| *id > 0).map(SchemaId).ok_or_else(|| bad("id must be positive"))?)
         }
     };
-    Ok(RegisterOptions { normalize, force, version, id })
+    Ok(RegisterOptions { normalize, force, version, latest_only, id })
 }
 
 fn reference(body: ReferenceBody) -> Result<Reference, ServiceError> {
@@ -89,8 +92,8 @@ fn rule(body: RuleBody) -> Result<Rule, ServiceError> {
     Ok(Rule {
         name: body.name.ok_or_else(|| bad_rule("Missing rule name"))?,
         doc: body.doc,
-        kind: named(body.kind.as_deref(), RuleKind::from_name, "kind")?,
-        mode: named(body.mode.as_deref(), RuleMode::from_name, "mode")?,
+        kind: named(body.kind.as_deref(), RuleKind::from_name, "kind")?.or(Some(RuleKind::Transform)),
+        mode: named(body.mode.as_deref(), RuleMode::from_name, "mode")?.or(Some(RuleMode::WriteRead)),
         rule_type: body.rule_type.ok_or_else(|| bad_rule("Missing rule type"))?,
         tags: body.tags,
         params: body.params,
@@ -102,7 +105,8 @@ fn rule(body: RuleBody) -> Result<Rule, ServiceError> {
 }
 
 fn named<T>(text: Option<&str>, parse: impl Fn(&str) -> Option<T>, what: &str) -> Result<Option<T>, ServiceError> {
-    text.map(|text| parse(text).ok_or_else(|| bad_rule(&format!("Invalid {what} of a rule: {}", clip(text)))))
+    text.filter(|text| !text.is_empty())
+        .map(|text| parse(text).ok_or_else(|| bad_rule(&format!("Invalid {what} of a rule: {}", clip(text)))))
         .transpose()
 }
 
@@ -147,8 +151,8 @@ fn rule_body(rule: &Rule) -> RuleBody {
 }
 
 /// A schema as answers show it: 8.x, or without what 7.x did not have.
-pub fn schema_body(found: &FoundSchema, legacy: bool) -> SchemaBody {
-    let ContentRow { text, references, metadata, rule_set, .. } = &*found.content;
+pub fn schema_body(found: &FoundSchema, content: &ContentRow, legacy: bool) -> SchemaBody {
+    let ContentRow { text, references, metadata, rule_set, .. } = content;
     let references = references.iter().map(|reference| ReferenceBody {
         name: Some(reference.name.clone()),
         subject: Some(reference.subject.clone()),
@@ -165,54 +169,66 @@ pub fn schema_body(found: &FoundSchema, legacy: bool) -> SchemaBody {
         metadata: metadata.as_ref().map(metadata_body),
         rule_set: rule_set.as_ref().map(rule_set_body),
         schema: Some(text.clone()),
+        schema_tags: Vec::new(),
+        aliases: Vec::new(),
         max_id: None,
         ts: (!legacy).then_some(found.created_ms),
         deleted: (!legacy && found.deleted).then_some(true),
     }
 }
 
-/// Merges the fields that a request sets into a configuration.
+/// Merges the fields that a request sets into a configuration; what it sets to `null` or to nothing goes.
 ///
 /// # Errors
-/// 42203 for an unknown level or policy.
-pub fn merge_config(body: ConfigBody) -> Result<impl Fn(Config) -> Config, ServiceError> {
-    let level_name = body.compatibility.or(body.compatibility_level);
-    let level = match level_name.as_deref() {
-        None => None,
-        Some(name) => Some(Level::from_name(name).filter(|level| *level != Level::Disabled).ok_or_else(invalid_level)?),
-    };
-    let policy = match body.compatibility_policy.as_deref().map(str::to_ascii_uppercase).as_deref() {
-        None => None,
-        Some("STRICT") => Some(Policy::Strict),
-        Some("LENIENT") => Some(Policy::Lenient),
-        Some(_) => {
-            let message = "Invalid compatibility policy. Valid values are STRICT and LENIENT; LOGICAL is not supported";
-            return Err(ServiceError::new(code::INVALID_COMPATIBILITY, message));
+/// 42203 for an unknown level or policy, 42210 for rules that cannot be.
+pub fn merge_config(body: ConfigChangeBody) -> Result<impl Fn(Config) -> Config, ServiceError> {
+    let level = match body.compatibility.or(body.compatibility_level) {
+        Some(Some(name)) => {
+            let level = Level::from_name(&name).filter(|level| *level != Level::Disabled);
+            Some(Some(level.ok_or_else(invalid_level)?))
         }
+        cleared => cleared.map(|_| None),
     };
-    let default_metadata = body.default_metadata.and_then(metadata);
-    let override_metadata = body.override_metadata.and_then(metadata);
-    let default_rule_set = body.default_rule_set.map(rule_set).transpose()?.flatten();
-    let override_rule_set = body.override_rule_set.map(rule_set).transpose()?.flatten();
-    let (alias, alias_for_deks) = (body.alias, body.alias_for_deks);
+    let policy = body.compatibility_policy.map(|name| name.as_deref().map(policy).transpose()).transpose()?;
+    let metadatas = [body.default_metadata, body.override_metadata];
+    let [default_metadata, override_metadata] = metadatas.map(|change| change.map(|body| body.and_then(metadata)));
+    let rules = |change: Option<Option<RuleSetBody>>| match change {
+        None => Ok(None),
+        Some(None) => Ok(Some(None)),
+        Some(Some(body)) => rule_set(body).map(Some),
+    };
+    let (default_rule_set, override_rule_set) = (rules(body.default_rule_set)?, rules(body.override_rule_set)?);
+    let text = |change: Option<Option<String>>| change.map(|text| text.filter(|text| !text.is_empty()));
+    let (alias, alias_for_deks) = (text(body.alias), text(body.alias_for_deks));
+    let group = text(body.compatibility_group);
     let (normalize, validate_fields) = (body.normalize, body.validate_fields);
     let (validate_new_schemas, validate_rules) = (body.validate_new_schemas, body.validate_rules);
-    let group = body.compatibility_group;
     Ok(move |old: Config| Config {
-        alias: alias.clone().or(old.alias),
-        alias_for_deks: alias_for_deks.clone().or(old.alias_for_deks),
-        normalize: normalize.or(old.normalize),
-        validate_fields: validate_fields.or(old.validate_fields),
-        validate_new_schemas: validate_new_schemas.or(old.validate_new_schemas),
-        validate_rules: validate_rules.or(old.validate_rules),
-        compatibility_level: level.or(old.compatibility_level),
-        compatibility_policy: policy.or(old.compatibility_policy),
-        compatibility_group: group.clone().or(old.compatibility_group),
-        default_metadata: default_metadata.clone().or(old.default_metadata),
-        override_metadata: override_metadata.clone().or(old.override_metadata),
-        default_rule_set: default_rule_set.clone().or(old.default_rule_set),
-        override_rule_set: override_rule_set.clone().or(old.override_rule_set),
+        alias: alias.clone().unwrap_or(old.alias),
+        alias_for_deks: alias_for_deks.clone().unwrap_or(old.alias_for_deks),
+        normalize: normalize.unwrap_or(old.normalize),
+        validate_fields: validate_fields.unwrap_or(old.validate_fields),
+        validate_new_schemas: validate_new_schemas.unwrap_or(old.validate_new_schemas),
+        validate_rules: validate_rules.unwrap_or(old.validate_rules),
+        compatibility_level: level.unwrap_or(old.compatibility_level),
+        compatibility_policy: policy.unwrap_or(old.compatibility_policy),
+        compatibility_group: group.clone().unwrap_or(old.compatibility_group),
+        default_metadata: default_metadata.clone().unwrap_or(old.default_metadata),
+        override_metadata: override_metadata.clone().unwrap_or(old.override_metadata),
+        default_rule_set: default_rule_set.clone().unwrap_or(old.default_rule_set),
+        override_rule_set: override_rule_set.clone().unwrap_or(old.override_rule_set),
     })
+}
+
+fn policy(name: &str) -> Result<Policy, ServiceError> {
+    match name.to_ascii_uppercase().as_str() {
+        "STRICT" => Ok(Policy::Strict),
+        "LENIENT" => Ok(Policy::Lenient),
+        _ => {
+            let message = "Invalid compatibility policy. Valid values are STRICT and LENIENT; LOGICAL is not supported";
+            Err(ServiceError::new(code::INVALID_COMPATIBILITY, message))
+        }
+    }
 }
 
 fn invalid_level() -> ServiceError {

@@ -2,7 +2,7 @@
 
 use proto::error_code as code;
 use proto::rest::{
-    CompatibilityBody, ConfigBody, ContextIdBody, ModeBody, RegisterRequest, SchemaBody, SubjectVersionBody,
+    CompatibilityBody, ConfigChangeBody, ContextIdBody, ModeBody, RegisterRequest, SchemaBody, SubjectVersionBody,
 };
 use registry::{Config, Context, Deleted, Include, Mode, SchemaId, Scope, Subject};
 use schema::compat::Level;
@@ -13,14 +13,13 @@ use super::convert::{config_body, merge_config, new_schema, register_options, sc
 use super::reply::Reply;
 use super::request::Request;
 use super::route::context_of;
-use crate::service::{Caller, FoundSchema, ServiceError, VersionSpec};
+use super::tags;
+use crate::service::{Caller, FoundSchema, NewSchema, RegisterOptions, ServiceError, VersionSpec};
 
-/// Most items in one answer of `/schemas`; also what it answers without a limit.
-const SCHEMAS_PAGE_MAX: usize = 1_000;
 /// The version of Confluent whose contract is answered.
 const CONFLUENT_VERSION: &str = "8.4.0";
 
-type Answer = Result<Reply, ServiceError>;
+pub(super) type Answer = Result<Reply, ServiceError>;
 
 /// One request on its way through the operations.
 #[derive(Clone, Copy)]
@@ -41,7 +40,7 @@ pub(super) fn metadata_version() -> Reply {
 }
 
 impl On<'_> {
-    fn is_legacy(&self) -> bool {
+    pub(super) fn is_legacy(&self) -> bool {
         self.front.service.config().http.legacy_responses
     }
 
@@ -60,9 +59,14 @@ impl On<'_> {
         self.request.query("format").and_then(Rendering::from_name)
     }
 
-    async fn rendered(&self, found: FoundSchema) -> Result<FoundSchema, ServiceError> {
+    /// A schema as answers show it.
+    pub(super) fn body(&self, found: &FoundSchema) -> SchemaBody {
+        schema_body(found, &self.front.service.opened(&found.content), self.is_legacy())
+    }
+
+    pub(super) async fn rendered(&self, found: FoundSchema) -> Result<FoundSchema, ServiceError> {
         match self.rendering() {
-            Some(rendering) => self.front.service.render(found, rendering).await,
+            Some(rendering) => self.front.service.render(self.caller, found, rendering).await,
             None => Ok(found),
         }
     }
@@ -72,12 +76,13 @@ impl On<'_> {
         let subject = self.subject_parameter()?;
         let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
         let found = self.rendered(found).await?;
-        let mut body = schema_body(&found, self.is_legacy());
+        let mut body = self.body(&found);
         body.id = None;
+        body.schema_tags = self.tags_of(&found);
         if self.request.flag("fetchMaxId") {
             body.max_id = self.front.service.max_id(subject.as_ref())?;
         }
-        let changes = found.deleted || found.subject.is_some() || body.max_id.is_some();
+        let changes = found.deleted || found.subject.is_some() || body.max_id.is_some() || !body.schema_tags.is_empty();
         let reply = Reply::json(&body);
         Ok(if changes { reply } else { reply.immutable(found.guid.to_string()) })
     }
@@ -114,7 +119,7 @@ impl On<'_> {
         let parsed: Guid = guid.parse().map_err(|_| not_found())?;
         let found = self.front.service.schema_by_guid(self.caller, parsed).await?;
         let found = self.rendered(found).await?;
-        let mut body = schema_body(&found, self.is_legacy());
+        let mut body = self.body(&found);
         body.id = None;
         let reply = Reply::json(&body);
         Ok(if found.deleted { reply } else { reply.immutable(parsed.to_string()) })
@@ -125,19 +130,6 @@ impl On<'_> {
         let ids = self.front.service.ids_of_guid(self.caller, guid).await?;
         let bodies: Vec<_> =
             ids.into_iter().map(|(context, id)| ContextIdBody { context: context.to_string(), id: id.0 }).collect();
-        Ok(Reply::json(&bodies))
-    }
-
-    pub(super) async fn schemas(&self) -> Answer {
-        let prefix = self.prefix();
-        let include = self.request.include();
-        let found = self
-            .front
-            .service
-            .all_versions(self.caller, prefix.context.as_ref(), &prefix.name, include, self.request.flag("latestOnly"))
-            .await?;
-        let page = self.request.page(found, SCHEMAS_PAGE_MAX);
-        let bodies: Vec<SchemaBody> = page.iter().map(|found| schema_body(found, self.is_legacy())).collect();
         Ok(Reply::json(&bodies))
     }
 
@@ -155,7 +147,7 @@ impl On<'_> {
     }
 
     /// What `subjectPrefix` and the path's context ask for: `:*:` is all contexts, which is the default too.
-    fn prefix(&self) -> Prefix {
+    pub(super) fn prefix(&self) -> Prefix {
         let text = self.request.query("subjectPrefix").unwrap_or_default();
         if let Some(context) = context_of(&self.request.path) {
             return Prefix { context: Some(context), name: text.to_owned() };
@@ -176,13 +168,22 @@ impl On<'_> {
         let subject = Subject::parse(subject)?;
         let body: RegisterRequest = self.request.json()?;
         let options = register_options(&body, self.request.flag("normalize"), self.request.flag("force"))?;
-        let new = new_schema(body)?;
-        let registered = self.front.service.register(self.caller, &subject, &new, options).await?;
+        let (add, remove) = (body.schema_tags_to_add.clone(), body.schema_tags_to_remove.clone());
+        let mut new = new_schema(body)?;
+        if !add.is_empty() || !remove.is_empty() {
+            new.text = tags::edit(new.format, &new.text, &add, &remove)?;
+        }
+        self.registered(&subject, &new, options).await
+    }
+
+    /// Registers, and answers in the shape of the version that clients expect.
+    pub(super) async fn registered(&self, subject: &Subject, new: &NewSchema, options: RegisterOptions) -> Answer {
+        let registered = self.front.service.register(self.caller, subject, new, options).await?;
         if self.is_legacy() {
             return Ok(Reply::json(&serde_json::json!({"id": registered.found.id.0})));
         }
         let found = self.rendered(registered.found).await?;
-        Ok(Reply::json(&SchemaBody { subject: None, ..schema_body(&found, false) }))
+        Ok(Reply::json(&SchemaBody { subject: None, ..self.body(&found) }))
     }
 
     pub(super) async fn lookup(&self, subject: &str) -> Answer {
@@ -191,7 +192,7 @@ impl On<'_> {
         let normalize = self.request.flag("normalize");
         let found = self.front.service.lookup(self.caller, &subject, &new, normalize, self.request.include()).await?;
         let found = self.rendered(found).await?;
-        Ok(Reply::json(&schema_body(&found, self.is_legacy())))
+        Ok(Reply::json(&self.body(&found)))
     }
 
     pub(super) async fn versions(&self, subject: &str) -> Answer {
@@ -209,7 +210,7 @@ impl On<'_> {
         Ok(Reply::json(&self.request.page(numbers, usize::MAX)))
     }
 
-    async fn found_version(&self, subject: &str, version: &str) -> Result<FoundSchema, ServiceError> {
+    pub(super) async fn found_version(&self, subject: &str, version: &str) -> Result<FoundSchema, ServiceError> {
         let spec = VersionSpec::parse(version)?;
         let subject = Subject::parse(subject)?;
         let include = if self.request.flag("deleted") { Include::All } else { Include::Live };
@@ -219,7 +220,9 @@ impl On<'_> {
 
     pub(super) async fn version(&self, subject: &str, version: &str) -> Answer {
         let found = self.found_version(subject, version).await?;
-        Ok(Reply::json(&schema_body(&found, self.is_legacy())))
+        let mut body = self.body(&found);
+        body.schema_tags = self.tags_of(&found);
+        Ok(Reply::json(&body))
     }
 
     pub(super) async fn version_text(&self, subject: &str, version: &str) -> Answer {
@@ -271,18 +274,20 @@ impl On<'_> {
         Ok(text.map(Scope::parse).transpose()?.unwrap_or_else(Scope::top))
     }
 
-    /// Does a question about a scope fall back to the scopes above? Always without a subject, on request with one.
-    fn inherits(&self, text: Option<&str>) -> bool {
-        text.is_none() || self.request.flag("defaultToGlobal")
+    /// Does a question about a scope fall back to the scopes above?
+    fn inherits(&self) -> bool {
+        self.request.flag("defaultToGlobal")
     }
 
     pub(super) async fn config(&self, text: Option<&str>) -> Answer {
         let scope = Self::scope(text)?;
-        let inherits = self.inherits(text);
+        let inherits = self.inherits();
+        // Without a subject there is always an answer: the server's default, where nothing is set.
+        let has_default = inherits || text.is_none();
         let config = self.front.service.config_of(self.caller, &scope, inherits).await?;
         match config {
-            Some(config) => Ok(Reply::json(&config_body(&with_level(config, inherits), false))),
-            None if inherits => Ok(Reply::json(&config_body(&with_level(Config::default(), true), false))),
+            Some(config) => Ok(Reply::json(&config_body(&with_level(config, has_default), false))),
+            None if has_default => Ok(Reply::json(&config_body(&with_level(Config::default(), true), false))),
             None => Err(ServiceError::new(
                 code::CONFIG_NOT_FOUND,
                 format!("Subject '{scope}' does not have subject-level compatibility configured"),
@@ -292,7 +297,7 @@ impl On<'_> {
 
     pub(super) async fn set_config(&self, text: Option<&str>) -> Answer {
         let scope = Self::scope(text)?;
-        let body: ConfigBody = self.request.json()?;
+        let body: ConfigChangeBody = self.request.json()?;
         let merged = self.front.service.set_config(self.caller, &scope, merge_config(body)?).await?;
         Ok(Reply::json(&config_body(&merged, true)))
     }
@@ -305,8 +310,8 @@ impl On<'_> {
 
     pub(super) async fn mode(&self, text: Option<&str>) -> Answer {
         let scope = Self::scope(text)?;
-        let mode = self.front.service.mode_of(self.caller, &scope, self.inherits(text)).await?;
-        match mode {
+        let mode = self.front.service.mode_of(self.caller, &scope, self.inherits()).await?;
+        match mode.or(text.is_none().then_some(Mode::ReadWrite)) {
             Some(mode) => Ok(Reply::json(&mode_body(Some(mode)))),
             None => Err(ServiceError::new(
                 code::MODE_NOT_FOUND,
@@ -360,9 +365,9 @@ impl On<'_> {
     }
 }
 
-struct Prefix {
-    context: Option<Context>,
-    name: String,
+pub(super) struct Prefix {
+    pub context: Option<Context>,
+    pub name: String,
 }
 
 /// The level in force where the scopes set none is BACKWARD.

@@ -1,14 +1,18 @@
 //! The HTTP front end: takes a request apart, finds its operation, lets the service do it, and answers.
 
 mod admin;
+mod associations;
 mod convert;
 mod handlers;
 mod health;
+mod lists;
 mod native;
 mod native_openapi;
+mod openapi;
 mod reply;
 mod request;
 mod route;
+mod tags;
 
 use std::sync::Arc;
 
@@ -22,7 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::lifecycle::Phase;
-use crate::service::{Consistency, Service, ServiceError};
+use crate::service::{AssociationQuery, Consistency, Service, ServiceError};
 use reply::{MEDIA_TYPES, NodeHeaders, Reply};
 use request::Request;
 use route::{NoRoute, Route, route};
@@ -106,7 +110,7 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
             Err(_) => return early(&ServiceError::new(code::REQUEST_TIMEOUT, "The request took too long to arrive")),
         };
     let request_id = request.id();
-    let is_probe = matches!(routed, Ok(Route::Live | Route::Ready | Route::Started | Route::Metrics));
+    let is_probe = matches!(routed, Ok(Route::Live | Route::Ready | Route::Started | Route::Metrics | Route::Docs));
     let media_type = match request.accepted() {
         Ok(media_type) => media_type,
         Err(_) if is_probe => MEDIA_TYPES[2],
@@ -168,6 +172,23 @@ async fn dispatch(front: &Front, method: &Method, route: Route, request: &Reques
         (Route::Version(..), _) => Ok(Reply::method_not_allowed("GET, DELETE")),
         (Route::VersionText(subject, version), "GET") => on.version_text(&subject, &version).await,
         (Route::ReferencedBy(subject, version), "GET") => on.referenced_by(&subject, &version).await,
+        (Route::VersionTags(subject, version), "POST") => on.tag_version(&subject, &version).await,
+        (Route::SubjectMetadata(subject), "GET") => on.subject_metadata(&subject).await,
+        (Route::Associations, "POST") => on.create_associations().await,
+        (Route::AssociationsOfResource(id), "GET") => on.list_associations(AssociationQuery::Resource(id)).await,
+        (Route::AssociationsOfResource(id), "PUT") => on.put_associations(&id).await,
+        (Route::AssociationsOfResource(id), "DELETE") => on.delete_associations(&id).await,
+        (Route::AssociationsOfResource(_), _) => Ok(Reply::method_not_allowed("GET, PUT, DELETE")),
+        (Route::AssociationsByName(namespace, name), "GET") => on.associations_by_name(&namespace, &name).await,
+        (Route::AssociationsOfSubject(subject), "GET") => on.associations_of_subject(&subject).await,
+        (Route::AssociationBatchGet, "POST") => on.get_associations().await,
+        (Route::AssociationBatchMutate, "POST") => on.mutate_associations().await,
+        (
+            Route::VersionTags(..) | Route::Associations | Route::AssociationBatchGet | Route::AssociationBatchMutate,
+            _,
+        ) => Ok(Reply::method_not_allowed("POST")),
+        (Route::OpenApi, "GET") => Ok(Reply::json(&openapi::document())),
+        (Route::Docs, "GET") => Ok(Reply::page(openapi::PAGE)),
         (Route::CompatibilityAll(subject), "POST") => on.check_compatibility(&subject, None).await,
         (Route::Compatibility(subject, version), "POST") => on.check_compatibility(&subject, Some(&version)).await,
         (Route::CompatibilityAll(_) | Route::Compatibility(..), _) => Ok(Reply::method_not_allowed("POST")),
@@ -214,6 +235,11 @@ async fn dispatch(front: &Front, method: &Method, route: Route, request: &Reques
             | Route::Subjects
             | Route::VersionText(..)
             | Route::ReferencedBy(..)
+            | Route::SubjectMetadata(_)
+            | Route::AssociationsByName(..)
+            | Route::AssociationsOfSubject(_)
+            | Route::OpenApi
+            | Route::Docs
             | Route::Contexts
             | Route::MetadataId
             | Route::MetadataVersion

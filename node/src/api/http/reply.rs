@@ -43,6 +43,16 @@ impl Reply {
         Self { media_type: Some("text/plain; charset=utf-8"), ..Self::text(body) }
     }
 
+    /// 207 with a JSON body that tells what came of each part.
+    pub fn multi_status(body: &impl Serialize) -> Self {
+        Self { status: StatusCode::MULTI_STATUS, ..Self::json(body) }
+    }
+
+    /// 200 with a page for a browser.
+    pub fn page(body: &'static str) -> Self {
+        Self { media_type: Some("text/html; charset=utf-8"), ..Self::text(body.to_owned()) }
+    }
+
     /// 204.
     pub fn nothing() -> Self {
         Self { status: StatusCode::NO_CONTENT, ..Self::text(String::new()) }

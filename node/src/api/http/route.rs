@@ -24,6 +24,16 @@ pub enum Route {
     Version(String, String),
     VersionText(String, String),
     ReferencedBy(String, String),
+    VersionTags(String, String),
+    SubjectMetadata(String),
+    Associations,
+    AssociationsOfResource(String),
+    AssociationsByName(String, String),
+    AssociationsOfSubject(String),
+    AssociationBatchGet,
+    AssociationBatchMutate,
+    OpenApi,
+    Docs,
     CompatibilityAll(String),
     Compatibility(String, String),
     Config(Option<String>),
@@ -65,6 +75,16 @@ impl Route {
             Self::Version(..) => "/subjects/{subject}/versions/{version}",
             Self::VersionText(..) => "/subjects/{subject}/versions/{version}/schema",
             Self::ReferencedBy(..) => "/subjects/{subject}/versions/{version}/referencedby",
+            Self::VersionTags(..) => "/subjects/{subject}/versions/{version}/tags",
+            Self::SubjectMetadata(_) => "/subjects/{subject}/metadata",
+            Self::Associations => "/associations",
+            Self::AssociationsOfResource(_) => "/associations/resources/{resourceId}",
+            Self::AssociationsByName(..) => "/associations/resources/{namespace}/{name}",
+            Self::AssociationsOfSubject(_) => "/associations/subjects/{subject}",
+            Self::AssociationBatchGet => "/associations:batchGet",
+            Self::AssociationBatchMutate => "/associations:batchMutate",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
             Self::CompatibilityAll(_) => "/compatibility/subjects/{subject}/versions",
             Self::Compatibility(..) => "/compatibility/subjects/{subject}/versions/{version}",
             Self::Config(None) => "/config",
@@ -137,6 +157,16 @@ fn plain(parts: &[&str]) -> Result<Route, NoRoute> {
         ["subjects", subject, "versions", version] => Route::Version(own(subject), own(version)),
         ["subjects", subject, "versions", version, "schema"] => Route::VersionText(own(subject), own(version)),
         ["subjects", subject, "versions", version, "referencedby"] => Route::ReferencedBy(own(subject), own(version)),
+        ["subjects", subject, "versions", version, "tags"] => Route::VersionTags(own(subject), own(version)),
+        ["subjects", subject, "metadata"] => Route::SubjectMetadata(own(subject)),
+        ["associations"] => Route::Associations,
+        ["associations", "resources", id] => Route::AssociationsOfResource(own(id)),
+        ["associations", "resources", namespace, name] => Route::AssociationsByName(own(namespace), own(name)),
+        ["associations", "subjects", subject] => Route::AssociationsOfSubject(own(subject)),
+        ["associations:batchGet"] => Route::AssociationBatchGet,
+        ["associations:batchMutate"] => Route::AssociationBatchMutate,
+        ["openapi.json"] => Route::OpenApi,
+        ["docs"] => Route::Docs,
         ["compatibility", "subjects", subject, "versions"] => Route::CompatibilityAll(own(subject)),
         ["compatibility", "subjects", subject, "versions", version] => Route::Compatibility(own(subject), own(version)),
         ["config"] => Route::Config(None),
@@ -170,12 +200,19 @@ fn in_context(context: &str, rest: &[&str]) -> Result<Route, NoRoute> {
         let is_qualified = subject.starts_with(":.");
         if is_qualified || context.is_default() { subject } else { format!(":{context}:{subject}") }
     };
-    Ok(match plain(rest)? {
+    let route = plain(rest)?;
+    if context.is_global() && !matches!(route, Route::Config(_) | Route::Mode(_)) {
+        return Err(NoRoute::Malformed);
+    }
+    Ok(match route {
         Route::Subject(subject) => Route::Subject(qualify(subject)),
         Route::Versions(subject) => Route::Versions(qualify(subject)),
         Route::Version(subject, version) => Route::Version(qualify(subject), version),
         Route::VersionText(subject, version) => Route::VersionText(qualify(subject), version),
         Route::ReferencedBy(subject, version) => Route::ReferencedBy(qualify(subject), version),
+        Route::VersionTags(subject, version) => Route::VersionTags(qualify(subject), version),
+        Route::SubjectMetadata(subject) => Route::SubjectMetadata(qualify(subject)),
+        Route::AssociationsOfSubject(subject) => Route::AssociationsOfSubject(qualify(subject)),
         Route::CompatibilityAll(subject) => Route::CompatibilityAll(qualify(subject)),
         Route::Compatibility(subject, version) => Route::Compatibility(qualify(subject), version),
         Route::Config(None) if context.is_default() => Route::Config(None),
@@ -210,7 +247,9 @@ mod tests {
         assert_eq!(route("/"), Ok(Route::Root));
         assert_eq!(route("/subjects/%ff"), Err(NoRoute::Malformed));
         assert_eq!(route("/nowhere"), Err(NoRoute::Unknown));
-        assert_eq!(route("/associations/resources/-/t"), Err(NoRoute::Unknown));
+        let probe = Route::AssociationsByName("-".to_owned(), "t".to_owned());
+        assert_eq!(route("/associations/resources/-/t"), Ok(probe));
+        assert_eq!(route("/dek-registry/v1/keks"), Err(NoRoute::Unknown));
     }
 
     #[test]
@@ -220,6 +259,8 @@ mod tests {
         assert_eq!(route("/contexts/./subjects/s"), Ok(Route::Subject("s".to_owned())));
         assert_eq!(route("/contexts/.eu"), Ok(Route::Context(".eu".to_owned())));
         assert_eq!(route("/contexts/a:b/subjects"), Err(NoRoute::Malformed));
+        assert_eq!(route("/contexts/.__GLOBAL/subjects"), Err(NoRoute::Malformed));
+        assert_eq!(route("/contexts/.__GLOBAL/mode"), Ok(Route::Mode(Some(":.__GLOBAL:".to_owned()))));
         assert_eq!(context_of("/contexts/.eu/subjects").map(|c| c.as_str().to_owned()), Some(".eu".to_owned()));
     }
 }

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry::{
-    AuditRow, ContentRow, Context, ContextRow, Deleted, DraftId, DraftRow, Event, HistoryRow, Key, LogIndex,
-    MachineRow, MemoryView, RequestId, RequestRow, Row, SchemaId, State, Subject, SubjectRow, Version, VersionRow,
-    audit,
+    AssociationRow, AuditRow, ContentRow, Context, ContextRow, Deleted, DraftId, DraftRow, Event, HistoryRow, Key,
+    Lifecycle, LogIndex, MachineRow, MemoryView, RequestId, RequestRow, Resource, Row, SchemaId, State, Subject,
+    SubjectRow, Version, VersionRow, audit,
 };
 use schema::{Format, Guid, guid_of};
 
@@ -19,11 +19,14 @@ pub(crate) struct Tables {
     pub subjects: BTreeMap<Subject, SubjectRow>,
     pub versions: BTreeMap<(Subject, Version), VersionRow>,
     pub sent: BTreeSet<(Subject, Version)>,
+    pub retired: BTreeSet<(Subject, Version)>,
     pub schemas: BTreeMap<(Context, SchemaId), (Guid, Format)>,
     pub contents: BTreeMap<(Guid, Format), ContentRow>,
     pub ids_of: BTreeMap<(Context, Guid, Format), SchemaId>,
     pub usages: BTreeSet<(Context, SchemaId, Subject, Version)>,
     pub referrers: BTreeSet<(Subject, Version, Context, SchemaId)>,
+    pub associations: Vec<AssociationRow>,
+    pub association_indexes: BTreeSet<Vec<u8>>,
     pub settings_modified_at: Vec<LogIndex>,
     pub requests: BTreeMap<RequestId, RequestRow>,
     pub requests_by_age: BTreeMap<LogIndex, RequestId>,
@@ -55,6 +58,7 @@ impl Tables {
                 self.versions.insert((subject, version), row);
             }
             (Key::Sent(subject, version), Row::Sent(_)) => drop(self.sent.insert((subject, version))),
+            (Key::Retired(subject, version), Row::Present) => drop(self.retired.insert((subject, version))),
             (Key::Schema(context, id), Row::Schema(guid, format)) => {
                 self.schemas.insert((context, id), (guid, format));
             }
@@ -67,6 +71,10 @@ impl Tables {
             }
             (Key::Referrer(subject, version, context, id), Row::Present) => {
                 self.referrers.insert((subject, version, context, id));
+            }
+            (Key::Association(..), Row::Association(row)) => self.associations.push(row),
+            (key @ (Key::AssociationOf(..) | Key::AssociationNamed(..)), Row::Present) => {
+                self.association_indexes.insert(key.encode());
             }
             (Key::Config(_), Row::Config(row)) => self.settings_modified_at.push(row.modified_at),
             (Key::Mode(_), Row::Mode(row)) => self.settings_modified_at.push(row.modified_at),
@@ -115,6 +123,7 @@ pub(crate) fn check(view: &MemoryView) {
     subjects_count_their_versions(&tables);
     versions_and_ids_agree(&tables);
     contents_and_references_agree(&tables);
+    associations_are_found(&tables);
     requests_are_counted(&tables);
     audit_is_a_chain(&tables, view);
     lives_agree_with_their_histories(&tables);
@@ -141,6 +150,12 @@ fn subjects_count_their_versions(tables: &Tables) {
         assert!(tables.subjects.contains_key(subject), "{subject} {version} has no subject row");
         let context = &tables.contexts[&subject.context];
         assert!(context.listed, "the context of {subject} {version} is not listed");
+    }
+    for (subject, version) in &tables.retired {
+        assert!(!tables.versions.contains_key(&(subject.clone(), *version)), "{subject} {version} is there again");
+        let row = &tables.subjects[subject];
+        assert!(row.live + row.soft_deleted > 0, "{subject} is gone, but {version} is still retired");
+        assert!(row.next_version > version.0, "{subject} would give {version} again");
     }
     for (subject, version) in &tables.sent {
         assert!(tables.versions.contains_key(&(subject.clone(), *version)), "the text of {subject} {version} is left");
@@ -189,8 +204,8 @@ fn contents_and_references_agree(tables: &Tables) {
     assert_eq!(tables.referrers, referrers, "referrers are exactly the references");
     for ((holder, held), row) in &tables.versions {
         for target in tables.targets(&holder.context, row.guid, row.format) {
-            let Some(found) = tables.versions.get(&target) else { panic!("{holder} {held} refers to no {target:?}") };
-            let dangles = row.deleted == Deleted::No && found.deleted == Deleted::Soft;
+            let is_live = tables.versions.get(&target).is_some_and(|found| found.deleted == Deleted::No);
+            let dangles = row.deleted == Deleted::No && !is_live;
             assert!(!dangles, "{holder} {held} is live and refers to {target:?}, which is deleted");
         }
     }
@@ -238,6 +253,20 @@ fn indexes_are_exact(tables: &Tables) {
     assert_eq!(tables.machine.event_count as usize, tables.events.len());
     let oldest = tables.events.keys().next().map(|(index, _)| *index);
     assert!(oldest.is_none_or(|oldest| oldest >= tables.machine.events_forgotten));
+}
+
+fn associations_are_found(tables: &Tables) {
+    let mut indexes = BTreeSet::new();
+    for row in &tables.associations {
+        let Resource { id, kind, name, namespace } = row.resource.clone();
+        let of = Key::AssociationOf(row.subject.clone(), id.clone(), kind.clone(), row.role.clone());
+        indexes.insert(of.encode());
+        indexes.insert(Key::AssociationNamed(name, namespace, id, kind, row.role.clone()).encode());
+        let others = tables.associations.iter().filter(|other| other.subject == row.subject).count();
+        assert!(row.lifecycle == Lifecycle::Weak || others == 1, "{row:?} is strong and not alone");
+        assert!(tables.subjects[&row.subject].live > 0, "{row:?} has no live version");
+    }
+    assert_eq!(tables.association_indexes, indexes, "the indexes name exactly the associations");
 }
 
 fn requests_are_counted(tables: &Tables) {

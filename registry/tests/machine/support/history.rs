@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry::limits::{REQUEST_AGE_MS_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use registry::{
     Applied, Assign, BasisKey, Change, Command, Content, Context, Deleted, Envelope, Key, LifecycleOutcome, LogIndex,
-    LogPosition, MachineRow, MemoryView, Outcome, Permanent, Register, Rejection, RequestId, Row, SchemaId, Subject,
-    Table, Version, View, query,
+    LogPosition, MachineRow, MemoryView, Outcome, Register, Rejection, RequestId, Row, SchemaId, Subject, Table,
+    Version, View, query,
 };
 use schema::{Format, Guid};
 
@@ -179,6 +179,8 @@ impl History {
                 }
                 Assign::Import { .. } => {
                     self.imported_subjects.insert(subject.clone());
+                    let retired = before.get(&Key::Retired(subject.clone(), *version)).unwrap();
+                    assert_eq!(retired, None, "an import got the number of a version that was deleted for good");
                     if let Some(Row::Version(row)) = before.get(&Key::Version(subject.clone(), *version)).unwrap() {
                         let is_same = (row.guid, row.format) == (content.guid, content.format);
                         assert!(is_same, "an import replaced {subject} {version}");
@@ -257,9 +259,9 @@ fn only_an_effect_changes_rows(envelope: &Envelope, before: &MachineRow, applied
 
 /// What others refer to is not deleted, and what nobody refers to is not protected.
 fn references_protect(before: &MemoryView, envelope: &Envelope, applied: &Applied) {
-    let (subject, version, permanent) = match &envelope.command {
-        Command::DeleteVersion { subject, version, permanent } => (subject, Some(*version), *permanent),
-        Command::DeleteSubject { subject, permanent } => (subject, None, *permanent),
+    let (subject, version) = match &envelope.command {
+        Command::DeleteVersion { subject, version, .. } => (subject, Some(*version)),
+        Command::DeleteSubject { subject, .. } => (subject, None),
         _ => return,
     };
     let tables = Tables::of(before);
@@ -268,7 +270,7 @@ fn references_protect(before: &MemoryView, envelope: &Envelope, applied: &Applie
         referring.into_iter().any(|(holder, deleted)| {
             // A subject that goes as a whole takes the references inside it along.
             let counts = version.is_some() || holder != subject;
-            counts && (permanent == Permanent::Yes || deleted == Deleted::No)
+            counts && deleted == Deleted::No
         })
     };
     match &applied.outcome {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use registry::query::{self, Include};
 use registry::{
     Assign, Basis, BasisKey, Command, Config, Content, Decision, Deleted, DraftContent, DraftId, DraftState, Envelope,
-    Lifecycle, LifecyclePolicy, LogIndex, LogPosition, Mode, Permanent, Register, Report, SchemaId, Scope, SemVer,
+    LifecyclePolicy, LogIndex, LogPosition, Mode, Permanent, Register, Report, SchemaId, Scope, SemVer,
     Step as LifeStep, Subject, Version, VersionState,
 };
 use schema::Reference;
@@ -335,7 +335,7 @@ impl Player {
             Op::Found { name } => vec![Command::Found { cluster_id: format!("cluster-{name}") }],
             Op::Life { subject: of, kind, pick: which, text } => {
                 let step = self.step_of_life(&subject(SUBJECTS[*of]), *kind, *which, *text);
-                let lifecycle = |step| Lifecycle { subject: subject(SUBJECTS[*of]), reason: reason_of(*which), step };
+                let lifecycle = |step| registry::LifeStep { subject: subject(SUBJECTS[*of]), reason: reason_of(*which), step };
                 step.map(|step| vec![Command::Lifecycle(lifecycle(step))]).unwrap_or_default()
             }
             Op::SetPolicy { scope, policy } => {

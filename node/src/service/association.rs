@@ -1,0 +1,122 @@
+//! Associations of subjects with resources: what is asked is dry-run first, then schemas are registered, then the change is
+//! proposed. Everything about them is decided in `registry`.
+
+use registry::{
+    AssociationChange, AssociationRow, Command, Lifecycle, Outcome, Resource, Subject, dry_run_associations, query,
+};
+
+use super::{Caller, NewSchema, RegisterOptions, Service, ServiceError};
+use crate::service::read::Kind;
+
+/// Which associations are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AssociationQuery {
+    /// Of the resource with this id.
+    Resource(String),
+    /// Of resources by name and namespace; `None` means any.
+    Named { name: Option<String>, namespace: Option<String> },
+    /// Of a subject.
+    Subject(Subject),
+}
+
+/// What else must hold for an association to be listed; nothing given means anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct AssociationFilter {
+    pub kind: Option<String>,
+    pub roles: Vec<String>,
+    pub lifecycle: Option<Lifecycle>,
+}
+
+impl AssociationFilter {
+    /// Is the association one of those asked for?
+    pub fn admits(&self, row: &AssociationRow) -> bool {
+        self.kind.as_ref().is_none_or(|kind| *kind == row.resource.kind)
+            && (self.roles.is_empty() || self.roles.contains(&row.role))
+            && self.lifecycle.is_none_or(|lifecycle| lifecycle == row.lifecycle)
+    }
+
+    /// Does it ask for anything?
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A schema that is to be registered before its subject is tied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AssociatedSchema {
+    pub subject: Subject,
+    pub schema: NewSchema,
+    pub options: RegisterOptions,
+}
+
+impl Service {
+    /// The associations that a query finds.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn associations(
+        &self,
+        caller: &Caller,
+        wanted: &AssociationQuery,
+        filter: &AssociationFilter,
+    ) -> Result<Vec<AssociationRow>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let mut found = match wanted {
+                AssociationQuery::Resource(id) => query::associations_of_resource(view, id)?,
+                AssociationQuery::Named { name, namespace } => {
+                    query::associations_named(view, name.as_deref(), namespace.as_deref())?
+                }
+                AssociationQuery::Subject(subject) => query::associations_of_subject(view, subject)?,
+            };
+            found.retain(|row| filter.admits(row));
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Changes the associations of a resource, all of them or none, and answers what the resource has then.
+    ///
+    /// # Errors
+    /// 40410, 40902 to 40908, 42205, and those of a registration.
+    pub async fn change_associations(
+        &self,
+        caller: &Caller,
+        resource: &Resource,
+        changes: &[AssociationChange],
+        schemas: &[AssociatedSchema],
+        dry_run: bool,
+    ) -> Result<Vec<AssociationRow>, ServiceError> {
+        self.linearize(caller.deadline).await?;
+        let planned = self.inner.consensus.state().read(|view| dry_run_associations(view, resource, changes))?;
+        match changed(planned) {
+            Ok(associations) if dry_run => return Ok(associations),
+            // A schema that is registered first may make the difference.
+            Err(error) if error.code == proto::error_code::NO_ACTIVE_VERSION && !schemas.is_empty() && !dry_run => {}
+            outcome => drop(outcome?),
+        }
+        for AssociatedSchema { subject, schema, options } in schemas {
+            // Each is a change of its own, with a request id of its own under that of the whole.
+            let request_id = registry::RequestId(format!("{}:{}", caller.request_id, subject));
+            let caller = Caller { request_id: shortened(request_id), ..caller.clone() };
+            self.register(&caller, subject, schema, *options).await?;
+        }
+        let command = Command::ChangeAssociations { resource: resource.clone(), changes: changes.to_vec() };
+        changed(self.write(caller, command).await?.outcome)
+    }
+}
+
+/// A request id within its limit; a long one is told by its hash.
+fn shortened(id: registry::RequestId) -> registry::RequestId {
+    registry::RequestId(format!("derived:{}", blake3::hash(id.0.as_bytes()).to_hex()))
+}
+
+fn changed(outcome: Outcome) -> Result<Vec<AssociationRow>, ServiceError> {
+    match outcome {
+        Outcome::AssociationsChanged { associations } => Ok(associations),
+        Outcome::Rejected(rejection) => Err(ServiceError::rejected(&rejection)),
+        outcome => Err(ServiceError::unexpected(&outcome)),
+    }
+}
