@@ -104,7 +104,7 @@ fn bodies() -> Vec<Row> {
         register("{\"schema\": \"\\\"string\\\"\", \"references\": {}}", 422, 422),
         register("{\"schema\": \"\\\"string\\\"\", \"references\": [{\"nam\": \"x\"}]}", 422, 422),
         register("{\"schema\": \"\\\"string\\\"\", \"metadata\": {\"tag\": {}}}", 422, 422),
-        register(format!("{{\"schemaTagsToAdd\": {}", "[".repeat(100_000)), 400, 400),
+        register(format!("{{\"schemaTagsToAdd\": {}", "[".repeat(100_000)), 422, 422),
         register(format!("{{\"metadata\": {}", "[".repeat(100_000)), 422, 422),
         register(vec![b'['; 1_000_000], 400, 400),
         // Longer than the limit of a body, and of a schema.
@@ -132,8 +132,9 @@ fn schemas() -> Vec<Row> {
     };
     let many: Vec<_> = (0..2_000).map(|n| json!({"name": format!("n{n}"), "subject": "s", "version": 1})).collect();
     vec![
-        register("{}", 422, 42201),
-        invalid("AVRO", ""),
+        // Without a text a request means the latest version's; a new subject has none.
+        row("POST", "/subjects/nobody/versions", "{}", 422, 42201),
+        row("POST", "/subjects/nobody/versions", schema("AVRO", ""), 422, 42201),
         invalid("AVRO", "{"),
         invalid("AVRO", "\"nothing\""),
         invalid("AVRO", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":4611686018427387904}"),
@@ -163,7 +164,9 @@ fn schemas() -> Vec<Row> {
         referring(json!({"name": "n", "subject": "nobody", "version": -1})),
         register(json!({"schema": "\"string\"", "references": many}).to_string(), 422, 42201),
         register("{\"schema\": \"\\\"string\\\"\", \"version\": -5}", 422, 42201),
-        register("{\"schema\": \"\\\"string\\\"\", \"id\": 5}", 422, 42205),
+        register("{\"schema\": \"\\\"boolean\\\"\", \"id\": 5}", 422, 42205),
+        // What is there already under another id is told before the mode is looked at.
+        register("{\"schema\": \"\\\"string\\\"\", \"id\": 5}", 422, 42207),
         row("POST", "/subjects/s", "{\"schema\": \"\\\"bytes\\\"\"}", 404, 40403),
         row("POST", "/subjects/nobody", string_schema(), 404, 40401),
         row("POST", "/subjects/s", schema("AVRO", "{"), 422, 42201),
@@ -239,7 +242,7 @@ fn resources() -> Vec<Row> {
         row("GET", "/admin/state-hash?index=999999999", "", 404, 404),
     ];
     for path in
-        ["/nowhere", "/subjects/s/versions/1/nothing", "/associations/resources/-/t", "/schemas/ids", "/v1", "/s%2Fu"]
+        ["/nowhere", "/subjects/s/versions/1/nothing", "/associations/nothing/t", "/schemas/ids", "/v1", "/s%2Fu"]
     {
         rows.push(row("GET", path, "", 404, 404));
         rows.push(row("POST", path, string_schema(), 404, 404));
@@ -284,6 +287,8 @@ fn sloppy() -> Vec<Row> {
         get("/subjects").with("Accept", "text/html, */*;q=0.1"),
         get("/subjects/s/versions/-1"),
         get("/schemas/guids/nonsense/ids"),
+        // Every current serialiser asks this first.
+        get("/associations/resources/-/t?resourceType=topic&associationType=value"),
         get("/livez").with("Accept", "text/html"),
         row("POST", "/subjects/t/versions/?normalize=True", string_schema(), 200, 0),
         row("POST", "/subjects/t/versions", string_schema(), 200, 0)

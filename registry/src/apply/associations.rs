@@ -73,7 +73,7 @@ fn tie(
     if query::mode_in_scope(view, &Scope::Subject(subject.clone()))?.is_read_only() {
         return Ok(Err(Rejection::ReadOnly { subject: subject.clone() }));
     }
-    if !query::subject_row(view, subject)?.is_some_and(|row| row.live > 0) {
+    if query::subject_row(view, subject)?.is_none_or(|row| row.live == 0) {
         return Ok(Err(Rejection::NoActiveVersion { subject: subject.clone() }));
     }
     let others: Vec<_> = query::associations_of_subject(view, subject)?
