@@ -15,8 +15,23 @@ const STREAMS: [(&str, &str, &str, &[&str]); 3] = [
     ("/audit/export", "application/jsonl", "Audit records as JSON lines, or as CSV.", &["from", "to", "format"]),
 ];
 
+/// A description of the other paths, with the native API in it.
+pub(super) fn added_to(mut document: Value) -> Value {
+    for (place, more) in [("/paths", paths()), ("/components/schemas", schemas())] {
+        let mut at = &mut document;
+        for name in place.split('/').filter(|name| !name.is_empty()) {
+            at = &mut at[name];
+        }
+        match at {
+            Value::Object(object) => object.extend(more),
+            other => *other = Value::Object(more),
+        }
+    }
+    document
+}
+
 /// The paths of the native API.
-pub(super) fn paths() -> Map<String, Value> {
+fn paths() -> Map<String, Value> {
     let comments = Comments::of(&POOL);
     let mut paths: Map<String, Value> = Map::new();
     for form in FORMS {
@@ -34,7 +49,7 @@ pub(super) fn paths() -> Map<String, Value> {
 }
 
 /// The messages of the native API, as `registry.v1.NAME`.
-pub(super) fn schemas() -> Map<String, Value> {
+fn schemas() -> Map<String, Value> {
     let comments = Comments::of(&POOL);
     let messages = POOL.all_messages().filter(|message| message.package_name() == "registry.v1" && !message.is_map_entry());
     let described = messages.map(|message| {
@@ -155,6 +170,15 @@ impl Comments {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_stands_beside_what_else_is_described() {
+        let document = added_to(json!({"openapi": "3.1.0", "paths": {"/subjects": {}}}));
+        assert_eq!(document["openapi"], "3.1.0");
+        assert!(document["paths"]["/subjects"].is_object());
+        assert!(document["paths"]["/api/v1/search"]["get"].is_object());
+        assert!(document["components"]["schemas"]["registry.v1.Version"].is_object());
+    }
 
     #[test]
     fn every_operation_is_described_with_its_comment_and_messages() {
