@@ -65,11 +65,8 @@ async fn stream(url: String, subject: String, end: Instant) -> Result<u64, Strin
             }
         }
     });
-    let mut answers = client
-        .validate_stream(ReceiverStream::new(sent))
-        .await
-        .map_err(|status| status.to_string())?
-        .into_inner();
+    let mut answers =
+        client.validate_stream(ReceiverStream::new(sent)).await.map_err(|status| status.to_string())?.into_inner();
     let mut count = 0;
     while let Some(answer) = answers.message().await.map_err(|status| status.to_string())? {
         count += 1;

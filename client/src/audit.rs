@@ -502,7 +502,9 @@ mod tests {
             let mut removed = lines.clone();
             removed.remove(at);
             assert!(verdict(&removed).is_err(), "record {at} is gone");
-            for (from, to) in [("\"ok\"", "\"no\""), ("\"p\"", "\"q\""), ("register", "delete"), ("\"node_id\":1", "\"node_id\":2")] {
+            for (from, to) in
+                [("\"ok\"", "\"no\""), ("\"p\"", "\"q\""), ("register", "delete"), ("\"node_id\":1", "\"node_id\":2")]
+            {
                 let mut changed = lines.clone();
                 changed[at] = changed[at].replace(from, to);
                 assert!(matches!(verdict(&changed), Err(AuditError::Root { .. })), "record {at}: {from}");

@@ -132,7 +132,9 @@ pub(crate) async fn run(client: &Client, command: AuditCommand) -> Done {
             client.download(&format!("/api/v1/audit/export?from={position}&to={to}"), &mut line).await?;
             let line = String::from_utf8_lossy(&line).into_owned();
             let record = Record::parse(1, &line).map_err(|_| {
-                CommandError::Use(format!("record {position} is archived: it is in the export of then, not in the node"))
+                CommandError::Use(format!(
+                    "record {position} is archived: it is in the export of then, not in the node"
+                ))
             })?;
             let proof = InclusionProof { record, size: number(&proof, "size")?, hashes: hashes(&proof) };
             println!("{}", serde_json::to_string_pretty(&proof).unwrap_or_default());
@@ -158,9 +160,10 @@ fn verify(arguments: &VerifyArguments) -> Done {
     let trusted = arguments.checkpoint.as_deref().map(head).transpose()?;
     let root = match arguments.root.as_deref() {
         None => None,
-        Some(text) => Some(audit::parse_root(text).ok_or_else(|| {
-            CommandError::Use("--root is not the base64 of 32 bytes".to_owned())
-        })?),
+        Some(text) => Some(
+            audit::parse_root(text)
+                .ok_or_else(|| CommandError::Use("--root is not the base64 of 32 bytes".to_owned()))?,
+        ),
     };
     let trusted_for = |size: u64| {
         let of_root = root.map(|root| Head { size, root });
@@ -188,7 +191,8 @@ fn verify(arguments: &VerifyArguments) -> Done {
             println!("good: record {} is in the log of {} records", proof.record.position, proof.size);
         } else if let Ok(proof) = serde_json::from_str::<ConsistencyProof>(&text) {
             let old = arguments.old_checkpoint.as_deref().map(head).transpose()?;
-            let old = old.ok_or_else(|| CommandError::Use("a proof of consistency needs --old-checkpoint".to_owned()))?;
+            let old =
+                old.ok_or_else(|| CommandError::Use("a proof of consistency needs --old-checkpoint".to_owned()))?;
             proof.check(&old, &trusted_for(proof.to)?).map_err(named)?;
             println!("good: the log of {} records begins with the log of {}", proof.to, proof.from);
         } else {

@@ -149,7 +149,9 @@ impl Client {
                 let piece = tokio::time::timeout(SILENCE_MAX, answer.chunk()).await;
                 let piece = piece.map_err(|_| broken("nothing came for too long".to_owned()))?;
                 match piece.map_err(|error| broken(error.to_string()))? {
-                    Some(piece) => output.write_all(&piece).map_err(|error| broken(format!("write it down: {error}")))?,
+                    Some(piece) => {
+                        output.write_all(&piece).map_err(|error| broken(format!("write it down: {error}")))?
+                    }
                     None => return Ok(()),
                 }
             }

@@ -122,7 +122,8 @@ async fn records_go_to_files_when_their_time_is_over_and_proofs_survive() {
     let api = cluster.api(1);
     api.allow_everything().await;
     for number in 0..5 {
-        let body = serde_json::json!({"schema": format!("{{\"type\":\"fixed\",\"name\":\"F\",\"size\":{}}}", number + 1)});
+        let body =
+            serde_json::json!({"schema": format!("{{\"type\":\"fixed\",\"name\":\"F\",\"size\":{}}}", number + 1)});
         api.post("/subjects/a/versions").json(&body).send().await.unwrap().good();
     }
     let archive = async |before: u64| {
@@ -156,7 +157,12 @@ async fn records_go_to_files_when_their_time_is_over_and_proofs_survive() {
 async fn an_export_is_csv_where_asked_for() {
     let cluster = Cluster::start(Spec::of(1)).await;
     let api = cluster.api(1);
-    api.post("/subjects/a,%22b%22/versions").json(&serde_json::json!({"schema": "\"int\""})).send().await.unwrap().good();
+    api.post("/subjects/a,%22b%22/versions")
+        .json(&serde_json::json!({"schema": "\"int\""}))
+        .send()
+        .await
+        .unwrap()
+        .good();
     let answer = api.get("/api/v1/audit/export?format=csv").send().await.unwrap().good();
     assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8"));
     let text = answer.text();

@@ -22,7 +22,12 @@ async fn mark(grpc: &str) -> u64 {
 }
 
 /// One watcher for ever: goes on at its token through the next node when its stream breaks.
-async fn follow(way: Way, nodes: Vec<(String, String)>, mut seen: Vec<Seen>, end: watch::Receiver<Option<String>>) -> (Vec<Seen>, usize) {
+async fn follow(
+    way: Way,
+    nodes: Vec<(String, String)>,
+    mut seen: Vec<Seen>,
+    end: watch::Receiver<Option<String>>,
+) -> (Vec<Seen>, usize) {
     let mut token = "0".to_owned();
     let mut breaks = 0;
     loop {
@@ -64,10 +69,13 @@ async fn watchers_see_every_event_once_while_leaders_are_killed() {
     let (seed, _) = seed::generator("events");
     let mut cluster = Cluster::start(Spec::of(3)).await;
     cluster.api(1).allow_everything().await;
-    let nodes: Vec<_> = cluster.ids().into_iter().map(|id| (cluster.api(id).address, cluster.grpc_address(id))).collect();
+    let nodes: Vec<_> =
+        cluster.ids().into_iter().map(|id| (cluster.api(id).address, cluster.grpc_address(id))).collect();
     let (ended, end) = watch::channel(None);
     let mut watchers = Vec::new();
-    for (place, way) in [Way::Grpc, Way::ServerSent, Way::WebSocket, Way::Grpc, Way::ServerSent, Way::WebSocket].into_iter().enumerate() {
+    for (place, way) in
+        [Way::Grpc, Way::ServerSent, Way::WebSocket, Way::Grpc, Way::ServerSent, Way::WebSocket].into_iter().enumerate()
+    {
         let mut nodes = nodes.clone();
         nodes.rotate_left(place % 3);
         watchers.push((way, tokio::spawn(follow(way, nodes, Vec::new(), end.clone()))));
@@ -155,7 +163,11 @@ async fn a_filter_lets_through_what_it_names() {
         let path = format!("/subjects/{}/versions", jepsen_tests::client::segment(subject));
         api.post(&path).json(&serde_json::json!({"schema": "\"string\""})).send().await.unwrap().good();
         api.put(&format!("/config/{}", jepsen_tests::client::segment(subject)))
-            .json(&serde_json::json!({"compatibility": "FULL"})).send().await.unwrap().good();
+            .json(&serde_json::json!({"compatibility": "FULL"}))
+            .send()
+            .await
+            .unwrap()
+            .good();
     }
     let marker = mark(&cluster.grpc_address(1)).await;
     for (subject, context, kinds, expected) in [

@@ -215,7 +215,10 @@ async fn a_schema_lives_its_whole_life_through_a_follower() {
         let request = v1::QueryAuditRequest { actor: "ada".to_owned(), limit: 1_000, ..Default::default() };
         let found = other.native.query_audit(by("auditor", request)).await.unwrap().into_inner().records;
         assert!(found.iter().any(|record| record.action == "draft.activate" && record.outcome.starts_with("ok")));
-        assert!(found.iter().any(|record| record.action == "draft.approve" && record.outcome.contains("author")), "{found:?}");
+        assert!(
+            found.iter().any(|record| record.action == "draft.approve" && record.outcome.contains("author")),
+            "{found:?}"
+        );
     }
 }
 
@@ -251,12 +254,28 @@ async fn rollback(life: &mut Life<'_>, api: &Api, cluster: &Cluster) {
     assert_eq!(latest["version"], 2);
     // Nothing is lost: the version is there, it only is not the latest.
     api.get(&format!("/subjects/{subject}/versions/3")).send().await.unwrap().good();
-    refused(life.native.deprecate_version(by("ada", v1::DeprecateVersionRequest {
-        subject: subject.clone(), version: 3, reason: "no".to_owned(), ..Default::default()
-    })).await, WRONG_STATE);
+    refused(
+        life.native
+            .deprecate_version(by(
+                "ada",
+                v1::DeprecateVersionRequest {
+                    subject: subject.clone(),
+                    version: 3,
+                    reason: "no".to_owned(),
+                    ..Default::default()
+                },
+            ))
+            .await,
+        WRONG_STATE,
+    );
     let back = life.native.reactivate_version(by("ada", life.of(3))).await.unwrap().into_inner();
     assert_eq!(back.state, "ACTIVE");
-    refused(life.native.quarantine_version(by("ada", v1::ChangeVersionRequest { reason: String::new(), ..life.of(3) })).await, 42_253);
+    refused(
+        life.native
+            .quarantine_version(by("ada", v1::ChangeVersionRequest { reason: String::new(), ..life.of(3) }))
+            .await,
+        42_253,
+    );
     life.native.quarantine_version(by("ada", life.of(3))).await.unwrap();
     let known = api.post(&format!("/subjects/{subject}/versions")).json(&json!({"schema": breaking().text}));
     let known = known.send().await.unwrap();

@@ -6,8 +6,8 @@
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
 use crate::{
-    AssociationChange, Basis, BasisKey, Config, LifeStep, LifecyclePolicy, LogIndex, Mode, RequestId, Resource, SchemaId,
-    Scope, SemVer, Step, Subject, Version,
+    AssociationChange, Basis, BasisKey, Config, LifeStep, LifecyclePolicy, LogIndex, Mode, RequestId, Resource,
+    SchemaId, Scope, SemVer, Step, Subject, Version,
 };
 
 /// The version of this state machine. A command that asks for a higher one stops the node; it is never skipped.

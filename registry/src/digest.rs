@@ -112,7 +112,16 @@ macro_rules! feed_name {
 feed_number!(u8, u32, u64, bool);
 feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid, DraftId);
 feed_name!(
-    State, Transition, Decision, Format, Lifecycle, Mode, Level, schema::RuleKind, schema::RuleMode, schema::EnableAt
+    State,
+    Transition,
+    Decision,
+    Format,
+    Lifecycle,
+    Mode,
+    Level,
+    schema::RuleKind,
+    schema::RuleMode,
+    schema::EnableAt
 );
 
 feed_fields! {

@@ -33,6 +33,8 @@ pub const APPROVALS_BREAKING_MIN: u32 = 2;
 pub const DEPRECATION_NOTICE_MS_DEFAULT: u64 = 90 * 24 * 60 * 60 * 1000;
 /// Open drafts of one subject, at most: a queue that long is not a review any more.
 pub const DRAFTS_OPEN_MAX: u32 = 100;
+/// Newest drafts of a subject among which the open ones are counted: what one command reads at most.
+pub const DRAFTS_COUNTED_MAX: u32 = 400;
 /// Consumers of one subject, at most; archiving looks at all of them.
 pub const CONSUMERS_MAX: u32 = 10_000;
 /// Longest reason, owner, contact, name of a consumer or cursor, in bytes.

@@ -39,6 +39,11 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
+    /// Neither this record nor any later one: index and time only grow.
+    fn is_past(&self, row: &AuditRow) -> bool {
+        self.until_ms.is_some_and(|until| row.time_ms > until) || self.index.is_some_and(|index| row.index.0 > index)
+    }
+
     fn admits(&self, row: &AuditRow) -> bool {
         (self.actor.is_empty() || row.principal == self.actor)
             && (self.action.is_empty() || row.action == self.action)
@@ -78,6 +83,9 @@ impl Service {
         self.read(caller, Kind::Mutable, |view| {
             let machine = query::machine(view)?;
             let from = filter.from.max(machine.audit_from);
+            let from = first_of(view, from, machine.audit_size, |row| {
+                row.time_ms >= filter.since_ms && filter.index.is_none_or(|index| row.index.0 >= index)
+            })?;
             let to = filter.to.unwrap_or(machine.audit_size).min(machine.audit_size);
             let mut page =
                 AuditPage { records: Vec::new(), next: None, size: machine.audit_size, first: machine.audit_from };
@@ -88,6 +96,9 @@ impl Service {
                 }
                 if page.records.len() >= filter.limit || position - from >= SCANNED_MAX {
                     page.next = Some(position);
+                    return ControlFlow::Break(());
+                }
+                if filter.is_past(&row) {
                     return ControlFlow::Break(());
                 }
                 if filter.admits(&row) {
@@ -168,6 +179,23 @@ impl Service {
         })
         .await
     }
+}
+
+/// The first position for which something is true that stays true for all later ones: found by halving.
+fn first_of(
+    view: &impl View,
+    mut from: u64,
+    mut to: u64,
+    holds: impl Fn(&AuditRow) -> bool,
+) -> Result<u64, ServiceError> {
+    while from < to {
+        let middle = from + (to - from) / 2;
+        match view.get(&Key::Audit(middle))? {
+            Some(Row::Audit(row)) if holds(&row) => to = middle,
+            Some(_) | None => from = middle + 1,
+        }
+    }
+    Ok(from)
 }
 
 fn size_of(view: &impl View, asked: Option<u64>) -> Result<u64, ServiceError> {

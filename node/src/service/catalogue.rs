@@ -107,7 +107,7 @@ impl Service {
         size: usize,
         token: Option<&str>,
     ) -> Result<Page<FoundVersion>, ServiceError> {
-        let after = token.map(key_of).transpose()?;
+        let after = token.map(Place::parse).transpose()?;
         self.read(caller, Kind::Mutable, |view| {
             let terms = criteria.terms();
             let range = match (terms.first(), criteria.state, &criteria.context) {
@@ -117,7 +117,8 @@ impl Service {
                 (None, _, None) => KeyRange::subjects(None),
             };
             let range = match &after {
-                Some(key) => range.after(key),
+                Some(Place { key, within: Some(_) }) => range.from(key),
+                Some(Place { key, within: None }) => range.after(key),
                 None => range,
             };
             let mut keys = Vec::new();
@@ -128,20 +129,24 @@ impl Service {
             let is_end = keys.len() < SCANNED_MAX;
             let mut page = Page { items: Vec::new(), next: None };
             let mut last = None;
+            let mut looked_at = 0;
             for key in keys {
-                if page.items.len() >= size {
-                    page.next = last.as_ref().map(token_of);
-                    return Ok(page);
-                }
-                for found in versions_under(view, &key, &terms)? {
+                let after = after.as_ref().filter(|after| after.key == key).and_then(|after| after.within.as_ref());
+                for (within, found) in versions_under(view, &key, &terms, after)? {
+                    if page.items.len() >= size || looked_at >= SCANNED_MAX {
+                        page.next = last.as_ref().map(Place::token);
+                        return Ok(page);
+                    }
                     if criteria.admits(view, &found)? {
                         page.items.push(found);
                     }
+                    looked_at += 1;
+                    last = Some(Place { key: key.clone(), within: Some(within) });
                 }
-                last = Some(key);
+                last = Some(Place { key, within: None });
             }
             if !is_end {
-                page.next = last.as_ref().map(token_of);
+                page.next = last.as_ref().map(Place::token);
             }
             Ok(page)
         })
@@ -160,7 +165,7 @@ impl Service {
         size: usize,
         token: Option<&str>,
     ) -> Result<Page<Subject>, ServiceError> {
-        let after = token.map(key_of).transpose()?;
+        let after = token.map(Place::parse).transpose()?.map(|place| place.key);
         self.read(caller, Kind::Mutable, |view| {
             let range = match context {
                 Some(context) => KeyRange::subjects_with(context, prefix),
@@ -171,7 +176,7 @@ impl Service {
             let mut last = None;
             view.scan(&range, &mut |key, row| {
                 if page.items.len() >= size {
-                    page.next = last.as_ref().map(token_of);
+                    page.next = last.take().map(|key| Place { key, within: None }.token());
                     return ControlFlow::Break(());
                 }
                 if let (Key::Subject(subject), registry::Row::Subject(row)) = (&key, row)
@@ -230,12 +235,18 @@ impl Service {
     }
 }
 
-/// The versions that a key of an index leads to, if their content has all terms.
-fn versions_under(view: &StateView<'_>, key: &Key, terms: &[String]) -> Result<Vec<FoundVersion>, ServiceError> {
+/// The versions that a key of an index leads to, if their content has all terms; from behind a place within them on, one more
+/// than a page looks at. Each with its own place.
+fn versions_under(
+    view: &StateView<'_>,
+    key: &Key,
+    terms: &[String],
+    after: Option<&Key>,
+) -> Result<Vec<(Key, FoundVersion)>, ServiceError> {
     let mut found = Vec::new();
-    let mut add = |subject: Subject, version: Version| -> Result<(), ServiceError> {
+    let mut add = |within: Key, subject: Subject, version: Version| -> Result<(), ServiceError> {
         if let Some(row) = query::version_row(view, &subject, version)? {
-            found.push(FoundVersion { subject, version, row });
+            found.push((within, FoundVersion { subject, version, row }));
         }
         Ok(())
     };
@@ -245,28 +256,72 @@ fn versions_under(view: &StateView<'_>, key: &Key, terms: &[String]) -> Result<V
             if !terms.iter().all(|term| content.terms.binary_search(term).is_ok()) {
                 return Ok(found);
             }
+            let mut held = Vec::new();
             for (context, id) in query::ids_by_guid(view, *guid, *format)? {
-                for (subject, version) in query::usages(view, &context, id)? {
-                    add(subject, version)?;
+                let mut range = KeyRange::usages(&context, id);
+                if let Some(after) = after {
+                    // Of a context that comes before the place nothing is left.
+                    range = range.after(after);
+                }
+                view.scan(&range, &mut |key, _| {
+                    held.push(key);
+                    if held.len() > SCANNED_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })?;
+            }
+            for key in held {
+                if let Key::Usage(_, _, subject, version) = &key {
+                    add(key.clone(), subject.clone(), *version)?;
                 }
             }
         }
-        Key::InState(_, subject, version) => add(subject.clone(), *version)?,
+        Key::InState(_, subject, version) => add(key.clone(), subject.clone(), *version)?,
         Key::Subject(subject) => {
-            for (version, row) in query::versions(view, subject)? {
-                found.push(FoundVersion { subject: subject.clone(), version, row });
+            let mut range = KeyRange::versions(subject);
+            if let Some(after) = after {
+                range = range.after(after);
             }
+            view.scan(&range, &mut |key, row| {
+                if let (Key::Version(_, version), registry::Row::Version(row)) = (&key, row) {
+                    let subject = subject.clone();
+                    found.push((key.clone(), FoundVersion { subject, version: *version, row }));
+                }
+                if found.len() > SCANNED_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
         }
         _ => {}
     }
     Ok(found)
 }
 
-fn token_of(key: &Key) -> String {
-    key.encode().iter().map(|byte| format!("{byte:02x}")).collect()
+/// Where a page ended: at a key of the walked index, and perhaps in the middle of what it leads to.
+struct Place {
+    key: Key,
+    within: Option<Key>,
 }
 
-fn key_of(token: &str) -> Result<Key, ServiceError> {
+impl Place {
+    fn token(&self) -> String {
+        let hex = |key: &Key| -> String { key.encode().iter().map(|byte| format!("{byte:02x}")).collect() };
+        match &self.within {
+            Some(within) => format!("{}.{}", hex(&self.key), hex(within)),
+            None => hex(&self.key),
+        }
+    }
+
+    fn parse(token: &str) -> Result<Self, ServiceError> {
+        let (key, within) = match token.split_once('.') {
+            Some((key, within)) => (key, Some(within)),
+            None => (token, None),
+        };
+        Ok(Self { key: key_of(key)?, within: within.map(key_of).transpose()? })
+    }
+}
+
+pub(super) fn token_of(key: &Key) -> String {
+    Place { key: key.clone(), within: None }.token()
+}
+
+pub(super) fn key_of(token: &str) -> Result<Key, ServiceError> {
     let bad = || ServiceError::new(code::UNPROCESSABLE, "The page token is not one of ours");
     if !token.is_ascii() || token.len() % 2 != 0 {
         return Err(bad());

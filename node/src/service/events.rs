@@ -116,7 +116,10 @@ impl Service {
         filter: EventFilter,
     ) -> Result<Watcher, ServiceError> {
         let place = self.inner.watches.clone().try_acquire_owned().map_err(|_| {
-            ServiceError::new(code::UNAVAILABLE, format!("This node has {WATCHES_MAX} watches already; use another one"))
+            ServiceError::new(
+                code::UNAVAILABLE,
+                format!("This node has {WATCHES_MAX} watches already; use another one"),
+            )
         })?;
         self.freshen(caller).await?;
         let state = self.inner.consensus.state();

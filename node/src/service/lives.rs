@@ -4,19 +4,21 @@
 //! is decided here for good.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use proto::error_code as code;
 use raft_store::state::StateView;
-use registry::{contract, query};
 use registry::{
-    Basis, BasisKey, Bump, Command, Content, Decision, DraftContent, DraftId, DraftRow, LifeStep, LifecycleOutcome,
-    LifecycleRejection, LogIndex, Outcome, PolicyInForce, Rejection, Report, Scope, SemVer, Step, Subject, Version,
-    VersionRow, VersionState, View,
+    Basis, BasisKey, Bump, Command, Content, Decision, DraftContent, DraftId, DraftRow, Key, KeyRange, LifeStep,
+    LifecycleOutcome, LifecycleRejection, LogIndex, Outcome, PolicyInForce, Rejection, Report, Row, Scope, SemVer,
+    State, Step, Subject, Version, VersionRow, VersionState, View,
 };
+use registry::{contract, query};
 use schema::compat::Level;
 use schema::diff::{self, Diff, Step as DiffStep};
 use schema::{ParsedSchema, guid_of};
 
+use super::catalogue::{Page, key_of, token_of};
 use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
 use super::settings::settings;
@@ -26,6 +28,10 @@ use super::{Caller, Service, ServiceError, refusals, terms};
 const ATTEMPTS_MAX: usize = 4;
 /// Sentences of a report, at most; they lie in the state.
 const MESSAGES_MAX: usize = 20;
+/// Drafts that one page looks at, at most.
+const DRAFTS_SCANNED_MAX: usize = 2_000;
+/// Steps of a history that are shown: the newest.
+const STEPS_MAX: usize = 1_000;
 /// Characters of one sentence.
 const MESSAGE_CHARACTERS_MAX: usize = 400;
 
@@ -164,14 +170,42 @@ impl Service {
         self.read(caller, Kind::Mutable, |view| draft_view(self, view, subject, id)).await
     }
 
-    /// The drafts of a subject or of all, oldest first.
+    /// The drafts of a subject or of all, oldest first within a subject.
     ///
     /// # Errors
-    /// Only if the read cannot be confirmed.
-    pub async fn drafts(&self, caller: &Caller, subject: Option<&Subject>) -> Result<Vec<DraftView>, ServiceError> {
+    /// 422 for a page token that is none.
+    pub async fn drafts(
+        &self,
+        caller: &Caller,
+        subject: Option<&Subject>,
+        state: Option<State>,
+        size: usize,
+        token: Option<&str>,
+    ) -> Result<Page<DraftView>, ServiceError> {
+        let after = token.map(key_of).transpose()?;
         self.read(caller, Kind::Mutable, |view| {
-            let rows = query::drafts(view, subject)?;
-            rows.into_iter().map(|(subject, id, row)| shown(self, view, subject, id, row)).collect()
+            let mut range = KeyRange::drafts(subject);
+            if let Some(after) = &after {
+                range = range.after(after);
+            }
+            let (mut rows, mut last, mut looked_at, mut next) = (Vec::new(), None, 0, None);
+            view.scan(&range, &mut |key, row| {
+                if rows.len() >= size || looked_at >= DRAFTS_SCANNED_MAX {
+                    next = last.as_ref().map(token_of);
+                    return ControlFlow::Break(());
+                }
+                if let (Key::Draft(subject, id), Row::Draft(row)) = (&key, row)
+                    && state.is_none_or(|state| row.state.state() == state)
+                {
+                    rows.push((subject.clone(), *id, row));
+                }
+                looked_at += 1;
+                last = Some(key);
+                ControlFlow::Continue(())
+            })?;
+            let items: Result<Vec<_>, _> =
+                rows.into_iter().map(|(subject, id, row)| shown(self, view, subject, id, row)).collect();
+            Ok(Page { items: items?, next })
         })
         .await
     }
@@ -463,7 +497,7 @@ pub enum LifeOf {
 }
 
 impl Service {
-    /// Every step of a life, oldest first.
+    /// The newest steps of a life, oldest first.
     ///
     /// # Errors
     /// 40401, 40402, 40451.
@@ -478,7 +512,15 @@ impl Service {
                 LifeOf::Version(version) => row_of(view, subject, version)?.life,
                 LifeOf::Draft(id) => draft_view(self, view, subject, id)?.id,
             };
-            Ok(query::history(view, subject, life)?)
+            let mut newest = Vec::new();
+            view.scan(&KeyRange::history(subject, life).reversed(), &mut |key, row| {
+                if let (Key::History(_, _, index), Row::History(row)) = (key, row) {
+                    newest.push((index, row));
+                }
+                if newest.len() < STEPS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            newest.reverse();
+            Ok(newest)
         })
         .await
     }

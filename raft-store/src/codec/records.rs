@@ -209,8 +209,26 @@ macro_rules! rows {
 }
 
 rows!(
-    Machine, Context, Subject, Version, Sent, Content, IdOf, Association, Config, Mode, Request, RequestAge, Event, Audit,
-    AuditNode, Draft, History, Consumer, Policy, Cursor,
+    Machine,
+    Context,
+    Subject,
+    Version,
+    Sent,
+    Content,
+    IdOf,
+    Association,
+    Config,
+    Mode,
+    Request,
+    RequestAge,
+    Event,
+    Audit,
+    AuditNode,
+    Draft,
+    History,
+    Consumer,
+    Policy,
+    Cursor,
 );
 
 /// A row from bytes.

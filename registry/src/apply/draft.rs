@@ -3,13 +3,15 @@
 //! Races end here: two reviewers, a submission against a review, an activation against a latest version that has changed
 //! (its basis is stale then, and the preparer compares again).
 
+use std::ops::ControlFlow;
+
 use super::{Effect, Entry, register};
 use crate::command::{Assign, Register};
 use crate::lifecycle::DraftContent;
-use crate::limits::DRAFTS_OPEN_MAX;
+use crate::limits::{DRAFTS_COUNTED_MAX, DRAFTS_OPEN_MAX};
 use crate::query;
 use crate::{
-    Decision, DraftId, DraftRow, DraftState, EventKind, Key, LifecycleOutcome, LifecycleRejection, Outcome,
+    Decision, DraftId, DraftRow, DraftState, EventKind, Key, KeyRange, LifecycleOutcome, LifecycleRejection, Outcome,
     PolicyInForce, Report, Row, Scope, SemVer, Subject, Transition, View, ViewError,
 };
 
@@ -20,8 +22,7 @@ pub(super) fn create(
     subject: &Subject,
     draft: &DraftContent,
 ) -> Result<Effect, ViewError> {
-    let open = query::drafts(view, Some(subject))?.into_iter().filter(|(_, _, row)| row.state.is_open()).count();
-    if open >= DRAFTS_OPEN_MAX as usize {
+    if open_drafts(view, subject)? >= DRAFTS_OPEN_MAX {
         return Ok(Effect::refused(LifecycleRejection::DraftsFull { limit: DRAFTS_OPEN_MAX }));
     }
     let row = DraftRow {
@@ -34,6 +35,20 @@ pub(super) fn create(
         modified_at: entry.index(),
     };
     Ok(kept(entry, subject, DraftId(entry.index().0), row))
+}
+
+/// How many of the newest drafts of a subject are open. Those before were opened long ago; a subject may have any number
+/// of closed ones, and counting must stay cheap.
+fn open_drafts(view: &impl View, subject: &Subject) -> Result<u32, ViewError> {
+    let (mut open, mut counted) = (0, 0);
+    view.scan(&KeyRange::drafts(Some(subject)).reversed(), &mut |_, row| {
+        counted += 1;
+        if matches!(&row, Row::Draft(row) if row.state.is_open()) {
+            open += 1;
+        }
+        if counted < DRAFTS_COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(open)
 }
 
 pub(super) fn revise(

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::lifecycle::Phase;
-use crate::service::{AssociationQuery, Consistency, Service, ServiceError};
+use crate::service::{AssociationQuery, Caller, Consistency, Service, ServiceError};
 use reply::{MEDIA_TYPES, NodeHeaders, Reply};
 use request::Request;
 use route::{NoRoute, Route, route};
@@ -143,10 +143,39 @@ async fn read(front: &Front, request: http::Request<Body>) -> Result<Request, Se
     Request::new(method, parts.uri.path().to_owned(), &query, parts.headers, body.to_bytes())
 }
 
-/// Finds the operation of a resource and a method.
+/// Answers a request, and records a change that was refused.
 async fn dispatch(front: &Front, method: &Method, route: Route, request: &Request) -> Result<Reply, ServiceError> {
     let caller = request.caller(&front.service, front.consistency)?;
-    let on = handlers::On { front, caller: &caller, request };
+    let change = is_change(method, &route).then(|| format!("{method} {}", route.template()));
+    let answered = operate(front, &caller, method, route, request).await;
+    if let (Some(change), Err(error)) = (change, &answered) {
+        front.service.attempts().record(&caller, &change, error);
+    }
+    answered
+}
+
+/// Would it change something, if it were granted? Some questions are asked by POST.
+fn is_change(method: &Method, route: &Route) -> bool {
+    let asks = matches!(
+        route,
+        Route::Root
+            | Route::Subject(_)
+            | Route::Compatibility(..)
+            | Route::CompatibilityAll(_)
+            | Route::AssociationBatchGet
+    );
+    matches!(*method, Method::PUT | Method::DELETE) || (*method == Method::POST && !asks)
+}
+
+/// Finds the operation of a resource and a method.
+async fn operate(
+    front: &Front,
+    caller: &Caller,
+    method: &Method,
+    route: Route,
+    request: &Request,
+) -> Result<Reply, ServiceError> {
+    let on = handlers::On { front, caller, request };
     let is_head = *method == Method::HEAD;
     let method = if is_head { "GET" } else { method.as_str() };
     match (route, method) {

@@ -10,8 +10,18 @@ use super::native::{FORMS, HttpForm, POOL, PREFIX};
 
 /// What streams, and in which form.
 const STREAMS: [(&str, &str, &str, &[&str]); 3] = [
-    ("/events", "text/event-stream", "Events as server-sent events; the data of each is a CloudEvent.", &["after", "kinds", "subject", "context"]),
-    ("/events/ws", "application/json", "Events over a WebSocket, each a text {\"token\", \"event\"}.", &["after", "kinds", "subject", "context"]),
+    (
+        "/events",
+        "text/event-stream",
+        "Events as server-sent events; the data of each is a CloudEvent.",
+        &["after", "kinds", "subject", "context"],
+    ),
+    (
+        "/events/ws",
+        "application/json",
+        "Events over a WebSocket, each a text {\"token\", \"event\"}.",
+        &["after", "kinds", "subject", "context"],
+    ),
     ("/audit/export", "application/jsonl", "Audit records as JSON lines, or as CSV.", &["from", "to", "format"]),
 ];
 
@@ -51,7 +61,8 @@ fn paths() -> Map<String, Value> {
 /// The messages of the native API, as `registry.v1.NAME`.
 fn schemas() -> Map<String, Value> {
     let comments = Comments::of(&POOL);
-    let messages = POOL.all_messages().filter(|message| message.package_name() == "registry.v1" && !message.is_map_entry());
+    let messages =
+        POOL.all_messages().filter(|message| message.package_name() == "registry.v1" && !message.is_map_entry());
     let described = messages.map(|message| {
         let fields = message.fields().map(|field| {
             let mut described = of_field(&field);
@@ -73,11 +84,13 @@ fn operation(form: &HttpForm, comments: &Comments) -> Value {
     let service = POOL.get_service_by_name("registry.v1.Registry").expect("the descriptors have the service");
     let method = service.methods().find(|method| method.name() == form.operation).expect("each form has its method");
     let input = method.input();
-    let in_path: Vec<_> = form.template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+    let in_path: Vec<_> =
+        form.template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let mut parameters = Vec::new();
     for field in input.fields() {
         let is_in_path = in_path.contains(&field.name());
-        let is_in_query = !is_in_path && form.method != "POST" && form.method != "PUT" && !matches!(field.kind(), Kind::Message(_));
+        let is_in_query =
+            !is_in_path && form.method != "POST" && form.method != "PUT" && !matches!(field.kind(), Kind::Message(_));
         if is_in_path || is_in_query {
             let place = if is_in_path { "path" } else { "query" };
             // The name in a template is the field's own; elsewhere both names are taken.
@@ -142,8 +155,12 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Bytes => json!({"type": "string", "format": "byte"}),
         Kind::Double | Kind::Float => json!({"type": "number"}),
         Kind::Enum(_) => json!({"type": "string"}),
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 | Kind::Uint32 | Kind::Fixed32 => json!({"type": "integer", "format": "int32"}),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => json!({"type": "integer", "format": "int64"}),
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 | Kind::Uint32 | Kind::Fixed32 => {
+            json!({"type": "integer", "format": "int32"})
+        }
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => {
+            json!({"type": "integer", "format": "int64"})
+        }
     }
 }
 

@@ -8,10 +8,8 @@ use super::convert::{
     bad, consumer, deprecation, draft_message, in_force, new_schema, optional_version, policy, policy_message, scope,
     version,
 };
+use super::schemas::{page_size, token};
 use crate::service::{Caller, DraftStep, LifeOf, ServiceError, Token};
-
-/// Drafts in one list, at most.
-const DRAFTS_MAX: usize = 1_000;
 
 type Answer<T> = Result<T, ServiceError>;
 
@@ -42,10 +40,10 @@ impl Native {
             "" => None,
             name => Some(State::from_name(name).ok_or_else(|| bad("state is not the name of a state"))?),
         };
-        let drafts = self.service.drafts(caller, subject.as_ref()).await?.into_iter();
-        let drafts = drafts.filter(|draft| state.is_none_or(|state| draft.row.state.state() == state));
-        let drafts = drafts.take(DRAFTS_MAX).map(|draft| draft_message(draft, false)).collect();
-        Ok(v1::ListDraftsResponse { drafts })
+        let (size, token) = (page_size(request.page_size), token(&request.page_token));
+        let page = self.service.drafts(caller, subject.as_ref(), state, size, token).await?;
+        let drafts = page.items.into_iter().map(|draft| draft_message(draft, false)).collect();
+        Ok(v1::ListDraftsResponse { drafts, next_page_token: page.next.unwrap_or_default() })
     }
 
     async fn advance(&self, caller: &Caller, request: v1::ChangeDraftRequest, step: DraftStep) -> Answer<v1::Draft> {

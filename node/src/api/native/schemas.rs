@@ -21,7 +21,7 @@ pub(super) fn page_size(asked: u32) -> usize {
     usize::try_from(size).unwrap_or(100)
 }
 
-fn token(text: &str) -> Option<&str> {
+pub(super) fn token(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 

@@ -335,7 +335,8 @@ impl Player {
             Op::Found { name } => vec![Command::Found { cluster_id: format!("cluster-{name}") }],
             Op::Life { subject: of, kind, pick: which, text } => {
                 let step = self.step_of_life(&subject(SUBJECTS[*of]), *kind, *which, *text);
-                let lifecycle = |step| registry::LifeStep { subject: subject(SUBJECTS[*of]), reason: reason_of(*which), step };
+                let lifecycle =
+                    |step| registry::LifeStep { subject: subject(SUBJECTS[*of]), reason: reason_of(*which), step };
                 step.map(|step| vec![Command::Lifecycle(lifecycle(step))]).unwrap_or_default()
             }
             Op::SetPolicy { scope, policy } => {
