@@ -42,7 +42,9 @@ pub(super) fn refused_by_policy(
         return Ok(Some(LifecycleRejection::PropertyMissing { name: name.clone() }));
     }
     let held = query::subject_row(view, &register.subject)?.map_or(0, |row| row.live + row.soft_deleted);
-    Ok((held >= policy.versions_max).then_some(LifecycleRejection::VersionsMax { limit: policy.versions_max }))
+    // The registry's own limit has an answer of its own, which Confluent clients know.
+    let is_full = held >= policy.versions_max && policy.versions_max < VERSION_COUNT_MAX;
+    Ok(is_full.then_some(LifecycleRejection::VersionsMax { limit: policy.versions_max }))
 }
 
 /// Adds the version; `life` is the draft that it was, or this entry.

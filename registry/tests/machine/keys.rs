@@ -241,13 +241,15 @@ fn the_bytes_of_keys_never_change() {
         (Key::Event(LogIndex(5), 6), "0f000000000000000500000006".into()),
         (Key::Audit(7), "100000000000000007".into()),
         (Key::AuditNode(8, 9), "11080000000000000009".into()),
-        (Key::Draft(a(), DraftId(5)), format!("20{a_hex}0000000000000005")),
-        (Key::History(a(), DraftId(5), LogIndex(6)), format!("21{a_hex}00000000000000050000000000000006")),
-        (Key::Consumer(a(), "r".into()), format!("22{a_hex}720000")),
-        (Key::Policy(Scope::Global), "2300".into()),
-        (Key::Cursor("r".into()), "24720000".into()),
-        (Key::Term("r".into(), guid, Format::Avro), format!("25720000{guid_hex}01")),
-        (Key::InState(State::Quarantined, a(), version), format!("260a{a_hex}00000102")),
+        (Key::Retired(a(), version), format!("20{a_hex}00000102")),
+        (Key::Association("r".into(), "k".into(), "o".into()), "21720000".to_owned() + "6b00006f0000"),
+        (Key::Draft(a(), DraftId(5)), format!("30{a_hex}0000000000000005")),
+        (Key::History(a(), DraftId(5), LogIndex(6)), format!("31{a_hex}00000000000000050000000000000006")),
+        (Key::Consumer(a(), "r".into()), format!("32{a_hex}720000")),
+        (Key::Policy(Scope::Global), "3300".into()),
+        (Key::Cursor("r".into()), "34720000".into()),
+        (Key::Term("r".into(), guid, Format::Avro), format!("35720000{guid_hex}01")),
+        (Key::InState(State::Quarantined, a(), version), format!("360a{a_hex}00000102")),
     ] {
         let hex: String = key.encode().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, expected, "{key:?}");
