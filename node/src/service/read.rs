@@ -250,7 +250,9 @@ impl Service {
         }
     }
 
-    /// The schema that an id stands for. With a subject, the version of that subject that holds it.
+    /// The schema that an id stands for. With a subject, the version of that subject that holds it; if there is none, and
+    /// the subject names no context, the id in the default context: consumers ask with the subject of the topic they read,
+    /// which need not be the one that the producer registered under.
     ///
     /// # Errors
     /// 40403, or what [`Service`] answers when a read cannot be confirmed.
@@ -263,13 +265,14 @@ impl Service {
         self.read(caller, Kind::Immutable, |view| {
             let subject = subject.map(|subject| aliased(view, subject)).transpose()?;
             let subject = subject.as_ref();
-            let contexts = contexts_to_search(view, subject)?;
-            for context in contexts {
+            let named = subject.filter(|subject| !subject.name.is_empty());
+            let fallback = named.filter(|named| named.context.is_default()).map(|named| (named.context.clone(), None));
+            let places = contexts_to_search(view, subject)?.into_iter().map(|context| (context, named)).chain(fallback);
+            for (context, wanted) in places {
                 let Some((guid, format, content)) = query::schema_by_id(view, &context, id)? else { continue };
                 let usages = query::usages(view, &context, id)?;
-                let named = subject.filter(|subject| !subject.name.is_empty());
-                let holder = match named {
-                    Some(named) => usages.iter().rev().find(|(holder, _)| holder.name == named.name),
+                let holder = match wanted {
+                    Some(wanted) => usages.iter().rev().find(|(holder, _)| holder.name == wanted.name),
                     None => usages.first(),
                 };
                 let Some((holder, version)) = holder else { continue };

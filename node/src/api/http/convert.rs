@@ -173,7 +173,7 @@ pub fn schema_body(found: &FoundSchema, content: &ContentRow, legacy: bool) -> S
         aliases: Vec::new(),
         max_id: None,
         ts: (!legacy).then_some(found.created_ms),
-        deleted: (!legacy && found.deleted).then_some(true),
+        deleted: (!legacy).then_some(found.deleted),
     }
 }
 

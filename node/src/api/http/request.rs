@@ -1,5 +1,7 @@
 //! Requests: what a handler may ask of one. Sloppy but real input is tolerated here, and nowhere else.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
@@ -54,7 +56,7 @@ impl Request {
     ) -> Result<Self, ServiceError> {
         let decode = |text: &str| {
             let spaced = text.replace('+', " ");
-            let decoded = percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned);
+            let decoded = percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned);
             decoded.map_err(|_| ServiceError::new(code::BAD_REQUEST, "The query is not UTF-8"))
         };
         let mut pairs = Vec::new();
@@ -113,15 +115,20 @@ impl Request {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 400 for what is no JSON, 415 for another content type, 422 for JSON that the operation does not take.
+    /// 400 for what is no JSON or has values of the wrong type, 415 for another content type, 422 for no body and for fields
+    /// that the operation does not know.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
         self.check_content_type()?;
-        if self.body.iter().all(u8::is_ascii_whitespace) {
+        let body = self.body_as_utf8()?;
+        let body = body.trim_ascii();
+        // As for Jackson, a lone `null` is no body.
+        if body.is_empty() || body == b"null" {
             return Err(ServiceError::new(code::UNPROCESSABLE, "The request has no body"));
         }
         let wrong = |error: serde_json::Error| match error.classify() {
             serde_json::error::Category::Data => {
-                ServiceError::new(code::UNPROCESSABLE, unrecognized(&error.to_string()))
+                let (code, message) = misfit(&error.to_string());
+                ServiceError::new(code, message)
             }
             serde_json::error::Category::Syntax
             | serde_json::error::Category::Eof
@@ -130,12 +137,38 @@ impl Request {
             }
         };
         // serde takes an array for a struct, item by item, and a wrong body would be a right one.
-        if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).map_err(wrong)?;
-            return Err(ServiceError::new(code::UNPROCESSABLE, "The request body is not a JSON object"));
+        if body.first() != Some(&b'{') {
+            serde_json::from_slice::<serde::de::IgnoredAny>(body).map_err(wrong)?;
+            return Err(ServiceError::new(code::BAD_REQUEST, "The request body is not a JSON object"));
         }
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        let mut reader = serde_json::Deserializer::from_slice(body);
         T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(wrong)
+    }
+
+    /// The body in UTF-8, without a byte order mark. Some clients send UTF-16, by its mark or by the charset.
+    fn body_as_utf8(&self) -> Result<Cow<'_, [u8]>, ServiceError> {
+        let content_type = self.header(CONTENT_TYPE.as_str()).map(str::to_ascii_lowercase).unwrap_or_default();
+        let charset = content_type.split_once("charset=").map(|(_, name)| name.trim_matches([' ', '"', '\'']));
+        let (units, is_little): (&[u8], bool) = match &*self.body {
+            [0xEF, 0xBB, 0xBF, rest @ ..] => return Ok(Cow::Borrowed(rest)),
+            [0xFF, 0xFE, rest @ ..] => (rest, true),
+            [0xFE, 0xFF, rest @ ..] => (rest, false),
+            body => match charset {
+                Some("utf-16le") => (body, true),
+                Some("utf-16" | "utf-16be") => (body, false),
+                Some(_) | None => return Ok(Cow::Borrowed(body)),
+            },
+        };
+        let bad = || ServiceError::new(code::BAD_REQUEST, "The request body is not valid UTF-16");
+        let (pairs, rest) = units.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(bad());
+        }
+        let units: Vec<_> = pairs
+            .iter()
+            .map(|pair| if is_little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) })
+            .collect();
+        String::from_utf16(&units).map(|text| Cow::Owned(text.into_bytes())).map_err(|_| bad())
     }
 
     fn check_content_type(&self) -> Result<(), ServiceError> {
@@ -169,7 +202,9 @@ impl Request {
             let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
             let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
             let offered = match media_type.as_str() {
-                "*/*" | "application/*" => Some(MEDIA_TYPES[0]),
+                // Java's own HTTP client sends a lone star.
+                "*" | "application/*" => Some(MEDIA_TYPES[0]),
+                other if other.starts_with("*/") => Some(MEDIA_TYPES[0]),
                 other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
             };
             if let Some(offered) = offered
@@ -222,11 +257,12 @@ impl Request {
     }
 }
 
-/// serde's message for an unknown field, as Confluent words it.
-fn unrecognized(message: &str) -> String {
+/// Code and text for JSON that an operation does not take: as Confluent has it, 422 names an unknown field and everything
+/// else is a 400.
+fn misfit(message: &str) -> (code::ErrorCode, String) {
     match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-        Some((field, _)) => format!("Unrecognized field: {field}"),
-        None => format!("The request body is not what this operation takes: {message}"),
+        Some((field, _)) => (code::UNPROCESSABLE, format!("Unrecognized field: {field}")),
+        None => (code::BAD_REQUEST, format!("The request body is not what this operation takes: {message}")),
     }
 }
 
@@ -257,6 +293,8 @@ mod tests {
             (Some("*/*"), Some(MEDIA_TYPES[0])),
             (Some("application/json"), Some(MEDIA_TYPES[2])),
             (Some("application/json;q=0.5, application/vnd.schemaregistry.v1+json"), Some(MEDIA_TYPES[0])),
+            (Some("*"), Some(MEDIA_TYPES[0])),
+            (Some("text/html, */anything;q=.2"), Some(MEDIA_TYPES[0])),
             (Some("text/html"), None),
         ] {
             assert_eq!(request("", accept).accepted().ok(), expected, "{accept:?}");
@@ -264,7 +302,25 @@ mod tests {
     }
 
     #[test]
+    fn a_body_may_have_a_byte_order_mark_or_be_in_utf16() {
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        let read = |body: Vec<u8>, media_type: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
+            let request = Request::new("POST".into(), "/".into(), "", headers, body.into()).unwrap();
+            request.json::<serde_json::Map<String, serde_json::Value>>().map(|map| map.len())
+        };
+        let json = "application/json";
+        assert_eq!(read(b"\xEF\xBB\xBF{\"a\":1}".to_vec(), json).unwrap(), 1);
+        assert_eq!(read(utf16("\u{feff}{\"a\":1}"), json).unwrap(), 1);
+        assert_eq!(read(utf16("{\"a\":1}"), "application/json; charset=\"UTF-16\"").unwrap(), 1);
+        assert_eq!(read(vec![0xFF, 0xFE, b'{'], json).unwrap_err().code, code::BAD_REQUEST);
+    }
+
+    #[test]
     fn an_unknown_field_is_named() {
-        assert_eq!(unrecognized("unknown field `x`, expected one of `schema`"), "Unrecognized field: x");
+        let expected = (code::UNPROCESSABLE, "Unrecognized field: x".to_owned());
+        assert_eq!(misfit("unknown field `x`, expected one of `schema`"), expected);
+        assert_eq!(misfit("invalid type: integer `1`, expected a string").0, code::BAD_REQUEST);
     }
 }
