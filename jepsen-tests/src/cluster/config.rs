@@ -30,8 +30,9 @@ pub fn text(
         mine.http,
         mine.peer,
     );
+    write!(text, "\n[grpc]\nlisten = \"127.0.0.1:{}\"\n", mine.grpc).expect("writing to a string cannot fail");
     for (member, ports) in ports.iter().filter(|(member, _)| members.contains(member)) {
-        let Ports { http, peer } = ports;
+        let Ports { http, peer, .. } = ports;
         let written = write!(
             text,
             "\n[[cluster.members]]\nid = {member}\npeer_address = \"127.0.0.1:{peer}\"\n\

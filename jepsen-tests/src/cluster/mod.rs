@@ -246,6 +246,7 @@ impl Cluster {
         Api::new(&self.http, id, self.ports[&id].http)
     }
 
+<<<<<<< HEAD
     /// The HTTP side of a node, not through a proxy, over connections of `http`.
     pub fn api_at(&self, http: &Http, id: u64) -> Api {
         Api::new(http, id, self.ports[&id].http)
@@ -257,6 +258,11 @@ impl Cluster {
             Some(mesh) => Api::new(http, id, mesh.address(Origin::Clients(group), id).port()),
             None => Api::new(http, id, self.ports[&id].http),
         }
+=======
+    /// Where a node serves gRPC.
+    pub fn grpc_address(&self, id: u64) -> String {
+        format!("127.0.0.1:{}", self.ports[&id].grpc)
+>>>>>>> lifecycle
     }
 
     /// The HTTP sides of the nodes that run.
@@ -354,7 +360,7 @@ impl Cluster {
 
     /// Makes a node a learner. It need not run yet.
     pub async fn add_learner(&self, id: u64) {
-        let Ports { http, peer } = self.ports[&id];
+        let Ports { http, peer, .. } = self.ports[&id];
         let member = MemberBody {
             node_id: id,
             peer_address: format!("127.0.0.1:{peer}"),

@@ -9,6 +9,8 @@ pub struct Ports {
     pub http: u16,
     /// Peers.
     pub peer: u16,
+    /// gRPC for clients.
+    pub grpc: u16,
 }
 
 /// Where ports are looked for: below those that the kernel gives to outgoing connections and to listeners that do not care,
@@ -22,6 +24,7 @@ const ATTEMPTS_MAX: usize = 10_000;
 /// # Panics
 /// If the machine has no free ports.
 pub fn find(nodes: usize) -> Vec<Ports> {
+<<<<<<< HEAD
     // All are held until the last is chosen, or one could be chosen twice.
     let mut held: Vec<TcpListener> = Vec::new();
     for _ in 0..ATTEMPTS_MAX {
@@ -34,4 +37,11 @@ pub fn find(nodes: usize) -> Vec<Ports> {
     assert!(held.len() == 2 * nodes, "no {} free ports in {RANGE:?} on loopback", 2 * nodes);
     let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
     held.chunks(2).map(|pair| Ports { http: port(&pair[0]), peer: port(&pair[1]) }).collect()
+=======
+    let bind = || TcpListener::bind("127.0.0.1:0").expect("bind a free port on loopback");
+    // All are held until the last is chosen, or the kernel could give one twice.
+    let held: Vec<_> = (0..nodes).map(|_| (bind(), bind(), bind())).collect();
+    let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
+    held.iter().map(|(http, peer, grpc)| Ports { http: port(http), peer: port(peer), grpc: port(grpc) }).collect()
+>>>>>>> lifecycle
 }

@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 use raft_store::bugs::planted;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
-use registry::{Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, View};
+use registry::{
+    Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionState, View,
+};
 use schema::{Format, Guid};
 use tokio::sync::{mpsc, oneshot};
 
@@ -150,6 +152,7 @@ pub struct FoundSchema {
     pub content: Arc<ContentRow>,
     pub created_ms: u64,
     pub deleted: bool,
+    pub state: VersionState,
 }
 
 /// Which version of a subject.
@@ -289,6 +292,7 @@ impl Service {
                     content: Arc::new(content),
                     created_ms: row.created_ms,
                     deleted: row.deleted == Deleted::Soft,
+                    state: row.state,
                 });
             }
             Err(ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {id} not found")))
@@ -316,6 +320,7 @@ impl Service {
                     format,
                     content: Arc::new(content),
                     created_ms: row.as_ref().map_or(0, |row| row.created_ms),
+                    state: row.as_ref().map_or(VersionState::Active, |row| row.state),
                     deleted: row.is_some_and(|row| row.deleted == Deleted::Soft),
                 });
             }
@@ -592,6 +597,7 @@ pub(super) fn find_version(
         content: Arc::new(content),
         created_ms: row.created_ms,
         deleted: row.deleted == Deleted::Soft,
+        state: row.state,
     })
 }
 

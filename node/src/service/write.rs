@@ -9,7 +9,9 @@ use std::time::Duration;
 use proto::error_code as code;
 use raft_store::bugs::planted;
 use raft_store::types::{Proposal, Response};
-use registry::{AssociationChange, Basis, Command, Content, Envelope, LogIndex, MACHINE_VERSION, Outcome, Resource};
+use registry::{
+    AssociationChange, Basis, Command, Content, Envelope, LifeStep, LogIndex, MACHINE_VERSION, Outcome, Resource, Step,
+};
 
 use schema::{Metadata, Rule, RuleSet};
 
@@ -54,6 +56,7 @@ impl Service {
             time_ms: 0,
             actor: caller.actor.clone(),
             machine_version: MACHINE_VERSION,
+            if_revision: caller.if_revision,
             basis,
             command,
         };
@@ -180,7 +183,14 @@ fn command_bytes(command: &Command) -> usize {
         | Command::SetMode { .. }
         | Command::DeleteContext { .. }
         | Command::CheckDigest { .. }
+        | Command::SetPolicy { .. }
+        | Command::MoveCursor { .. }
+        | Command::ArchiveAudit { .. }
         | Command::Found { .. } => 0,
+        Command::Lifecycle(LifeStep { step: Step::Create { draft } | Step::Revise { draft, .. }, .. }) => {
+            draft.content.text.len() + draft.sent.as_ref().map_or(0, String::len)
+        }
+        Command::Lifecycle(_) => 0,
     }
 }
 
