@@ -32,6 +32,18 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// Validations of data over gRPC streams, on one node. Registers its schema as `bench-validate` first.
+    Validate {
+        /// The node's gRPC listener.
+        #[arg(long, default_value = "http://127.0.0.1:18181")]
+        grpc_url: String,
+        /// Streams at once.
+        #[arg(long, default_value_t = 4)]
+        streams: usize,
+        /// Seconds.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// SIGKILLs of the leader, through scripts/cluster.sh.
     Failover {
         /// How many.
@@ -69,6 +81,28 @@ async fn main() -> ExitCode {
                 );
             }
             ExitCode::SUCCESS
+        }
+        Command::Validate { grpc_url, streams, seconds } => {
+            let subject = "bench-validate";
+            let body = serde_json::json!({"schema": {"text": bench::validate::SCHEMA}});
+            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
+            let url = format!("{url}/api/v1/subjects/{subject}/versions");
+            let registered = reqwest::Client::new().post(url).json(&body).send().await;
+            if !registered.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                eprintln!("registry-bench: register the schema: {registered:?}");
+                return ExitCode::FAILURE;
+            }
+            match bench::validate::run(&grpc_url, subject, streams, Duration::from_secs(seconds)).await {
+                Ok(figures) => {
+                    let per_second = u128::from(figures.answers) * 1_000 / figures.time.as_millis().max(1);
+                    println!("{streams} streams: {} validations, {per_second} per second", figures.answers);
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("registry-bench: {error}");
+                    ExitCode::FAILURE
+                }
+            }
         }
         Command::Failover { kills, script, dir, port_base } => {
             let place = ["--dir".to_owned(), dir, "--port-base".to_owned(), port_base.to_string()];

@@ -2,6 +2,9 @@
 //!
 //! Never here: rules of the registry. What a node refuses is an error with the node's own code and message.
 
+pub mod audit;
+
+use std::io::Write;
 use std::time::Duration;
 
 use proto::rest::{ClusterStatusBody, ErrorBody, MemberBody};
@@ -11,6 +14,10 @@ use serde::de::DeserializeOwned;
 
 /// Longest wait for one answer of one node.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(65);
+/// Longest silence while something long is read.
+const SILENCE_MAX: Duration = Duration::from_secs(65);
+/// Longest time for something long as a whole.
+const DOWNLOAD_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A request that was not carried out.
@@ -25,6 +32,8 @@ pub enum ClientError {
     Answer { url: String, reason: String },
     #[error("no URL of a node is given")]
     NoUrl,
+    #[error("{url} broke off: {reason}")]
+    Broken { url: String, reason: String },
 }
 
 impl ClientError {
@@ -32,7 +41,7 @@ impl ClientError {
     pub fn code(&self) -> Option<u32> {
         match self {
             Self::Refused { code, .. } => Some(*code),
-            Self::Unreachable(_) | Self::Answer { .. } | Self::NoUrl => None,
+            Self::Unreachable(_) | Self::Answer { .. } | Self::NoUrl | Self::Broken { .. } => None,
         }
     }
 }
@@ -103,6 +112,51 @@ impl Client {
         let answer: serde_json::Value =
             self.on_leader(Method::POST, "/v1/cluster/leader/transfer", Some(&body)).await?;
         Ok(answer["leader_id"].as_u64().unwrap_or(0))
+    }
+
+    /// Reads something as JSON.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn get(&self, path: &str) -> Result<serde_json::Value, ClientError> {
+        self.call(&self.urls, Method::GET, path, None::<&()>).await
+    }
+
+    /// Reads something long, piece by piece, from the first node that answers. What was written before an error is not the
+    /// whole.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn download(&self, path: &str, output: &mut impl Write) -> Result<(), ClientError> {
+        let mut failed = Vec::new();
+        for url in &self.urls {
+            let url = format!("{url}{path}");
+            let mut answer = match self.http.get(&url).timeout(DOWNLOAD_TIME_MAX).send().await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    failed.push(format!("{url}: {error}"));
+                    continue;
+                }
+            };
+            if !answer.status().is_success() {
+                let bytes = answer.bytes().await.map_err(|error| ClientError::Unreachable(error.to_string()))?;
+                let body: ErrorBody = serde_json::from_slice(&bytes)
+                    .map_err(|error| ClientError::Answer { url, reason: error.to_string() })?;
+                return Err(ClientError::Refused { code: body.error_code, message: body.message });
+            }
+            let broken = |reason: String| ClientError::Broken { url: url.clone(), reason };
+            loop {
+                let piece = tokio::time::timeout(SILENCE_MAX, answer.chunk()).await;
+                let piece = piece.map_err(|_| broken("nothing came for too long".to_owned()))?;
+                match piece.map_err(|error| broken(error.to_string()))? {
+                    Some(piece) => {
+                        output.write_all(&piece).map_err(|error| broken(format!("write it down: {error}")))?
+                    }
+                    None => return Ok(()),
+                }
+            }
+        }
+        Err(ClientError::Unreachable(failed.join("; ")))
     }
 
     /// Changes of the cluster are done by its leader: finds it first.

@@ -3,10 +3,13 @@
 //! Exit codes: 0 done, 1 error, 2 wrong use, 4 not found.
 #![allow(clippy::print_stdout, reason = "a command-line program prints its answers")]
 
+mod audit_command;
+
 use std::process::ExitCode;
 
+use audit_command::{AuditCommand, CommandError};
 use clap::{Parser, Subcommand, ValueEnum};
-use client::{Client, ClientError};
+use client::Client;
 use proto::rest::{ClusterStatusBody, MemberBody};
 
 /// Talks to a cluster of the LLM Schema Registry.
@@ -45,6 +48,11 @@ enum Command {
     Leader {
         #[command(subcommand)]
         command: LeaderCommand,
+    },
+    /// The audit log: export, checkpoints, proofs, and their verification offline.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
 }
 
@@ -95,6 +103,7 @@ enum LeaderCommand {
     },
 }
 
+const EXIT_USE: u8 = 2;
 const EXIT_NOT_FOUND: u8 = 4;
 
 #[tokio::main(flavor = "current_thread")]
@@ -103,7 +112,12 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("registryctl: {error}");
-            match error.code() {
+            let code = match &error {
+                CommandError::Client(error) => error.code(),
+                CommandError::Use(_) => return ExitCode::from(EXIT_USE),
+                CommandError::Proof { .. } | CommandError::File { .. } => None,
+            };
+            match code {
                 Some(code) if code == 404 || code / 100 == 404 => ExitCode::from(EXIT_NOT_FOUND),
                 Some(_) | None => ExitCode::FAILURE,
             }
@@ -111,7 +125,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), ClientError> {
+async fn run(arguments: Arguments) -> Result<(), CommandError> {
     let client = Client::new(arguments.url)?;
     match arguments.command {
         Command::Cluster { command: ClusterCommand::Status } => {
@@ -139,6 +153,7 @@ async fn run(arguments: Arguments) -> Result<(), ClientError> {
             let leader = client.transfer_leader(to).await?;
             println!("node {leader} leads");
         }
+        Command::Audit { command } => audit_command::run(&client, command).await?,
     }
     Ok(())
 }

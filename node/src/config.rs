@@ -161,6 +161,9 @@ pub struct HttpConfig {
     /// Answer in the shape of Confluent 7.x: no guid, ts, schemaType for Avro; register answers the id alone.
     #[serde(default)]
     pub legacy_responses: bool,
+    /// The header, and gRPC metadata, that names the principal; empty is none. Only behind a proxy that sets it itself.
+    #[serde(default)]
+    pub principal_header: String,
 }
 
 /// The gRPC listener.
@@ -373,7 +376,7 @@ mod tests {
                 }],
                 peer_overrides: BTreeMap::new(),
             },
-            http: HttpConfig { listen: String::new(), legacy_responses: false },
+            http: HttpConfig { listen: String::new(), legacy_responses: false, principal_header: String::new() },
             grpc: Some(GrpcConfig { listen: String::new() }),
             peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
             read: ReadConfig { consistency: String::new() },

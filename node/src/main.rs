@@ -27,7 +27,7 @@ use clock::Deadline;
 use config::Config;
 use consensus::{Agreement, Consensus, Gate, Network};
 use lifecycle::{Disk, Phase};
-use service::{Caller, Consistency, Service};
+use service::{Attempts, Caller, Consistency, NodeKey, Service};
 
 /// The data directory cannot be used, or must not.
 const EXIT_DATA: u8 = 65;
@@ -140,8 +140,12 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     }
 
     let phase = Phase::default();
+    let key = NodeKey::load(&config.node.data_dir, &config.cluster.id, config.node.id)
+        .map_err(|error| format!("the node's audit key: {error}"))?;
+    let attempts = Attempts::start(&config.node.data_dir).map_err(|error| format!("record attempts: {error}"))?;
     let secrets = config.security.metadata_secrets().map_err(|error| error.to_string())?;
-    let service = Service::new(consensus.clone(), config.clone(), telemetry::Metrics::default(), &secrets);
+    let metrics = telemetry::Metrics::default();
+    let service = Service::new(consensus.clone(), config.clone(), metrics, &secrets, key, attempts);
     let background = [
         tokio::spawn(consensus.clone().watch_succession()),
         tokio::spawn(consensus.clone().compact(config.compaction.clone())),
@@ -151,17 +155,24 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
     ];
     let http_listener = listen(config.http.listen.clone()).await?;
     tracing::info!(node = config.node.id, region = %config.node.region, http = %config.http.listen, "serving");
+    let mut fronts = tokio::task::JoinSet::new();
     if let Some(grpc) = &config.grpc {
         let listener = listen(grpc.listen.clone()).await?;
-        tokio::spawn(api::grpc::serve(consensus.clone(), phase.clone(), listener, stopped(stopping.clone())));
+        let served = api::grpc::serve(service.clone(), phase.clone(), listener, stopped(stopping.clone()));
+        fronts.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "serve gRPC");
+            }
+        });
     }
-    let front = Front::new(service, phase.clone());
-    let http = tokio::spawn(http::serve(front, http_listener, stopped(stopping)));
+    let front = Front::new(service.clone(), phase.clone());
+    fronts.spawn(async move { drop(http::serve(front, http_listener, stopped(stopping)).await) });
 
     stop_signal.await;
     drain(&consensus, &phase).await;
+    service.end_watches();
     stop.send_replace(true);
-    drop(tokio::time::timeout(DRAIN_TIME_MAX, http).await);
+    drop(tokio::time::timeout(DRAIN_TIME_MAX, fronts.join_all()).await);
     background.iter().for_each(tokio::task::JoinHandle::abort);
     consensus.shutdown().await;
     peers.abort();
@@ -242,6 +253,7 @@ async fn keep_house(service: Service) {
             deadline: Deadline::after(INTERVAL),
             consistency: Consistency::Local,
             at_least: None,
+            if_revision: None,
         };
         match service.found(&caller, &cluster_id).await {
             Ok(()) => founded = true,

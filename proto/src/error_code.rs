@@ -62,6 +62,38 @@ codes! {
     MODE_NOT_FOUND = 40409;
     /// The resource has no such association.
     ASSOCIATION_NOT_FOUND = 40410;
+    /// The draft does not exist.
+    DRAFT_NOT_FOUND = 40451;
+    /// The consumer is not registered.
+    CONSUMER_NOT_FOUND = 40452;
+    /// The scope has no policy of its own.
+    POLICY_NOT_FOUND = 40453;
+    /// The author of a draft cannot review it.
+    SELF_REVIEW = 40351;
+    /// The transition does not begin in this state.
+    WRONG_STATE = 40951;
+    /// Someone or something still depends on it.
+    BLOCKED = 40952;
+    /// Too few approvals.
+    APPROVALS_MISSING = 40953;
+    /// The sunset has not come, or leaves too little notice.
+    SUNSET = 40954;
+    /// What is to be changed is at another revision.
+    REVISION_DIFFERS = 41251;
+    /// The events that were asked for are no longer retained.
+    EVENTS_GONE = 41051;
+    /// The policy asks for a review.
+    REVIEW_REQUIRED = 42251;
+    /// The policy asks for this metadata.
+    METADATA_REQUIRED = 42252;
+    /// The step needs a reason.
+    REASON_REQUIRED = 42253;
+    /// The policy, or a limit, allows no more.
+    LIMIT_REACHED = 42254;
+    /// The content is in quarantine.
+    QUARANTINED = 42255;
+    /// The range of semantic versions is none.
+    INVALID_RANGE = 42256;
     /// The schema is incompatible with an earlier one.
     INCOMPATIBLE = 40901;
     /// The subject is tied to as many resources as it may be.

@@ -11,3 +11,12 @@ pub mod rest;
 pub mod peer {
     tonic::include_proto!("registry.peer.v1");
 }
+
+/// The native API, over gRPC and as HTTP/JSON.
+#[allow(clippy::all, clippy::unwrap_used, unreachable_pub, unused_qualifications, missing_docs)]
+pub mod v1 {
+    tonic::include_proto!("registry.v1");
+
+    /// The descriptors of the native API, with comments: a FileDescriptorSet.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/registry.v1.bin"));
+}

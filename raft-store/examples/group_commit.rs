@@ -34,6 +34,7 @@ fn entry(index: u64) -> Entry {
         time_ms: index,
         actor: Actor { principal: "bench".to_owned(), node_id: 1 },
         machine_version: 1,
+        if_revision: None,
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
         command: Command::Found { cluster_id: "x".repeat(ENTRY_BYTES) },
     };

@@ -20,6 +20,10 @@ use registry::{
     MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope,
     SettingRow, Subject, SubjectRow, Version, VersionRow,
 };
+use registry::{
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
+    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Step, Transition, VersionState,
+};
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
 
@@ -164,9 +168,11 @@ fn register(format: Format, assign: Assign, sent: Option<&str>) -> Command {
             references: references(),
             metadata: Some(metadata()),
             rule_set: Some(rule_set(Some(EnableAt::All))),
+            terms: vec!["f:id".into(), "w:order".into()],
         },
         sent: sent.map(ToOwned::to_owned),
         assign,
+        semver: SemVer { major: 1, minor: 2, patch: 300 },
     })
 }
 
@@ -197,6 +203,122 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("check-digest", Command::CheckDigest { index: LogIndex(1 << 40), digest: [0xab; 32] }),
         ("found", Command::Found { cluster_id: "cluster".into() }),
         ("change-associations", Command::ChangeAssociations { resource: resource(), changes: association_changes() }),
+        ("set-policy", Command::SetPolicy { scope: scope(), policy: Some(policy()) }),
+        ("delete-policy", Command::SetPolicy { scope: scope(), policy: None }),
+        ("move-cursor", Command::MoveCursor { name: "hook".into(), index: LogIndex(70_000), position: 2 }),
+        ("archive-audit", Command::ArchiveAudit { before: 1_000 }),
+    ]
+    .into_iter()
+    .chain(steps().into_iter().map(|step| {
+        let name = step.action();
+        (name, Command::Lifecycle(LifeStep { subject: subject(":.eu:a"), reason: "because".into(), step }))
+    }))
+    .collect()
+}
+
+fn policy() -> LifecyclePolicy {
+    LifecyclePolicy {
+        review: Some(true),
+        approvals: Some(1),
+        approvals_breaking: Some(3),
+        deprecation_notice_ms: Some(86_400_000),
+        required_properties: Some(set(&["owner"])),
+        versions_max: Some(100),
+        event_count_max: Some(1_000),
+        event_age_ms_max: Some(70_000),
+        audit_retention_ms: None,
+    }
+}
+
+fn draft_content() -> DraftContent {
+    let content = Content {
+        guid: guid(),
+        format: Format::Json,
+        text: "{}".into(),
+        references: references(),
+        metadata: None,
+        rule_set: None,
+        terms: vec!["f:id".into()],
+    };
+    DraftContent { content, sent: Some("{ }".into()), report: report() }
+}
+
+fn report() -> Report {
+    Report { base: Some(Version(2)), compatible: true, breaking: true, messages: vec!["a field is gone".into()] }
+}
+
+/// Every step of a life once.
+fn steps() -> Vec<Step> {
+    let (id, version) = (DraftId(70_000), Version(3));
+    let semver = SemVer { major: 2, minor: 0, patch: 0 };
+    vec![
+        Step::Create { draft: draft_content() },
+        Step::Revise { id, draft: draft_content() },
+        Step::Submit { id, report: report() },
+        Step::Publish { id, report: Report::default(), semver },
+        Step::Review { id, decision: Decision::Approve },
+        Step::Review { id, decision: Decision::RequestChanges },
+        Step::Review { id, decision: Decision::Reject },
+        Step::Activate { id, report: report(), semver },
+        Step::Deprecate { version, sunset_ms: Some(1_700_000_000_000), successor: Some(Version(4)) },
+        Step::Reinstate { version },
+        Step::Archive { version, force: true },
+        Step::RollBack { target: version, force: false },
+        Step::Reactivate { version },
+        Step::Quarantine { version },
+        Step::Release { version },
+        Step::PutConsumer {
+            id: "billing".into(),
+            from: version,
+            to: None,
+            owner: "team".into(),
+            contact: "mail".into(),
+        },
+        Step::RemoveConsumer { id: "billing".into() },
+    ]
+}
+
+fn lifecycle_outcomes() -> Vec<LifecycleOutcome> {
+    let (id, version) = (DraftId(70_000), Version(3));
+    vec![
+        LifecycleOutcome::Draft { id, state: DraftState::PendingReview, approvals: 1 },
+        LifecycleOutcome::Activated { id, version, schema_id: SchemaId(9), guid: guid() },
+        LifecycleOutcome::Version { version, state: VersionState::Deprecated },
+        LifecycleOutcome::RolledBack { target: Version(1), versions: vec![Version(2), version] },
+        LifecycleOutcome::Consumer,
+        LifecycleOutcome::PolicyChanged { old: Some(policy()) },
+        LifecycleOutcome::Cursor { index: LogIndex(70_000), position: 1 },
+        LifecycleOutcome::AuditArchived { from: 300 },
+    ]
+}
+
+fn lifecycle_rejections() -> Vec<LifecycleRejection> {
+    let version = Version(5);
+    vec![
+        LifecycleRejection::DraftNotFound { id: DraftId(7) },
+        LifecycleRejection::ConsumerNotFound { id: "billing".into() },
+        LifecycleRejection::PolicyNotFound,
+        LifecycleRejection::RevisionDiffers { asked: LogIndex(1), found: LogIndex(300) },
+        LifecycleRejection::ReviewRequired,
+        LifecycleRejection::ReviewerIsAuthor,
+        LifecycleRejection::AlreadyApproved,
+        LifecycleRejection::ApprovalsMissing { have: 1, needed: 2 },
+        LifecycleRejection::ReasonRequired,
+        LifecycleRejection::PropertyMissing { name: "owner".into() },
+        LifecycleRejection::VersionsMax { limit: 10 },
+        LifecycleRejection::DraftsFull { limit: 100 },
+        LifecycleRejection::Incompatible,
+        LifecycleRejection::SunsetTooSoon { earliest_ms: 1_700_000_000_000 },
+        LifecycleRejection::SunsetNotReached { sunset_ms: 1_700_000_000_000 },
+        LifecycleRejection::SuccessorNotActive { version },
+        LifecycleRejection::ConsumersRemain { consumers: vec!["billing".into()] },
+        LifecycleRejection::DependentsRemain { version },
+        LifecycleRejection::NothingToRollBack,
+        LifecycleRejection::Quarantined { version },
+        LifecycleRejection::GlobalOnly,
+        LifecycleRejection::AuditTooYoung { position: 3 },
+        LifecycleRejection::Invalid { what: "a text".into() },
+        LifecycleRejection::WrongState { transition: Transition::Archive, state: State::Active },
     ]
 }
 
@@ -207,12 +329,16 @@ fn envelope(command: Command) -> Envelope {
         BasisKey::Config(Scope::Global),
         BasisKey::Config(Scope::Subject(subject("a"))),
         BasisKey::Mode(Scope::Context(context())),
+        BasisKey::Policy(Scope::Global),
+        BasisKey::Draft(subject("a"), DraftId(300)),
+        BasisKey::Consumer(subject("a"), "billing".into()),
     ];
     Envelope {
         request_id: RequestId("request".into()),
         time_ms: 1_700_000_000_000,
         actor: Actor { principal: "someone".into(), node_id: 3 },
         machine_version: 1,
+        if_revision: Some(LogIndex(250)),
         basis: Basis { read_index: LogIndex(251), keys: keys.into() },
         command,
     }
@@ -235,7 +361,8 @@ fn outcomes() -> Vec<(String, Outcome)> {
     let refused = rejections()
         .into_iter()
         .map(|rejection| (format!("rejected-{}", rejection.name()), Outcome::Rejected(rejection)));
-    plain.into_iter().map(|outcome| (outcome.name().to_owned(), outcome)).chain(refused).collect()
+    let lives = lifecycle_outcomes().into_iter().map(Outcome::Lifecycle);
+    plain.into_iter().chain(lives).map(|outcome| (outcome.name().to_owned(), outcome)).chain(refused).collect()
 }
 
 fn association(lifecycle: Lifecycle) -> AssociationRow {
@@ -305,6 +432,9 @@ fn rejections() -> Vec<Rejection> {
         Rejection::AssociationFrozen { role: "value".into(), subject: subject.clone() },
         Rejection::AssociationNotFound { resource: "id".into() },
     ]
+    .into_iter()
+    .chain(lifecycle_rejections().into_iter().map(Rejection::Lifecycle))
+    .collect()
 }
 
 fn event_kinds() -> Vec<EventKind> {
@@ -312,9 +442,28 @@ fn event_kinds() -> Vec<EventKind> {
     vec![
         EventKind::SchemaRegistered { subject: subject.clone(), version, id: SchemaId(2) },
         EventKind::VersionDeleted { subject: subject.clone(), version, permanent: true },
-        EventKind::SubjectDeleted { subject, versions: vec![version], permanent: false },
+        EventKind::SubjectDeleted { subject: subject.clone(), versions: vec![version], permanent: false },
         EventKind::ConfigChanged { scope: Scope::Global },
         EventKind::ModeChanged { scope: Scope::Context(context()) },
+        EventKind::VersionActivated { subject: subject.clone(), version },
+        EventKind::VersionDeprecated {
+            subject: subject.clone(),
+            version,
+            sunset_ms: 1_700_000_000_000,
+            successor: Some(Version(2)),
+        },
+        EventKind::VersionArchived { subject: subject.clone(), version, forced: true },
+        EventKind::VersionRolledBack { subject: subject.clone(), version, target: Version(2) },
+        EventKind::VersionQuarantined { subject: subject.clone(), version },
+        EventKind::VersionReleased { subject: subject.clone(), version },
+        EventKind::DraftSubmitted { subject: subject.clone(), draft: DraftId(300), breaking: true },
+        EventKind::DraftReviewed {
+            subject,
+            draft: DraftId(300),
+            decision: Decision::RequestChanges,
+            state: DraftState::ChangesRequested,
+        },
+        EventKind::PolicyChanged { scope: Scope::Global },
     ]
 }
 
@@ -326,6 +475,10 @@ fn rows() -> Vec<(String, Key, Row)> {
         guid: guid(),
         format,
         deleted,
+        state: VersionState::Active,
+        life: DraftId(4),
+        semver: SemVer::FIRST,
+        deprecation: None,
         created_ms: 1_700_000_000_000,
         created_at: LogIndex(4),
         modified_at: index,
@@ -338,6 +491,9 @@ fn rows() -> Vec<(String, Key, Row)> {
         audit_size: 300,
         registered_total: 4,
         deleted_total: u64::MAX,
+        event_count: 5,
+        events_forgotten: LogIndex(300),
+        audit_from: 6,
     };
     let content = ContentRow {
         text: "syntax = \"proto3\";".into(),
@@ -345,15 +501,23 @@ fn rows() -> Vec<(String, Key, Row)> {
         metadata: Some(metadata()),
         rule_set: Some(rule_set(None)),
         context_count: 2,
+        terms: vec!["f:id".into(), "p:order.id".into()],
     };
-    let bare =
-        ContentRow { text: String::new(), references: Vec::new(), metadata: None, rule_set: None, context_count: 1 };
+    let bare = ContentRow {
+        text: String::new(),
+        references: Vec::new(),
+        metadata: None,
+        rule_set: None,
+        context_count: 1,
+        terms: Vec::new(),
+    };
     let audit = AuditRow {
         index,
         time_ms: 1_700_000_000_000,
         principal: "someone".into(),
         node_id: 3,
         action: "schema.register".into(),
+        reason: "because".into(),
         resource: "subject/a".into(),
         outcome: "ok id=1 version=1".into(),
         request_id: RequestId("request".into()),
@@ -426,13 +590,96 @@ fn rows() -> Vec<(String, Key, Row)> {
         rows.push((format!("mode-{}", mode.name()), Key::Mode(Scope::Global), mode_row(Some(mode))));
     }
     for kind in event_kinds() {
-        let row = Row::Event(Event { kind: kind.clone(), time_ms: 1_700_000_000_000 });
+        let row = Row::Event(Event { kind: kind.clone(), time_ms: 1_700_000_000_000, actor: "someone".into() });
         rows.push((format!("event-{}", kind.name()), Key::Event(index, 0), row));
     }
+    rows.extend(lives());
     for (name, outcome) in outcomes() {
         let row = Row::Request(RequestRow { outcome, index, time_ms: 1_700_000_000_000 });
         rows.push((format!("request-{name}"), Key::Request(RequestId("request".into())), row));
     }
+    rows
+}
+
+/// Drafts, versions, histories in every state, and the rows beside them.
+fn lives() -> Vec<(String, Key, Row)> {
+    let index = LogIndex(66_000);
+    let (subject, version, id) = (subject(":.eu:a"), Version(1), DraftId(300));
+    let mut rows: Vec<(String, Key, Row)> = Vec::new();
+    let draft_states = [
+        DraftState::Draft,
+        DraftState::PendingReview,
+        DraftState::ChangesRequested,
+        DraftState::Approved,
+        DraftState::Rejected,
+        DraftState::Active,
+    ];
+    for state in draft_states {
+        let row = DraftRow {
+            state,
+            author: "ann".into(),
+            draft: draft_content(),
+            approvals: set(&["bob"]),
+            version: Some(version),
+            created_ms: 1_700_000_000_000,
+            modified_at: index,
+        };
+        rows.push((format!("draft-{}", state.state().name()), Key::Draft(subject.clone(), id), Row::Draft(row)));
+    }
+    for state in VersionState::BY_RANK {
+        let row = VersionRow {
+            id: SchemaId(5),
+            guid: guid(),
+            format: Format::Avro,
+            deleted: Deleted::No,
+            state,
+            life: id,
+            semver: SemVer { major: 1, minor: 300, patch: 2 },
+            deprecation: Some(Deprecation { since_ms: 1, sunset_ms: 1_700_000_000_000, successor: Some(Version(2)) }),
+            created_ms: 1_700_000_000_000,
+            created_at: LogIndex(4),
+            modified_at: index,
+        };
+        rows.push((
+            format!("version-{}", state.state().name()),
+            Key::Version(subject.clone(), version),
+            Row::Version(row),
+        ));
+    }
+    for state in State::ALL {
+        let row = HistoryRow {
+            from: Some(state),
+            to: state,
+            action: "draft.create".into(),
+            actor: "ann".into(),
+            reason: "because".into(),
+            time_ms: 1_700_000_000_000,
+            version: Some(version),
+        };
+        rows.push((format!("history-{}", state.name()), Key::History(subject.clone(), id, index), Row::History(row)));
+    }
+    for transition in Transition::ALL {
+        let rejection = LifecycleRejection::WrongState { transition, state: State::Draft };
+        let outcome = Outcome::Rejected(Rejection::Lifecycle(rejection));
+        let row = Row::Request(RequestRow { outcome, index, time_ms: 1_700_000_000_000 });
+        rows.push((format!("request-not-{}", transition.name()), Key::Request(RequestId("r".into())), row));
+    }
+    let consumer = ConsumerRow {
+        from: version,
+        to: Some(Version(300)),
+        owner: "team".into(),
+        contact: "mail".into(),
+        created_ms: 1_700_000_000_000,
+        modified_at: index,
+    };
+    rows.push(("consumer".into(), Key::Consumer(subject.clone(), "billing".into()), Row::Consumer(consumer)));
+    let policy_row = |value| Row::Policy(SettingRow { value, modified_at: index });
+    rows.push(("policy".into(), Key::Policy(Scope::Global), policy_row(Some(policy()))));
+    rows.push(("policy-removed".into(), Key::Policy(Scope::Global), policy_row(None)));
+    let cursor = CursorRow { index, position: 1, time_ms: 1_700_000_000_000, modified_at: index };
+    rows.push(("cursor".into(), Key::Cursor("hook".into()), Row::Cursor(cursor)));
+    rows.push(("term".into(), Key::Term("f:id".into(), guid(), Format::Avro), Row::Present));
+    rows.push(("in-state".into(), Key::InState(State::Archived, subject, version), Row::Present));
     rows
 }
 
@@ -523,7 +770,7 @@ fn golden_bytes_are_read_and_written_for_ever() {
 #[test]
 fn every_kind_has_golden_bytes() {
     let names: BTreeSet<_> = outcomes().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 11 + 31);
+    assert_eq!(names.len(), 11 + 8 + 31 + 24);
     let is_plain = |outcome: &Outcome| match outcome {
         Outcome::Registered { .. }
         | Outcome::VersionDeleted { .. }
@@ -535,16 +782,17 @@ fn every_kind_has_golden_bytes() {
         | Outcome::DigestChecked
         | Outcome::Founded { .. }
         | Outcome::Stale { .. }
+        | Outcome::Lifecycle(_)
         | Outcome::Nothing => true,
         Outcome::Rejected(_) => false,
     };
-    assert_eq!(outcomes().iter().filter(|(_, outcome)| is_plain(outcome)).count(), 11);
+    assert_eq!(outcomes().iter().filter(|(_, outcome)| is_plain(outcome)).count(), 11 + 8);
     let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action()).collect();
-    assert_eq!(actions.len(), 13, "{actions:?}");
+    assert_eq!(actions.len(), 13 + 17 + 4, "{actions:?}");
     let tables: BTreeSet<_> = rows().iter().map(|(_, key, _)| key.table()).collect();
-    assert_eq!(tables.len(), 21);
+    assert_eq!(tables.len(), 28);
     let kinds: BTreeSet<_> = event_kinds().iter().map(EventKind::name).collect();
-    assert_eq!(kinds.len(), 5);
+    assert_eq!(kinds.len(), 14);
 }
 
 /// The checksum finds any change of one byte, and every cut and every surplus byte is seen.

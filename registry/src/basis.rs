@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Key, LogIndex, Row, Scope, Subject, Version, View, ViewError};
+use crate::{DraftId, Key, LogIndex, Row, Scope, Subject, Version, View, ViewError};
 
 /// What a prepared command depended on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +28,12 @@ pub enum BasisKey {
     Config(Scope),
     /// The mode of a scope, set or not.
     Mode(Scope),
+    /// The policy of a scope, set or not.
+    Policy(Scope),
+    /// A draft.
+    Draft(Subject, DraftId),
+    /// A registered consumer.
+    Consumer(Subject, String),
 }
 
 /// The entry that changed `key` last; 0 if it never existed.
@@ -46,12 +52,18 @@ pub fn modified_at(view: &impl View, key: &BasisKey) -> Result<LogIndex, ViewErr
         },
         BasisKey::Config(scope) => view.get(&Key::Config(scope.clone()))?,
         BasisKey::Mode(scope) => view.get(&Key::Mode(scope.clone()))?,
+        BasisKey::Policy(scope) => view.get(&Key::Policy(scope.clone()))?,
+        BasisKey::Draft(subject, id) => view.get(&Key::Draft(subject.clone(), *id))?,
+        BasisKey::Consumer(subject, id) => view.get(&Key::Consumer(subject.clone(), id.clone()))?,
     };
     Ok(match row {
         Some(Row::Subject(row)) => row.modified_at,
         Some(Row::Version(row)) => row.modified_at,
         Some(Row::Config(row)) => row.modified_at,
         Some(Row::Mode(row)) => row.modified_at,
+        Some(Row::Policy(row)) => row.modified_at,
+        Some(Row::Draft(row)) => row.modified_at,
+        Some(Row::Consumer(row)) => row.modified_at,
         Some(_) => return Err(ViewError(format!("the row under {key:?} is of another kind"))),
         None => LogIndex(0),
     })

@@ -5,7 +5,10 @@
 
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
-use crate::{AssociationChange, Basis, Config, Mode, RequestId, Resource, SchemaId, Scope, Subject, Version};
+use crate::{
+    AssociationChange, Basis, BasisKey, Config, LifeStep, LifecyclePolicy, LogIndex, Mode, RequestId, Resource,
+    SchemaId, Scope, SemVer, Step, Subject, Version,
+};
 
 /// The version of this state machine. A command that asks for a higher one stops the node; it is never skipped.
 pub const MACHINE_VERSION: u32 = 1;
@@ -21,6 +24,8 @@ pub struct Envelope {
     pub actor: Actor,
     /// The lowest machine version that understands the command.
     pub machine_version: u32,
+    /// The revision at which the client wants what it changes to be; see [`Command::revised`].
+    pub if_revision: Option<LogIndex>,
     /// What the preparer's verdict depended on.
     pub basis: Basis,
     /// What to do.
@@ -63,9 +68,17 @@ pub enum Command {
     /// Change the associations of a resource.
     ChangeAssociations { resource: Resource, changes: Vec<AssociationChange> },
     /// Compare the digest after `index` on every replica.
-    CheckDigest { index: crate::LogIndex, digest: [u8; 32] },
+    CheckDigest { index: LogIndex, digest: [u8; 32] },
     /// The first command of a cluster: mints its identity.
     Found { cluster_id: String },
+    /// A step in the life of a draft or version.
+    Lifecycle(LifeStep),
+    /// Set (`Some`, the whole merged value) or remove (`None`) the policy of a scope.
+    SetPolicy { scope: Scope, policy: Option<LifecyclePolicy> },
+    /// Remember how far a named reader of the events has come; never backwards.
+    MoveCursor { name: String, index: LogIndex, position: u32 },
+    /// Take audit records before a position out of the state; their hashes stay, so proofs do too.
+    ArchiveAudit { before: u64 },
 }
 
 impl Command {
@@ -85,6 +98,11 @@ impl Command {
             Self::ChangeAssociations { .. } => "association.change",
             Self::CheckDigest { .. } => "digest.check",
             Self::Found { .. } => "cluster.found",
+            Self::Lifecycle(lifecycle) => lifecycle.step.action(),
+            Self::SetPolicy { policy: Some(_), .. } => "policy.set",
+            Self::SetPolicy { policy: None, .. } => "policy.delete",
+            Self::MoveCursor { .. } => "cursor.move",
+            Self::ArchiveAudit { .. } => "audit.archive",
         }
     }
 
@@ -100,7 +118,66 @@ impl Command {
             Self::ChangeAssociations { resource, .. } => format!("resource/{}", resource.id),
             Self::CheckDigest { index, .. } => format!("digest/{index}"),
             Self::Found { cluster_id } => format!("cluster/{cluster_id}"),
+            Self::Lifecycle(LifeStep { subject, step, .. }) => format!("subject/{subject}{}", step.resource()),
+            Self::SetPolicy { scope, .. } => format!("policy/{scope}"),
+            Self::MoveCursor { name, .. } => format!("cursor/{name}"),
+            Self::ArchiveAudit { before } => format!("audit/{before}"),
         }
+    }
+
+    /// Why, in the actor's words; empty where none is given.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Lifecycle(lifecycle) => &lifecycle.reason,
+            Self::Register(_)
+            | Self::DeleteVersion { .. }
+            | Self::DeleteSubject { .. }
+            | Self::SetConfig { .. }
+            | Self::SetMode { .. }
+            | Self::DeleteContext { .. }
+            | Self::ChangeAssociations { .. }
+            | Self::CheckDigest { .. }
+            | Self::Found { .. }
+            | Self::SetPolicy { .. }
+            | Self::MoveCursor { .. }
+            | Self::ArchiveAudit { .. } => "",
+        }
+    }
+
+    /// What a client's revision is compared with: the thing that the command changes.
+    pub fn revised(&self) -> Option<BasisKey> {
+        Some(match self {
+            Self::Register(Register { subject, .. }) | Self::DeleteSubject { subject, .. } => {
+                BasisKey::Subject(subject.clone())
+            }
+            Self::DeleteVersion { subject, version, .. } => BasisKey::Version(subject.clone(), *version),
+            Self::SetConfig { scope, .. } => BasisKey::Config(scope.clone()),
+            Self::SetMode { scope, .. } => BasisKey::Mode(scope.clone()),
+            Self::SetPolicy { scope, .. } => BasisKey::Policy(scope.clone()),
+            Self::Lifecycle(LifeStep { subject, step, .. }) => match step {
+                Step::Revise { id, .. }
+                | Step::Submit { id, .. }
+                | Step::Publish { id, .. }
+                | Step::Review { id, .. }
+                | Step::Activate { id, .. } => BasisKey::Draft(subject.clone(), *id),
+                Step::Deprecate { version, .. }
+                | Step::Reinstate { version }
+                | Step::Archive { version, .. }
+                | Step::Reactivate { version }
+                | Step::Quarantine { version }
+                | Step::Release { version } => BasisKey::Version(subject.clone(), *version),
+                Step::PutConsumer { id, .. } | Step::RemoveConsumer { id } => {
+                    BasisKey::Consumer(subject.clone(), id.clone())
+                }
+                Step::Create { .. } | Step::RollBack { .. } => BasisKey::Subject(subject.clone()),
+            },
+            Self::DeleteContext { .. }
+            | Self::ChangeAssociations { .. }
+            | Self::CheckDigest { .. }
+            | Self::Found { .. }
+            | Self::MoveCursor { .. }
+            | Self::ArchiveAudit { .. } => return None,
+        })
     }
 }
 
@@ -115,6 +192,8 @@ pub struct Register {
     pub sent: Option<String>,
     /// Which id and version to take.
     pub assign: Assign,
+    /// The semantic version, from the diff to what was latest.
+    pub semver: SemVer,
 }
 
 /// What a schema id stands for: canonical text with references, metadata and rules.
@@ -132,6 +211,9 @@ pub struct Content {
     pub metadata: Option<Metadata>,
     /// Data-contract rules.
     pub rule_set: Option<RuleSet>,
+    /// What the catalogue finds it by: names of fields and types, words, tags. Bounded, sorted, each once; no part of its
+    /// identity.
+    pub terms: Vec<String>,
 }
 
 /// Which id and version a registration takes.

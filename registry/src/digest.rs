@@ -15,6 +15,10 @@ use crate::{
     LogIndex, Mode, Outcome, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SettingRow, Subject,
     SubjectRow, Version, VersionRow,
 };
+use crate::{
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow,
+    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Transition, VersionState,
+};
 use crate::{Context, LogPosition};
 
 /// The digest before the first entry.
@@ -106,8 +110,19 @@ macro_rules! feed_name {
 }
 
 feed_number!(u8, u32, u64, bool);
-feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid);
-feed_name!(Format, Lifecycle, Mode, Level, schema::RuleKind, schema::RuleMode, schema::EnableAt);
+feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid, DraftId);
+feed_name!(
+    State,
+    Transition,
+    Decision,
+    Format,
+    Lifecycle,
+    Mode,
+    Level,
+    schema::RuleKind,
+    schema::RuleMode,
+    schema::EnableAt
+);
 
 feed_fields! {
     Subject { context, name }
@@ -122,16 +137,43 @@ feed_fields! {
     }
     ContextRow { next_id, listed, modified_at }
     SubjectRow { next_version, live, soft_deleted, modified_at }
-    VersionRow { id, guid, format, deleted, created_ms, created_at, modified_at }
-    ContentRow { text, references, metadata, rule_set, context_count }
+    VersionRow {
+        id, guid, format, deleted, state, life, semver, deprecation, created_ms, created_at, modified_at,
+    }
+    SemVer { major, minor, patch }
+    Deprecation { since_ms, sunset_ms, successor }
+    crate::Content { guid, format, text, references, metadata, rule_set, terms }
+    Report { base, compatible, breaking, messages }
+    DraftContent { content, sent, report }
+    DraftRow { state, author, draft, approvals, version, created_ms, modified_at }
+    HistoryRow { from, to, action, actor, reason, time_ms, version }
+    ConsumerRow { from, to, owner, contact, created_ms, modified_at }
+    CursorRow { index, position, time_ms, modified_at }
+    LifecyclePolicy {
+        review, approvals, approvals_breaking, deprecation_notice_ms, required_properties, versions_max,
+        event_count_max, event_age_ms_max, audit_retention_ms,
+    }
+    ContentRow { text, references, metadata, rule_set, context_count, terms }
     Resource { id, kind, name, namespace }
     AssociationRow { guid, subject, resource, role, lifecycle, frozen, modified_at }
     RequestRow { outcome, index, time_ms }
-    Event { kind, time_ms }
+    Event { kind, time_ms, actor }
     AuditRow {
-        index, time_ms, principal, node_id, action, resource, outcome, request_id, digest_before, digest_after,
+        index, time_ms, principal, node_id, action, reason, resource, outcome, request_id, digest_before, digest_after,
     }
 }
+
+macro_rules! feed_state {
+    ($($type:ty),+) => {
+        $(impl Feed for $type {
+            fn feed(&self, sink: &mut Sink) {
+                self.state().feed(sink);
+            }
+        })+
+    };
+}
+
+feed_state!(DraftState, VersionState);
 
 impl Feed for i32 {
     fn feed(&self, sink: &mut Sink) {
@@ -254,6 +296,20 @@ impl Feed for BasisKey {
                 sink.byte(3);
                 scope.feed(sink);
             }
+            Self::Policy(scope) => {
+                sink.byte(4);
+                scope.feed(sink);
+            }
+            Self::Draft(subject, id) => {
+                sink.byte(5);
+                subject.feed(sink);
+                id.feed(sink);
+            }
+            Self::Consumer(subject, id) => {
+                sink.byte(6);
+                subject.feed(sink);
+                id.feed(sink);
+            }
         }
     }
 }
@@ -280,6 +336,11 @@ impl Feed for Row {
             Self::Request(row) => row.feed(sink),
             Self::RequestAge(id) => id.feed(sink),
             Self::Event(event) => event.feed(sink),
+            Self::Draft(row) => row.feed(sink),
+            Self::History(row) => row.feed(sink),
+            Self::Consumer(row) => row.feed(sink),
+            Self::Policy(row) => row.feed(sink),
+            Self::Cursor(row) => row.feed(sink),
         }
     }
 }
@@ -303,7 +364,42 @@ impl Feed for EventKind {
                 versions.feed(sink);
                 permanent.feed(sink);
             }
-            Self::ConfigChanged { scope } | Self::ModeChanged { scope } => scope.feed(sink),
+            Self::ConfigChanged { scope } | Self::ModeChanged { scope } | Self::PolicyChanged { scope } => {
+                scope.feed(sink);
+            }
+            Self::VersionActivated { subject, version }
+            | Self::VersionQuarantined { subject, version }
+            | Self::VersionReleased { subject, version } => {
+                subject.feed(sink);
+                version.feed(sink);
+            }
+            Self::VersionDeprecated { subject, version, sunset_ms, successor } => {
+                subject.feed(sink);
+                version.feed(sink);
+                sunset_ms.feed(sink);
+                successor.feed(sink);
+            }
+            Self::VersionArchived { subject, version, forced } => {
+                subject.feed(sink);
+                version.feed(sink);
+                forced.feed(sink);
+            }
+            Self::VersionRolledBack { subject, version, target } => {
+                subject.feed(sink);
+                version.feed(sink);
+                target.feed(sink);
+            }
+            Self::DraftSubmitted { subject, draft, breaking } => {
+                subject.feed(sink);
+                draft.feed(sink);
+                breaking.feed(sink);
+            }
+            Self::DraftReviewed { subject, draft, decision, state } => {
+                subject.feed(sink);
+                draft.feed(sink);
+                decision.feed(sink);
+                state.feed(sink);
+            }
         }
     }
 }
@@ -325,6 +421,7 @@ impl Feed for Outcome {
             Self::ContextDeleted | Self::DigestChecked | Self::Nothing => {}
             Self::AssociationsChanged { associations } => associations.feed(sink),
             Self::Founded { cluster_id } => cluster_id.feed(sink),
+            Self::Lifecycle(outcome) => outcome.feed(sink),
             Self::Rejected(rejection) => rejection.feed(sink),
             Self::Stale { key, index } => {
                 key.feed(sink);
@@ -396,6 +493,79 @@ impl Feed for Rejection {
             Self::ModeNotHere { mode } => mode.feed(sink),
             Self::DigestDiffers { index } => index.feed(sink),
             Self::AnotherCluster { cluster_id } => cluster_id.feed(sink),
+            Self::Lifecycle(rejection) => rejection.feed(sink),
+        }
+    }
+}
+
+impl Feed for LifecycleOutcome {
+    fn feed(&self, sink: &mut Sink) {
+        match self {
+            Self::Draft { id, state, approvals } => {
+                id.feed(sink);
+                state.feed(sink);
+                approvals.feed(sink);
+            }
+            Self::Activated { id, version, schema_id, guid } => {
+                id.feed(sink);
+                version.feed(sink);
+                schema_id.feed(sink);
+                guid.feed(sink);
+            }
+            Self::Version { version, state } => {
+                version.feed(sink);
+                state.feed(sink);
+            }
+            Self::RolledBack { target, versions } => {
+                target.feed(sink);
+                versions.feed(sink);
+            }
+            Self::Consumer => {}
+            Self::PolicyChanged { old } => old.feed(sink),
+            Self::Cursor { index, position } => {
+                index.feed(sink);
+                position.feed(sink);
+            }
+            Self::AuditArchived { from } => from.feed(sink),
+        }
+    }
+}
+
+impl Feed for LifecycleRejection {
+    fn feed(&self, sink: &mut Sink) {
+        match self {
+            Self::WrongState { transition, state } => {
+                transition.feed(sink);
+                state.feed(sink);
+            }
+            Self::DraftNotFound { id } => id.feed(sink),
+            Self::ConsumerNotFound { id } => id.feed(sink),
+            Self::RevisionDiffers { asked, found } => {
+                asked.feed(sink);
+                found.feed(sink);
+            }
+            Self::ApprovalsMissing { have, needed } => {
+                have.feed(sink);
+                needed.feed(sink);
+            }
+            Self::PropertyMissing { name } => name.feed(sink),
+            Self::VersionsMax { limit } | Self::DraftsFull { limit } => limit.feed(sink),
+            Self::SunsetTooSoon { earliest_ms } => earliest_ms.feed(sink),
+            Self::SunsetNotReached { sunset_ms } => sunset_ms.feed(sink),
+            Self::SuccessorNotActive { version }
+            | Self::DependentsRemain { version }
+            | Self::Quarantined { version } => version.feed(sink),
+            Self::ConsumersRemain { consumers } => consumers.feed(sink),
+            Self::AuditTooYoung { position } => position.feed(sink),
+            Self::Invalid { what } => what.feed(sink),
+            Self::PolicyNotFound
+            | Self::ReviewRequired
+            | Self::ReviewerIsAuthor
+            | Self::AlreadyApproved
+            | Self::ReasonRequired
+            | Self::Incompatible
+            | Self::NothingToRollBack
+            | Self::GlobalOnly => {}
         }
     }
 }

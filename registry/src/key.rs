@@ -13,7 +13,7 @@
 
 use schema::{Format, Guid};
 
-use crate::{Context, LogIndex, RequestId, SchemaId, Scope, Subject, Version};
+use crate::{Context, DraftId, LogIndex, RequestId, SchemaId, Scope, State, Subject, Version};
 
 /// Names one row of the state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,20 @@ pub enum Key {
     Audit(u64),
     /// The hash of a full subtree of the audit tree: level, position in the level.
     AuditNode(u8, u64),
+    /// A draft.
+    Draft(Subject, DraftId),
+    /// A step in the life of a draft or version, by log index.
+    History(Subject, DraftId, LogIndex),
+    /// Someone who depends on versions of a subject.
+    Consumer(Subject, String),
+    /// The policy of a scope; the row stays as a tombstone after removal.
+    Policy(Scope),
+    /// How far a named reader of the events has come.
+    Cursor(String),
+    /// A content that the catalogue finds by a term.
+    Term(String, Guid, Format),
+    /// A version that is not in the ordinary state, for lists by state.
+    InState(State, Subject, Version),
 }
 
 /// The table that a key belongs to; a store may keep each in a place of its own.
@@ -88,6 +102,13 @@ pub enum Table {
     Association = 0x21,
     AssociationOf = 0x22,
     AssociationNamed = 0x23,
+    Draft = 0x30,
+    History = 0x31,
+    Consumer = 0x32,
+    Policy = 0x33,
+    Cursor = 0x34,
+    Term = 0x35,
+    InState = 0x36,
 }
 
 /// A half-open range of encoded keys, `start` included, `end` not.
@@ -252,6 +273,56 @@ impl KeyRange {
         Self::prefix(vec![Table::Audit as u8])
     }
 
+    /// The drafts of a subject, oldest first; without one, all drafts.
+    pub fn drafts(subject: Option<&Subject>) -> Self {
+        let writer = Writer::new(Table::Draft);
+        Self::prefix(subject.map_or(writer.0.clone(), |subject| writer.subject(subject).0))
+    }
+
+    /// The steps of a life, oldest first.
+    pub fn history(subject: &Subject, life: DraftId) -> Self {
+        let mut writer = Writer::new(Table::History).subject(subject);
+        writer.u64(life.0);
+        Self::prefix(writer.0)
+    }
+
+    /// The consumers of a subject.
+    pub fn consumers(subject: &Subject) -> Self {
+        Self::prefix(Writer::new(Table::Consumer).subject(subject).0)
+    }
+
+    /// The contents under exactly this term.
+    pub fn term(term: &str) -> Self {
+        let mut writer = Writer::new(Table::Term);
+        writer.text(term);
+        Self::prefix(writer.0)
+    }
+
+    /// The contents under terms that begin like this.
+    pub fn terms(prefix: &str) -> Self {
+        let mut writer = Writer::new(Table::Term);
+        writer.text(prefix);
+        // Without the two bytes that close a text.
+        writer.0.truncate(writer.0.len() - 2);
+        Self::prefix(writer.0)
+    }
+
+    /// The subjects of a context whose names begin like this.
+    pub fn subjects_with(context: &Context, prefix: &str) -> Self {
+        let mut writer = Writer::new(Table::Subject);
+        writer.text(context.as_str());
+        writer.text(prefix);
+        writer.0.truncate(writer.0.len() - 2);
+        Self::prefix(writer.0)
+    }
+
+    /// The versions in a state.
+    pub fn in_state(state: State) -> Self {
+        let mut writer = Writer::new(Table::InState);
+        writer.0.push(state_byte(state));
+        Self::prefix(writer.0)
+    }
+
     /// Every key of the state.
     pub fn all() -> Self {
         Self { start: Vec::new(), end: vec![0xff], reverse: false }
@@ -323,6 +394,22 @@ fn format_byte(format: Format) -> u8 {
     }
 }
 
+fn state_byte(state: State) -> u8 {
+    match state {
+        State::Draft => 1,
+        State::PendingReview => 2,
+        State::ChangesRequested => 3,
+        State::Approved => 4,
+        State::Rejected => 5,
+        State::Active => 6,
+        State::Deprecated => 7,
+        State::Archived => 8,
+        State::RolledBack => 9,
+        State::Quarantined => 10,
+        State::Deleted => 11,
+    }
+}
+
 impl Key {
     /// The table of the key.
     pub fn table(&self) -> Table {
@@ -348,6 +435,13 @@ impl Key {
             Self::Event(..) => Table::Event,
             Self::Audit(_) => Table::Audit,
             Self::AuditNode(..) => Table::AuditNode,
+            Self::Draft(..) => Table::Draft,
+            Self::History(..) => Table::History,
+            Self::Consumer(..) => Table::Consumer,
+            Self::Policy(_) => Table::Policy,
+            Self::Cursor(_) => Table::Cursor,
+            Self::Term(..) => Table::Term,
+            Self::InState(..) => Table::InState,
         }
     }
 
@@ -393,7 +487,7 @@ impl Key {
                 writer.text(context.as_str());
                 writer.u32(id.0);
             }
-            Self::Config(scope) | Self::Mode(scope) => writer = writer.scope(scope),
+            Self::Config(scope) | Self::Mode(scope) | Self::Policy(scope) => writer = writer.scope(scope),
             Self::Request(id) => writer.text(&id.0),
             Self::RequestAge(index) => writer.u64(index.0),
             Self::Event(index, position) => {
@@ -404,6 +498,29 @@ impl Key {
             Self::AuditNode(level, position) => {
                 writer.0.push(*level);
                 writer.u64(*position);
+            }
+            Self::Draft(subject, id) => {
+                writer = writer.subject(subject);
+                writer.u64(id.0);
+            }
+            Self::History(subject, life, index) => {
+                writer = writer.subject(subject);
+                writer.u64(life.0);
+                writer.u64(index.0);
+            }
+            Self::Consumer(subject, id) => {
+                writer = writer.subject(subject);
+                writer.text(id);
+            }
+            Self::Cursor(name) => writer.text(name),
+            Self::Term(term, guid, format) => {
+                writer.text(term);
+                writer = writer.content(*guid, *format);
+            }
+            Self::InState(state, subject, version) => {
+                writer.0.push(state_byte(*state));
+                writer = writer.subject(subject);
+                writer.u32(version.0);
             }
         }
         writer.0
@@ -439,6 +556,13 @@ impl Key {
             0x23 => {
                 Self::AssociationNamed(reader.text()?, reader.text()?, reader.text()?, reader.text()?, reader.text()?)
             }
+            0x30 => Self::Draft(reader.subject()?, DraftId(reader.u64()?)),
+            0x31 => Self::History(reader.subject()?, DraftId(reader.u64()?), LogIndex(reader.u64()?)),
+            0x32 => Self::Consumer(reader.subject()?, reader.text()?),
+            0x33 => Self::Policy(reader.scope()?),
+            0x34 => Self::Cursor(reader.text()?),
+            0x35 => Self::Term(reader.text()?, reader.guid()?, reader.format()?),
+            0x36 => Self::InState(reader.state()?, reader.subject()?, Version(reader.u32()?)),
             _ => return None,
         };
         reader.0.is_empty().then_some(key)
@@ -479,6 +603,11 @@ impl Reader<'_> {
             3 => Some(Format::Protobuf),
             _ => None,
         }
+    }
+
+    fn state(&mut self) -> Option<State> {
+        let byte = self.byte()?;
+        State::ALL.into_iter().find(|state| state_byte(*state) == byte)
     }
 
     fn text(&mut self) -> Option<String> {

@@ -18,12 +18,14 @@ pub mod digest;
 mod event;
 mod ids;
 mod key;
+mod lifecycle;
 pub mod limits;
 mod names;
 mod outcome;
 mod overlay;
 pub mod query;
 mod row;
+mod semver;
 mod view;
 
 pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run_associations};
@@ -34,10 +36,16 @@ pub use config::{Config, Mode};
 pub use event::{Event, EventKind};
 pub use ids::{LogIndex, RequestId, SchemaId, Version};
 pub use key::{Key, KeyRange, Table};
+pub use lifecycle::{
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
+    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, PolicyInForce, Report, State, Step, Transition,
+    VersionState,
+};
 pub use names::{Context, InvalidName, Scope, Subject};
 pub use outcome::{Outcome, Rejection};
 pub use query::Include;
 pub use row::{
     AuditRow, ContentRow, ContextRow, Deleted, MachineRow, RequestRow, Row, SettingRow, SubjectRow, VersionRow,
 };
+pub use semver::{Bump, SemVer, SemVerRange};
 pub use view::{Change, MemoryView, View, ViewError};

@@ -27,3 +27,29 @@ pub const REQUEST_EVICTIONS_PER_ENTRY_MAX: usize = 4;
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Longest subject name, context included, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 1_024;
+/// Reviewers of a breaking change, at least.
+pub const APPROVALS_BREAKING_MIN: u32 = 2;
+/// Notice between deprecation and sunset where no policy says otherwise: 90 days.
+pub const DEPRECATION_NOTICE_MS_DEFAULT: u64 = 90 * 24 * 60 * 60 * 1000;
+/// Open drafts of one subject, at most: a queue that long is not a review any more.
+pub const DRAFTS_OPEN_MAX: u32 = 100;
+/// Newest drafts of a subject among which the open ones are counted: what one command reads at most.
+pub const DRAFTS_COUNTED_MAX: u32 = 400;
+/// Consumers of one subject, at most; archiving looks at all of them.
+pub const CONSUMERS_MAX: u32 = 10_000;
+/// Longest reason, owner, contact, name of a consumer or cursor, in bytes.
+pub const TEXT_BYTES_MAX: usize = 2_048;
+/// Events kept where no policy says otherwise. At 300 bytes each this is some 300 MB.
+pub const EVENT_COUNT_DEFAULT: u64 = 1_000_000;
+/// How long events are kept where no policy says otherwise, in milliseconds: 30 days.
+pub const EVENT_AGE_MS_DEFAULT: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Events forgotten by one command at most. More than a command emits, so that a lowered limit is reached.
+pub const EVENT_EVICTIONS_PER_ENTRY_MAX: usize = 16;
+/// How long audit records stay in the state where no policy says otherwise, in milliseconds: seven years.
+pub const AUDIT_RETENTION_MS_DEFAULT: u64 = 7 * 366 * 24 * 60 * 60 * 1000;
+/// Audit records that one command takes out of the state, at most.
+pub const AUDIT_ARCHIVED_PER_ENTRY_MAX: u64 = 1_000;
+/// Search terms of one schema, at most.
+pub const TERMS_MAX: usize = 512;
+/// Longest search term, in bytes.
+pub const TERM_BYTES_MAX: usize = 256;

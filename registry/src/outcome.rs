@@ -2,7 +2,10 @@
 
 use schema::Guid;
 
-use crate::{AssociationRow, BasisKey, Config, Context, LogIndex, Mode, SchemaId, Scope, Subject, Version};
+use crate::{
+    AssociationRow, BasisKey, Config, Context, LifecycleOutcome, LifecycleRejection, LogIndex, Mode, SchemaId, Scope,
+    Subject, Version,
+};
 
 /// The answer of apply to one command.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
@@ -33,6 +36,8 @@ pub enum Outcome {
     Stale { key: BasisKey, index: LogIndex },
     /// A log entry without a command (a leader's blank entry, a membership change).
     Nothing,
+    /// What a command about lives, policies, cursors or the audit came to.
+    Lifecycle(LifecycleOutcome),
 }
 
 /// Why a command was refused.
@@ -100,10 +105,12 @@ pub enum Rejection {
     AssociationNotFound { resource: String },
     /// The cluster has another identity already.
     AnotherCluster { cluster_id: String },
+    /// A rule of the life of schemas.
+    Lifecycle(LifecycleRejection),
 }
 
 macro_rules! variant_names {
-    ($type:ident { $($pattern:pat => $name:literal),+ $(,)? }) => {
+    ($type:ident { $($pattern:pat => $name:expr),+ $(,)? }) => {
         impl $type {
             /// A stable name for audit records, metrics and logs.
             pub fn name(&self) -> &'static str {
@@ -126,6 +133,7 @@ variant_names!(Outcome {
     Self::Rejected(_) => "rejected",
     Self::Stale { .. } => "stale",
     Self::Nothing => "nothing",
+    Self::Lifecycle(outcome) => outcome.name(),
 });
 
 variant_names!(Rejection {
@@ -160,6 +168,7 @@ variant_names!(Rejection {
     Self::AssociationFrozen { .. } => "association_frozen",
     Self::AssociationNotFound { .. } => "association_not_found",
     Self::AnotherCluster { .. } => "another_cluster",
+    Self::Lifecycle(rejection) => rejection.name(),
 });
 
 impl Outcome {
@@ -169,6 +178,19 @@ impl Outcome {
             Self::Registered { id, version, .. } => format!("ok id={id} version={version}"),
             Self::Rejected(rejection) => format!("rejected {}", rejection.name()),
             Self::Stale { .. } => "stale".to_owned(),
+            Self::Lifecycle(LifecycleOutcome::Draft { id, state, .. }) => {
+                format!("ok draft={id} {}", state.state().name())
+            }
+            Self::Lifecycle(LifecycleOutcome::Activated { id, version, schema_id, .. }) => {
+                format!("ok draft={id} id={schema_id} version={version}")
+            }
+            Self::Lifecycle(LifecycleOutcome::Version { version, state }) => {
+                format!("ok version={version} {}", state.state().name())
+            }
+            Self::Lifecycle(LifecycleOutcome::RolledBack { target, versions }) => {
+                format!("ok target={target} rolled_back={}", versions.len())
+            }
+            Self::Lifecycle(_) => "ok".to_owned(),
             Self::VersionDeleted { .. }
             | Self::SubjectDeleted { .. }
             | Self::ConfigChanged { .. }

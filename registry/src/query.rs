@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 use schema::{Format, Guid, Reference};
 
 use crate::{
-    AssociationRow, Config, ContentRow, Context, ContextRow, Deleted, Key, KeyRange, MachineRow, Mode, Row, SchemaId,
-    Scope, SettingRow, Subject, SubjectRow, Version, VersionRow, View, ViewError,
+    AssociationRow, Config, ConsumerRow, ContentRow, Context, ContextRow, CursorRow, Deleted, DraftId, DraftRow,
+    HistoryRow, Key, KeyRange, LifecyclePolicy, LogIndex, MachineRow, Mode, Row, SchemaId, Scope, SettingRow, Subject,
+    SubjectRow, Version, VersionRow, VersionState, View, ViewError,
 };
 
 /// Which of the deleted things a listing includes.
@@ -69,6 +70,18 @@ row_getter!(
 row_getter!(
     /// The id that a content has in a context.
     id_of(context: &Context, guid: Guid, format: Format) -> SchemaId, Key::IdOf(guid, format, context.clone()), IdOf
+);
+row_getter!(
+    /// A draft.
+    draft(subject: &Subject, id: DraftId) -> DraftRow, Key::Draft(subject.clone(), id), Draft
+);
+row_getter!(
+    /// A registered consumer.
+    consumer(subject: &Subject, id: &str) -> ConsumerRow, Key::Consumer(subject.clone(), id.to_owned()), Consumer
+);
+row_getter!(
+    /// How far a named reader of the events has come.
+    cursor(name: &str) -> CursorRow, Key::Cursor(name.to_owned()), Cursor
 );
 row_getter!(
     /// The text as first sent, where it differs from the canonical one.
@@ -161,19 +174,36 @@ pub fn retired(view: &impl View, subject: &Subject) -> Result<Vec<Version>, View
     })
 }
 
-/// The highest version of a subject that is not deleted.
+/// The latest version of a subject: the highest active one; where none is active, the highest of the next best state. So a
+/// subject that has a version always has a latest one.
 ///
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
 pub fn latest(view: &impl View, subject: &Subject) -> Result<Option<(Version, VersionRow)>, ViewError> {
-    let mut found = None;
+    let rank = |row: &VersionRow| VersionState::BY_RANK.iter().position(|state| *state == row.state);
+    let mut found: Option<(Version, VersionRow)> = None;
     view.scan(&KeyRange::versions(subject).reversed(), &mut |key, row| match (key, row) {
         (Key::Version(_, version), Row::Version(row)) if row.deleted == Deleted::No => {
-            found = Some((version, row));
-            ControlFlow::Break(())
+            let is_active = row.state == VersionState::Active;
+            if found.as_ref().is_none_or(|(_, best)| rank(&row) < rank(best)) {
+                found = Some((version, row));
+            }
+            if is_active { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
         _ => ControlFlow::Continue(()),
     })?;
+    Ok(found)
+}
+
+/// The versions that a new one has to be compatible with: active and deprecated ones, ascending, but the latest last.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn in_use(view: &impl View, subject: &Subject) -> Result<Vec<(Version, VersionRow)>, ViewError> {
+    let mut found = versions(view, subject)?;
+    found.retain(|(_, row)| row.deleted == Deleted::No && row.state.is_in_use());
+    // A stable sort: deprecated ones first, then active ones, each ascending.
+    found.sort_by_key(|(_, row)| row.state == VersionState::Active);
     Ok(found)
 }
 
@@ -422,6 +452,19 @@ pub fn mode(view: &impl View, scope: &Scope) -> Result<Option<Mode>, ViewError> 
     }
 }
 
+/// The policy set on exactly this scope.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn policy(view: &impl View, scope: &Scope) -> Result<Option<LifecyclePolicy>, ViewError> {
+    let key = Key::Policy(scope.clone());
+    match view.get(&key)? {
+        None => Ok(None),
+        Some(Row::Policy(row)) => Ok(row.value),
+        Some(_) => Err(ViewError::wrong_row(&key)),
+    }
+}
+
 /// The configuration in force for a scope: each field from the nearest scope that sets it.
 ///
 /// # Errors
@@ -453,6 +496,82 @@ pub fn mode_in_scope(view: &impl View, scope: &Scope) -> Result<Mode, ViewError>
         return Ok(Mode::ReadOnlyOverride);
     }
     Ok(nearest.unwrap_or(Mode::ReadWrite))
+}
+
+/// The drafts of a subject, oldest first; without a subject, all.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn drafts(view: &impl View, subject: Option<&Subject>) -> Result<Vec<(Subject, DraftId, DraftRow)>, ViewError> {
+    collect(view, &KeyRange::drafts(subject), |key, row| match (key, row) {
+        (Key::Draft(subject, id), Row::Draft(row)) => Some((subject, id, row)),
+        _ => None,
+    })
+}
+
+/// The steps of a life, oldest first, with the entries that made them.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn history(view: &impl View, subject: &Subject, life: DraftId) -> Result<Vec<(LogIndex, HistoryRow)>, ViewError> {
+    collect(view, &KeyRange::history(subject, life), |key, row| match (key, row) {
+        (Key::History(_, _, index), Row::History(row)) => Some((index, row)),
+        _ => None,
+    })
+}
+
+/// The registered consumers of a subject, by name.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn consumers(view: &impl View, subject: &Subject) -> Result<Vec<(String, ConsumerRow)>, ViewError> {
+    collect(view, &KeyRange::consumers(subject), |key, row| match (key, row) {
+        (Key::Consumer(_, id), Row::Consumer(row)) => Some((id, row)),
+        _ => None,
+    })
+}
+
+/// What a rollback to a version would do: shown first, and done in one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackPlan {
+    /// The active versions above the target, which would be rolled back, ascending.
+    pub versions: Vec<Version>,
+    /// Live schemas that refer to one of those: subject, version, and what it refers to.
+    pub dependents: Vec<(Subject, Version, Version)>,
+    /// Consumers registered for one of those.
+    pub consumers: Vec<(String, ConsumerRow)>,
+}
+
+/// Plans a rollback. What it looks at is the subject as a whole: an unchanged revision of it means an unchanged plan, but
+/// for references, which are looked at again when the plan is carried out.
+///
+/// # Errors
+/// [`ViewError`] if the store cannot answer.
+pub fn rollback_plan(view: &impl View, subject: &Subject, target: Version) -> Result<RollbackPlan, ViewError> {
+    let mut affected = Vec::new();
+    view.scan(&KeyRange::versions(subject).after(&Key::Version(subject.clone(), target)), &mut |key, row| {
+        if let (Key::Version(_, version), Row::Version(row)) = (key, row)
+            && row.deleted == Deleted::No
+            && row.state == VersionState::Active
+        {
+            affected.push(version);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut dependents = Vec::new();
+    for version in &affected {
+        for (context, id) in referrers(view, subject, *version)? {
+            for (holder, held) in usages(view, &context, id)? {
+                let row = version_row(view, &holder, held)?;
+                if row.is_some_and(|row| row.deleted == Deleted::No && row.state.is_in_use()) {
+                    dependents.push((holder, held, *version));
+                }
+            }
+        }
+    }
+    let mut consumers = consumers(view, subject)?;
+    consumers.retain(|(_, row)| affected.iter().any(|version| row.covers(*version)));
+    Ok(RollbackPlan { versions: affected, dependents, consumers })
 }
 
 fn collect<T>(

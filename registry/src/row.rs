@@ -2,7 +2,10 @@
 
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
-use crate::{AssociationRow, Config, Event, LogIndex, Mode, Outcome, RequestId, SchemaId};
+use crate::{
+    AssociationRow, Config, ConsumerRow, CursorRow, Deprecation, DraftId, DraftRow, Event, HistoryRow, LifecyclePolicy,
+    LogIndex, Mode, Outcome, RequestId, SchemaId, SemVer, VersionState,
+};
 
 /// A row; which variant belongs to which key is fixed by [`crate::Key`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,11 @@ pub enum Row {
     Event(Event),
     Audit(AuditRow),
     AuditNode([u8; 32]),
+    Draft(DraftRow),
+    History(HistoryRow),
+    Consumer(ConsumerRow),
+    Policy(SettingRow<LifecyclePolicy>),
+    Cursor(CursorRow),
 }
 
 /// The machine's own row.
@@ -46,6 +54,12 @@ pub struct MachineRow {
     pub registered_total: u64,
     /// Versions deleted permanently since the beginning.
     pub deleted_total: u64,
+    /// Events kept now.
+    pub event_count: u64,
+    /// The newest entry of which an event was forgotten: nobody can resume before it.
+    pub events_forgotten: LogIndex,
+    /// The first audit record that is still in the state.
+    pub audit_from: u64,
 }
 
 /// A context.
@@ -91,6 +105,14 @@ pub struct VersionRow {
     pub format: Format,
     /// Soft-deleted?
     pub deleted: Deleted,
+    /// Where it stands in its life, if it is not deleted.
+    pub state: VersionState,
+    /// The draft that it was, or the entry that registered it: its history is kept under this.
+    pub life: DraftId,
+    /// The semantic version.
+    pub semver: SemVer,
+    /// The announced end, from deprecation on.
+    pub deprecation: Option<Deprecation>,
     /// When it was registered, in milliseconds since the Unix epoch.
     pub created_ms: u64,
     /// The entry that registered it.
@@ -112,6 +134,8 @@ pub struct ContentRow {
     pub rule_set: Option<RuleSet>,
     /// Contexts that have an id for it; at 0 the row goes.
     pub context_count: u32,
+    /// What the catalogue finds it by.
+    pub terms: Vec<String>,
 }
 
 /// A setting of a scope, or the memory that there was one.
@@ -147,6 +171,8 @@ pub struct AuditRow {
     pub node_id: u64,
     /// What was asked for, see [`crate::Command::action`].
     pub action: String,
+    /// Why, in the actor's words.
+    pub reason: String,
     /// About what, see [`crate::Command::resource`].
     pub resource: String,
     /// What came of it: `ok` or the name of the refusal, with its facts.

@@ -1,4 +1,4 @@
-//! Ports: found free by letting the kernel choose, in groups, so that no two nodes get the same.
+//! Ports: found free in groups, so that no two nodes get the same.
 
 use std::net::TcpListener;
 
@@ -9,16 +9,39 @@ pub struct Ports {
     pub http: u16,
     /// Peers.
     pub peer: u16,
+    /// gRPC for clients.
+    pub grpc: u16,
 }
 
-/// Finds free ports for `nodes` nodes. Between this and their start another program may take one; see `Cluster::ready`.
+/// Where ports are looked for: below those that the kernel gives to outgoing connections and to listeners that do not care,
+/// so that nothing takes a node's port while the node is down.
+const RANGE: std::ops::Range<u16> = 12_000..32_000;
+/// Ports that are tried before this gives up.
+const ATTEMPTS_MAX: usize = 10_000;
+
+/// Finds free ports for `nodes` nodes. Another drill may still take one before its node starts; see `Cluster::ready`.
 ///
 /// # Panics
 /// If the machine has no free ports.
 pub fn find(nodes: usize) -> Vec<Ports> {
+<<<<<<< HEAD
+    // All are held until the last is chosen, or one could be chosen twice.
+    let mut held: Vec<TcpListener> = Vec::new();
+    for _ in 0..ATTEMPTS_MAX {
+        if held.len() == 2 * nodes {
+            break;
+        }
+        let port = rand::random_range(RANGE);
+        held.extend(TcpListener::bind(("127.0.0.1", port)).ok());
+    }
+    assert!(held.len() == 2 * nodes, "no {} free ports in {RANGE:?} on loopback", 2 * nodes);
+    let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
+    held.chunks(2).map(|pair| Ports { http: port(&pair[0]), peer: port(&pair[1]) }).collect()
+=======
     let bind = || TcpListener::bind("127.0.0.1:0").expect("bind a free port on loopback");
     // All are held until the last is chosen, or the kernel could give one twice.
-    let held: Vec<_> = (0..nodes).map(|_| (bind(), bind())).collect();
+    let held: Vec<_> = (0..nodes).map(|_| (bind(), bind(), bind())).collect();
     let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
-    held.iter().map(|(http, peer)| Ports { http: port(http), peer: port(peer) }).collect()
+    held.iter().map(|(http, peer, grpc)| Ports { http: port(http), peer: port(peer), grpc: port(grpc) }).collect()
+>>>>>>> lifecycle
 }

@@ -170,6 +170,7 @@ impl ServiceError {
             Rejection::AssociationNotFound { resource } => {
                 Self::new(code::ASSOCIATION_NOT_FOUND, format!("Association for '{resource}' not found."))
             }
+            Rejection::Lifecycle(rejection) => super::refusals::of(rejection),
             Rejection::DigestDiffers { .. } | Rejection::AnotherCluster { .. } => {
                 Self::internal("a command that clients cannot send was refused", &rejection.name())
             }

@@ -3,24 +3,39 @@
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
 mod association;
+mod attempts;
+mod audit;
 mod cache;
+mod catalogue;
 mod change;
+mod data;
 mod error;
+mod events;
+mod governance;
+mod lives;
 mod pool;
 mod prepare;
 mod read;
 mod references;
+mod refusals;
 mod sensitive;
 mod settings;
+mod terms;
 mod write;
 
 use std::sync::Arc;
 
 use registry::{Actor, LogIndex, RequestId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use association::{AssociatedSchema, AssociationFilter, AssociationQuery};
+pub use attempts::Attempts;
+pub use audit::{AuditFilter, AuditProof, NodeKey};
+pub use catalogue::{Criteria, FoundVersion};
+pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
+pub use events::{EventFilter, Token, Watched, Watcher};
+pub use lives::{DraftStep, DraftView, LifeOf};
 pub use prepare::{NewSchema, RegisterOptions};
 pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};
 
@@ -50,6 +65,12 @@ struct Inner {
     /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
     proposals: Semaphore,
     read_batches: read::ReadBatches,
+    data: data::Validators,
+    key: NodeKey,
+    attempts: Attempts,
+    /// Watches at once: each holds a batch and a connection for as long as it likes.
+    watches: Arc<Semaphore>,
+    watches_end: watch::Sender<bool>,
 }
 
 /// What the edge knows about a request.
@@ -65,13 +86,22 @@ pub struct Caller {
     pub consistency: Consistency,
     /// The index of an earlier answer that the client has seen.
     pub at_least: Option<LogIndex>,
+    /// The revision at which the client wants what it changes to be.
+    pub if_revision: Option<LogIndex>,
 }
 
 impl Service {
     /// The service over started consensus.
     ///
     /// `metadata_secrets` are the lines of `security.metadata_secret_file`; empty means that nothing is sealed.
-    pub fn new(consensus: Consensus, config: Config, metrics: Metrics, metadata_secrets: &str) -> Self {
+    pub fn new(
+        consensus: Consensus,
+        config: Config,
+        metrics: Metrics,
+        metadata_secrets: &str,
+        key: NodeKey,
+        attempts: Attempts,
+    ) -> Self {
         let proposals = config.limits.proposal_bytes_max / 1024;
         let read_batches = read::ReadBatches::start(consensus.clone());
         Self {
@@ -85,6 +115,11 @@ impl Service {
                 sealer: Sealer::new(metadata_secrets),
                 proposals: Semaphore::new(proposals.max(1)),
                 read_batches,
+                data: data::Validators::default(),
+                key,
+                attempts,
+                watches: Arc::new(Semaphore::new(events::WATCHES_MAX)),
+                watches_end: watch::Sender::new(false),
                 config,
             }),
         }
@@ -98,6 +133,16 @@ impl Service {
     /// The configuration of this node.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// Where changes that were not made are recorded.
+    pub fn attempts(&self) -> &Attempts {
+        &self.inner.attempts
+    }
+
+    /// Ends all watches: they would never end by themselves, and a node that stops waits for what is under way.
+    pub fn end_watches(&self) {
+        self.inner.watches_end.send_replace(true);
     }
 
     /// The figures of this node.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proto::error_code as code;
 use registry::query;
-use registry::{Context, Deleted, Subject, Version, View};
+use registry::{Context, Deleted, Subject, Version, VersionState, View};
 use schema::limits::{REFERENCE_CLOSURE_BYTES_MAX, REFERENCE_CLOSURE_MAX, REFERENCE_COUNT_MAX};
 use schema::{Reference, ResolvedReference};
 
@@ -84,6 +84,9 @@ impl<V: View> Walk<'_, V> {
             if liveness == Liveness::Live && row.deleted == Deleted::Soft {
                 return Err(missing(reference));
             }
+            if liveness == Liveness::Live && row.state == VersionState::Quarantined {
+                return Err(quarantined(reference));
+            }
             let content = query::content_row(self.view, row.guid, row.format)?.ok_or_else(|| missing(reference))?;
             self.resolve(&subject.context, &content.references, Liveness::Any, depth + 1)?;
             self.bytes += content.text.len();
@@ -105,6 +108,11 @@ fn missing(reference: &Reference) -> ServiceError {
         code::INVALID_SCHEMA,
         format!("Invalid schema, details: No schema reference found for subject \"{subject}\" and version {version}"),
     )
+}
+
+fn quarantined(reference: &Reference) -> ServiceError {
+    let Reference { subject, version, .. } = reference;
+    ServiceError::new(code::QUARANTINED, format!("Version {version} of subject '{subject}' is quarantined"))
 }
 
 fn too_large(limit: &str, allowed: usize) -> ServiceError {

@@ -11,6 +11,10 @@ use registry::{
     Mode, Outcome, Permanent, Register, Rejection, RequestId, RequestRow, Resource, SchemaId, Scope, SettingRow,
     Subject, SubjectRow, Version, VersionRow,
 };
+use registry::{
+    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
+    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Step, Transition, VersionState,
+};
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
 
@@ -21,6 +25,7 @@ twin_newtype! {
     LogIndex: u64,
     SchemaId: u32,
     Version: u32,
+    DraftId: u64,
     RequestId: String,
     Guid: [u8; 16],
 }
@@ -55,6 +60,9 @@ twin_enum! {
         Version { 0 subject: Subject, 1 version: Version },
         Config { 0 scope: Scope },
         Mode { 0 scope: Scope },
+        Policy { 0 scope: Scope },
+        Draft { 0 subject: Subject, 1 id: DraftId },
+        Consumer { 0 subject: Subject, 1 id: String },
     }
     AssignV1 for Assign {
         Next { expected expected: Option<Version> },
@@ -70,6 +78,10 @@ twin_enum! {
         CheckDigest { index index: LogIndex, digest digest: [u8; 32] },
         Found { cluster_id cluster_id: String },
         ChangeAssociations { resource resource: Resource, changes changes: Vec<AssociationChange> },
+        Lifecycle { 0 step: LifeStep },
+        SetPolicy { scope scope: Scope, policy policy: Option<LifecyclePolicy> },
+        MoveCursor { name name: String, index index: LogIndex, position position: u32 },
+        ArchiveAudit { before before: u64 },
     }
     LifecycleV1 for Lifecycle { Strong {}, Weak {} }
     AssociationChangeV1 for AssociationChange {
@@ -83,6 +95,18 @@ twin_enum! {
         SubjectDeleted { subject subject: Subject, versions versions: Vec<Version>, permanent permanent: bool },
         ConfigChanged { scope scope: Scope },
         ModeChanged { scope scope: Scope },
+        VersionActivated { subject subject: Subject, version version: Version },
+        VersionDeprecated {
+            subject subject: Subject, version version: Version, sunset_ms sunset_ms: u64,
+            successor successor: Option<Version>,
+        },
+        VersionArchived { subject subject: Subject, version version: Version, forced forced: bool },
+        VersionRolledBack { subject subject: Subject, version version: Version, target target: Version },
+        VersionQuarantined { subject subject: Subject, version version: Version },
+        VersionReleased { subject subject: Subject, version version: Version },
+        DraftSubmitted { subject subject: Subject, draft draft: DraftId, breaking breaking: bool },
+        DraftReviewed { subject subject: Subject, draft draft: DraftId, decision decision: Decision, state state: DraftState },
+        PolicyChanged { scope scope: Scope },
     }
     OutcomeV1 for Outcome {
         Registered { id id: SchemaId, version version: Version, guid guid: Guid, is_new_id is_new_id: bool },
@@ -97,6 +121,7 @@ twin_enum! {
         Stale { key key: BasisKey, index index: LogIndex },
         Nothing {},
         AssociationsChanged { associations associations: Vec<AssociationRow> },
+        Lifecycle { 0 outcome: LifecycleOutcome },
     }
     RejectionV1 for Rejection {
         SubjectNotFound { subject subject: Subject },
@@ -130,6 +155,75 @@ twin_enum! {
         NoActiveVersion { subject subject: Subject },
         AssociationFrozen { role role: String, subject subject: Subject },
         AssociationNotFound { resource resource: String },
+        Lifecycle { 0 rejection: LifecycleRejection },
+    }
+    StateV1 for State {
+        Draft {}, PendingReview {}, ChangesRequested {}, Approved {}, Rejected {}, Active {}, Deprecated {}, Archived {},
+        RolledBack {}, Quarantined {}, Deleted {},
+    }
+    DraftStateV1 for DraftState {
+        Draft {}, PendingReview {}, ChangesRequested {}, Approved {}, Rejected {}, Active {},
+    }
+    VersionStateV1 for VersionState { Active {}, Deprecated {}, Archived {}, RolledBack {}, Quarantined {} }
+    DecisionV1 for Decision { Approve {}, RequestChanges {}, Reject {} }
+    TransitionV1 for Transition {
+        Submit {}, Publish {}, Approve {}, RequestChanges {}, Resubmit {}, Reject {}, Activate {}, Deprecate {},
+        Reinstate {}, Archive {}, RollBack {}, Reactivate {}, Quarantine {}, Release {}, Delete {},
+    }
+    StepV1 for Step {
+        Create { draft draft: DraftContent },
+        Revise { id id: DraftId, draft draft: DraftContent },
+        Submit { id id: DraftId, report report: Report },
+        Publish { id id: DraftId, report report: Report, semver semver: SemVer },
+        Review { id id: DraftId, decision decision: Decision },
+        Activate { id id: DraftId, report report: Report, semver semver: SemVer },
+        Deprecate { version version: Version, sunset_ms sunset_ms: Option<u64>, successor successor: Option<Version> },
+        Reinstate { version version: Version },
+        Archive { version version: Version, force force: bool },
+        RollBack { target target: Version, force force: bool },
+        Reactivate { version version: Version },
+        Quarantine { version version: Version },
+        Release { version version: Version },
+        PutConsumer {
+            id id: String, from from: Version, to to: Option<Version>, owner owner: String, contact contact: String,
+        },
+        RemoveConsumer { id id: String },
+    }
+    LifecycleOutcomeV1 for LifecycleOutcome {
+        Draft { id id: DraftId, state state: DraftState, approvals approvals: u32 },
+        Activated { id id: DraftId, version version: Version, schema_id schema_id: SchemaId, guid guid: Guid },
+        Version { version version: Version, state state: VersionState },
+        RolledBack { target target: Version, versions versions: Vec<Version> },
+        Consumer {},
+        PolicyChanged { old old: Option<LifecyclePolicy> },
+        Cursor { index index: LogIndex, position position: u32 },
+        AuditArchived { from from: u64 },
+    }
+    LifecycleRejectionV1 for LifecycleRejection {
+        WrongState { transition transition: Transition, state state: State },
+        DraftNotFound { id id: DraftId },
+        ConsumerNotFound { id id: String },
+        PolicyNotFound {},
+        RevisionDiffers { asked asked: LogIndex, found found: LogIndex },
+        ReviewRequired {},
+        ReviewerIsAuthor {},
+        AlreadyApproved {},
+        ApprovalsMissing { have have: u32, needed needed: u32 },
+        ReasonRequired {},
+        PropertyMissing { name name: String },
+        VersionsMax { limit limit: u32 },
+        DraftsFull { limit limit: u32 },
+        Incompatible {},
+        SunsetTooSoon { earliest_ms earliest_ms: u64 },
+        SunsetNotReached { sunset_ms sunset_ms: u64 },
+        SuccessorNotActive { version version: Version },
+        ConsumersRemain { consumers consumers: Vec<String> },
+        DependentsRemain { version version: Version },
+        NothingToRollBack {},
+        Quarantined { version version: Version },
+        GlobalOnly {},
+        AuditTooYoung { position position: u64 },
+        Invalid { what what: String },
     }
 }
 
@@ -156,26 +250,29 @@ twin_struct! {
     BasisV1 for Basis { read_index: LogIndex, keys: BTreeSet<BasisKey> }
     ActorV1 for Actor { principal: String, node_id: u64 }
     EnvelopeV1 for Envelope {
-        request_id: RequestId, time_ms: u64, actor: Actor, machine_version: u32, basis: Basis, command: Command,
+        request_id: RequestId, time_ms: u64, actor: Actor, machine_version: u32, if_revision: Option<LogIndex>, basis: Basis,
+        command: Command,
     }
     ContentV1 for Content {
         guid: Guid, format: Format, text: String, references: Vec<Reference>, metadata: Option<Metadata>,
-        rule_set: Option<RuleSet>,
+        rule_set: Option<RuleSet>, terms: Vec<String>,
     }
-    RegisterV1 for Register { subject: Subject, content: Content, sent: Option<String>, assign: Assign }
+    RegisterV1 for Register {
+        subject: Subject, content: Content, sent: Option<String>, assign: Assign, semver: SemVer,
+    }
     MachineRowV1 for MachineRow {
         cluster_id: String, time_ms: u64, digest: [u8; 32], request_count: u64, audit_size: u64, registered_total: u64,
-        deleted_total: u64,
+        deleted_total: u64, event_count: u64, events_forgotten: LogIndex, audit_from: u64,
     }
     ContextRowV1 for ContextRow { next_id: u32, listed: bool, modified_at: LogIndex }
     SubjectRowV1 for SubjectRow { next_version: u32, live: u32, soft_deleted: u32, modified_at: LogIndex }
     VersionRowV1 for VersionRow {
-        id: SchemaId, guid: Guid, format: Format, deleted: Deleted, created_ms: u64, created_at: LogIndex,
-        modified_at: LogIndex,
+        id: SchemaId, guid: Guid, format: Format, deleted: Deleted, state: VersionState, life: DraftId, semver: SemVer,
+        deprecation: Option<Deprecation>, created_ms: u64, created_at: LogIndex, modified_at: LogIndex,
     }
     ContentRowV1 for ContentRow {
         text: String, references: Vec<Reference>, metadata: Option<Metadata>, rule_set: Option<RuleSet>,
-        context_count: u32,
+        context_count: u32, terms: Vec<String>,
     }
     ResourceV1 for Resource { id: String, kind: String, name: String, namespace: String }
     AssociationRowV1 for AssociationRow {
@@ -186,10 +283,33 @@ twin_struct! {
         guid: Guid, subject: Subject, role: String, lifecycle: Option<Lifecycle>, frozen: Option<bool>,
     }
     RequestRowV1 for RequestRow { outcome: Outcome, index: LogIndex, time_ms: u64 }
-    EventV1 for Event { kind: EventKind, time_ms: u64 }
+    EventV1 for Event { kind: EventKind, time_ms: u64, actor: String }
     AuditRowV1 for AuditRow {
-        index: LogIndex, time_ms: u64, principal: String, node_id: u64, action: String, resource: String, outcome: String,
+        index: LogIndex, time_ms: u64, principal: String, node_id: u64, action: String, reason: String, resource: String,
+        outcome: String,
         request_id: RequestId, digest_before: [u8; 32], digest_after: [u8; 32],
+    }
+    SemVerV1 for SemVer { major: u32, minor: u32, patch: u32 }
+    DeprecationV1 for Deprecation { since_ms: u64, sunset_ms: u64, successor: Option<Version> }
+    ReportV1 for Report { base: Option<Version>, compatible: bool, breaking: bool, messages: Vec<String> }
+    DraftContentV1 for DraftContent { content: Content, sent: Option<String>, report: Report }
+    LifeStepV1 for LifeStep { subject: Subject, reason: String, step: Step }
+    DraftRowV1 for DraftRow {
+        state: DraftState, author: String, draft: DraftContent, approvals: BTreeSet<String>, version: Option<Version>,
+        created_ms: u64, modified_at: LogIndex,
+    }
+    HistoryRowV1 for HistoryRow {
+        from: Option<State>, to: State, action: String, actor: String, reason: String, time_ms: u64,
+        version: Option<Version>,
+    }
+    ConsumerRowV1 for ConsumerRow {
+        from: Version, to: Option<Version>, owner: String, contact: String, created_ms: u64, modified_at: LogIndex,
+    }
+    CursorRowV1 for CursorRow { index: LogIndex, position: u32, time_ms: u64, modified_at: LogIndex }
+    LifecyclePolicyV1 for LifecyclePolicy {
+        review: Option<bool>, approvals: Option<u32>, approvals_breaking: Option<u32>, deprecation_notice_ms: Option<u64>,
+        required_properties: Option<BTreeSet<String>>, versions_max: Option<u32>, event_count_max: Option<u64>,
+        event_age_ms_max: Option<u64>, audit_retention_ms: Option<u64>,
     }
 }
 

@@ -223,7 +223,12 @@ rows!(
     RequestAge,
     Event,
     Audit,
-    AuditNode
+    AuditNode,
+    Draft,
+    History,
+    Consumer,
+    Policy,
+    Cursor,
 );
 
 /// A row from bytes.
@@ -246,7 +251,13 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         }
         Key::Content(..) => Row::Content(thawed(bytes)?),
         Key::IdOf(..) => Row::IdOf(thawed(bytes)?),
-        Key::Usage(..) | Key::Referrer(..) | Key::Retired(..) | Key::AssociationOf(..) | Key::AssociationNamed(..) => {
+        Key::Usage(..)
+        | Key::Referrer(..)
+        | Key::Term(..)
+        | Key::InState(..)
+        | Key::Retired(..)
+        | Key::AssociationOf(..)
+        | Key::AssociationNamed(..) => {
             let () = decode(Kind::Row, V1, bytes)?;
             Row::Present
         }
@@ -258,6 +269,11 @@ pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
         Key::Event(..) => Row::Event(thawed(bytes)?),
         Key::Audit(_) => Row::Audit(thawed(bytes)?),
         Key::AuditNode(..) => Row::AuditNode(thawed(bytes)?),
+        Key::Draft(..) => Row::Draft(thawed(bytes)?),
+        Key::History(..) => Row::History(thawed(bytes)?),
+        Key::Consumer(..) => Row::Consumer(thawed(bytes)?),
+        Key::Policy(_) => Row::Policy(thawed(bytes)?),
+        Key::Cursor(_) => Row::Cursor(thawed(bytes)?),
     })
 }
 

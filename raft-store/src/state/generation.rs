@@ -125,12 +125,15 @@ impl Generation {
             | Table::Subject
             | Table::Config
             | Table::Mode
+            | Table::Policy
+            | Table::Consumer
+            | Table::Cursor
             | Table::Association
             | Table::AssociationOf
             | Table::AssociationNamed => "names",
-            Table::Version | Table::Sent | Table::Retired => "versions",
+            Table::Version | Table::Sent | Table::Retired | Table::Draft | Table::History => "versions",
             Table::Schema | Table::Content | Table::IdOf => "schemas",
-            Table::Usage | Table::Referrer => "links",
+            Table::Usage | Table::Referrer | Table::Term | Table::InState => "links",
             Table::Request | Table::RequestAge => "requests",
             Table::Event => "events",
             Table::Audit | Table::AuditNode => "audit",

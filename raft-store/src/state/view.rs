@@ -16,7 +16,7 @@ pub struct StateView<'a> {
 }
 
 /// All tables, for a scan of everything.
-const TABLES: [Table; 21] = [
+const TABLES: [Table; 28] = [
     Table::Machine,
     Table::Context,
     Table::Subject,
@@ -38,6 +38,13 @@ const TABLES: [Table; 21] = [
     Table::Association,
     Table::AssociationOf,
     Table::AssociationNamed,
+    Table::Draft,
+    Table::History,
+    Table::Consumer,
+    Table::Policy,
+    Table::Cursor,
+    Table::Term,
+    Table::InState,
 ];
 
 impl<'a> StateView<'a> {

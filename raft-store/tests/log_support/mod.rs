@@ -22,6 +22,7 @@ pub(crate) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
         time_ms: 1_700_000_000_000 + index,
         actor: Actor { principal: "tester".to_owned(), node_id: 1 },
         machine_version: 1,
+        if_revision: None,
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
         command: Command::Found { cluster_id: "x".repeat(bytes) },
     };

@@ -6,8 +6,8 @@
 use super::{Effect, Entry, associations};
 use crate::query;
 use crate::{
-    Change, Deleted, EventKind, Key, Outcome, Rejection, Row, Scope, SettingRow, Subject, SubjectRow, Version,
-    VersionRow, View, ViewError,
+    Change, Deleted, EventKind, Key, LifecycleRejection, Outcome, Rejection, Row, Scope, SettingRow, Subject,
+    SubjectRow, Transition, Version, VersionRow, VersionState, View, ViewError,
 };
 use schema::Reference;
 
@@ -23,6 +23,9 @@ pub(super) fn soft_delete_version(
     };
     if version_row.deleted == Deleted::Soft {
         return Ok(Effect::rejected(Rejection::VersionSoftDeleted { subject: subject.clone(), version }));
+    }
+    if let VersionState::RolledBack | VersionState::Quarantined = version_row.state {
+        return Ok(Effect::refused(not_deletable(version_row.state)));
     }
     if query::is_referenced(view, subject, version, None)? {
         return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
@@ -77,6 +80,10 @@ pub(super) fn soft_delete_subject(view: &impl View, entry: Entry, subject: &Subj
     if let Some(rejection) = associations::refused_to_delete(view, subject)? {
         return Ok(Effect::rejected(rejection));
     }
+    // What was rolled back goes with its subject; what is in quarantine has to be looked at first.
+    if live.iter().any(|(_, row)| row.state == VersionState::Quarantined) {
+        return Ok(Effect::refused(not_deletable(VersionState::Quarantined)));
+    }
     for (version, _) in &live {
         if query::is_referenced(view, subject, *version, Some(subject))? {
             return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version: *version }));
@@ -117,6 +124,10 @@ pub(super) fn permanently_delete_subject(
     let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: true };
     let outcome = Outcome::SubjectDeleted { versions };
     Ok(Effect { outcome, changes, events: vec![event], registered: 0, deleted })
+}
+
+fn not_deletable(state: VersionState) -> LifecycleRejection {
+    LifecycleRejection::WrongState { transition: Transition::Delete, state: state.state() }
 }
 
 fn find_subject(view: &impl View, subject: &Subject) -> Result<Result<SubjectRow, Rejection>, ViewError> {
@@ -188,6 +199,9 @@ fn remove(
             changes.push((Key::Referrer(target, version, context.clone(), id), None));
         }
         content.context_count -= 1;
+        if content.context_count == 0 {
+            changes.extend(content.terms.iter().map(|term| (Key::Term(term.clone(), guid, format), None)));
+        }
         let row = (content.context_count > 0).then_some(Row::Content(content));
         changes.push((key, row));
     }
@@ -252,7 +266,11 @@ fn forget_settings(view: &impl View, entry: Entry, subject: &Subject) -> Result<
     }
     if query::mode(view, &scope)?.is_some() {
         let row = SettingRow { value: None, modified_at: entry.index() };
-        changes.push((Key::Mode(scope), Some(Row::Mode(row))));
+        changes.push((Key::Mode(scope.clone()), Some(Row::Mode(row))));
+    }
+    if query::policy(view, &scope)?.is_some() {
+        let row = SettingRow { value: None, modified_at: entry.index() };
+        changes.push((Key::Policy(scope), Some(Row::Policy(row))));
     }
     Ok(changes)
 }

@@ -1,21 +1,26 @@
 //! Applies one command: (state, position, envelope) → changes and outcome. The same on every node for ever.
 //!
-//! The order is: request seen before → the outcome of then; machine version too high → the node stops; basis stale →
-//! `Stale`; otherwise the command itself. Idempotence is tested before staleness, because a retry of a write that landed
+//! The order is: request seen before → the outcome of then; machine version too high → the node stops; another revision
+//! than the client wants → refused; basis stale → `Stale`; otherwise the command itself. Idempotence is tested before staleness, because a retry of a write that landed
 //! must succeed. Whatever comes of it, one audit record is written.
 
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new command or outcome must make every match here speak up")]
 
 mod associations;
 mod delete;
+mod draft;
+mod governance;
+mod history;
+mod life;
 mod register;
+mod retention;
 mod settings;
 
 use crate::command::{Command, Envelope, MACHINE_VERSION, Permanent};
 use crate::limits::{REQUEST_AGE_MS_MAX, REQUEST_COUNT_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use crate::{
-    AuditRow, Change, Event, EventKind, Key, KeyRange, LogIndex, MachineRow, Outcome, Rejection, RequestRow, Row, View,
-    ViewError, audit, digest,
+    AuditRow, Change, Event, EventKind, Key, KeyRange, LifecycleOutcome, LifecycleRejection, LogIndex, MachineRow,
+    Outcome, Rejection, RequestRow, Row, View, ViewError, audit, digest, modified_at,
 };
 use std::ops::ControlFlow;
 
@@ -73,6 +78,14 @@ impl Effect {
         Self { outcome, changes: Vec::new(), events: Vec::new(), registered: 0, deleted: 0 }
     }
 
+    pub(crate) fn refused(rejection: LifecycleRejection) -> Self {
+        Self::rejected(Rejection::Lifecycle(rejection))
+    }
+
+    pub(crate) fn done(outcome: LifecycleOutcome) -> Self {
+        Self::of(Outcome::Lifecycle(outcome))
+    }
+
     pub(crate) fn rejected(rejection: Rejection) -> Self {
         Self::of(Outcome::Rejected(rejection))
     }
@@ -104,9 +117,10 @@ pub fn apply(
     }
     machine.time_ms = machine.time_ms.max(envelope.time_ms);
     let entry = Entry { position, time_ms: machine.time_ms };
-    let effect = match envelope.basis.stale_key(view)? {
-        Some(key) => Effect::of(Outcome::Stale { key: key.clone(), index: position.index }),
-        None => dispatch(view, entry, envelope, &mut machine, digest_at)?,
+    let effect = match (revision_differs(view, envelope)?, envelope.basis.stale_key(view)?) {
+        (Some(rejection), _) => Effect::refused(rejection),
+        (None, Some(key)) => Effect::of(Outcome::Stale { key: key.clone(), index: position.index }),
+        (None, None) => dispatch(view, entry, envelope, &mut machine, digest_at)?,
     };
     finish(view, entry, envelope, machine, effect)
 }
@@ -137,6 +151,17 @@ impl Entry {
     }
 }
 
+/// Compare-and-set: is what the command changes at the revision that the client has seen?
+fn revision_differs(view: &impl View, envelope: &Envelope) -> Result<Option<LifecycleRejection>, ViewError> {
+    let Some(asked) = envelope.if_revision else { return Ok(None) };
+    let Some(key) = envelope.command.revised() else {
+        let what = "the command changes nothing that has a revision".to_owned();
+        return Ok(Some(LifecycleRejection::Invalid { what }));
+    };
+    let found = modified_at(view, &key)?;
+    Ok((found != asked).then_some(LifecycleRejection::RevisionDiffers { asked, found }))
+}
+
 fn dispatch(
     view: &impl View,
     entry: Entry,
@@ -146,6 +171,10 @@ fn dispatch(
 ) -> Result<Effect, ViewError> {
     match &envelope.command {
         Command::Register(register) => register::register(view, entry, register),
+        Command::Lifecycle(lifecycle) => life::step(view, entry, &envelope.actor.principal, lifecycle),
+        Command::SetPolicy { scope, policy } => governance::set_policy(view, entry, scope, policy.as_ref()),
+        Command::MoveCursor { name, index, position } => governance::move_cursor(view, entry, name, *index, *position),
+        Command::ArchiveAudit { before } => governance::archive_audit(view, entry, machine, *before),
         Command::DeleteVersion { subject, version, permanent: Permanent::No } => {
             delete::soft_delete_version(view, entry, subject, *version)
         }
@@ -192,9 +221,14 @@ fn finish(
     effect: Effect,
 ) -> Result<Applied, ApplyError> {
     let Effect { outcome, mut changes, events, registered, deleted } = effect;
+    history::keep(view, entry, envelope, &mut changes)?;
     for (number, kind) in (0_u32..).zip(events) {
-        let event = Event { kind, time_ms: entry.time_ms };
+        let event = Event { kind, time_ms: entry.time_ms, actor: envelope.actor.principal.clone() };
         changes.push((Key::Event(entry.index(), number), Some(Row::Event(event))));
+        machine.event_count += 1;
+    }
+    if !is_digest_check(envelope) && !matches!(outcome, Outcome::Stale { .. } | Outcome::Rejected(_)) {
+        retention::forget_events(view, entry, &mut machine, &mut changes)?;
     }
     remember(view, entry, envelope, &outcome, &mut machine, &mut changes)?;
     machine.registered_total += registered;
@@ -208,6 +242,7 @@ fn finish(
         principal: envelope.actor.principal.clone(),
         node_id: envelope.actor.node_id,
         action: envelope.command.action().to_owned(),
+        reason: envelope.command.reason().to_owned(),
         resource: envelope.command.resource(),
         outcome: outcome.summary(),
         request_id: envelope.request_id.clone(),

@@ -10,11 +10,50 @@ use crate::limits::{
 };
 use crate::query;
 use crate::{
-    Change, ContentRow, Context, ContextRow, Deleted, EventKind, Key, LogIndex, Mode, Outcome, Rejection, Row,
-    SchemaId, Scope, Subject, SubjectRow, Version, VersionRow, View, ViewError,
+    Change, ContentRow, Context, ContextRow, Deleted, DraftId, EventKind, Key, LifecycleRejection, LogIndex, Mode,
+    Outcome, PolicyInForce, Rejection, Row, SchemaId, Scope, Subject, SubjectRow, Version, VersionRow, VersionState,
+    View, ViewError,
 };
 
 pub(super) fn register(view: &impl View, entry: Entry, register: &Register) -> Result<Effect, ViewError> {
+    if matches!(register.assign, Assign::Next { .. }) {
+        let policy = PolicyInForce::of(view, &Scope::Subject(register.subject.clone()))?;
+        if policy.review {
+            return Ok(Effect::refused(LifecycleRejection::ReviewRequired));
+        }
+        if let Some(rejection) = refused_by_policy(view, &policy, register)? {
+            return Ok(Effect::refused(rejection));
+        }
+    }
+    add_version(view, entry, register, DraftId(entry.index().0))
+}
+
+/// What a policy asks of every new version, reviewed or not.
+pub(super) fn refused_by_policy(
+    view: &impl View,
+    policy: &PolicyInForce,
+    register: &Register,
+) -> Result<Option<LifecycleRejection>, ViewError> {
+    let properties = register.content.metadata.as_ref().map(|metadata| &metadata.properties);
+    let is_missing = |name: &&String| {
+        properties.and_then(|properties| properties.get(*name)).is_none_or(|value| value.trim().is_empty())
+    };
+    if let Some(name) = policy.required_properties.iter().find(is_missing) {
+        return Ok(Some(LifecycleRejection::PropertyMissing { name: name.clone() }));
+    }
+    let held = query::subject_row(view, &register.subject)?.map_or(0, |row| row.live + row.soft_deleted);
+    // The registry's own limit has an answer of its own, which Confluent clients know.
+    let is_full = held >= policy.versions_max && policy.versions_max < VERSION_COUNT_MAX;
+    Ok(is_full.then_some(LifecycleRejection::VersionsMax { limit: policy.versions_max }))
+}
+
+/// Adds the version; `life` is the draft that it was, or this entry.
+pub(super) fn add_version(
+    view: &impl View,
+    entry: Entry,
+    register: &Register,
+    life: DraftId,
+) -> Result<Effect, ViewError> {
     let subject = &register.subject;
     if let Some(rejection) = refused_by_mode(view, register)? {
         return Ok(Effect::rejected(rejection));
@@ -54,6 +93,10 @@ pub(super) fn register(view: &impl View, entry: Entry, register: &Register) -> R
         guid: content.guid,
         format: content.format,
         deleted: Deleted::No,
+        state: VersionState::Active,
+        life,
+        semver: register.semver,
+        deprecation: None,
         created_ms: entry.time_ms,
         created_at: entry.index(),
         modified_at: entry.index(),
@@ -178,14 +221,23 @@ fn write_content(
     content: &Content,
     changes: &mut Vec<Change>,
 ) -> Result<(), ViewError> {
-    let Content { guid, format, text, references, metadata, rule_set } = content;
-    let contexts = query::content_row(view, *guid, *format)?.map_or(0, |row| row.context_count);
+    let Content { guid, format, text, references, metadata, rule_set, terms } = content;
+    // Terms are those of who wrote the content first: a newer program that finds others must not leave some behind.
+    let (contexts, terms) = match query::content_row(view, *guid, *format)? {
+        Some(row) => (row.context_count, row.terms),
+        None => (0, terms.clone()),
+    };
+    if contexts == 0 {
+        let keys = terms.iter().map(|term| Key::Term(term.clone(), *guid, *format));
+        changes.extend(keys.map(|key| (key, Some(Row::Present))));
+    }
     let row = ContentRow {
         text: text.clone(),
         references: references.clone(),
         metadata: metadata.clone(),
         rule_set: rule_set.clone(),
         context_count: contexts + 1,
+        terms,
     };
     changes.push((Key::Content(*guid, *format), Some(Row::Content(row))));
     changes.push((Key::IdOf(*guid, *format, context.clone()), Some(Row::IdOf(id))));

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use registry::{
-    Context, Key, KeyRange, LogIndex, MemoryView, RequestId, Row, SchemaId, Scope, Subject, Table, Version, View,
+    Context, DraftId, Key, KeyRange, LogIndex, MemoryView, RequestId, Row, SchemaId, Scope, State, Subject, Table,
+    Version, View,
 };
 use schema::{Format, Guid};
 
@@ -88,6 +89,17 @@ fn a_key() -> impl Strategy<Value = Key> {
         (index(), a_u32()).prop_map(|(index, number)| Key::Event(index, number)),
         a_u64().prop_map(Key::Audit),
         (any::<u8>(), a_u64()).prop_map(|(level, position)| Key::AuditNode(level, position)),
+        (a_subject(), a_u64()).prop_map(|(subject, id)| Key::Draft(subject, DraftId(id))),
+        (a_subject(), a_u64(), index()).prop_map(|(subject, id, index)| Key::History(subject, DraftId(id), index)),
+        (a_subject(), a_name()).prop_map(|(subject, id)| Key::Consumer(subject, id)),
+        a_scope().prop_map(Key::Policy),
+        a_name().prop_map(Key::Cursor),
+        (a_name(), a_guid(), a_format()).prop_map(|(term, guid, format)| Key::Term(term, guid, format)),
+        (0..State::ALL.len(), a_subject(), version()).prop_map(|(state, subject, version)| Key::InState(
+            State::ALL[state],
+            subject,
+            version
+        )),
     ]
 }
 
@@ -115,7 +127,7 @@ proptest! {
 
     /// Whatever the bytes, reading them is an answer, and there is one way to write a key.
     #[test]
-    fn any_bytes_are_a_key_or_none(bytes in proptest::collection::vec(prop_oneof![0..0x13_u8, any::<u8>()], 0..24)) {
+    fn any_bytes_are_a_key_or_none(bytes in proptest::collection::vec(prop_oneof![0..0x28_u8, any::<u8>()], 0..24)) {
         if let Some(key) = Key::decode(&bytes)
             // A context without its dot reads as one with it; no writer leaves the dot out.
             && key.encode().len() == bytes.len()
@@ -139,7 +151,7 @@ proptest! {
         let context = &subject.context;
         let (version, id) = (Version(number), SchemaId(number));
         let format = Format::Json;
-        let expected: [(KeyRange, bool); 15] = [
+        let expected: [(KeyRange, bool); 21] = [
             (KeyRange::contexts(), key.table() == Table::Context),
             (KeyRange::subjects(None), key.table() == Table::Subject),
             (KeyRange::subjects(Some(context)), matches!(&key, Key::Subject(of) if of.context == *context)),
@@ -159,6 +171,12 @@ proptest! {
             (KeyRange::requests_by_age(), key.table() == Table::RequestAge),
             (KeyRange::events(), key.table() == Table::Event),
             (KeyRange::audit(), key.table() == Table::Audit),
+            (KeyRange::drafts(None), key.table() == Table::Draft),
+            (KeyRange::drafts(Some(&subject)), matches!(&key, Key::Draft(of, _) if *of == subject)),
+            (KeyRange::consumers(&subject), matches!(&key, Key::Consumer(of, _) if *of == subject)),
+            (KeyRange::term("a"), matches!(&key, Key::Term(term, ..) if term == "a")),
+            (KeyRange::terms("a"), matches!(&key, Key::Term(term, ..) if term.starts_with('a'))),
+            (KeyRange::in_state(State::Archived), matches!(&key, Key::InState(State::Archived, ..))),
             (KeyRange::all(), true),
             (KeyRange::all().after(&key), false),
         ];
@@ -223,6 +241,15 @@ fn the_bytes_of_keys_never_change() {
         (Key::Event(LogIndex(5), 6), "0f000000000000000500000006".into()),
         (Key::Audit(7), "100000000000000007".into()),
         (Key::AuditNode(8, 9), "11080000000000000009".into()),
+        (Key::Retired(a(), version), format!("20{a_hex}00000102")),
+        (Key::Association("r".into(), "k".into(), "o".into()), "21720000".to_owned() + "6b00006f0000"),
+        (Key::Draft(a(), DraftId(5)), format!("30{a_hex}0000000000000005")),
+        (Key::History(a(), DraftId(5), LogIndex(6)), format!("31{a_hex}00000000000000050000000000000006")),
+        (Key::Consumer(a(), "r".into()), format!("32{a_hex}720000")),
+        (Key::Policy(Scope::Global), "3300".into()),
+        (Key::Cursor("r".into()), "34720000".into()),
+        (Key::Term("r".into(), guid, Format::Avro), format!("35720000{guid_hex}01")),
+        (Key::InState(State::Quarantined, a(), version), format!("360a{a_hex}00000102")),
     ] {
         let hex: String = key.encode().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, expected, "{key:?}");

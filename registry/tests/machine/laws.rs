@@ -77,8 +77,8 @@ proptest! {
 fn scripts_reach_every_outcome() {
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
     let mut seen = BTreeMap::new();
-    for _ in 0..60 {
-        let script = steps(80).new_tree(&mut runner).unwrap().current();
+    for _ in 0..150 {
+        let script = steps(100).new_tree(&mut runner).unwrap().current();
         for (name, count) in Player::play(&script).history.seen {
             *seen.entry(name).or_insert(0) += count;
         }
@@ -112,6 +112,21 @@ fn scripts_reach_every_outcome() {
         "mode_not_here",
         "context_not_empty",
         "another_cluster",
+        "draft",
+        "activated",
+        "rolled_back",
+        "consumer",
+        "policy_changed",
+        "wrong_state",
+        "draft_not_found",
+        "review_required",
+        "reviewer_is_author",
+        "approvals_missing",
+        "reason_required",
+        "incompatible",
+        "sunset_too_soon",
+        "sunset_not_reached",
+        "nothing_to_roll_back",
     ];
     let missing: Vec<_> = expected.iter().filter(|name| !seen.contains_key(**name)).collect();
     assert!(missing.is_empty(), "never seen: {missing:?}; seen: {seen:?}");

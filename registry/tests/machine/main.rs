@@ -5,6 +5,7 @@
 
 mod associations;
 mod basis;
+mod governance;
 mod keys;
 mod laws;
 mod lifecycle;

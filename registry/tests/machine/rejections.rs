@@ -4,7 +4,8 @@ use registry::limits::{
     PURGE_COUNT_MAX, SCHEMA_ID_IMPORT_MAX, SCHEMA_ID_MAX, VERSION_COUNT_MAX, VERSION_NUMBER_IMPORT_MAX,
 };
 use registry::{
-    Assign, Command, Deleted, Key, LogIndex, Mode, Permanent, Rejection, Row, SchemaId, Scope, Subject, Version, View,
+    Assign, Command, Deleted, Key, LogIndex, Mode, Permanent, Rejection, Row, SchemaId, Scope, State, Subject, Version,
+    View,
 };
 
 use crate::support::{
@@ -187,6 +188,9 @@ fn fill(machine: &mut Machine, count: u32) {
     for version in (2..=count).map(Version) {
         changes.push((Key::Version(a(), version), Some(Row::Version(first.clone()))));
         changes.push((Key::Usage(context("."), first.id, a(), version), Some(Row::Present)));
+        if first.deleted == Deleted::Soft {
+            changes.push((Key::InState(State::Deleted, a(), version), Some(Row::Present)));
+        }
     }
     let count_of = if first.deleted == Deleted::No { &mut row.live } else { &mut row.soft_deleted };
     *count_of = count;

@@ -6,6 +6,8 @@ mod convert;
 mod handlers;
 mod health;
 mod lists;
+mod native;
+mod native_openapi;
 mod openapi;
 mod reply;
 mod request;
@@ -24,7 +26,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::lifecycle::Phase;
-use crate::service::{AssociationQuery, Consistency, Service, ServiceError};
+use crate::service::{AssociationQuery, Caller, Consistency, Service, ServiceError};
 use reply::{MEDIA_TYPES, NodeHeaders, Reply};
 use request::Request;
 use route::{NoRoute, Route, route};
@@ -64,9 +66,15 @@ pub async fn serve(
 
 async fn handle(State(front): State<Front>, request: http::Request<Body>) -> Response<Body> {
     let started = clock::now();
+    if native::streams(request.uri().path()) {
+        return native::stream(&front, request).await;
+    }
     let method = request.method().clone();
     let routed = route(request.uri().path());
-    let template = routed.as_ref().map_or("unknown", Route::template);
+    let template = match native::template(request.uri().path()) {
+        Some(template) => template,
+        None => routed.as_ref().map_or("unknown", Route::template),
+    };
     let Answer { reply, media_type, request_id } = answer(&front, routed, request).await;
     let seconds = clock::now().saturating_duration_since(started).as_secs_f64();
     front.service.metrics().answered(method.as_str(), template, reply.status(), seconds);
@@ -110,6 +118,7 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
     };
     let reads = method == Method::GET || method == Method::HEAD;
     let reply = match routed {
+        _ if native::template(&request.path).is_some() => native::answer(front, &method, &request).await,
         Ok(route) => dispatch(front, &method, route, &request).await.unwrap_or_else(|error| Reply::error(&error)),
         Err(NoRoute::Unknown) => Reply::error(&ServiceError::new(code::NOT_FOUND, "HTTP 404 Not Found")),
         Err(NoRoute::Malformed) => Reply::error(&ServiceError::new(
@@ -136,11 +145,39 @@ async fn read(front: &Front, request: http::Request<Body>) -> Result<Request, Se
     Request::new(method, parts.uri.path().to_owned(), &query, parts.headers, body.to_bytes())
 }
 
-/// Finds the operation of a resource and a method.
+/// Answers a request, and records a change that was refused.
 async fn dispatch(front: &Front, method: &Method, route: Route, request: &Request) -> Result<Reply, ServiceError> {
-    let limit = front.service.config().limits.request_time_max();
-    let caller = request.caller(front.service.consensus().node_id(), front.consistency, limit)?;
-    let on = handlers::On { front, caller: &caller, request };
+    let caller = request.caller(&front.service, front.consistency)?;
+    let change = is_change(method, &route).then(|| format!("{method} {}", route.template()));
+    let answered = operate(front, &caller, method, route, request).await;
+    if let (Some(change), Err(error)) = (change, &answered) {
+        front.service.attempts().record(&caller, &change, error);
+    }
+    answered
+}
+
+/// Would it change something, if it were granted? Some questions are asked by POST.
+fn is_change(method: &Method, route: &Route) -> bool {
+    let asks = matches!(
+        route,
+        Route::Root
+            | Route::Subject(_)
+            | Route::Compatibility(..)
+            | Route::CompatibilityAll(_)
+            | Route::AssociationBatchGet
+    );
+    matches!(*method, Method::PUT | Method::DELETE) || (*method == Method::POST && !asks)
+}
+
+/// Finds the operation of a resource and a method.
+async fn operate(
+    front: &Front,
+    caller: &Caller,
+    method: &Method,
+    route: Route,
+    request: &Request,
+) -> Result<Reply, ServiceError> {
+    let on = handlers::On { front, caller, request };
     let is_head = *method == Method::HEAD;
     let method = if is_head { "GET" } else { method.as_str() };
     match (route, method) {
@@ -181,7 +218,7 @@ async fn dispatch(front: &Front, method: &Method, route: Route, request: &Reques
             Route::VersionTags(..) | Route::Associations | Route::AssociationBatchGet | Route::AssociationBatchMutate,
             _,
         ) => Ok(Reply::method_not_allowed("POST")),
-        (Route::OpenApi, "GET") => Ok(Reply::json(&openapi::document())),
+        (Route::OpenApi, "GET") => Ok(Reply::json(&native_openapi::added_to(openapi::document()))),
         (Route::Docs, "GET") => Ok(Reply::page(openapi::PAGE)),
         (Route::CompatibilityAll(subject), "POST") => on.check_compatibility(&subject, None).await,
         (Route::Compatibility(subject, version), "POST") => on.check_compatibility(&subject, Some(&version)).await,

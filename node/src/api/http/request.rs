@@ -1,7 +1,6 @@
 //! Requests: what a handler may ask of one. Sloppy but real input is tolerated here, and nowhere else.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,12 +8,12 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use percent_encoding::percent_decode_str;
 use proto::error_code as code;
 use registry::limits::REQUEST_ID_BYTES_MAX;
-use registry::{Actor, Include, LogIndex, Permanent, RequestId};
+use registry::{Include, Permanent};
 use serde::de::DeserializeOwned;
 
 use super::reply::MEDIA_TYPES;
-use crate::clock::Deadline;
-use crate::service::{Caller, Consistency, ServiceError};
+use crate::api::caller::caller_of;
+use crate::service::{Caller, Consistency, Service, ServiceError};
 
 /// A request with its body read.
 pub struct Request {
@@ -223,34 +222,24 @@ impl Request {
     ///
     /// # Errors
     /// 422 for a header that makes no sense.
-    pub fn caller(&self, node_id: u64, default: Consistency, limit: Duration) -> Result<Caller, ServiceError> {
-        let bad = |message: &str| ServiceError::new(code::UNPROCESSABLE, message);
-        let request_id = match self.header("idempotency-key") {
-            Some(key) if key.is_empty() || key.len() > REQUEST_ID_BYTES_MAX => {
-                return Err(bad("Idempotency-Key must have 1 to 128 characters"));
-            }
-            Some(key) => format!("client:{key}:{}", self.fingerprint()),
-            None => format!("node:{}", uuid::Uuid::new_v4()),
-        };
-        let asked = self.header("x-registry-consistency").or_else(|| self.query("consistency"));
-        let consistency = match asked {
-            Some(text) => Consistency::parse(text).ok_or_else(|| {
-                bad("consistency is one of default, local, linearizable, bounded:<milliseconds>, session:<index>")
-            })?,
-            None => default,
-        };
-        // A client that sends back the index of an earlier answer reads at least that, whatever else it asks for.
-        let at_least = match self.header("x-registry-index") {
-            Some(index) => Some(LogIndex(index.parse().map_err(|_| bad("X-Registry-Index is a log index"))?)),
-            None => None,
-        };
-        Ok(Caller {
-            actor: Actor { principal: "anonymous".to_owned(), node_id },
-            request_id: RequestId(request_id),
-            deadline: Deadline::after(limit),
-            consistency,
-            at_least,
-        })
+    pub fn caller(&self, service: &Service, default: Consistency) -> Result<Caller, ServiceError> {
+        caller_of(&self.headers, self.query("consistency"), || self.fingerprint(), service, default)
+    }
+
+    /// All parameters of the query, in order.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.query
+    }
+
+    /// The body as any JSON; `{}` where there is none.
+    ///
+    /// # Errors
+    /// As [`Request::json`].
+    pub fn any_json(&self) -> Result<serde_json::Value, ServiceError> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(serde_json::json!({}));
+        }
+        self.json()
     }
 
     /// The request id of the client, or a new one: echoed in the answer.

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use registry::{
-    AssociationRow, AuditRow, ContentRow, Context, ContextRow, Deleted, Event, Key, Lifecycle, LogIndex, MachineRow,
-    MemoryView, RequestId, RequestRow, Resource, Row, SchemaId, Subject, SubjectRow, Version, VersionRow, audit,
+    AssociationRow, AuditRow, ContentRow, Context, ContextRow, Deleted, DraftId, DraftRow, Event, HistoryRow, Key,
+    Lifecycle, LogIndex, MachineRow, MemoryView, RequestId, RequestRow, Resource, Row, SchemaId, State, Subject,
+    SubjectRow, Version, VersionRow, audit,
 };
 use schema::{Format, Guid, guid_of};
 
@@ -32,6 +33,10 @@ pub(crate) struct Tables {
     pub events: BTreeMap<(LogIndex, u32), Event>,
     pub audit: BTreeMap<u64, AuditRow>,
     pub audit_nodes: BTreeMap<(u8, u64), [u8; 32]>,
+    pub drafts: BTreeMap<(Subject, DraftId), DraftRow>,
+    pub history: BTreeMap<(Subject, DraftId), Vec<HistoryRow>>,
+    pub in_state: BTreeSet<(State, Subject, Version)>,
+    pub terms: BTreeSet<(String, Guid, Format)>,
 }
 
 impl Tables {
@@ -80,6 +85,16 @@ impl Tables {
             (Key::AuditNode(level, position), Row::AuditNode(hash)) => {
                 self.audit_nodes.insert((level, position), hash);
             }
+            (Key::Draft(subject, id), Row::Draft(row)) => drop(self.drafts.insert((subject, id), row)),
+            (Key::History(subject, life, _), Row::History(row)) => {
+                self.history.entry((subject, life)).or_default().push(row);
+            }
+            (Key::InState(state, subject, version), Row::Present) => {
+                self.in_state.insert((state, subject, version));
+            }
+            (Key::Term(term, guid, format), Row::Present) => drop(self.terms.insert((term, guid, format))),
+            (Key::Policy(_), Row::Policy(row)) => self.settings_modified_at.push(row.modified_at),
+            (Key::Consumer(..), Row::Consumer(_)) | (Key::Cursor(_), Row::Cursor(_)) => {}
             (key, row) => panic!("{key:?} holds a row of another kind: {row:?}"),
         }
     }
@@ -111,6 +126,8 @@ pub(crate) fn check(view: &MemoryView) {
     associations_are_found(&tables);
     requests_are_counted(&tables);
     audit_is_a_chain(&tables, view);
+    lives_agree_with_their_histories(&tables);
+    indexes_are_exact(&tables);
 }
 
 fn subjects_count_their_versions(tables: &Tables) {
@@ -192,6 +209,50 @@ fn contents_and_references_agree(tables: &Tables) {
             assert!(!dangles, "{holder} {held} is live and refers to {target:?}, which is deleted");
         }
     }
+}
+
+/// The last step of every history is the state of now, and each step begins where the one before ended.
+fn lives_agree_with_their_histories(tables: &Tables) {
+    let mut lives = BTreeMap::new();
+    for ((subject, id), row) in &tables.drafts {
+        lives.insert((subject.clone(), *id), row.state.state());
+    }
+    for ((subject, _), row) in &tables.versions {
+        let state = if row.deleted == Deleted::Soft { State::Deleted } else { row.state.state() };
+        lives.insert((subject.clone(), row.life), state);
+    }
+    for (life, state) in lives {
+        let steps = tables.history.get(&life).unwrap_or_else(|| panic!("{life:?} in {state:?} has no history"));
+        let last = steps.last().unwrap().to;
+        // Of a version that is gone for good the draft is left, and tells its end.
+        let is_gone = state == State::Active && last == State::Deleted;
+        assert!(last == state || is_gone, "{life:?} is in {state:?}: {steps:?}");
+        assert_eq!(steps[0].from, None, "{life:?} begins");
+        assert!(steps.windows(2).all(|pair| pair[1].from == Some(pair[0].to)), "{life:?}: {steps:?}");
+    }
+    for life in tables.history.keys() {
+        let is_version = tables.versions.iter().any(|((subject, _), row)| (subject, &row.life) == (&life.0, &life.1));
+        assert!(is_version || tables.drafts.contains_key(life), "the history of {life:?} is left over");
+    }
+}
+
+fn indexes_are_exact(tables: &Tables) {
+    let mut in_state = BTreeSet::new();
+    for ((subject, version), row) in &tables.versions {
+        let state = if row.deleted == Deleted::Soft { State::Deleted } else { row.state.state() };
+        if state != State::Active {
+            in_state.insert((state, subject.clone(), *version));
+        }
+    }
+    assert_eq!(tables.in_state, in_state);
+    let mut terms = BTreeSet::new();
+    for ((guid, format), row) in &tables.contents {
+        terms.extend(row.terms.iter().map(|term| (term.clone(), *guid, *format)));
+    }
+    assert_eq!(tables.terms, terms);
+    assert_eq!(tables.machine.event_count as usize, tables.events.len());
+    let oldest = tables.events.keys().next().map(|(index, _)| *index);
+    assert!(oldest.is_none_or(|oldest| oldest >= tables.machine.events_forgotten));
 }
 
 fn associations_are_found(tables: &Tables) {

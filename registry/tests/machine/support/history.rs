@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry::limits::{REQUEST_AGE_MS_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use registry::{
-    Applied, Assign, BasisKey, Change, Command, Context, Deleted, Envelope, Key, LogIndex, LogPosition, MachineRow,
-    MemoryView, Outcome, Register, Rejection, RequestId, Row, Subject, Table, Version, View,
+    Applied, Assign, BasisKey, Change, Command, Content, Context, Deleted, Envelope, Key, LifecycleOutcome, LogIndex,
+    LogPosition, MachineRow, MemoryView, Outcome, Register, Rejection, RequestId, Row, SchemaId, Subject, Table,
+    Version, View, query,
 };
 use schema::{Format, Guid};
 
 use super::checker::Tables;
+use super::transitions;
 
 /// What the entries so far came to.
 #[derive(Debug, Default)]
@@ -57,7 +59,8 @@ impl History {
         self.stale_exactly_if_something_changed(envelope, applied);
         only_an_effect_changes_rows(envelope, &machine, applied);
         self.requests_are_remembered(position.index, envelope, applied);
-        self.ids_stand_for_one_content(envelope, applied);
+        self.ids_stand_for_one_content(before, envelope, applied);
+        transitions::check(before, position, envelope, applied);
         self.versions_are_given_once(before, envelope, applied);
         references_protect(before, envelope, applied);
         for (key, _) in &applied.changes {
@@ -93,6 +96,9 @@ impl History {
                 }
                 BasisKey::Config(scope) => (Key::Config(scope.clone()), None),
                 BasisKey::Mode(scope) => (Key::Mode(scope.clone()), None),
+                BasisKey::Policy(scope) => (Key::Policy(scope.clone()), None),
+                BasisKey::Draft(subject, id) => (Key::Draft(subject.clone(), *id), None),
+                BasisKey::Consumer(subject, id) => (Key::Consumer(subject.clone(), id.clone()), None),
             };
             must |= changed(&row);
             // A version that is not there counts as changed when its subject was: too careful at times, never wrong.
@@ -130,26 +136,25 @@ impl History {
         self.remembered.insert(envelope.request_id.clone(), (applied.outcome.clone(), index, self.time_ms));
     }
 
-    fn ids_stand_for_one_content(&mut self, envelope: &Envelope, applied: &Applied) {
-        let (Command::Register(register), Outcome::Registered { id, guid, is_new_id, .. }) =
-            (&envelope.command, &applied.outcome)
-        else {
+    fn ids_stand_for_one_content(&mut self, before: &MemoryView, envelope: &Envelope, applied: &Applied) {
+        let Some(added) = &added(before, envelope, applied) else {
             let touched = applied.changes.iter().any(|(key, _)| matches!(key, Key::Schema(..)));
             assert!(!touched, "only a registration gives an id a meaning, and nothing takes it away");
             return;
         };
-        let context = &register.subject.context;
+        let Added { subject, content, assign, id, guid, is_new_id, .. } = added;
+        let context = &subject.context;
         let ids = self.ids.entry(context.clone()).or_default();
         let last = ids.keys().next_back().copied().unwrap_or(0);
-        match register.assign {
+        match assign {
             Assign::Next { .. } if *is_new_id => assert_eq!(id.0, last + 1, "ids are given in order"),
             Assign::Next { .. } => {}
             Assign::Import { id: asked, .. } => {
-                assert_eq!(*id, asked);
+                assert_eq!(id, asked);
                 self.imported_contexts.insert(context.clone());
             }
         }
-        let stands_for = (register.content.guid, register.content.format);
+        let stands_for = (content.guid, content.format);
         assert_eq!(*guid, stands_for.0);
         let known = ids.insert(id.0, stands_for);
         assert!(known.is_none_or(|known| known == stands_for), "id {id} of {context} got another content");
@@ -165,9 +170,7 @@ impl History {
     }
 
     fn versions_are_given_once(&mut self, before: &MemoryView, envelope: &Envelope, applied: &Applied) {
-        if let (Command::Register(Register { subject, assign, content, .. }), Outcome::Registered { version, .. }) =
-            (&envelope.command, &applied.outcome)
-        {
+        if let Some(Added { subject, assign, content, version, .. }) = &added(before, envelope, applied) {
             let used = self.versions.entry(subject.clone()).or_default();
             match assign {
                 Assign::Next { .. } => {
@@ -199,6 +202,37 @@ impl History {
                 self.imported_subjects.remove(subject);
             }
         }
+    }
+}
+
+/// A version that an entry added, by registration or from a draft.
+struct Added {
+    subject: Subject,
+    content: Content,
+    assign: Assign,
+    id: SchemaId,
+    version: Version,
+    guid: Guid,
+    is_new_id: bool,
+}
+
+fn added(before: &MemoryView, envelope: &Envelope, applied: &Applied) -> Option<Added> {
+    match (&envelope.command, &applied.outcome) {
+        (Command::Register(register), Outcome::Registered { id, version, guid, is_new_id }) => {
+            let Register { subject, content, assign, .. } = register.clone();
+            Some(Added { subject, content, assign, id: *id, version: *version, guid: *guid, is_new_id: *is_new_id })
+        }
+        (
+            Command::Lifecycle(lifecycle),
+            Outcome::Lifecycle(LifecycleOutcome::Activated { id, version, schema_id, guid }),
+        ) => {
+            let subject = lifecycle.subject.clone();
+            let content = query::draft(before, &subject, *id).unwrap().unwrap().draft.content;
+            let is_new_id = applied.changes.iter().any(|(key, _)| matches!(key, Key::Schema(..)));
+            let assign = Assign::Next { expected: None };
+            Some(Added { subject, content, assign, id: *schema_id, version: *version, guid: *guid, is_new_id })
+        }
+        _ => None,
     }
 }
 

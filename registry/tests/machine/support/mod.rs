@@ -6,14 +6,15 @@
 pub(crate) mod checker;
 pub(crate) mod history;
 pub(crate) mod script;
+pub(crate) mod transitions;
 
 use std::collections::BTreeMap;
 
 use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 use registry::{
     Actor, Applied, ApplyError, Assign, Basis, BasisKey, Command, Content, Context, Envelope, LogIndex, LogPosition,
-    MACHINE_VERSION, MemoryView, Outcome, Permanent, Register, Rejection, RequestId, SchemaId, Scope, Subject, Version,
-    apply,
+    MACHINE_VERSION, MemoryView, Outcome, Permanent, Register, Rejection, RequestId, SchemaId, Scope, SemVer, Subject,
+    Version, apply,
 };
 use schema::{Format, Reference, guid_of};
 
@@ -46,7 +47,15 @@ pub(crate) fn reference(to: &str, version: i32) -> Reference {
 pub(crate) fn content(text: &str, references: Vec<Reference>) -> Content {
     let format = [Format::Avro, Format::Json, Format::Protobuf][text.len() % 3];
     let guid = guid_of(text, &references, None, None);
-    Content { guid, format, text: text.to_owned(), references, metadata: None, rule_set: None }
+    Content {
+        guid,
+        format,
+        text: text.to_owned(),
+        references,
+        metadata: None,
+        rule_set: None,
+        terms: vec![format!("f:{text}")],
+    }
 }
 
 pub(crate) fn register(to: &str, text: &str) -> Command {
@@ -54,7 +63,8 @@ pub(crate) fn register(to: &str, text: &str) -> Command {
 }
 
 pub(crate) fn register_with(to: &str, text: &str, references: Vec<Reference>, assign: Assign) -> Command {
-    Command::Register(Register { subject: subject(to), content: content(text, references), sent: None, assign })
+    let (subject, content) = (subject(to), content(text, references));
+    Command::Register(Register { subject, content, sent: None, assign, semver: SemVer::FIRST })
 }
 
 pub(crate) fn import(to: &str, text: &str, id: u32, version: Option<u32>) -> Command {
@@ -77,6 +87,7 @@ pub(crate) fn envelope(request_id: &str, time_ms: u64, command: Command) -> Enve
         time_ms,
         actor: Actor { principal: "tester".to_owned(), node_id: 1 },
         machine_version: MACHINE_VERSION,
+        if_revision: None,
         basis: Basis::default(),
         command,
     }

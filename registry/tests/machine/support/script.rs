@@ -5,8 +5,9 @@
 use proptest::prelude::*;
 use registry::query::{self, Include};
 use registry::{
-    Assign, Basis, BasisKey, Command, Config, Content, Deleted, Envelope, LogIndex, LogPosition, Mode, Permanent,
-    Register, SchemaId, Scope, Subject, Version,
+    Assign, Basis, BasisKey, Command, Config, Content, Decision, Deleted, DraftContent, DraftId, DraftState, Envelope,
+    LifecyclePolicy, LogIndex, LogPosition, Mode, Permanent, Register, Report, SchemaId, Scope, SemVer,
+    Step as LifeStep, Subject, Version, VersionState,
 };
 use schema::Reference;
 use schema::compat::Level;
@@ -87,6 +88,18 @@ pub(crate) enum Op {
     Found {
         name: u8,
     },
+    /// A step of some life: mostly one that fits the state that it finds.
+    Life {
+        subject: usize,
+        kind: u8,
+        pick: u8,
+        text: u8,
+    },
+    /// Sets or removes the policy of a scope.
+    SetPolicy {
+        scope: usize,
+        policy: Option<(bool, u8)>,
+    },
     /// Proposes an earlier envelope again.
     Retry {
         back: u8,
@@ -136,6 +149,11 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..CONTEXTS.len()).prop_map(|context| Op::DeleteContext { context }),
         1 => any::<u8>().prop_map(|back| Op::CheckDigest { back }),
         1 => (0..2_u8).prop_map(|name| Op::Found { name }),
+        // Few subjects, so that lives become long.
+        24 => (0..2_usize, 0..17_u8, any::<u8>(), 0..10_u8)
+            .prop_map(|(subject, kind, pick, text)| Op::Life { subject, kind, pick, text }),
+        2 => (a_scope(), proptest::option::weighted(0.4, (any::<bool>(), 0..3_u8)))
+            .prop_map(|(scope, policy)| Op::SetPolicy { scope, policy }),
         3 => any::<u8>().prop_map(|back| Op::Retry { back }),
     ]
 }
@@ -223,6 +241,7 @@ impl Player {
                 let keys = keys_of(&command);
                 let mut envelope = envelope(&format!("step-{}", self.prepared), self.clock_ms, command);
                 envelope.actor.node_id = 1 + u64::from(self.prepared % 3);
+                envelope.actor.principal = ["ann", "bob", "cyd"][self.prepared as usize % 3].to_owned();
                 envelope.basis = Basis { read_index, keys };
                 envelope
             })
@@ -238,14 +257,17 @@ impl Player {
                 let sent = sent.then(|| format!(" {} ", content.text));
                 let expected = expected.map(|number| Version(number.into()));
                 let assign = Assign::Next { expected };
-                self.registration(Register { subject, content, sent, assign }).into_iter().collect()
+                self.registration(Register { subject, content, sent, assign, semver: SemVer::FIRST })
+                    .into_iter()
+                    .collect()
             }
             Op::Known { subject: to, pick: which } => {
                 let subject = subject(SUBJECTS[*to]);
                 let known = self.versions();
                 let Some((_, _, content)) = pick(&known, *which) else { return Vec::new() };
                 let assign = Assign::Next { expected: None };
-                let register = Register { subject, content: content.clone(), sent: None, assign };
+                let register =
+                    Register { subject, content: content.clone(), sent: None, assign, semver: SemVer::FIRST };
                 self.registration(register).into_iter().collect()
             }
             Op::Import { subject: to, text, references, id, version, bare } => {
@@ -253,7 +275,13 @@ impl Player {
                 let content = content(&text_of(*text), self.references(references));
                 let version = version.map(|number| Version(number.into()));
                 let assign = Assign::Import { id: SchemaId((*id).into()), version };
-                let register = self.registration(Register { subject: subject.clone(), content, sent: None, assign });
+                let register = self.registration(Register {
+                    subject: subject.clone(),
+                    content,
+                    sent: None,
+                    assign,
+                    semver: SemVer::FIRST,
+                });
                 if *bare { register.into_iter().collect() } else { in_import_mode(&subject, register) }
             }
             Op::ImportAgain { pick: which } => {
@@ -261,7 +289,13 @@ impl Player {
                 let Some((subject, version, content)) = pick(&known, *which) else { return Vec::new() };
                 let id = query::id_of(view, &subject.context, content.guid, content.format).unwrap().unwrap();
                 let assign = Assign::Import { id, version: Some(*version) };
-                let register = Register { subject: subject.clone(), content: content.clone(), sent: None, assign };
+                let register = Register {
+                    subject: subject.clone(),
+                    content: content.clone(),
+                    sent: None,
+                    assign,
+                    semver: SemVer::FIRST,
+                };
                 in_import_mode(subject, self.registration(register))
             }
             Op::DeleteVersion { subject: of, pick: which, permanent } => {
@@ -299,8 +333,77 @@ impl Player {
                 vec![Command::CheckDigest { index: LogIndex(**index), digest: **digest }]
             }
             Op::Found { name } => vec![Command::Found { cluster_id: format!("cluster-{name}") }],
+            Op::Life { subject: of, kind, pick: which, text } => {
+                let step = self.step_of_life(&subject(SUBJECTS[*of]), *kind, *which, *text);
+                let lifecycle =
+                    |step| registry::LifeStep { subject: subject(SUBJECTS[*of]), reason: reason_of(*which), step };
+                step.map(|step| vec![Command::Lifecycle(lifecycle(step))]).unwrap_or_default()
+            }
+            Op::SetPolicy { scope, policy } => {
+                let policy = policy.map(|(review, approvals)| LifecyclePolicy {
+                    review: Some(review),
+                    approvals: Some(u32::from(approvals)),
+                    deprecation_notice_ms: Some(u64::from(approvals) * 1_000),
+                    event_count_max: (*scope == SUBJECTS.len() + CONTEXTS.len()).then_some(20),
+                    ..LifecyclePolicy::default()
+                });
+                vec![Command::SetPolicy { scope: scope_of(*scope), policy }]
+            }
             Op::Retry { .. } => Vec::new(),
         }
+    }
+
+    fn step_of_life(&self, of: &Subject, kind: u8, which: u8, text: u8) -> Option<LifeStep> {
+        let view = &self.machine.view;
+        let drafts = query::drafts(view, Some(of)).unwrap();
+        let versions = query::versions(view, of).unwrap();
+        // Mostly something in the fitting state, at times anything.
+        let draft_in = |states: &[DraftState]| {
+            let fitting: Vec<_> =
+                drafts.iter().filter(|(_, _, row)| which % 16 == 0 || states.contains(&row.state)).collect();
+            pick(&fitting, which).map_or(DraftId(u64::from(which)), |(_, id, _)| *id)
+        };
+        let version_in = |state: VersionState| {
+            let fitting: Vec<_> = versions.iter().filter(|(_, row)| which % 16 == 0 || row.state == state).collect();
+            pick(&fitting, which).map_or(Version(u32::from(which % 4) + 1), |(version, _)| *version)
+        };
+        let report = Report { compatible: text != 3, breaking: which % 3 == 0, ..Report::default() };
+        let draft = || {
+            let content = content(&text_of(text), Vec::new());
+            DraftContent { content, sent: None, report: report.clone() }
+        };
+        let semver = SemVer::FIRST;
+        Some(match kind {
+            0 | 1 => LifeStep::Create { draft: draft() },
+            2 => LifeStep::Revise { id: draft_in(&[DraftState::Draft, DraftState::ChangesRequested]), draft: draft() },
+            3 | 4 => LifeStep::Submit { id: draft_in(&[DraftState::Draft, DraftState::ChangesRequested]), report },
+            5 => LifeStep::Publish { id: draft_in(&[DraftState::Draft]), report, semver },
+            6 | 7 => {
+                let decision = [Decision::Approve, Decision::Approve, Decision::RequestChanges, Decision::Reject]
+                    [usize::from(which / 4 % 4)];
+                LifeStep::Review { id: draft_in(&[DraftState::PendingReview]), decision }
+            }
+            8 => LifeStep::Activate { id: draft_in(&[DraftState::Approved]), report, semver },
+            9 => LifeStep::Deprecate {
+                version: version_in(VersionState::Active),
+                sunset_ms: (which % 2 == 0).then(|| self.clock_ms + u64::from(which) * 10),
+                successor: (which % 5 == 0).then_some(Version(1)),
+            },
+            10 => LifeStep::Reinstate { version: version_in(VersionState::Deprecated) },
+            11 => LifeStep::Archive { version: version_in(VersionState::Deprecated), force: which % 2 == 0 },
+            12 => LifeStep::RollBack { target: version_in(VersionState::Active), force: which % 2 == 0 },
+            13 => LifeStep::Reactivate { version: version_in(VersionState::RolledBack) },
+            14 => LifeStep::Quarantine { version: version_in(VersionState::Active) },
+            15 => LifeStep::Release { version: version_in(VersionState::Quarantined) },
+            _ if which % 3 == 0 => LifeStep::RemoveConsumer { id: "c".to_owned() },
+            _ => LifeStep::PutConsumer {
+                id: "c".to_owned(),
+                from: Version(1 + u32::from(which % 2)),
+                to: None,
+                owner: "team".to_owned(),
+                contact: "mail".to_owned(),
+            },
+        })
     }
 
     /// A registration as a preparer lets it through: what it refers to is live.
@@ -345,6 +448,7 @@ impl Player {
                     references: content.references,
                     metadata: content.metadata,
                     rule_set: content.rule_set,
+                    terms: content.terms,
                 };
                 found.push((subject.clone(), version, content));
             }
@@ -383,6 +487,10 @@ fn in_import_mode(subject: &Subject, register: Option<Command>) -> Vec<Command> 
     let scope = Scope::Subject(subject.clone());
     let set = |mode| Command::SetMode { scope: scope.clone(), mode, force: true, recursive: false };
     register.map(|register| vec![set(Some(Mode::Import)), register, set(None)]).unwrap_or_default()
+}
+
+fn reason_of(which: u8) -> String {
+    if which % 5 == 0 { String::new() } else { "because".to_owned() }
 }
 
 fn text_of(number: u8) -> String {

@@ -1,0 +1,401 @@
+//! The life of schemas on real nodes: one whole life through a follower, over gRPC and over HTTP, seen alike by all nodes; and
+//! Confluent clients never see a draft.
+
+use jepsen_tests::client::{Api, segment};
+use jepsen_tests::cluster::{Cluster, Spec};
+use jepsen_tests::dump;
+use jepsen_tests::native::{Native, PRINCIPAL_HEADER, by, error_code, keyed, native};
+use proto::v1;
+use serde_json::{Value, json};
+use tonic::Status;
+
+const WRONG_STATE: u32 = 40_951;
+
+fn spec(nodes: u64) -> Spec {
+    Spec::of(nodes).with("http", "principal_header", PRINCIPAL_HEADER)
+}
+
+/// An Avro record; each added field has a default, so that the change is compatible.
+fn record(fields: &[&str]) -> v1::Schema {
+    let field = |name: &&str| format!(r#"{{"name":"{name}","type":"string","default":""}}"#);
+    let fields: Vec<_> = fields.iter().map(field).collect();
+    let text = format!(r#"{{"type":"record","name":"Cost","namespace":"llm","fields":[{}]}}"#, fields.join(","));
+    v1::Schema { text, ..v1::Schema::default() }
+}
+
+/// The same with a field of another type: nothing reads both.
+fn breaking() -> v1::Schema {
+    let text = r#"{"type":"record","name":"Cost","namespace":"llm","fields":[{"name":"model","type":"long"}]}"#;
+    v1::Schema { text: text.to_owned(), ..v1::Schema::default() }
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<tonic::Response<T>, Status>, code: u32) {
+    match answer {
+        Ok(answer) => panic!("code {code} is expected, not {answer:?}"),
+        Err(status) => assert_eq!(error_code(&status), code, "{status}"),
+    }
+}
+
+struct Life<'a> {
+    native: Native,
+    subject: &'a str,
+}
+
+impl Life<'_> {
+    async fn draft(&mut self, author: &str, schema: v1::Schema) -> v1::Draft {
+        let request =
+            v1::CreateDraftRequest { subject: self.subject.to_owned(), schema: Some(schema), reason: "new".to_owned() };
+        self.native.create_draft(by(author, request)).await.unwrap().into_inner()
+    }
+
+    fn change(&self, id: u64) -> v1::ChangeDraftRequest {
+        v1::ChangeDraftRequest { subject: self.subject.to_owned(), id, reason: "because".to_owned() }
+    }
+
+    fn review(&self, id: u64, decision: &str) -> v1::ReviewDraftRequest {
+        let (decision, reason) = (decision.to_owned(), "seen".to_owned());
+        v1::ReviewDraftRequest { subject: self.subject.to_owned(), id, decision, reason }
+    }
+
+    fn of(&self, version: u32) -> v1::ChangeVersionRequest {
+        v1::ChangeVersionRequest { subject: self.subject.to_owned(), version, reason: "because".to_owned() }
+    }
+
+    /// A draft that becomes a version by review.
+    async fn version(&mut self, author: &str, schema: v1::Schema, reviewers: &[&str]) -> v1::Draft {
+        let draft = self.draft(author, schema).await;
+        let submitted = self.native.submit_draft(by(author, self.change(draft.id))).await.unwrap().into_inner();
+        assert_eq!(submitted.state, "PENDING_REVIEW");
+        for reviewer in reviewers {
+            self.native.review_draft(by(reviewer, self.review(draft.id, "APPROVE"))).await.unwrap();
+        }
+        self.native.activate_draft(by(author, self.change(draft.id))).await.unwrap().into_inner()
+    }
+
+    async fn steps(&mut self, version: u32, draft: u64) -> Vec<(String, String, String)> {
+        let request = v1::GetHistoryRequest { subject: self.subject.to_owned(), version, draft };
+        let steps = self.native.get_history(by("reader", request)).await.unwrap().into_inner().steps;
+        steps.into_iter().map(|step| (step.action, step.to, step.actor)).collect()
+    }
+}
+
+/// What Confluent clients can ask for; nothing of it may depend on drafts.
+async fn confluent_view(api: &Api, subject: &str) -> Vec<(String, u16, String)> {
+    let subject = segment(subject);
+    let mut seen = Vec::new();
+    for path in [
+        "/subjects".to_owned(),
+        "/subjects?deleted=true".to_owned(),
+        "/schemas?deleted=true".to_owned(),
+        format!("/subjects/{subject}/versions"),
+        format!("/subjects/{subject}/versions?deleted=true"),
+        format!("/subjects/{subject}/versions/latest"),
+        format!("/subjects/{subject}/versions/1"),
+        "/schemas/ids/1".to_owned(),
+        "/schemas/ids/2".to_owned(),
+        "/schemas/ids/1/versions".to_owned(),
+        "/contexts".to_owned(),
+    ] {
+        let answer = api.get(&path).send().await.unwrap();
+        seen.push((path, answer.status, answer.text()));
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_lives_its_whole_life_through_a_follower() {
+    let cluster = Cluster::start(spec(3)).await;
+    let follower = cluster.follower().await;
+    let api = cluster.api(follower);
+    let subject = "llm.cost-value";
+    let mut life = Life { native: native(&cluster.grpc_address(follower)), subject };
+
+    let policy = v1::Policy { review: Some(true), deprecation_notice_ms: Some(0), ..v1::Policy::default() };
+    let request = v1::SetPolicyRequest { scope: subject.to_owned(), policy: Some(policy) };
+    let set = life.native.set_policy(by("admin", request)).await.unwrap().into_inner();
+    assert_eq!(set.in_force.unwrap().review, Some(true));
+
+    // A plain registration is refused where a review is asked for, with the registry's code and a sentence.
+    let text = record(&["model"]).text;
+    let plain = api.post(&format!("/subjects/{subject}/versions")).json(&json!({"schema": text})).send().await.unwrap();
+    assert_eq!((plain.status, plain.error_code()), (422, 42_251), "{}", plain.text());
+
+    let before = confluent_view(&api, subject).await;
+    let draft = life.draft("ada", record(&["model"])).await;
+    assert_eq!((draft.state.as_str(), draft.version, draft.approvals_needed), ("DRAFT", 0, 1));
+    refused(life.native.publish_draft(by("ada", life.change(draft.id))).await, 42_251);
+    refused(life.native.activate_draft(by("ada", life.change(draft.id))).await, WRONG_STATE);
+    life.native.submit_draft(by("ada", life.change(draft.id))).await.unwrap();
+    refused(life.native.review_draft(by("ada", life.review(draft.id, "APPROVE"))).await, 40_351);
+    life.native.review_draft(by("bob", life.review(draft.id, "REQUEST_CHANGES"))).await.unwrap();
+    let revised = v1::ReviseDraftRequest {
+        subject: subject.to_owned(),
+        id: draft.id,
+        schema: Some(record(&["model", "tokens"])),
+        reason: "as asked".to_owned(),
+    };
+    life.native.revise_draft(by("ada", revised)).await.unwrap();
+    let again = life.native.submit_draft(by("ada", life.change(draft.id))).await.unwrap().into_inner();
+    assert_eq!((again.state.as_str(), again.approvals.len()), ("PENDING_REVIEW", 0));
+    dump::settled(&cluster.apis()).await;
+    for api in cluster.apis() {
+        assert_eq!(confluent_view(&api, subject).await, before, "node {} shows a draft", api.node_id);
+    }
+
+    // Two reviewers at once: one approval is needed, so exactly one of them is in time.
+    let (mut one, mut two) = (life.native.clone(), native(&cluster.grpc_address(cluster.leader().await)));
+    let both = tokio::join!(
+        one.review_draft(by("bob", life.review(draft.id, "APPROVE"))),
+        two.review_draft(by("cyd", life.review(draft.id, "APPROVE")))
+    );
+    let outcomes = [both.0.map_err(|status| error_code(&status)), both.1.map_err(|status| error_code(&status))];
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+    assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(WRONG_STATE))), "{outcomes:?}");
+    let active = life.native.activate_draft(by("ada", life.change(draft.id))).await.unwrap().into_inner();
+    assert_eq!((active.state.as_str(), active.version), ("ACTIVE", 1));
+    // A retry of the activation under its key has the same outcome; without one the state forbids it.
+    refused(life.native.activate_draft(by("ada", life.change(draft.id))).await, WRONG_STATE);
+
+    // A compatible change, then a breaking one, which the level would refuse, and whose report says so.
+    let second = life.version("ada", record(&["model", "tokens", "cents"]), &["bob"]).await;
+    assert_eq!(second.version, 2);
+    let broken = life.draft("ada", breaking()).await;
+    let submitted = life.native.submit_draft(by("ada", life.change(broken.id))).await.unwrap().into_inner();
+    let report = submitted.report.unwrap();
+    assert!(report.breaking && !report.compatible && !report.messages.is_empty(), "{report:?}");
+    assert_eq!(submitted.approvals_needed, 2);
+    for (reviewer, state) in [("bob", "PENDING_REVIEW"), ("cyd", "APPROVED")] {
+        let review = life.native.review_draft(by(reviewer, life.review(broken.id, "APPROVE"))).await.unwrap();
+        assert_eq!(review.into_inner().state, state);
+    }
+    refused(life.native.activate_draft(by("ada", life.change(broken.id))).await, 40_901);
+    api.put(&format!("/config/{subject}")).json(&json!({"compatibility": "NONE"})).send().await.unwrap().good();
+    let third = life.native.activate_draft(by("ada", life.change(broken.id))).await.unwrap().into_inner();
+    assert_eq!(third.version, 3);
+
+    // Versions are dense for Confluent clients, whatever drafts did, and semantic versions follow from the diff.
+    let versions = api.get(&format!("/subjects/{subject}/versions")).send().await.unwrap().good().list();
+    assert_eq!(versions, [1, 2, 3].map(Value::from));
+    let request = v1::ListVersionsRequest { subject: subject.to_owned(), deleted: false };
+    let listed = life.native.list_versions(by("reader", request)).await.unwrap().into_inner().versions;
+    let semantic: Vec<_> = listed.iter().map(|version| version.semantic_version.as_str()).collect();
+    assert_eq!(semantic, ["1.0.0", "1.1.0", "2.0.0"]);
+    for (range, expected) in [("^1.0", 2), ("~1.0.0", 1), ("1.x", 2), ("latest", 3), ("2", 2)] {
+        let request = v1::GetVersionRequest { subject: subject.to_owned(), version: range.to_owned() };
+        let found = life.native.get_version(by("reader", request)).await.unwrap().into_inner();
+        assert_eq!(found.version, expected, "{range}");
+    }
+
+    rollback(&mut life, &api, &cluster).await;
+    retirement(&mut life, &api).await;
+
+    // Every node tells the same life, and the audit has every step under its actor.
+    dump::settled(&cluster.apis()).await;
+    dump::same_digests(&cluster.apis()).await;
+    let steps = life.steps(1, 0).await;
+    let tail: Vec<_> = steps.iter().map(|(action, to, _)| (action.as_str(), to.as_str())).collect();
+    let expected = [
+        ("draft.create", "DRAFT"),
+        ("draft.submit", "PENDING_REVIEW"),
+        ("draft.request_changes", "CHANGES_REQUESTED"),
+        ("draft.revise", "CHANGES_REQUESTED"),
+        ("draft.submit", "PENDING_REVIEW"),
+        ("draft.approve", "APPROVED"),
+        ("draft.activate", "ACTIVE"),
+        ("version.deprecate", "DEPRECATED"),
+        ("version.reinstate", "ACTIVE"),
+        ("version.deprecate", "DEPRECATED"),
+        ("version.archive", "ARCHIVED"),
+        ("version.delete", "DELETED"),
+    ];
+    assert_eq!(tail, expected);
+    for id in cluster.ids() {
+        let mut other = Life { native: native(&cluster.grpc_address(id)), subject };
+        assert_eq!(other.steps(1, 0).await, steps, "node {id}");
+        let request = v1::QueryAuditRequest { actor: "ada".to_owned(), limit: 1_000, ..Default::default() };
+        let found = other.native.query_audit(by("auditor", request)).await.unwrap().into_inner().records;
+        assert!(found.iter().any(|record| record.action == "draft.activate" && record.outcome.starts_with("ok")));
+        assert!(
+            found.iter().any(|record| record.action == "draft.approve" && record.outcome.contains("author")),
+            "{found:?}"
+        );
+    }
+}
+
+/// Plan, roll back exactly what was planned, and take it back.
+async fn rollback(life: &mut Life<'_>, api: &Api, cluster: &Cluster) {
+    let subject = life.subject.to_owned();
+    let consumer = v1::Consumer {
+        subject: subject.clone(),
+        id: "billing".to_owned(),
+        from_version: 3,
+        owner: "finance".to_owned(),
+        contact: "finance@example.org".to_owned(),
+        ..Default::default()
+    };
+    life.native.put_consumer(by("finance", consumer)).await.unwrap();
+    let request = v1::PlanRollbackRequest { subject: subject.clone(), target: 2 };
+    let plan = life.native.plan_rollback(by("ada", request)).await.unwrap().into_inner();
+    assert_eq!((plan.target, plan.versions.as_slice(), plan.backward_compatible), (2, &[3][..], false));
+    assert_eq!(plan.consumers.len(), 1, "the plan names who is touched");
+    let roll_back =
+        v1::RollBackRequest { subject: subject.clone(), target: 2, reason: "bad data".to_owned(), force: false };
+    let mut stale = by("ada", roll_back.clone());
+    stale.metadata_mut().insert("if-match", (plan.revision - 1).to_string().parse().unwrap());
+    refused(life.native.roll_back(stale).await, 41_251);
+    // The same key on two nodes is one rollback.
+    for id in cluster.ids() {
+        let mut planned = keyed("ada", "roll-back-1", roll_back.clone());
+        planned.metadata_mut().insert("if-match", plan.revision.to_string().parse().unwrap());
+        let mut other = native(&cluster.grpc_address(id));
+        assert_eq!(other.roll_back(planned).await.unwrap().into_inner().versions, [3], "through node {id}");
+    }
+    let latest = api.get(&format!("/subjects/{subject}/versions/latest")).send().await.unwrap().good().json();
+    assert_eq!(latest["version"], 2);
+    // Nothing is lost: the version is there, it only is not the latest.
+    api.get(&format!("/subjects/{subject}/versions/3")).send().await.unwrap().good();
+    refused(
+        life.native
+            .deprecate_version(by(
+                "ada",
+                v1::DeprecateVersionRequest {
+                    subject: subject.clone(),
+                    version: 3,
+                    reason: "no".to_owned(),
+                    ..Default::default()
+                },
+            ))
+            .await,
+        WRONG_STATE,
+    );
+    let back = life.native.reactivate_version(by("ada", life.of(3))).await.unwrap().into_inner();
+    assert_eq!(back.state, "ACTIVE");
+    refused(
+        life.native
+            .quarantine_version(by("ada", v1::ChangeVersionRequest { reason: String::new(), ..life.of(3) }))
+            .await,
+        42_253,
+    );
+    life.native.quarantine_version(by("ada", life.of(3))).await.unwrap();
+    let known = api.post(&format!("/subjects/{subject}/versions")).json(&json!({"schema": breaking().text}));
+    let known = known.send().await.unwrap();
+    assert_eq!(known.status, 422, "quarantined content is not handed out to producers: {}", known.text());
+    life.native.release_version(by("ada", life.of(3))).await.unwrap();
+}
+
+/// Deprecation, blockers, archive, deletion.
+async fn retirement(life: &mut Life<'_>, api: &Api) {
+    let subject = life.subject.to_owned();
+    let consumer = v1::Consumer {
+        subject: subject.clone(),
+        id: "reports".to_owned(),
+        from_version: 1,
+        to_version: 1,
+        owner: "bi".to_owned(),
+        ..Default::default()
+    };
+    life.native.put_consumer(by("bi", consumer)).await.unwrap();
+    let deprecate = v1::DeprecateVersionRequest {
+        subject: subject.clone(),
+        version: 1,
+        reason: "old".to_owned(),
+        successor: 2,
+        ..Default::default()
+    };
+    let deprecated = life.native.deprecate_version(by("ada", deprecate.clone())).await.unwrap().into_inner();
+    assert_eq!(deprecated.deprecation.unwrap().successor, 2);
+    life.native.reinstate_version(by("ada", life.of(1))).await.unwrap();
+    life.native.deprecate_version(by("ada", deprecate)).await.unwrap();
+    let archive = |force| v1::ArchiveVersionRequest {
+        subject: subject.clone(),
+        version: 1,
+        reason: "nobody reads it".to_owned(),
+        force,
+    };
+    refused(life.native.archive_version(by("ada", archive(false))).await, 40_952);
+    let remove = v1::RemoveConsumerRequest { subject: subject.clone(), id: "reports".to_owned() };
+    life.native.remove_consumer(by("bi", remove)).await.unwrap();
+    let archived = life.native.archive_version(by("ada", archive(false))).await.unwrap().into_inner();
+    assert_eq!(archived.state, "ARCHIVED");
+    // Confluent clients still read what was archived, and delete it as they always did.
+    api.get(&format!("/subjects/{subject}/versions/1")).send().await.unwrap().good();
+    api.delete(&format!("/subjects/{subject}/versions/1")).send().await.unwrap().good();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_operations_are_there_over_http() {
+    let cluster = Cluster::start(spec(1)).await;
+    let api = cluster.api(1);
+    let ask = async |method: &str, who: &str, path: &str, body: Value| {
+        let call = api.call(method, &format!("/api/v1{path}")).header(PRINCIPAL_HEADER, who);
+        let call = if method == "GET" { call } else { call.json(&body) };
+        call.send().await.unwrap()
+    };
+    ask("PUT", "admin", "/policy/:.__GLOBAL:", json!({"policy": {"review": true}})).await.good();
+    let schema = json!({"text": record(&["model"]).text, "metadata": {"properties": {"owner": "finance"}}});
+    let draft = ask("POST", "ada", "/subjects/a%2Fb/drafts", json!({"schema": schema})).await.good().json();
+    assert_eq!((draft["state"].as_str(), draft["subject"].as_str()), (Some("DRAFT"), Some("a/b")));
+    let path = format!("/subjects/a%2Fb/drafts/{}", draft["id"]);
+    assert_eq!(ask("GET", "eve", "/drafts?state=draft", json!({})).await.good().json()["drafts"][0]["id"], draft["id"]);
+    ask("POST", "ada", &format!("{path}/submit"), json!({})).await.good();
+    let own = ask("POST", "ada", &format!("{path}/review"), json!({"decision": "APPROVE"})).await;
+    assert_eq!((own.status, own.error_code()), (403, 40_351), "{}", own.text());
+    ask("POST", "bob", &format!("{path}/review"), json!({"decision": "APPROVE"})).await.good();
+    assert_eq!(ask("POST", "ada", &format!("{path}/activate"), json!({})).await.good().json()["version"], 1);
+
+    let found = ask("GET", "eve", "/search?field=model&owner=finance", json!({})).await.good().json();
+    assert_eq!(found["versions"][0]["subject"], "a/b", "{found}");
+    assert_eq!(ask("GET", "eve", "/search?field=nothing", json!({})).await.good().json()["versions"], json!([]));
+    let version = ask("GET", "eve", "/subjects/a%2Fb/versions/1.x", json!({})).await.good().json();
+    assert_eq!((version["semanticVersion"].as_str(), version["version"].as_u64()), (Some("1.0.0"), Some(1)));
+    let steps = ask("GET", "eve", &format!("{path}/history"), json!({})).await.good().json();
+    let states: Vec<_> = steps["steps"].as_array().unwrap().iter().map(|step| step["to"].clone()).collect();
+    assert_eq!(states, ["DRAFT", "PENDING_REVIEW", "APPROVED", "ACTIVE"]);
+
+    // Data: good, bad, and of no schema.
+    let validate = async |data: Vec<u8>| {
+        let body = json!({"subject": "a/b", "json": true, "data": base64(&data)});
+        ask("POST", "eve", "/validate", body).await
+    };
+    assert_eq!(validate(br#"{"model":"m"}"#.to_vec()).await.good().json()["valid"], true);
+    let bad = validate(br#"{"model":7}"#.to_vec()).await.good().json();
+    assert_eq!((bad["valid"].as_bool(), bad["errors"].as_array().map(Vec::len)), (Some(false), Some(1)), "{bad}");
+    let missing = ask("POST", "eve", "/validate", json!({"subject": "none", "json": true})).await;
+    assert_eq!((missing.status, missing.error_code()), (404, 40_401));
+
+    // What makes no sense is refused in words, and never a 500.
+    for (method, path, body, status) in [
+        ("GET", "/nothing", json!({}), 404),
+        ("POST", "/search/more", json!({}), 404),
+        ("DELETE", "/search", json!({}), 405),
+        ("GET", "/subjects/a%2Fb/versions/9", json!({}), 404),
+        ("GET", "/subjects/a%2Fb/versions/wrong", json!({}), 422),
+        ("GET", "/subjects/a%2Fb/drafts/x", json!({}), 422),
+        ("POST", "/subjects/a%2Fb/drafts", json!({"schema": {"text": "{"}}), 422),
+        ("POST", "/subjects/a%2Fb/drafts", json!({"unknown": 1}), 422),
+        ("POST", "/subjects/a%2Fb/drafts", json!([1]), 422),
+        ("GET", "/search?state=GONE", json!({}), 422),
+        ("GET", "/search?pageToken=zz", json!({}), 422),
+        ("GET", "/events?after=x", json!({}), 422),
+        ("GET", "/events?kinds=none", json!({}), 422),
+        ("GET", "/events/ws", json!({}), 400),
+        ("GET", "/audit/proofs/inclusion?position=999999", json!({}), 422),
+    ] {
+        let answer = ask(method, "eve", path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert!(answer.json()["message"].as_str().is_some_and(|message| !message.is_empty()), "{method} {path}");
+    }
+}
+
+fn base64(data: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in data.chunks(3) {
+        let bits = chunk.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = char::from(LETTERS[bits >> (18 - 6 * place) & 63]);
+            text.push(if place <= chunk.len() { letter } else { '=' });
+        }
+    }
+    text
+}

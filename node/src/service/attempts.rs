@@ -1,0 +1,113 @@
+//! The node's own record of changes that were refused before they reached the log, or denied at the edge.
+//!
+//! Not through consensus: whoever may not write must not be able to fill the log and the disks of all replicas with
+//! refusals. So each node keeps what it refused in files of bounded size, each line chained to the one before by a hash.
+//! A refusal in apply is in the replicated audit log, too, under the same request id.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use sha2::{Digest, Sha256};
+
+use super::{Caller, ServiceError};
+use crate::clock;
+
+/// Attempts that may wait for the disk; more are counted and dropped: a flood must not slow requests down.
+const WAITING_MAX: usize = 1_024;
+/// Longest file, in bytes.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Files kept.
+const FILES_MAX: u32 = 8;
+const FILE: &str = "attempts.jsonl";
+
+/// Takes attempts and writes them in a thread of its own. Cheap to clone.
+#[derive(Clone)]
+pub struct Attempts {
+    waiting: SyncSender<serde_json::Value>,
+}
+
+impl Attempts {
+    /// Opens the newest file under the data directory.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn start(data_dir: &Path) -> io::Result<Self> {
+        let mut writer = Writer::open(data_dir.join("attempts"))?;
+        let (waiting, queue) = sync_channel(WAITING_MAX);
+        std::thread::Builder::new().name("attempts".to_owned()).spawn(move || writer.run(&queue))?;
+        Ok(Self { waiting })
+    }
+
+    /// Records that a change was not made.
+    pub fn record(&self, caller: &Caller, action: &str, error: &ServiceError) {
+        let attempt = serde_json::json!({
+            "time_ms": clock::wall_ms(),
+            "principal": caller.actor.principal,
+            "action": action,
+            "request_id": caller.request_id.0,
+            "code": error.code.0,
+            "message": error.message.chars().take(300).collect::<String>(),
+        });
+        if self.waiting.try_send(attempt).is_err() {
+            tracing::warn!(action, code = error.code.0, "an attempt was refused and could not be recorded");
+        }
+    }
+}
+
+struct Writer {
+    dir: PathBuf,
+    file: File,
+    bytes: u64,
+    last: String,
+}
+
+impl Writer {
+    fn open(dir: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&dir)?;
+        let path = dir.join(FILE);
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let bytes = file.metadata()?.len();
+        // The chain goes on from the last line; a new file begins with what the one before ended with.
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let last = text.lines().last().map_or_else(String::new, hash_of);
+        Ok(Self { dir, file, bytes, last })
+    }
+
+    fn run(&mut self, queue: &Receiver<serde_json::Value>) {
+        while let Ok(attempt) = queue.recv() {
+            if let Err(error) = self.write(attempt) {
+                tracing::error!(%error, "record a refused attempt");
+            }
+        }
+    }
+
+    fn write(&mut self, mut attempt: serde_json::Value) -> io::Result<()> {
+        if self.bytes >= FILE_BYTES_MAX {
+            self.rotate()?;
+        }
+        attempt["previous"] = self.last.clone().into();
+        let line = attempt.to_string();
+        writeln!(self.file, "{line}")?;
+        self.bytes += line.len() as u64 + 1;
+        self.last = hash_of(&line);
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..FILES_MAX).rev() {
+            let from = self.dir.join(if number == 1 { FILE.to_owned() } else { format!("{FILE}.{}", number - 1) });
+            if from.exists() {
+                fs::rename(from, self.dir.join(format!("{FILE}.{number}")))?;
+            }
+        }
+        self.file = OpenOptions::new().create(true).append(true).open(self.dir.join(FILE))?;
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+fn hash_of(line: &str) -> String {
+    Sha256::digest(line.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

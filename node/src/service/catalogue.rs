@@ -1,0 +1,332 @@
+//! The catalogue: finds versions by what is in them, from local state, page by page.
+//!
+//! The index is part of the replicated state ([`super::terms`]), so it is the same on every replica and needs no rebuild.
+//! A search walks one index, the one of its first term, and looks the other criteria up; it never looks at more than a
+//! bounded number of rows for one page.
+
+use std::ops::ControlFlow;
+
+use proto::error_code as code;
+use raft_store::state::StateView;
+use registry::{
+    Context, Deleted, Key, KeyRange, SemVerRange, State, Subject, Version, VersionRow, VersionState, View, query,
+};
+use schema::Format;
+
+use super::read::{Kind, VersionSpec};
+use super::{Caller, Service, ServiceError, terms};
+
+/// Rows of the walked index that one page looks at, at most.
+const SCANNED_MAX: usize = 2_000;
+
+/// What is looked for; all of it must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Criteria {
+    pub context: Option<Context>,
+    pub prefix: String,
+    pub format: Option<Format>,
+    pub state: Option<State>,
+    pub owner: String,
+    pub tag: String,
+    pub property: String,
+    pub field: String,
+    pub path: String,
+    pub type_name: String,
+    pub text: String,
+    pub latest_only: bool,
+}
+
+/// A version that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct FoundVersion {
+    pub subject: Subject,
+    pub version: Version,
+    pub row: VersionRow,
+}
+
+/// One page, and where the next one begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl Criteria {
+    /// The terms that a content must have.
+    fn terms(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut add = |kind: &str, text: String| {
+            if !text.is_empty() {
+                found.push(format!("{kind}{text}"));
+            }
+        };
+        add("p:", self.path.clone());
+        add("f:", self.field.to_lowercase());
+        add("t:", self.type_name.clone());
+        add("g:", self.tag.clone());
+        add("m:", self.property.clone());
+        if !self.owner.is_empty() {
+            add("m:", format!("owner={}", self.owner));
+        }
+        for word in terms::words(&self.text) {
+            add("w:", word);
+        }
+        found
+    }
+
+    fn admits(&self, view: &StateView<'_>, found: &FoundVersion) -> Result<bool, ServiceError> {
+        let FoundVersion { subject, version, row } = found;
+        let state = if row.deleted == Deleted::Soft { State::Deleted } else { row.state.state() };
+        let wanted = match self.state {
+            Some(wanted) => wanted == state,
+            None => state != State::Deleted,
+        };
+        let fits = wanted
+            && self.context.as_ref().is_none_or(|context| *context == subject.context)
+            && subject.name.starts_with(&self.prefix)
+            && self.format.is_none_or(|format| format == row.format);
+        if !fits || !self.latest_only {
+            return Ok(fits);
+        }
+        Ok(query::latest(view, subject)?.is_some_and(|(latest, _)| latest == *version))
+    }
+}
+
+impl Service {
+    /// Finds versions.
+    ///
+    /// # Errors
+    /// 422 for a page token that is none.
+    pub async fn search(
+        &self,
+        caller: &Caller,
+        criteria: &Criteria,
+        size: usize,
+        token: Option<&str>,
+    ) -> Result<Page<FoundVersion>, ServiceError> {
+        let after = token.map(Place::parse).transpose()?;
+        self.read(caller, Kind::Mutable, |view| {
+            let terms = criteria.terms();
+            let range = match (terms.first(), criteria.state, &criteria.context) {
+                (Some(term), _, _) => KeyRange::term(term),
+                (None, Some(state), _) if state != State::Active => KeyRange::in_state(state),
+                (None, _, Some(context)) => KeyRange::subjects_with(context, &criteria.prefix),
+                (None, _, None) => KeyRange::subjects(None),
+            };
+            let range = match &after {
+                Some(Place { key, within: Some(_) }) => range.from(key),
+                Some(Place { key, within: None }) => range.after(key),
+                None => range,
+            };
+            let mut keys = Vec::new();
+            view.scan(&range, &mut |key, _| {
+                keys.push(key);
+                if keys.len() < SCANNED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            let is_end = keys.len() < SCANNED_MAX;
+            let mut page = Page { items: Vec::new(), next: None };
+            let mut last = None;
+            let mut looked_at = 0;
+            for key in keys {
+                let after = after.as_ref().filter(|after| after.key == key).and_then(|after| after.within.as_ref());
+                for (within, found) in versions_under(view, &key, &terms, after)? {
+                    if page.items.len() >= size || looked_at >= SCANNED_MAX {
+                        page.next = last.as_ref().map(Place::token);
+                        return Ok(page);
+                    }
+                    if criteria.admits(view, &found)? {
+                        page.items.push(found);
+                    }
+                    looked_at += 1;
+                    last = Some(Place { key: key.clone(), within: Some(within) });
+                }
+                last = Some(Place { key, within: None });
+            }
+            if !is_end {
+                page.next = last.as_ref().map(Place::token);
+            }
+            Ok(page)
+        })
+        .await
+    }
+
+    /// Subjects that have a version, in the order of their keys.
+    ///
+    /// # Errors
+    /// As [`Service::search`].
+    pub async fn subjects_page(
+        &self,
+        caller: &Caller,
+        context: Option<&Context>,
+        prefix: &str,
+        size: usize,
+        token: Option<&str>,
+    ) -> Result<Page<Subject>, ServiceError> {
+        let after = token.map(Place::parse).transpose()?.map(|place| place.key);
+        self.read(caller, Kind::Mutable, |view| {
+            let range = match context {
+                Some(context) => KeyRange::subjects_with(context, prefix),
+                None => KeyRange::subjects(None),
+            };
+            let range = after.as_ref().map_or(range.clone(), |key| range.after(key));
+            let mut page = Page { items: Vec::new(), next: None };
+            let mut last = None;
+            view.scan(&range, &mut |key, row| {
+                if page.items.len() >= size {
+                    page.next = last.take().map(|key| Place { key, within: None }.token());
+                    return ControlFlow::Break(());
+                }
+                if let (Key::Subject(subject), registry::Row::Subject(row)) = (&key, row)
+                    && row.live > 0
+                {
+                    page.items.push(subject.clone());
+                }
+                last = Some(key);
+                ControlFlow::Continue(())
+            })?;
+            Ok(page)
+        })
+        .await
+    }
+
+    /// The version that a text names: a number, `latest`, or a range of semantic versions, of which the highest active
+    /// one is meant, or a deprecated one where none is active.
+    ///
+    /// # Errors
+    /// 40401, 40402, 42256.
+    pub async fn resolve(&self, caller: &Caller, subject: &Subject, text: &str) -> Result<FoundVersion, ServiceError> {
+        let range = match text {
+            "" | "latest" | "-1" => None,
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let spec = VersionSpec::parse(text)?;
+                let found = self.version(caller, subject, spec, query::Include::All).await?;
+                let (Some(subject), Some(version)) = (found.subject, found.version) else {
+                    return Err(ServiceError::version_not_found(text));
+                };
+                let row = self.version_row(caller, &subject, version).await?;
+                return Ok(FoundVersion { subject, version, row });
+            }
+            _ => Some(SemVerRange::parse(text).ok_or_else(|| {
+                let message = "A version is a number, `latest`, or a range such as ^1.2, ~1.2.3, 1.x";
+                ServiceError::new(code::INVALID_RANGE, message)
+            })?),
+        };
+        self.read(caller, Kind::Mutable, |view| {
+            let found = match range {
+                None => query::latest(view, subject)?,
+                Some(range) => {
+                    let mut fitting = query::in_use(view, subject)?;
+                    fitting.retain(|(_, row)| range.admits(row.semver));
+                    fitting.into_iter().max_by_key(|(_, row)| (row.state == VersionState::Active, row.semver))
+                }
+            };
+            match found {
+                Some((version, row)) => Ok(FoundVersion { subject: subject.clone(), version, row }),
+                None if query::subject_row(view, subject)?.is_none_or(|row| row.live == 0) => {
+                    Err(ServiceError::subject_not_found(subject))
+                }
+                None => Err(ServiceError::version_not_found(text)),
+            }
+        })
+        .await
+    }
+}
+
+/// The versions that a key of an index leads to, if their content has all terms; from behind a place within them on, one more
+/// than a page looks at. Each with its own place.
+fn versions_under(
+    view: &StateView<'_>,
+    key: &Key,
+    terms: &[String],
+    after: Option<&Key>,
+) -> Result<Vec<(Key, FoundVersion)>, ServiceError> {
+    let mut found = Vec::new();
+    let mut add = |within: Key, subject: Subject, version: Version| -> Result<(), ServiceError> {
+        if let Some(row) = query::version_row(view, &subject, version)? {
+            found.push((within, FoundVersion { subject, version, row }));
+        }
+        Ok(())
+    };
+    match key {
+        Key::Term(_, guid, format) => {
+            let Some(content) = query::content_row(view, *guid, *format)? else { return Ok(found) };
+            if !terms.iter().all(|term| content.terms.binary_search(term).is_ok()) {
+                return Ok(found);
+            }
+            let mut held = Vec::new();
+            for (context, id) in query::ids_by_guid(view, *guid, *format)? {
+                let mut range = KeyRange::usages(&context, id);
+                if let Some(after) = after {
+                    // Of a context that comes before the place nothing is left.
+                    range = range.after(after);
+                }
+                view.scan(&range, &mut |key, _| {
+                    held.push(key);
+                    if held.len() > SCANNED_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })?;
+            }
+            for key in held {
+                if let Key::Usage(_, _, subject, version) = &key {
+                    add(key.clone(), subject.clone(), *version)?;
+                }
+            }
+        }
+        Key::InState(_, subject, version) => add(key.clone(), subject.clone(), *version)?,
+        Key::Subject(subject) => {
+            let mut range = KeyRange::versions(subject);
+            if let Some(after) = after {
+                range = range.after(after);
+            }
+            view.scan(&range, &mut |key, row| {
+                if let (Key::Version(_, version), registry::Row::Version(row)) = (&key, row) {
+                    let subject = subject.clone();
+                    found.push((key.clone(), FoundVersion { subject, version: *version, row }));
+                }
+                if found.len() > SCANNED_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        _ => {}
+    }
+    Ok(found)
+}
+
+/// Where a page ended: at a key of the walked index, and perhaps in the middle of what it leads to.
+struct Place {
+    key: Key,
+    within: Option<Key>,
+}
+
+impl Place {
+    fn token(&self) -> String {
+        let hex = |key: &Key| -> String { key.encode().iter().map(|byte| format!("{byte:02x}")).collect() };
+        match &self.within {
+            Some(within) => format!("{}.{}", hex(&self.key), hex(within)),
+            None => hex(&self.key),
+        }
+    }
+
+    fn parse(token: &str) -> Result<Self, ServiceError> {
+        let (key, within) = match token.split_once('.') {
+            Some((key, within)) => (key, Some(within)),
+            None => (token, None),
+        };
+        Ok(Self { key: key_of(key)?, within: within.map(key_of).transpose()? })
+    }
+}
+
+pub(super) fn token_of(key: &Key) -> String {
+    Place { key: key.clone(), within: None }.token()
+}
+
+pub(super) fn key_of(token: &str) -> Result<Key, ServiceError> {
+    let bad = || ServiceError::new(code::UNPROCESSABLE, "The page token is not one of ours");
+    if !token.is_ascii() || token.len() % 2 != 0 {
+        return Err(bad());
+    }
+    let bytes: Result<Vec<_>, _> =
+        (0..token.len()).step_by(2).map(|at| u8::from_str_radix(&token[at..at + 2], 16)).collect();
+    Key::decode(&bytes.map_err(|_| bad())?).ok_or_else(bad)
+}

@@ -1,0 +1,96 @@
+//! Policies, cursors and the archiving of audit records.
+
+use registry::query;
+use registry::{Basis, BasisKey, Command, LifecycleOutcome, LifecyclePolicy, LogIndex, Outcome, PolicyInForce, Scope};
+
+use super::events::Token;
+use super::lives::policy_basis;
+use super::read::Kind;
+use super::{Caller, Service, ServiceError};
+
+/// What a scope sets, what holds there, and its revision.
+pub type PolicyShown = (Option<LifecyclePolicy>, PolicyInForce, LogIndex);
+
+impl Service {
+    /// The policy of a scope.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn policy(&self, caller: &Caller, scope: &Scope) -> Result<PolicyShown, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let revision = registry::modified_at(view, &BasisKey::Policy(scope.clone()))?;
+            Ok((query::policy(view, scope)?, PolicyInForce::of(view, scope)?, revision))
+        })
+        .await
+    }
+
+    /// Sets (the whole of it) or removes the policy of a scope.
+    ///
+    /// # Errors
+    /// 40453 if there is none to remove; 422 for retention below the global scope.
+    pub async fn set_policy(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        policy: Option<LifecyclePolicy>,
+    ) -> Result<PolicyShown, ServiceError> {
+        self.linearize(caller.deadline).await?;
+        let basis = self.inner.consensus.state().read(|view| policy_basis(view, scope));
+        let command = Command::SetPolicy { scope: scope.clone(), policy };
+        self.governed(caller, command, basis).await?;
+        self.policy(caller, scope).await
+    }
+
+    /// How far a reader of the events has come.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn cursor(&self, caller: &Caller, name: &str) -> Result<Option<Token>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let row = query::cursor(view, name)?;
+            Ok(row.map(|row| Token { index: row.index, position: row.position }))
+        })
+        .await
+    }
+
+    /// Moves a cursor forward; answers where it stands.
+    ///
+    /// # Errors
+    /// 422 for a place where nothing has happened yet.
+    pub async fn move_cursor(&self, caller: &Caller, name: &str, to: Token) -> Result<Token, ServiceError> {
+        let Token { index, position } = to;
+        let command = Command::MoveCursor { name: name.to_owned(), index, position };
+        match self.governed(caller, command, Basis::default()).await? {
+            LifecycleOutcome::Cursor { index, position } => Ok(Token { index, position }),
+            outcome => Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome))),
+        }
+    }
+
+    /// Takes exported audit records out of the state; answers the first that is left.
+    ///
+    /// # Errors
+    /// 422 for records that the policy still keeps.
+    pub async fn archive_audit(&self, caller: &Caller, before: u64) -> Result<u64, ServiceError> {
+        match self.governed(caller, Command::ArchiveAudit { before }, Basis::default()).await? {
+            LifecycleOutcome::AuditArchived { from } => Ok(from),
+            outcome => Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome))),
+        }
+    }
+
+    async fn governed(
+        &self,
+        caller: &Caller,
+        command: Command,
+        basis: Basis,
+    ) -> Result<LifecycleOutcome, ServiceError> {
+        match self.write_on(caller, command, basis).await?.outcome {
+            Outcome::Lifecycle(outcome) => Ok(outcome),
+            Outcome::Rejected(rejection) => Err(ServiceError::rejected(&rejection)),
+            Outcome::Stale { .. } => Err(ServiceError::new(
+                proto::error_code::UNAVAILABLE,
+                "The policy is being changed by somebody else; try again",
+            )),
+            outcome => Err(ServiceError::unexpected(&outcome)),
+        }
+    }
+}

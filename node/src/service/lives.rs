@@ -1,0 +1,557 @@
+//! Drafts and the life of versions: reads what a step rests on, compares, and proposes it.
+//!
+//! Like a registration, a step is prepared from one local snapshot and refused in apply if that has changed since. Nothing
+//! is decided here for good.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use proto::error_code as code;
+use raft_store::state::StateView;
+use registry::{
+    Basis, BasisKey, Bump, Command, Content, Decision, DraftContent, DraftId, DraftRow, Key, KeyRange, LifeStep,
+    LifecycleOutcome, LifecycleRejection, LogIndex, Outcome, PolicyInForce, Rejection, Report, Row, Scope, SemVer,
+    State, Step, Subject, Version, VersionRow, VersionState, View,
+};
+use registry::{contract, query};
+use schema::compat::Level;
+use schema::diff::{self, Diff, Step as DiffStep};
+use schema::{ParsedSchema, guid_of};
+
+use super::catalogue::{Page, key_of, token_of};
+use super::prepare::{NewSchema, RegisterOptions, basis_of};
+use super::read::{FoundSchema, Kind};
+use super::settings::settings;
+use super::{Caller, Service, ServiceError, refusals, terms};
+
+/// Preparations of one step at most.
+const ATTEMPTS_MAX: usize = 4;
+/// Sentences of a report, at most; they lie in the state.
+const MESSAGES_MAX: usize = 20;
+/// Drafts that one page looks at, at most.
+const DRAFTS_SCANNED_MAX: usize = 2_000;
+/// Steps of a history that are shown: the newest.
+const STEPS_MAX: usize = 1_000;
+/// Characters of one sentence.
+const MESSAGE_CHARACTERS_MAX: usize = 400;
+
+/// A draft as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct DraftView {
+    pub subject: Subject,
+    pub id: DraftId,
+    pub row: DraftRow,
+    pub approvals_needed: u32,
+}
+
+/// A rollback before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RollbackShown {
+    pub plan: query::RollbackPlan,
+    pub backward_compatible: bool,
+    pub forward_compatible: bool,
+    pub revision: LogIndex,
+}
+
+/// Which step of a draft needs its text compared with what is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum DraftStep {
+    Submit,
+    Publish,
+    Activate,
+}
+
+type Prepared = (Step, Basis);
+
+impl Service {
+    /// Begins a draft.
+    ///
+    /// # Errors
+    /// 42201 for a schema that is none, 42254 with too many open drafts.
+    pub async fn create_draft(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        new: &NewSchema,
+        reason: &str,
+    ) -> Result<DraftView, ServiceError> {
+        let (of, new) = (subject.clone(), new.clone());
+        let prepare = move |service: &Self, view: &StateView<'_>| {
+            let (draft, basis) = service.draft_content(view, &of, &new)?;
+            Ok((Step::Create { draft }, basis))
+        };
+        self.step_of_draft(caller, subject, reason, prepare).await
+    }
+
+    /// Gives a draft another text.
+    ///
+    /// # Errors
+    /// As [`Service::create_draft`]; 40451, and 40951 under review.
+    pub async fn revise_draft(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        id: DraftId,
+        new: &NewSchema,
+        reason: &str,
+    ) -> Result<DraftView, ServiceError> {
+        let (of, new) = (subject.clone(), new.clone());
+        let prepare = move |service: &Self, view: &StateView<'_>| {
+            let (draft, basis) = service.draft_content(view, &of, &new)?;
+            Ok((Step::Revise { id, draft }, basis))
+        };
+        self.step_of_draft(caller, subject, reason, prepare).await
+    }
+
+    /// Submits, publishes or activates a draft, compared with what is in use now.
+    ///
+    /// # Errors
+    /// 40451, 40951, 40901, 40953, 42251.
+    pub async fn advance_draft(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        id: DraftId,
+        which: DraftStep,
+        reason: &str,
+    ) -> Result<DraftView, ServiceError> {
+        let of = subject.clone();
+        let prepare = move |service: &Self, view: &StateView<'_>| {
+            let row =
+                query::draft(view, &of, id)?.ok_or_else(|| refusals::of(&LifecycleRejection::DraftNotFound { id }))?;
+            let content = &row.draft.content;
+            let new = NewSchema {
+                format: content.format,
+                text: content.text.clone(),
+                references: content.references.clone(),
+                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata)),
+                rule_set: content.rule_set.clone(),
+            };
+            let settings = settings(view, &of)?;
+            let parsed = service.parse_new(view, &of, &new, &content.references, &settings)?;
+            let report = service.report(view, &of, &parsed, &new)?;
+            let semver = service.semver_after(view, &of, &parsed, settings.level)?;
+            let mut basis = basis_of(view, &of, &new, &content.references);
+            basis.keys.insert(BasisKey::Draft(of.clone(), id));
+            let step = match which {
+                DraftStep::Submit => Step::Submit { id, report },
+                DraftStep::Publish => Step::Publish { id, report, semver },
+                DraftStep::Activate => Step::Activate { id, report, semver },
+            };
+            Ok((step, basis))
+        };
+        self.step_of_draft(caller, subject, reason, prepare).await
+    }
+
+    /// Reviews a draft.
+    ///
+    /// # Errors
+    /// 40351, 40451, 40951, 42253.
+    pub async fn review_draft(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        id: DraftId,
+        decision: Decision,
+        reason: &str,
+    ) -> Result<DraftView, ServiceError> {
+        let prepare = move |_: &Self, _: &StateView<'_>| Ok((Step::Review { id, decision }, Basis::default()));
+        self.step_of_draft(caller, subject, reason, prepare).await
+    }
+
+    /// A draft.
+    ///
+    /// # Errors
+    /// 40451.
+    pub async fn draft(&self, caller: &Caller, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| draft_view(self, view, subject, id)).await
+    }
+
+    /// The drafts of a subject or of all, oldest first within a subject.
+    ///
+    /// # Errors
+    /// 422 for a page token that is none.
+    pub async fn drafts(
+        &self,
+        caller: &Caller,
+        subject: Option<&Subject>,
+        state: Option<State>,
+        size: usize,
+        token: Option<&str>,
+    ) -> Result<Page<DraftView>, ServiceError> {
+        let after = token.map(key_of).transpose()?;
+        self.read(caller, Kind::Mutable, |view| {
+            let mut range = KeyRange::drafts(subject);
+            if let Some(after) = &after {
+                range = range.after(after);
+            }
+            let (mut rows, mut last, mut looked_at, mut next) = (Vec::new(), None, 0, None);
+            view.scan(&range, &mut |key, row| {
+                if rows.len() >= size || looked_at >= DRAFTS_SCANNED_MAX {
+                    next = last.as_ref().map(token_of);
+                    return ControlFlow::Break(());
+                }
+                if let (Key::Draft(subject, id), Row::Draft(row)) = (&key, row)
+                    && state.is_none_or(|state| row.state.state() == state)
+                {
+                    rows.push((subject.clone(), *id, row));
+                }
+                looked_at += 1;
+                last = Some(key);
+                ControlFlow::Continue(())
+            })?;
+            let items: Result<Vec<_>, _> =
+                rows.into_iter().map(|(subject, id, row)| shown(self, view, subject, id, row)).collect();
+            Ok(Page { items: items?, next })
+        })
+        .await
+    }
+
+    /// A step in the life of a version that needs no comparison.
+    ///
+    /// # Errors
+    /// 40401, 40402, 40951 to 40954, 42253.
+    pub async fn step_of_version(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        step: Step,
+        reason: &str,
+    ) -> Result<LifecycleOutcome, ServiceError> {
+        let prepare = move |_: &Self, _: &StateView<'_>| Ok((step.clone(), Basis::default()));
+        self.step(caller, subject, reason, prepare).await
+    }
+
+    /// Takes the rollback of a version back.
+    ///
+    /// # Errors
+    /// As [`Service::step_of_version`]; 40901 if it is not compatible with what is latest now.
+    pub async fn reactivate(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        version: Version,
+        reason: &str,
+    ) -> Result<LifecycleOutcome, ServiceError> {
+        let of = subject.clone();
+        let prepare = move |service: &Self, view: &StateView<'_>| {
+            let row = row_of(view, &of, version)?;
+            let content = query::content_row(view, row.guid, row.format)?
+                .ok_or_else(|| registry::ViewError(format!("{of} holds a content that is not there")))?;
+            let new = NewSchema {
+                format: row.format,
+                text: content.text,
+                references: content.references.clone(),
+                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata)),
+                rule_set: content.rule_set,
+            };
+            let parsed = service.parse_stored(view, &of, &row)?;
+            let report = service.report(view, &of, &parsed, &new)?;
+            if !report.compatible {
+                let message = format!("Version {version} is incompatible now: [{}]", report.messages.join(", "));
+                return Err(ServiceError::new(code::INCOMPATIBLE, message));
+            }
+            Ok((Step::Reactivate { version }, basis_of(view, &of, &new, &content.references)))
+        };
+        self.step(caller, subject, reason, prepare).await
+    }
+
+    /// What a rollback would do.
+    ///
+    /// # Errors
+    /// 40401, 40402.
+    pub async fn plan_rollback(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        target: Version,
+    ) -> Result<RollbackShown, ServiceError> {
+        self.linearize(caller.deadline).await?;
+        let (service, subject) = (self.clone(), subject.clone());
+        self.in_pool(caller.deadline, move || {
+            let state = service.inner.consensus.state().clone();
+            state.read(|view| {
+                let target_row = row_of(view, &subject, target)?;
+                let plan = query::rollback_plan(view, &subject, target)?;
+                let mut diffs = Vec::new();
+                let new = service.parse_stored(view, &subject, &target_row)?;
+                for version in &plan.versions {
+                    let old = service.parse_stored(view, &subject, &row_of(view, &subject, *version)?)?;
+                    diffs.push(diff::diff(&old, &new));
+                }
+                let holds = |breaks: fn(&diff::Change) -> bool| {
+                    diffs.iter().all(|diff| diff.as_ref().is_ok_and(|diff| !diff.changes.iter().any(breaks)))
+                };
+                let revision = registry::modified_at(view, &BasisKey::Subject(subject.clone()))?;
+                Ok(RollbackShown {
+                    backward_compatible: holds(|change| change.breaks_backward),
+                    forward_compatible: holds(|change| change.breaks_forward),
+                    plan,
+                    revision,
+                })
+            })
+        })
+        .await
+    }
+
+    /// The semantic diff of two versions, and the step that follows from it under the subject's level.
+    ///
+    /// # Errors
+    /// 40401, 40402; 42201 if they cannot be compared.
+    pub async fn diff_versions(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        from: Version,
+        to: Version,
+    ) -> Result<(Diff, DiffStep), ServiceError> {
+        self.freshen(caller).await?;
+        let (service, subject) = (self.clone(), subject.clone());
+        self.in_pool(caller.deadline, move || {
+            let state = service.inner.consensus.state().clone();
+            state.read(|view| {
+                let old = service.parse_stored(view, &subject, &row_of(view, &subject, from)?)?;
+                let new = service.parse_stored(view, &subject, &row_of(view, &subject, to)?)?;
+                let diff = diff::diff(&old, &new).map_err(|error| ServiceError::schema(new.canonical(), &error))?;
+                let step = diff.step(settings(view, &subject)?.level);
+                Ok((diff, step))
+            })
+        })
+        .await
+    }
+
+    /// The semantic version of a schema that comes after what is latest.
+    pub(super) fn semver_after(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        parsed: &ParsedSchema,
+        level: Level,
+    ) -> Result<SemVer, ServiceError> {
+        let taken: Vec<_> = query::versions(view, subject)?.into_iter().map(|(_, row)| row.semver).collect();
+        let Some((_, latest)) = query::latest(view, subject)? else {
+            return Ok(SemVer::after(None, Bump::Major, &taken));
+        };
+        let old = self.parse_stored(view, subject, &latest)?;
+        let bump = match diff::diff(&old, parsed).map(|diff| diff.step(level)) {
+            // Equal schemas differ in metadata or rules.
+            Ok(DiffStep::None | DiffStep::Patch) => Bump::Patch,
+            Ok(DiffStep::Minor) => Bump::Minor,
+            // What cannot be compared, another format for instance, is nothing that a reader can rely on.
+            Ok(DiffStep::Major) | Err(_) => Bump::Major,
+        };
+        Ok(SemVer::after(Some(latest.semver), bump, &taken))
+    }
+
+    /// Compares a schema with what is in use, as a draft's report.
+    fn report(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        parsed: &ParsedSchema,
+        new: &NewSchema,
+    ) -> Result<Report, ServiceError> {
+        let settings = settings(view, subject)?;
+        let in_use = query::in_use(view, subject)?;
+        let checked = self.compare(view, subject, &settings, parsed, new.metadata.as_ref(), &in_use)?;
+        let latest = query::latest(view, subject)?;
+        let breaking = match &latest {
+            None => false,
+            Some((_, row)) => {
+                let old = self.parse_stored(view, subject, row)?;
+                diff::diff(&old, parsed).map_or(true, |diff| diff.step(settings.level) == DiffStep::Major)
+            }
+        };
+        let compatible = checked.compatible && settings.level != Level::Disabled;
+        let clip = |message: String| message.chars().take(MESSAGE_CHARACTERS_MAX).collect();
+        Ok(Report {
+            base: latest.map(|(version, _)| version),
+            compatible,
+            breaking: breaking || !compatible,
+            messages: checked.messages.into_iter().take(MESSAGES_MAX).map(clip).collect(),
+        })
+    }
+
+    fn draft_content(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        new: &NewSchema,
+    ) -> Result<(DraftContent, Basis), ServiceError> {
+        let settings = settings(view, subject)?;
+        // A draft is what a registration of the same text would become.
+        let new = &self.merged(view, subject, &settings, new, RegisterOptions::default())?;
+        if let Some(rule_set) = &new.rule_set {
+            contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
+        }
+        let (parsed, references) = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
+        let report = self.report(view, subject, &parsed, new)?;
+        let basis = basis_of(view, subject, new, &references);
+        let text = parsed.canonical().to_owned();
+        let guid = guid_of(&text, &references, new.metadata.as_ref(), new.rule_set.as_ref());
+        let sent = (new.text != text).then(|| new.text.clone());
+        let content = Content {
+            guid,
+            format: new.format,
+            text,
+            terms: terms::of(&parsed, new.metadata.as_ref(), &references),
+            references,
+            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal(metadata)),
+            rule_set: new.rule_set.clone(),
+        };
+        Ok((DraftContent { content, sent, report }, basis))
+    }
+
+    async fn step_of_draft(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        reason: &str,
+        prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
+    ) -> Result<DraftView, ServiceError> {
+        let outcome = self.step(caller, subject, reason, prepare).await?;
+        let (LifecycleOutcome::Draft { id, .. } | LifecycleOutcome::Activated { id, .. }) = outcome else {
+            return Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome)));
+        };
+        self.inner.consensus.state().read(|view| draft_view(self, view, subject, id))
+    }
+
+    /// Prepares a step until it is not stale any more, and writes it.
+    async fn step(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        reason: &str,
+        prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
+    ) -> Result<LifecycleOutcome, ServiceError> {
+        // What a lagging replica says is not there must not be the answer.
+        self.linearize(caller.deadline).await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let (service, prepare) = (self.clone(), prepare.clone());
+            let prepared = self.in_pool(caller.deadline, move || {
+                let state = service.inner.consensus.state().clone();
+                state.read(|view| prepare(&service, view))
+            });
+            let (step, basis) = prepared.await?;
+            let lifecycle = LifeStep { subject: subject.clone(), reason: reason.to_owned(), step };
+            match self.write_on(caller, Command::Lifecycle(lifecycle), basis).await?.outcome {
+                Outcome::Lifecycle(outcome) => return Ok(outcome),
+                Outcome::Stale { .. } => self.inner.metrics.stale(),
+                Outcome::Rejected(rejection) => return Err(ServiceError::rejected(&rejection)),
+                outcome => return Err(ServiceError::unexpected(&outcome)),
+            }
+        }
+        let message = format!("Subject '{subject}' is changed too often just now; try again");
+        Err(ServiceError::new(code::UNAVAILABLE, message))
+    }
+}
+
+/// Content in quarantine is not registered again.
+pub(super) fn refuse_quarantined(found: &FoundSchema) -> Result<(), ServiceError> {
+    match (found.state, found.version) {
+        (VersionState::Quarantined, Some(version)) => Err(refusals::of(&LifecycleRejection::Quarantined { version })),
+        _ => Ok(()),
+    }
+}
+
+fn row_of(view: &impl View, subject: &Subject, version: Version) -> Result<VersionRow, ServiceError> {
+    match query::version_row(view, subject, version)? {
+        Some(row) => Ok(row),
+        None if query::subject_row(view, subject)?.is_some_and(|row| row.live + row.soft_deleted > 0) => {
+            Err(ServiceError::rejected(&Rejection::VersionNotFound { subject: subject.clone(), version }))
+        }
+        None => Err(ServiceError::subject_not_found(subject)),
+    }
+}
+
+fn draft_view(service: &Service, view: &impl View, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
+    let row =
+        query::draft(view, subject, id)?.ok_or_else(|| refusals::of(&LifecycleRejection::DraftNotFound { id }))?;
+    shown(service, view, subject.clone(), id, row)
+}
+
+/// The draft with its sensitive metadata open.
+fn shown(
+    service: &Service,
+    view: &impl View,
+    subject: Subject,
+    id: DraftId,
+    mut row: DraftRow,
+) -> Result<DraftView, ServiceError> {
+    let metadata = &mut row.draft.content.metadata;
+    *metadata = metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata));
+    let policy = PolicyInForce::of(view, &Scope::Subject(subject.clone()))?;
+    let approvals_needed = policy.approvals_for(row.draft.report.breaking);
+    Ok(DraftView { subject, id, row, approvals_needed })
+}
+
+/// What a history is looked up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LifeOf {
+    Version(Version),
+    Draft(DraftId),
+}
+
+impl Service {
+    /// The newest steps of a life, oldest first.
+    ///
+    /// # Errors
+    /// 40401, 40402, 40451.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        of: LifeOf,
+    ) -> Result<Vec<(LogIndex, registry::HistoryRow)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| {
+            let life = match of {
+                LifeOf::Version(version) => row_of(view, subject, version)?.life,
+                LifeOf::Draft(id) => draft_view(self, view, subject, id)?.id,
+            };
+            let mut newest = Vec::new();
+            view.scan(&KeyRange::history(subject, life).reversed(), &mut |key, row| {
+                if let (Key::History(_, _, index), Row::History(row)) = (key, row) {
+                    newest.push((index, row));
+                }
+                if newest.len() < STEPS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            newest.reverse();
+            Ok(newest)
+        })
+        .await
+    }
+
+    /// A version's own row, and the text as sent.
+    ///
+    /// # Errors
+    /// 40401, 40402.
+    pub async fn version_row(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        version: Version,
+    ) -> Result<VersionRow, ServiceError> {
+        self.read(caller, Kind::Immutable, |view| row_of(view, subject, version)).await
+    }
+
+    /// The registered consumers of a subject.
+    ///
+    /// # Errors
+    /// Only if the read cannot be confirmed.
+    pub async fn consumers(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+    ) -> Result<Vec<(String, registry::ConsumerRow)>, ServiceError> {
+        self.read(caller, Kind::Mutable, |view| Ok(query::consumers(view, subject)?)).await
+    }
+}
+
+/// The keys that a change of a policy rests on.
+pub(super) fn policy_basis(view: &StateView<'_>, scope: &Scope) -> Basis {
+    Basis { read_index: view.applied(), keys: BTreeSet::from([BasisKey::Policy(scope.clone())]) }
+}

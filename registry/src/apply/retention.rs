@@ -1,0 +1,37 @@
+//! Forgets events that are too many or too old, a few with every command, the same ones on every node.
+
+use std::ops::ControlFlow;
+
+use super::Entry;
+use crate::limits::EVENT_EVICTIONS_PER_ENTRY_MAX;
+use crate::{Change, Key, KeyRange, MachineRow, PolicyInForce, Row, Scope, View, ViewError};
+
+pub(super) fn forget_events(
+    view: &impl View,
+    entry: Entry,
+    machine: &mut MachineRow,
+    changes: &mut Vec<Change>,
+) -> Result<(), ViewError> {
+    let policy = PolicyInForce::of(view, &Scope::Global)?;
+    let mut oldest = Vec::new();
+    view.scan(&KeyRange::events(), &mut |key, row| {
+        let is_old = match &row {
+            Row::Event(event) => event.time_ms.saturating_add(policy.event_age_ms_max) < entry.time_ms,
+            _ => false,
+        };
+        let left = machine.event_count - oldest.len() as u64;
+        if (is_old || left > policy.event_count_max) && oldest.len() < EVENT_EVICTIONS_PER_ENTRY_MAX {
+            oldest.push(key);
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    machine.event_count -= oldest.len() as u64;
+    for key in oldest {
+        let Key::Event(index, _) = key else { return Err(ViewError::wrong_row(&key)) };
+        machine.events_forgotten = index;
+        changes.push((key, None));
+    }
+    Ok(())
+}
