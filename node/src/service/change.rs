@@ -6,12 +6,9 @@ use registry::{Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permane
 use registry::{contract, query};
 
 use super::read::{VersionSpec, aliased, find_version};
+use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::write::Written;
 use super::{Caller, Service, ServiceError};
-use proto::error_code as code;
-
-/// Preparations of one change at most.
-const ATTEMPTS_MAX: usize = 4;
 
 impl Service {
     /// Deletes one version.
@@ -74,6 +71,7 @@ impl Service {
         scope: &Scope,
         merge: impl Fn(Config) -> Config,
     ) -> Result<Config, ServiceError> {
+        let mut turn = None;
         for _ in 0..ATTEMPTS_MAX {
             let (config, basis) = self.inner.consensus.state().read(|view| {
                 let old = query::config(view, scope)?.unwrap_or_default();
@@ -88,11 +86,14 @@ impl Service {
             let command = Command::SetConfig { scope: scope.clone(), config: Some(sealed) };
             match self.write_on(caller, command, basis).await?.outcome {
                 Outcome::ConfigChanged { .. } => return Ok(config),
-                Outcome::Stale { .. } => self.inner.metrics.stale(),
+                Outcome::Stale { .. } => {
+                    self.inner.metrics.stale();
+                    self.wait_turn(&mut turn, scope, caller.deadline).await?;
+                }
                 outcome => return Err(refused(&outcome)),
             }
         }
-        Err(ServiceError::new(code::UNAVAILABLE, "The configuration is changed too often just now; try again"))
+        Err(too_busy())
     }
 
     /// Removes the configuration of a scope and answers what it was.

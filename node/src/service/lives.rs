@@ -22,10 +22,8 @@ use super::catalogue::{Page, key_of, token_of};
 use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
 use super::settings::settings;
+use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::{Caller, Service, ServiceError, refusals, terms};
-
-/// Preparations of one step at most.
-const ATTEMPTS_MAX: usize = 4;
 /// Sentences of a report, at most; they lie in the state.
 const MESSAGES_MAX: usize = 20;
 /// Drafts that one page looks at, at most.
@@ -429,6 +427,7 @@ impl Service {
     ) -> Result<LifecycleOutcome, ServiceError> {
         // What a lagging replica says is not there must not be the answer.
         self.linearize(caller.deadline).await?;
+        let mut turn = None;
         for _ in 0..ATTEMPTS_MAX {
             let (service, prepare) = (self.clone(), prepare.clone());
             let prepared = self.in_pool(caller.deadline, move || {
@@ -439,13 +438,15 @@ impl Service {
             let lifecycle = LifeStep { subject: subject.clone(), reason: reason.to_owned(), step };
             match self.write_on(caller, Command::Lifecycle(lifecycle), basis).await?.outcome {
                 Outcome::Lifecycle(outcome) => return Ok(outcome),
-                Outcome::Stale { .. } => self.inner.metrics.stale(),
+                Outcome::Stale { .. } => {
+                    self.inner.metrics.stale();
+                    self.wait_turn(&mut turn, subject, caller.deadline).await?;
+                }
                 Outcome::Rejected(rejection) => return Err(ServiceError::rejected(&rejection)),
                 outcome => return Err(ServiceError::unexpected(&outcome)),
             }
         }
-        let message = format!("Subject '{subject}' is changed too often just now; try again");
-        Err(ServiceError::new(code::UNAVAILABLE, message))
+        Err(too_busy())
     }
 }
 

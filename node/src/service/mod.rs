@@ -21,6 +21,7 @@ mod refusals;
 mod sensitive;
 mod settings;
 mod terms;
+mod turns;
 mod write;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use crate::telemetry::Metrics;
 use cache::{KnownTexts, ParsedSchemas};
 use pool::ParserPool;
 use sensitive::Sealer;
+use turns::Turns;
 
 /// The registry's operations. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +63,7 @@ struct Inner {
     parsed: ParsedSchemas,
     known: KnownTexts,
     parsers: ParserPool,
+    turns: Turns,
     sealer: Sealer,
     /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
     proposals: Semaphore,
@@ -112,6 +115,7 @@ impl Service {
                 parsed: ParsedSchemas::default(),
                 known: KnownTexts::default(),
                 parsers: ParserPool::new(),
+                turns: Turns::new(),
                 sealer: Sealer::new(metadata_secrets),
                 proposals: Semaphore::new(proposals.max(1)),
                 read_batches,

@@ -23,10 +23,8 @@ use super::read::{FoundSchema, VersionSpec, aliased, find_version, in_any_contex
 use super::references::{self, Liveness};
 use super::settings::{Settings, settings};
 use super::terms;
+use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::{Caller, Consistency, Service, ServiceError};
-
-/// Preparations of one registration at most; after that the subject is too busy.
-const ATTEMPTS_MAX: usize = 4;
 
 /// A schema as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +94,7 @@ impl Service {
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(Registered { found, is_new: false });
         }
+        let mut turn = None;
         for attempt in 0..ATTEMPTS_MAX {
             let prepared = self.prepare_in_pool(caller, subject, new, options).await;
             let prepared = match prepared {
@@ -131,15 +130,15 @@ impl Service {
                     return Ok(Registered { found, is_new: true });
                 }
                 // This node has applied the refusal, so the next preparation sees what it missed.
-                Outcome::Stale { .. } => self.inner.metrics.stale(),
+                Outcome::Stale { .. } => {
+                    self.inner.metrics.stale();
+                    self.wait_turn(&mut turn, &subject, caller.deadline).await?;
+                }
                 Outcome::Rejected(rejection) => return Err(ServiceError::rejected(&rejection)),
                 outcome => return Err(ServiceError::unexpected(&outcome)),
             }
         }
-        Err(ServiceError::new(
-            code::UNAVAILABLE,
-            format!("Subject '{subject}' is changed too often just now; try again"),
-        ))
+        Err(too_busy())
     }
 
     /// Finds the version of a subject that holds this schema.

@@ -31,7 +31,7 @@ pub(super) fn document() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.to_ascii_lowercase()] = described(operation);
     }
-    json!({
+    super::native_openapi::added_to(json!({
         "openapi": "3.1.0",
         "info": {
             "title": "LLM Schema Registry",
@@ -44,7 +44,7 @@ pub(super) fn document() -> Value {
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": schemas()},
-    })
+    }))
 }
 
 fn schemas() -> Map<String, Value> {
