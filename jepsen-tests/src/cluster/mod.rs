@@ -246,7 +246,6 @@ impl Cluster {
         Api::new(&self.http, id, self.ports[&id].http)
     }
 
-<<<<<<< HEAD
     /// The HTTP side of a node, not through a proxy, over connections of `http`.
     pub fn api_at(&self, http: &Http, id: u64) -> Api {
         Api::new(http, id, self.ports[&id].http)
@@ -258,11 +257,11 @@ impl Cluster {
             Some(mesh) => Api::new(http, id, mesh.address(Origin::Clients(group), id).port()),
             None => Api::new(http, id, self.ports[&id].http),
         }
-=======
+    }
+
     /// Where a node serves gRPC.
     pub fn grpc_address(&self, id: u64) -> String {
         format!("127.0.0.1:{}", self.ports[&id].grpc)
->>>>>>> lifecycle
     }
 
     /// The HTTP sides of the nodes that run.
