@@ -12,14 +12,11 @@ pub mod disk;
 pub mod drill;
 pub mod dump;
 pub mod history;
-<<<<<<< HEAD
 pub mod judge;
+pub mod native;
 pub mod nemesis;
 pub mod net;
 pub mod ops;
-=======
-pub mod native;
->>>>>>> lifecycle
 pub mod schemas;
 pub mod seed;
 pub mod verify;

@@ -69,8 +69,9 @@ fn compare(criterion: &mut Criterion) {
             .replace("\"Money\"", r#"{"type":"fixed","name":"Money","size":8}"#),
     );
     let history: Vec<_> = (0..1_000)
-        .map(|n| parse(&event(&format!(r#", {{"name": "extra{}", "type": "int", "default": {n}}}"#, n % 50))))
+        .map(|n| parse(&event(&format!(r#", {{"name": "extra{n}", "type": "int", "default": {n}}}"#))))
         .collect();
+    let alike: Vec<_> = (0..1_000).map(|n| parse(&event("").replace("Who pays", &format!("Who {n} pays")))).collect();
     let mut group = criterion.benchmark_group("avro/compare");
     let previous = [Previous { version: Some(1), schema: &old }];
     group.bench_function("backward, compatible", |bencher| {
@@ -84,6 +85,10 @@ fn compare(criterion: &mut Criterion) {
     });
     let versions: Vec<_> = history.iter().map(|schema| Previous { version: None, schema }).collect();
     group.bench_function("backward transitive, 1000 versions", |bencher| {
+        bencher.iter(|| check(Level::BackwardTransitive, Policy::Strict, black_box(&new), &versions));
+    });
+    let versions: Vec<_> = alike.iter().map(|schema| Previous { version: None, schema }).collect();
+    group.bench_function("backward transitive, 1000 versions of one shape", |bencher| {
         bencher.iter(|| check(Level::BackwardTransitive, Policy::Strict, black_box(&new), &versions));
     });
     group.bench_function("diff", |bencher| bencher.iter(|| schema::diff::diff(black_box(&old), black_box(&new))));

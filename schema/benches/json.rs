@@ -63,6 +63,15 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("json/compare_full", |bencher| {
         bencher.iter(|| check(Level::Full, Policy::Strict, black_box(&new), &previous).unwrap());
     });
+    let history: Vec<_> = (0..1_000)
+        .map(|n| usual(true).replace("\"minimum\":0", &format!("\"minimum\":{}", n + 1)))
+        .map(|text| ParsedSchema::parse(Format::Json, &text, &[], NEW).unwrap())
+        .collect();
+    let versions: Vec<_> = history.iter().map(|schema| Previous { version: None, schema }).collect();
+    assert!(check(Level::BackwardTransitive, Policy::Strict, &new, &versions).unwrap().compatible);
+    criterion.bench_function("json/backward transitive, 1000 versions", |bencher| {
+        bencher.iter(|| check(Level::BackwardTransitive, Policy::Strict, black_box(&new), &versions).unwrap());
+    });
     criterion.bench_function("json/diff", |bencher| {
         bencher.iter(|| schema::diff::diff(black_box(&old), &new).unwrap());
     });

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use schema::compat::{self, Direction, Policy};
+use schema::compat::{self, Direction, Level, Policy, Previous};
 use schema::protobuf::ProtobufSchema;
 use schema::protobuf::validate::{MessageSelector, Validator};
 use schema::{Format, ParsedSchema, Strictness, guid_of};
@@ -50,6 +50,16 @@ fn benches(criterion: &mut Criterion) {
     let (old, new) = (parse(&old_text), parse(&new_text));
     criterion.bench_function("protobuf/compare two of 2 KB", |bencher| {
         bencher.iter(|| compat::differences(Direction::Backward, Policy::Strict, black_box(&new), black_box(&old)));
+    });
+    let history: Vec<_> = (0..1_000)
+        .map(|n| parse(&old_text.replace("string id = 1", &format!("string id = 1; string x{n} = 99"))))
+        .collect();
+    let versions: Vec<_> = history.iter().map(|schema| Previous { version: None, schema }).collect();
+    assert!(
+        compat::check(Level::BackwardTransitive, Policy::Strict, &new, &versions).is_ok_and(|found| found.compatible)
+    );
+    criterion.bench_function("protobuf/backward transitive, 1000 versions", |bencher| {
+        bencher.iter(|| compat::check(Level::BackwardTransitive, Policy::Strict, black_box(&new), &versions));
     });
     criterion.bench_function("protobuf/normalise 2 KB", |bencher| bencher.iter(|| black_box(&new).normalized()));
     criterion.bench_function("protobuf/diff two of 2 KB", |bencher| {

@@ -4,6 +4,8 @@
 //! chooses the versions and the directions to ask about, and puts the answers together as Confluent does
 //! (`compatibility` reference, section 1). It never decides about formats itself.
 
+use std::collections::BTreeSet;
+
 use crate::{Budget, ParsedSchema, SchemaError};
 
 /// How much a new version of a subject may change.
@@ -137,6 +139,9 @@ pub struct Verdict {
     pub messages: Vec<String>,
 }
 
+/// From so many versions on, schemas are prepared for being compared.
+const MANY_VERSIONS_MIN: usize = 8;
+
 /// Longest old schema text inside a message, in characters; longer ones are cut.
 const OLD_SCHEMA_CHARACTERS_MAX: usize = 10_240;
 
@@ -156,12 +161,19 @@ pub fn check(
 ) -> Result<Verdict, SchemaError> {
     let directions = level.directions();
     let count = if level.is_transitive() { previous.len() } else { 1 };
+    let wanted = if count < MANY_VERSIONS_MIN { Wanted::Incompatible } else { Wanted::IncompatibleOfMany };
+    let mut compatible_shapes = BTreeSet::new();
     if !directions.is_empty() {
         for old in previous.iter().rev().take(count) {
-            let verdict = check_pair(directions, policy, new, *old)?;
+            let shape = if wanted == Wanted::IncompatibleOfMany { old.schema.shape() } else { None };
+            if shape.is_some_and(|shape| compatible_shapes.contains(&shape)) {
+                continue;
+            }
+            let verdict = check_pair(directions, policy, new, *old, wanted)?;
             if !verdict.compatible {
                 return Ok(verdict);
             }
+            compatible_shapes.extend(shape);
         }
     }
     Ok(Verdict { compatible: true, messages: Vec::new() })
@@ -172,6 +184,7 @@ fn check_pair(
     policy: Policy,
     new: &ParsedSchema,
     old: Previous<'_>,
+    wanted: Wanted,
 ) -> Result<Verdict, SchemaError> {
     if new.format() != old.schema.format() {
         let messages = vec!["Incompatible because of different schema type".to_owned()];
@@ -179,7 +192,7 @@ fn check_pair(
     }
     let mut messages = Vec::new();
     for direction in directions {
-        let found = find(*direction, policy, new, old.schema, Wanted::Incompatible)?;
+        let found = find(*direction, policy, new, old.schema, wanted)?;
         let before = messages.len();
         messages
             .extend(found.into_iter().filter(|difference| !difference.compatible).map(|difference| difference.message));
@@ -211,6 +224,8 @@ pub fn differences(
 pub(crate) enum Wanted {
     All,
     Incompatible,
+    /// As `Incompatible`, where a schema is compared so often that preparing it for that pays.
+    IncompatibleOfMany,
 }
 
 fn find(

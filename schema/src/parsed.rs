@@ -119,6 +119,15 @@ impl ParsedSchema {
         }
     }
 
+    /// What decides whether the schema reads or is read: two schemas of one shape are compatible with the same schemas.
+    /// None where the format has no cheap one.
+    pub(crate) fn shape(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Avro(schema) => schema.shape(),
+            Self::Json(_) | Self::Protobuf(_) => None,
+        }
+    }
+
     /// The names of the top-level fields that `confluent:reserved` may not clash with: fields of the root record (Avro),
     /// keys of the root `properties` (JSON Schema), fields of top-level messages outside oneofs (Protobuf).
     pub fn top_level_fields(&self) -> Vec<String> {

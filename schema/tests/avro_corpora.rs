@@ -133,6 +133,19 @@ fn compatibility() {
         found.sort_unstable();
         expected.sort_unstable();
         equal("messages", &found.join("\n"), &expected.join("\n"))?;
+        // Among many versions, those of one shape are compared once: a shape must never hide what is incompatible.
+        let mut many = vec![Previous { version: None, schema: &new }; 9];
+        many.insert(0, previous[previous.len() - 1]);
+        for (single, transitive) in [(Level::Backward, Level::BackwardTransitive), (Level::Full, Level::FullTransitive)]
+        {
+            let [one, all] = [(single, &many[..1]), (transitive, &many)].map(|(level, previous)| {
+                let found = check(level, Policy::Strict, &new, previous);
+                found.map(|verdict| verdict.compatible)
+            });
+            if one != all {
+                return Err(format!("among many versions {all:?}, alone {one:?}"));
+            }
+        }
         old.iter().try_for_each(|old| diff_agrees(old, &new))
     });
 }

@@ -24,14 +24,11 @@ fn parse(text: String, strictness: Strictness) -> Result<ParsedSchema, SchemaErr
 fn everything(what: &str, text: String) -> Result<(), SchemaError> {
     let (new, stored) = (text.clone(), text);
     let parsed = bounded(&format!("{what}: new"), move || parse(new, NEW).map(|_| ()));
-    bounded(&format!("{what}: stored"), move || -> Result<(), SchemaError> {
-        let schema = parse(stored, Strictness::Stored)?;
-        let _ = schema.normalized();
-        let _ = schema.render(schema::Rendering::Resolved);
-        assert!(schema.same_content(&schema));
-        Ok(())
-    })
-    .and(parsed)
+    let schema = bounded(&format!("{what}: stored"), move || parse(stored, Strictness::Stored))?;
+    let _ = bounded(&format!("{what}: normalised"), || schema.normalized());
+    let _ = bounded(&format!("{what}: resolved"), || schema.render(schema::Rendering::Resolved));
+    assert!(bounded(&format!("{what}: same"), || schema.same_content(&schema)));
+    parsed
 }
 
 fn assert_limit(result: Result<(), SchemaError>, limit: &str) {
@@ -104,13 +101,13 @@ fn odd_definitions_get_a_clear_answer() {
         r#"{"type":"fixed","name":"F","size":1e3}"#,
         r#"{"type":"record","name":"R","fields":[{"name":"a","type":"R","default":{}}]}"#,
         r#"[{"type":"fixed","name":"F","size":1},{"type":"fixed","name":"F","size":2}]"#,
+        r#"{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"R","fields":[]}}]}"#,
         r#"{"type":"record","name":"R","fields":[{"name":"a","type":"Later","default":"A"},{"name":"b","type":{"type":"enum","name":"Later","symbols":["A"]}}]}"#,
     ] {
         assert!(matches!(everything("odd", text.to_owned()), Err(SchemaError::Invalid { .. })), "{text}");
     }
     for text in [
         r#"{"type":"record","name":"R","fields":[{"name":"a","type":"R"}],"aliases":["R","R"]}"#,
-        r#"{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"R","fields":[]}}]}"#,
         r#"[{"type":"record","name":"A","fields":[{"name":"b","type":"B"}]},{"type":"record","name":"B","fields":[{"name":"a","type":"A"}]}]"#,
     ] {
         assert_eq!(everything("cycle", text.to_owned()), Ok(()), "{text}");

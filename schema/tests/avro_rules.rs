@@ -71,7 +71,7 @@ fn what_is_no_schema() {
         r#"{"type":"enum","name":"E","symbols":["A"],"default":"B"}"#,
         r#"{"type":"record","name":"R","fields":[],"aliases":null}"#,
         r#"{"type":"record","name":"","fields":[]}"#,
-        r#"[{"type":"record","name":"R","fields":[]},{"type":"map","values":{"type":"record","name":"R","fields":[]}}]"#,
+        r#"[{"type":"record","name":"R","fields":[]},{"type":"map","values":{"type":"error","name":"R","doc":"d","x":1,"fields":[]}}]"#,
         &field(r#""type":"int","default":1.0"#),
         &field(r#""type":"int","default":2147483648"#),
         &field(r#""type":"double","default":"one""#),
@@ -82,6 +82,61 @@ fn what_is_no_schema() {
     ] {
         assert!(matches!(parse(text, NEW), Err(SchemaError::Invalid { .. })), "{text}");
     }
+}
+
+/// A type is known when its definition ends. Before that an unqualified name means a type of the namespace at hand, and a
+/// definition inside another of the same name is a second one.
+#[test]
+fn a_definition_counts_from_its_end_on() {
+    let inside = |name: &str| {
+        format!(
+            r#"{{"type":"record","name":"R","fields":[{{"name":"a","type":{{"type":"record","name":"n.S","fields":[{{"name":"b","type":{name}}}]}}}}]}}"#
+        )
+    };
+    let undefined = Some(SchemaError::Invalid { message: "Undefined schema: n.R".to_owned() });
+    assert_eq!(parse(&inside(r#"["null","R"]"#), NEW).err(), undefined);
+    assert_eq!(parse(&inside(r#""S""#), NEW).err(), None);
+    let redefined = Some(SchemaError::Invalid { message: "Can't redefine: n.S".to_owned() });
+    assert_eq!(parse(&inside(r#"{"type":"record","name":"S","fields":[]}"#), NEW).err(), redefined);
+    let twice = |a: &str, b: &str| {
+        let with = |rest: &str| format!(r#"{{"type":"record","name":"S"{rest}}}"#);
+        parse(&record(&format!(r#"{{"name":"a","type":{}}},{{"name":"b","type":{}}}"#, with(a), with(b))), NEW).is_ok()
+    };
+    let fields = r#","fields":[{"name":"x","type":"int","default":1}]"#;
+    assert!(twice(fields, fields));
+    assert!(twice(fields, &format!(r#","doc":"d","aliases":["T"]{fields}"#)));
+    assert!(!twice(fields, &format!(r#","p":1{fields}"#)));
+    assert!(!twice(fields, r#","fields":[{"name":"x","type":"int"}]"#));
+    let recursive = r#","fields":[{"name":"x","type":["null","S"]}]"#;
+    assert!(!twice(recursive, recursive));
+}
+
+#[test]
+fn references_are_as_strict_as_the_schema() {
+    let bad = reference("S", r#"{"type":"record","name":"S","fields":[{"name":"x","type":"int","default":"a"}]}"#);
+    let uses = field(r#""type":"S""#);
+    assert!(AvroSchema::parse(&uses, std::slice::from_ref(&bad), NEW).is_err());
+    assert!(AvroSchema::parse(&uses, &[bad], Strictness::Stored).is_ok());
+    // Repeating what the reference defines is no second definition, and the canonical text names it.
+    let known = reference("S", r#"{"type":"record","name":"S","doc":"d","fields":[{"name":"x","type":"int"}]}"#);
+    let repeats = field(r#""type":{"type":"record","name":"S","fields":[{"name":"x","type":"int"}]}"#);
+    let schema = AvroSchema::parse(&repeats, &[known], NEW).unwrap();
+    assert_eq!(schema.canonical(), r#"{"type":"record","name":"R","fields":[{"name":"a","type":"S"}]}"#);
+}
+
+/// Java checks a default again when it copies the schema; a record whose copy has no fields yet takes no object.
+#[test]
+fn defaults_of_recursive_types_are_checked_at_the_end() {
+    let list = |default: &str| field(&format!(r#""type":["R","null"],"default":{default}"#));
+    assert!(parse(&list("null"), NEW).is_ok());
+    assert!(parse(&list("{}"), NEW).is_err());
+    let later = |default: &str| {
+        record(&format!(
+            r#"{{"name":"a","type":"S","default":{default}}},{{"name":"b","type":{{"type":"record","name":"S","fields":[{{"name":"x","type":"int"}}]}}}}"#
+        ))
+    };
+    assert!(parse(&later(r#"{"x":1}"#), NEW).is_ok());
+    assert!(parse(&later("{}"), NEW).is_err());
 }
 
 #[test]

@@ -170,6 +170,11 @@ fn compatibility_agrees_with_the_corpus() {
         let previous: Vec<_> = old.iter().map(|schema| Previous { version: None, schema }).collect();
         let level = Level::from_name(text(row, "mode")).unwrap();
         let verdict = compat::check(level, Policy::Strict, &new, &previous).unwrap();
+        // Among many versions, what is the same is passed over; that must show in nothing.
+        let many = vec![previous[previous.len() - 1]; 9];
+        let one = compat::check(Level::Full, Policy::Strict, &new, &previous);
+        let all = compat::check(Level::FullTransitive, Policy::Strict, &new, &many);
+        score.check("many versions", row, one == all, || format!("{one:?}\n{all:?}"));
         let expected = row["expected"].as_bool().unwrap();
         score.check("verdict", row, verdict.compatible == expected, || format!("{:?}", verdict.messages));
         let ours = verdict.messages.iter().filter(|message| message.starts_with("{errorType"));

@@ -24,24 +24,16 @@ const ATTEMPTS_MAX: usize = 10_000;
 /// # Panics
 /// If the machine has no free ports.
 pub fn find(nodes: usize) -> Vec<Ports> {
-<<<<<<< HEAD
     // All are held until the last is chosen, or one could be chosen twice.
     let mut held: Vec<TcpListener> = Vec::new();
     for _ in 0..ATTEMPTS_MAX {
-        if held.len() == 2 * nodes {
+        if held.len() == 3 * nodes {
             break;
         }
         let port = rand::random_range(RANGE);
         held.extend(TcpListener::bind(("127.0.0.1", port)).ok());
     }
-    assert!(held.len() == 2 * nodes, "no {} free ports in {RANGE:?} on loopback", 2 * nodes);
+    assert!(held.len() == 3 * nodes, "no {} free ports in {RANGE:?} on loopback", 3 * nodes);
     let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
-    held.chunks(2).map(|pair| Ports { http: port(&pair[0]), peer: port(&pair[1]) }).collect()
-=======
-    let bind = || TcpListener::bind("127.0.0.1:0").expect("bind a free port on loopback");
-    // All are held until the last is chosen, or the kernel could give one twice.
-    let held: Vec<_> = (0..nodes).map(|_| (bind(), bind(), bind())).collect();
-    let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
-    held.iter().map(|(http, peer, grpc)| Ports { http: port(http), peer: port(peer), grpc: port(grpc) }).collect()
->>>>>>> lifecycle
+    held.chunks(3).map(|three| Ports { http: port(&three[0]), peer: port(&three[1]), grpc: port(&three[2]) }).collect()
 }

@@ -14,7 +14,7 @@ use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
 use openraft::{AsyncRuntime, LinearizerOption};
 use registry::{
     Actor, Assign, Basis, BasisKey, Command, Config, Content, Deleted, Envelope, Include, LogIndex, MACHINE_VERSION,
-    Outcome, Permanent, Register, Rejection, RequestId, Scope, Subject, Version, View, query,
+    Outcome, Permanent, Register, Rejection, RequestId, Scope, SemVer, Subject, Version, View, query,
 };
 use schema::Format;
 
@@ -190,6 +190,7 @@ impl Service {
             actor: Actor { principal: "sim".to_owned(), node_id: self.id },
             machine_version: MACHINE_VERSION,
             basis,
+            if_revision: None,
             command,
         };
         let (response, index) = self.propose_until(Proposal(envelope), deadline).await?;
@@ -414,8 +415,8 @@ fn prepare(view: &impl View, index: LogIndex, subject: &Subject, wanted: u32) ->
         return Prepared::Told(known);
     }
     let scope = Scope::Subject(subject.clone());
-    let level = query::config_field(view, &scope, |config| config.compatibility_level);
-    let level = level.expect("the state in memory answers").unwrap_or(schema::compat::Level::None);
+    let config = query::config_in_scope(view, &scope).expect("the state in memory answers");
+    let level = config.compatibility_level.unwrap_or(schema::compat::Level::None);
     let Told::Contents(contents) = told(view, subject, Op::Contents) else { unreachable!("contents are contents") };
     let fits = |held: &u32| family(*held) == family(wanted);
     let compatible = match level {
@@ -436,7 +437,9 @@ fn prepare(view: &impl View, index: LogIndex, subject: &Subject, wanted: u32) ->
         references: Vec::new(),
         metadata: None,
         rule_set: None,
+        terms: Vec::new(),
     };
-    let register = Register { subject: subject.clone(), content, sent: None, assign: Assign::Next { expected: None } };
+    let (subject, assign) = (subject.clone(), Assign::Next { expected: None });
+    let register = Register { subject, content, sent: None, assign, semver: SemVer { major: 1, minor: 0, patch: 0 } };
     Prepared::Draft(Command::Register(register), Basis { read_index: index, keys })
 }

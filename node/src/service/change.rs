@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use registry::{Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version};
 use registry::{contract, query};
+use schema::compat::Level;
 
 use super::read::{VersionSpec, aliased, find_version};
 use super::turns::{ATTEMPTS_MAX, too_busy};
@@ -63,6 +64,9 @@ impl Service {
 
     /// Merges `change` into the configuration of a scope and answers the merged one.
     ///
+    /// NONE does not replace DISABLED: a Confluent client reads the one for the other and may only write back what it
+    /// read (ADR 0011).
+    ///
     /// # Errors
     /// 422xx, or 500xx if the outcome is unknown.
     pub async fn set_config(
@@ -76,7 +80,14 @@ impl Service {
             let (config, basis) = self.inner.consensus.state().read(|view| {
                 let old = query::config(view, scope)?.unwrap_or_default();
                 let keys = BTreeSet::from([BasisKey::Config(scope.clone())]);
-                let merged = merge(self.inner.sealer.open_config(old));
+                let own_level = old.compatibility_level;
+                let mut merged = merge(self.inner.sealer.open_config(old));
+                if merged.compatibility_level == Some(Level::None)
+                    && own_level != Some(Level::None)
+                    && query::config_in_scope(view, scope)?.compatibility_level == Some(Level::Disabled)
+                {
+                    merged.compatibility_level = own_level;
+                }
                 for rule_set in [&merged.default_rule_set, &merged.override_rule_set].into_iter().flatten() {
                     contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
                 }

@@ -546,6 +546,10 @@ impl Service {
             if row.format != new.format {
                 continue;
             }
+            // Where the parsed schema is at hand, most versions are told apart without reading their contents.
+            if self.inner.parsed.get(row.guid, row.format).is_some_and(|stored| !parsed.same_content(&stored)) {
+                continue;
+            }
             let Some(content) = query::content_row(view, row.guid, row.format)? else { continue };
             let content = self.inner.sealer.open_content(content);
             let same_contract = content.rule_set == new.rule_set

@@ -3,8 +3,11 @@
 //! A union takes a default of any branch. Enum symbols and the length of a fixed are not looked at: any text will do. A
 //! record takes an object in which every missing field has a default of its own, so one small text can mean
 //! exponential work: the walk is on a budget.
+//!
+//! Java checks twice: when a field is parsed, where a type that is not yet known counts as a record without fields, and
+//! again when the complete schemas are copied, where a record whose copy is not complete yet cannot be looked into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::json::Json;
 use super::model::{Kind, Node, NodeId, Primitive};
@@ -19,24 +22,35 @@ pub(crate) enum Met {
     Forward,
 }
 
+/// How far the copying of the complete schemas has come, in the second check.
+#[derive(Debug, Default)]
+pub(crate) struct Copying {
+    /// Forward node → definition.
+    pub(crate) targets: BTreeMap<NodeId, NodeId>,
+    /// Records that are being copied and have no fields yet.
+    pub(crate) incomplete: BTreeSet<NodeId>,
+}
+
 /// `None` if `value` does not fit the type.
 ///
 /// # Errors
-/// [`SchemaError::Invalid`] for an object as the default of a record that is not complete yet (a field inside the
+/// [`SchemaError::Invalid`] for an object as the default of a record whose copy is not complete (a field inside the
 /// record that it is to hold), [`SchemaError::Limit`].
 pub(crate) fn check(
     nodes: &[Node],
     type_id: NodeId,
     value: &Json<'_>,
+    copying: Option<&Copying>,
     budget: &mut Budget,
 ) -> Result<Option<Met>, SchemaError> {
-    let mut walk = Walk { nodes, budget, met: Met::Known };
+    let mut walk = Walk { nodes, copying, budget, met: Met::Known };
     let fits = walk.fits(type_id, value, 0)?;
     Ok(fits.then_some(walk.met))
 }
 
 struct Walk<'w> {
     nodes: &'w [Node],
+    copying: Option<&'w Copying>,
     budget: &'w mut Budget,
     met: Met,
 }
@@ -70,7 +84,7 @@ impl Walk<'_> {
             }
             Kind::Record(record) => {
                 let Json::Object(entries) = value else { return Ok(false) };
-                if !record.complete {
+                if self.copying.is_some_and(|copying| copying.incomplete.contains(&type_id)) {
                     return Err(SchemaError::invalid(format!(
                         "a field inside the record {} has an object of that record as its default",
                         record.named.name.full()
@@ -89,11 +103,13 @@ impl Walk<'_> {
                 }
                 Ok(true)
             }
-            // As in Java, a type that is not known yet counts as a record without fields.
-            Kind::Forward(_) => {
-                self.met = Met::Forward;
-                Ok(matches!(value, Json::Object(_)))
-            }
+            Kind::Forward(_) => match self.copying.and_then(|copying| copying.targets.get(&type_id)) {
+                Some(target) => self.fits(*target, value, depth + 1),
+                None => {
+                    self.met = Met::Forward;
+                    Ok(matches!(value, Json::Object(_)))
+                }
+            },
         }
     }
 

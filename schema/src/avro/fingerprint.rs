@@ -3,6 +3,9 @@
 //!
 //! Confluent does not use it; Avro's single-object encoding and other tools do.
 
+use sha2::{Digest, Sha256};
+
+use super::json::print_text;
 use super::model::{Kind, Model, NodeId};
 use super::print::too_deep;
 use crate::{SchemaError, limits};
@@ -18,9 +21,20 @@ const TABLE: [u64; 256] = table();
 /// # Errors
 /// [`SchemaError::Limit`] if definitions nest too deeply.
 pub(crate) fn parsing_canonical_form(model: &Model) -> Result<String, SchemaError> {
-    let mut writer = Writer { model, known: vec![false; model.nodes.len()], out: String::new() };
+    let mut writer = Writer { model, known: vec![false; model.nodes.len()], resolution: false, out: String::new() };
     writer.schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
     Ok(writer.out)
+}
+
+/// SHA-256 of the form with all that schema resolution looks at besides: aliases, which fields have a default, and the
+/// defaults of enums. Types that are defined twice are written twice, since each use is compared for itself.
+///
+/// # Errors
+/// As [`parsing_canonical_form`].
+pub(crate) fn shape(model: &Model) -> Result<[u8; 32], SchemaError> {
+    let mut writer = Writer { model, known: vec![false; model.nodes.len()], resolution: true, out: String::new() };
+    writer.schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
+    Ok(Sha256::digest(&writer.out).into())
 }
 
 /// CRC-64-AVRO of `bytes`.
@@ -52,6 +66,8 @@ const fn table() -> [u64; 256] {
 struct Writer<'m> {
     model: &'m Model,
     known: Vec<bool>,
+    /// Is what only schema resolution looks at written, too?
+    resolution: bool,
     out: String,
 }
 
@@ -61,7 +77,7 @@ impl Writer<'_> {
         let model = self.model;
         let kind = model.kind(id);
         if let Some(named) = kind.named() {
-            let known = &mut self.known[named.first.0 as usize];
+            let known = &mut self.known[if self.resolution { id } else { named.first }.0 as usize];
             if *known {
                 return self.text(named.name.full());
             }
@@ -70,6 +86,9 @@ impl Writer<'_> {
             self.text(named.name.full())?;
             self.out.push_str(",\"type\":");
             self.text(kind.word())?;
+            if self.resolution {
+                self.aliases(named.aliases.iter().map(|alias| alias.full()))?;
+            }
         }
         match kind {
             Kind::Primitive(primitive) => self.text(primitive.word()),
@@ -99,6 +118,10 @@ impl Writer<'_> {
                     self.text(&field.name)?;
                     self.out.push_str(",\"type\":");
                     self.schema(field.type_id, depth)?;
+                    if self.resolution {
+                        self.aliases(field.aliases.iter().map(String::as_str))?;
+                        self.out.push_str(if field.default.is_some() { ",\"default\"" } else { "" });
+                    }
                     self.out.push('}');
                 }
                 self.out.push_str("]}");
@@ -112,7 +135,11 @@ impl Writer<'_> {
                     }
                     self.text(symbol)?;
                 }
-                self.out.push_str("]}");
+                self.out.push(']');
+                if let (true, Some(default)) = (self.resolution, &declared.default) {
+                    self.text(default)?;
+                }
+                self.out.push('}');
                 Ok(())
             }
             Kind::Fixed(fixed) => {
@@ -123,7 +150,19 @@ impl Writer<'_> {
         }
     }
 
+    fn aliases<'n>(&mut self, aliases: impl Iterator<Item = &'n str>) -> Result<(), SchemaError> {
+        for alias in aliases {
+            self.out.push_str(",\"alias\":");
+            self.text(alias)?;
+        }
+        Ok(())
+    }
+
     fn text(&mut self, text: &str) -> Result<(), SchemaError> {
+        if self.resolution {
+            print_text(text, &mut self.out);
+            return Ok(());
+        }
         // Names have no characters to escape; the form asks for none.
         self.out.push('"');
         self.out.push_str(text);

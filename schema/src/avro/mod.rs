@@ -18,6 +18,8 @@ mod reads;
 mod same;
 mod validate;
 
+use std::sync::OnceLock;
+
 use crate::compat::{Difference, Direction};
 use crate::diff::Diff;
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
@@ -36,6 +38,7 @@ pub struct AvroSchema {
     canonical: String,
     /// For [`AvroSchema::normalized`], which parses again.
     references: Vec<ResolvedReference>,
+    shape: OnceLock<Option<[u8; 32]>>,
 }
 
 impl AvroSchema {
@@ -46,7 +49,7 @@ impl AvroSchema {
     pub fn parse(text: &str, references: &[ResolvedReference], strictness: Strictness) -> Result<Self, SchemaError> {
         let model = parse::parse(text, references, strictness)?;
         let canonical = print::canonical(&model)?;
-        Ok(Self { model, canonical, references: references.to_vec() })
+        Ok(Self { model, canonical, references: references.to_vec(), shape: OnceLock::new() })
     }
 
     /// The canonical text: what Java's `Schema.toString()` prints.
@@ -92,6 +95,11 @@ impl AvroSchema {
         self.canonical == other.canonical && self.references.is_empty() && other.references.is_empty()
             || same::same(&self.model, &other.model, &mut Budget::compare())
                 .unwrap_or_else(|_| self.canonical == other.canonical)
+    }
+
+    /// See [`crate::ParsedSchema::shape`]; computed at most once.
+    pub(crate) fn shape(&self) -> Option<[u8; 32]> {
+        *self.shape.get_or_init(|| fingerprint::shape(&self.model).ok())
     }
 
     /// See [`crate::ParsedSchema::top_level_fields`].

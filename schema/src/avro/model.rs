@@ -41,7 +41,7 @@ pub(crate) enum Kind {
     Record(Box<Record>),
     Enum(Box<Enum>),
     Fixed(Box<Fixed>),
-    /// A use before the definition. Only during parsing; no edge leads to one afterwards.
+    /// A use before the end of the definition. Only during parsing; no edge leads to one afterwards.
     Forward(String),
 }
 
@@ -83,8 +83,6 @@ pub(crate) struct Record {
     pub(crate) fields: Vec<Field>,
     /// Positions of `fields`, sorted by name.
     pub(crate) by_name: Vec<u32>,
-    /// Are the fields all there? Only during parsing it can be `false`.
-    pub(crate) complete: bool,
 }
 
 /// A field of a record.

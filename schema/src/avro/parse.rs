@@ -1,8 +1,9 @@
 //! From JSON to the model, by the rules of Java's `Schema.Parser` (1.12.1).
 //!
-//! Types may be used before they are defined: such a use becomes a forward node, and when a text is complete all edges
-//! to forward nodes are led to the definitions. The texts of references are parsed before the schema, into the same
-//! arena. Recursion follows the JSON tree, whose depth was limited when it was parsed.
+//! A type is known once its definition is complete. A use before that, also inside the definition itself, becomes a
+//! forward node, and when a text is complete all edges to forward nodes are led to the definitions. The texts of
+//! references are parsed before the schema, into the same arena and as strictly. Recursion follows the JSON tree, whose
+//! depth was limited when it was parsed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use super::model::{
     Enum, Field, Fixed, Kind, Model, Name, Named, Node, NodeId, Order, Primitive, Props, Record, sorted_positions,
 };
 use super::names::NameRule;
-use super::number;
+use super::{number, same};
 use crate::{Budget, ResolvedReference, SchemaError, Strictness, limits};
 
 mod forward;
@@ -40,8 +41,7 @@ pub(crate) fn parse(
     references: &[ResolvedReference],
     strictness: Strictness,
 ) -> Result<Model, SchemaError> {
-    let mut parser = Parser::with_references(references)?;
-    parser.strictness(strictness);
+    let mut parser = Parser::with_references(references, strictness)?;
     let own_from = parser.nodes.len();
     let root = parser.text(text)?;
     Ok(Model { nodes: parser.nodes, root, own_from })
@@ -52,7 +52,7 @@ pub(crate) fn parse(
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_tree(tree: Json<'_>, references: &[ResolvedReference]) -> Result<Model, SchemaError> {
-    let mut parser = Parser::with_references(references)?;
+    let mut parser = Parser::with_references(references, Strictness::Stored)?;
     let own_from = parser.nodes.len();
     let root = parser.document(tree)?;
     Ok(Model { nodes: parser.nodes, root, own_from })
@@ -62,6 +62,8 @@ struct Parser {
     nodes: Vec<Node>,
     /// Full name → its first definition.
     names: BTreeMap<String, NodeId>,
+    /// The definitions of the current text, in the order of their ends.
+    defined: Vec<NodeId>,
     rule: NameRule,
     check_defaults: bool,
     /// Fields, symbols, branches and aliases of the current text.
@@ -74,12 +76,17 @@ struct Parser {
 }
 
 impl Parser {
-    fn with_references(references: &[ResolvedReference]) -> Result<Self, SchemaError> {
+    fn with_references(references: &[ResolvedReference], strictness: Strictness) -> Result<Self, SchemaError> {
+        let is_new = match strictness {
+            Strictness::New { .. } => true,
+            Strictness::Stored => false,
+        };
         let mut parser = Self {
             nodes: Vec::new(),
             names: BTreeMap::new(),
-            rule: NameRule::Utf,
-            check_defaults: false,
+            defined: Vec::new(),
+            rule: if is_new { NameRule::Strict } else { NameRule::Utf },
+            check_defaults: is_new,
             members: 0,
             forward: Vec::new(),
             late_defaults: Vec::new(),
@@ -96,21 +103,13 @@ impl Parser {
         Ok(parser)
     }
 
-    fn strictness(&mut self, strictness: Strictness) {
-        let strict = match strictness {
-            Strictness::New { .. } => true,
-            Strictness::Stored => false,
-        };
-        self.rule = if strict { NameRule::Strict } else { NameRule::Utf };
-        self.check_defaults = strict;
-    }
-
     fn text(&mut self, text: &str) -> Result<NodeId, SchemaError> {
         self.document(Json::parse(text, SYNTAX)?)
     }
 
     fn document(&mut self, tree: Json<'_>) -> Result<NodeId, SchemaError> {
         self.members = 0;
+        self.defined.clear();
         let from = self.nodes.len();
         let root = self.schema(tree, None)?;
         if self.forward.is_empty() { Ok(root) } else { self.resolve_forward(from, root) }
@@ -218,27 +217,27 @@ impl Parser {
             return Err(about("Record has no fields", entries));
         };
         self.count_members(fields.len())?;
-        let record = Record { named, error, fields: Vec::new(), by_name: Vec::new(), complete: false };
-        let id = self.define(&name, Kind::Record(Box::new(record)))?;
-        let mut parsed = Vec::with_capacity(fields.len());
+        let mut parsed: Vec<Field> = Vec::with_capacity(fields.len());
+        let mut late = Vec::new();
         for field in fields {
-            let field = self.field(field, &name, id, parsed.len())?;
+            let (field, met) = self.field(field, &name)?;
+            if met == defaults::Met::Forward {
+                late.push(parsed.len());
+            }
             parsed.push(field);
         }
-        let (by_name, repeated) = sorted_positions(parsed.iter().map(|field: &Field| field.name.as_str()));
+        let (by_name, repeated) = sorted_positions(parsed.iter().map(|field| field.name.as_str()));
         if let Some(repeated) = repeated {
             return Err(SchemaError::invalid(format!("Duplicate field {repeated} in record {}", name.full())));
         }
-        self.finish_named(id, entries, &name)?;
-        if let Kind::Record(record) = &mut self.nodes[id.0 as usize].kind {
-            record.fields = parsed;
-            record.by_name = by_name;
-            record.complete = true;
-        }
+        let record = Record { named, error, fields: parsed, by_name };
+        let id = self.define(&name, Kind::Record(Box::new(record)), entries)?;
+        self.late_defaults.extend(late.into_iter().map(|position| (id, position)));
         Ok(id)
     }
 
-    fn field(&mut self, json: Json<'_>, record: &Name, id: NodeId, position: usize) -> Result<Field, SchemaError> {
+    /// A field, and whether its default must be checked again.
+    fn field(&mut self, json: Json<'_>, record: &Name) -> Result<(Field, defaults::Met), SchemaError> {
         let Json::Object(mut entries) = json else {
             return Err(SchemaError::invalid(format!("No field name: {}", json.excerpt())));
         };
@@ -260,15 +259,13 @@ impl Parser {
         let default = take(&mut entries, "default").map(Json::into_owned);
         let default = default.map(|default| self.text_as_number(&name, type_id, default)).transpose()?;
         self.rule.check_simple(&name)?;
-        if let Some(default) = &default
-            && self.check_defaults
-            && self.check_default(&name, type_id, default)? == defaults::Met::Forward
-        {
-            self.late_defaults.push((id, position));
-        }
+        let met = match &default {
+            Some(default) if self.check_defaults => self.check_default(&name, type_id, default, None)?,
+            Some(_) | None => defaults::Met::Known,
+        };
         let aliases = self.aliases(&entries)?.into_iter().map(Cow::into_owned).collect();
         let props = props(entries, &FIELD_KEYS);
-        Ok(Field { name, doc, type_id, default, order, aliases, props })
+        Ok((Field { name, doc, type_id, default, order, aliases, props }, met))
     }
 
     /// A text as the default of a float or double is read as a number, so that `"NaN"` can be said.
@@ -296,8 +293,9 @@ impl Parser {
         field: &str,
         type_id: NodeId,
         default: &Json<'_>,
+        copying: Option<&defaults::Copying>,
     ) -> Result<defaults::Met, SchemaError> {
-        let verdict = defaults::check(&self.nodes, type_id, default, &mut self.budget)?;
+        let verdict = defaults::check(&self.nodes, type_id, default, copying, &mut self.budget)?;
         verdict.ok_or_else(|| {
             let word = self.nodes[type_id.0 as usize].kind.branch_name();
             SchemaError::invalid(format!("Invalid default for field {field}: {} not a {word}", default.excerpt()))
@@ -330,9 +328,7 @@ impl Parser {
         {
             return Err(SchemaError::invalid(format!("The Enum Default: {default} is not in the enum symbol set")));
         }
-        let id = self.define(&name, Kind::Enum(Box::new(declared)))?;
-        self.finish_named(id, entries, &name)?;
-        Ok(id)
+        self.define(&name, Kind::Enum(Box::new(declared)), entries)
     }
 
     fn fixed(&mut self, entries: Entries<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
@@ -343,9 +339,7 @@ impl Parser {
         let Some(size) = size.and_then(|size| u32::try_from(size).ok()) else {
             return Err(about("Invalid or no size", entries));
         };
-        let id = self.define(&name, Kind::Fixed(Box::new(Fixed { named, size })))?;
-        self.finish_named(id, entries, &name)?;
-        Ok(id)
+        self.define(&name, Kind::Fixed(Box::new(Fixed { named, size })), entries)
     }
 
     fn named(&self, entries: &Entries<'_>, enclosing: Option<&str>) -> Result<Named, SchemaError> {
@@ -363,29 +357,19 @@ impl Parser {
         Ok(Named { name, doc, aliases: Vec::new(), first: NodeId(0) })
     }
 
-    /// Adds a named type. A second definition is allowed only where Java finds it equal to the first, at the moment
-    /// when neither fields nor properties of the second are known: an enum with the same symbols, a fixed of the same
-    /// size, a record inside the very record of its name.
-    fn define(&mut self, name: &Name, kind: Kind) -> Result<NodeId, SchemaError> {
+    /// Adds a named type that is complete but for its aliases and properties. A second definition of a name is allowed
+    /// where Java finds it equal to the first: in all but documentation, aliases and the default of an enum.
+    fn define(&mut self, name: &Name, kind: Kind, entries: Entries<'_>) -> Result<NodeId, SchemaError> {
         let id = self.push(kind, Vec::new())?;
+        self.finish_named(id, entries, name)?;
         let first = match self.names.get(name.full()) {
             None => {
                 self.names.insert(name.full().to_owned(), id);
+                self.defined.push(id);
                 id
             }
-            Some(first) => {
-                let known = &self.nodes[first.0 as usize];
-                let same = match (&known.kind, &self.nodes[id.0 as usize].kind) {
-                    (Kind::Record(known), Kind::Record(_)) => !known.complete,
-                    (Kind::Enum(a), Kind::Enum(b)) => a.symbols == b.symbols,
-                    (Kind::Fixed(a), Kind::Fixed(b)) => a.size == b.size,
-                    (_, _) => false,
-                };
-                if !same || !known.props.is_empty() {
-                    return Err(SchemaError::invalid(format!("Can't redefine: {}", name.full())));
-                }
-                *first
-            }
+            Some(first) if same::same_definition(&self.nodes, *first, id, &mut self.budget)? => *first,
+            Some(_) => return Err(SchemaError::invalid(format!("Can't redefine: {}", name.full()))),
         };
         match &mut self.nodes[id.0 as usize].kind {
             Kind::Record(record) => record.named.first = first,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::json::Json;
-use super::model::{Field, Kind, Model, Named, NodeId, Props};
+use super::model::{Field, Kind, Model, Named, Node, NodeId, Props};
 use super::{COMPARE_DEPTH_MAX, compare_too_deep};
 use crate::{Budget, SchemaError};
 
@@ -15,12 +15,28 @@ use crate::{Budget, SchemaError};
 /// # Errors
 /// [`SchemaError::Limit`] when the budget is used up or types nest too deeply.
 pub(crate) fn same(a: &Model, b: &Model, budget: &mut Budget) -> Result<bool, SchemaError> {
-    Walk { a, b, budget, seen: BTreeSet::new() }.same(a.root, b.root, 0)
+    Walk { a: &a.nodes, b: &b.nodes, words_count: true, budget, seen: BTreeSet::new() }.same(a.root, b.root, 0)
+}
+
+/// Does a second definition of a name repeat the first one? Documentation, aliases and enum defaults do not count, and
+/// no use before the end of a definition equals another.
+///
+/// # Errors
+/// As [`same`].
+pub(crate) fn same_definition(
+    nodes: &[Node],
+    first: NodeId,
+    second: NodeId,
+    budget: &mut Budget,
+) -> Result<bool, SchemaError> {
+    Walk { a: nodes, b: nodes, words_count: false, budget, seen: BTreeSet::new() }.same(first, second, 0)
 }
 
 struct Walk<'w> {
-    a: &'w Model,
-    b: &'w Model,
+    a: &'w [Node],
+    b: &'w [Node],
+    /// Do documentation, aliases and enum defaults count?
+    words_count: bool,
     budget: &'w mut Budget,
     seen: BTreeSet<(NodeId, NodeId)>,
 }
@@ -31,7 +47,10 @@ impl Walk<'_> {
         if depth > COMPARE_DEPTH_MAX {
             return Err(compare_too_deep());
         }
-        let (a, b) = (self.a.node(a_id), self.b.node(b_id));
+        let (a, b) = (&self.a[a_id.0 as usize], &self.b[b_id.0 as usize]);
+        if std::ptr::eq(a, b) {
+            return Ok(true);
+        }
         if !same_props(&a.props, &b.props) {
             return Ok(false);
         }
@@ -49,20 +68,22 @@ impl Walk<'_> {
                 }
                 Ok(true)
             }
-            (Kind::Fixed(a), Kind::Fixed(b)) => Ok(same_named(&a.named, &b.named) && a.size == b.size),
+            (Kind::Fixed(a), Kind::Fixed(b)) => Ok(self.same_named(&a.named, &b.named) && a.size == b.size),
             (Kind::Enum(a), Kind::Enum(b)) => {
                 self.budget.steps(a.symbols.len() as u64)?;
-                Ok(same_named(&a.named, &b.named) && a.symbols == b.symbols && a.default == b.default)
+                Ok(self.same_named(&a.named, &b.named)
+                    && a.symbols == b.symbols
+                    && (!self.words_count || a.default == b.default))
             }
             (Kind::Record(a), Kind::Record(b)) => {
                 if !self.seen.insert((a_id, b_id)) {
                     return Ok(true);
                 }
-                if !same_named(&a.named, &b.named) || a.fields.len() != b.fields.len() {
+                if !self.same_named(&a.named, &b.named) || a.fields.len() != b.fields.len() {
                     return Ok(false);
                 }
                 for (a, b) in a.fields.iter().zip(&b.fields) {
-                    if !same_field(a, b) || !self.same(a.type_id, b.type_id, depth + 1)? {
+                    if !self.same_field(a, b) || !self.same(a.type_id, b.type_id, depth + 1)? {
                         return Ok(false);
                     }
                 }
@@ -81,26 +102,28 @@ impl Walk<'_> {
             ) => Ok(false),
         }
     }
-}
 
-fn same_named(a: &Named, b: &Named) -> bool {
-    a.name == b.name
-        && a.doc == b.doc
-        && same_names(a.aliases.iter().map(|name| name.full()), b.aliases.iter().map(|name| name.full()))
-}
+    fn same_named(&self, a: &Named, b: &Named) -> bool {
+        a.name == b.name
+            && (!self.words_count
+                || a.doc == b.doc
+                    && same_names(a.aliases.iter().map(|name| name.full()), b.aliases.iter().map(|name| name.full())))
+    }
 
-fn same_field(a: &Field, b: &Field) -> bool {
-    let same_default = match (&a.default, &b.default) {
-        (Some(a), Some(b)) => a.same(b),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    same_default
-        && a.name == b.name
-        && a.doc == b.doc
-        && a.order == b.order
-        && same_names(a.aliases.iter().map(String::as_str), b.aliases.iter().map(String::as_str))
-        && same_props(&a.props, &b.props)
+    fn same_field(&self, a: &Field, b: &Field) -> bool {
+        let same_default = match (&a.default, &b.default) {
+            (Some(a), Some(b)) => a.same(b),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same_default
+            && a.name == b.name
+            && a.order == b.order
+            && same_props(&a.props, &b.props)
+            && (!self.words_count
+                || a.doc == b.doc
+                    && same_names(a.aliases.iter().map(String::as_str), b.aliases.iter().map(String::as_str)))
+    }
 }
 
 fn same_names<'n>(a: impl Iterator<Item = &'n str>, b: impl Iterator<Item = &'n str>) -> bool {

@@ -11,8 +11,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::digest;
 use super::kinds::{self, Kind as Type};
-use super::model::{Kind, Model, ObjectRules, Schema, SchemaIndex};
+use super::model::{Digest, Kind, Model, ObjectRules, Schema, SchemaIndex};
 use super::pattern::Pattern;
 use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, SchemaError};
@@ -92,15 +93,11 @@ pub(super) fn differences(
         depth: 0,
         nothing: Rc::new(Findings::default()),
         patterns: BTreeMap::new(),
+        digests: (wanted == Wanted::IncompatibleOfMany).then(|| [digest::digests(old), digest::digests(new)]),
     };
     let findings = comparison.run()?;
-    let mut writer = Writer {
-        direction,
-        policy,
-        only_incompatible: wanted == Wanted::Incompatible,
-        path_bytes: 0,
-        found: Vec::new(),
-    };
+    let mut writer =
+        Writer { direction, policy, only_incompatible: wanted != Wanted::All, path_bytes: 0, found: Vec::new() };
     if !writer.write(&findings, &mut "#/".to_owned()) && !writer.only_incompatible {
         writer.only_incompatible = true;
         writer.path_bytes = 0;
@@ -181,6 +178,8 @@ pub(super) struct Comparison<'m> {
     depth: usize,
     nothing: Rc<Findings>,
     patterns: BTreeMap<(At, usize), Rc<Pattern>>,
+    /// Of the old and of the new model, where they are used.
+    digests: Option<[&'m [Option<Digest>]; 2]>,
 }
 
 impl<'m> Comparison<'m> {
@@ -241,6 +240,12 @@ impl<'m> Comparison<'m> {
 
     pub(super) fn compare(&mut self, old: At, new: At) -> Result<Rc<Findings>, SchemaError> {
         self.budget.step()?;
+        if let Some(digests) = self.digests {
+            let of = |at: At| digests[usize::from(at.is_new)][at.index as usize];
+            if of(old).is_some() && of(old) == of(new) {
+                return Ok(Rc::clone(&self.nothing));
+            }
+        }
         let pair = (self.dereferenced(old), self.dereferenced(new));
         let (old, new) = (self.schema(pair.0), self.schema(pair.1));
         if is_leaf(&old.kind) && is_leaf(&new.kind) {

@@ -54,7 +54,7 @@ impl<'d> Loading<'d> {
 
     pub(super) fn finish(self, root: SchemaIndex) -> Model {
         let distinct = self.schemas.iter().map(|_| OnceLock::new()).collect();
-        Model { schemas: self.schemas, root, distinct }
+        Model { schemas: self.schemas, root, distinct, digests: OnceLock::new() }
     }
 
     /// Takes the steps for one schema.

@@ -12,6 +12,7 @@ mod compare_object;
 mod compare_scalar;
 mod cost;
 mod diff;
+mod digest;
 mod documents;
 mod fold;
 mod java_regex;

@@ -16,7 +16,12 @@ pub(super) struct Model {
     pub(super) root: SchemaIndex,
     /// For each combined schema its branches whose texts differ, once somebody has asked.
     pub(super) distinct: Vec<OnceLock<Distinct>>,
+    /// See [`super::digest`]; computed at most once.
+    pub(super) digests: OnceLock<Vec<Option<Digest>>>,
 }
+
+/// What tells the text of one schema, with everything below it, from that of another.
+pub(super) type Digest = [u8; 16];
 
 /// Branches whose texts differ, in order, and the steps that it took to find them: whoever asks again pays them again,
 /// so that a verdict does not depend on who asked before.

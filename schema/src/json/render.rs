@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Kind, Model, SchemaIndex};
+use super::model::{Digest, Kind, Model, SchemaIndex};
 use crate::{Budget, SchemaError};
 
 /// The text of one schema.
@@ -13,19 +13,39 @@ use crate::{Budget, SchemaError};
 /// [`SchemaError::Limit`] when the budget is used up.
 pub(super) fn text(model: &Model, index: SchemaIndex, budget: &mut Budget) -> Result<String, SchemaError> {
     let mut out = String::new();
-    Renderer { model, budget, out: &mut out }.schema(index)?;
+    Renderer { model, budget, digests: None, out: &mut out }.schema(index)?;
     Ok(out)
+}
+
+/// The text of one schema in which the digests of its children stand for them.
+pub(super) fn text_of_one(model: &Model, index: SchemaIndex, digests: &[Option<Digest>]) -> String {
+    let mut out = String::new();
+    // As long as what is rendered, whose size was limited when it was loaded.
+    let mut budget = Budget::new("unlimited", u64::MAX);
+    let mut renderer = Renderer { model, budget: &mut budget, digests: Some(digests), out: &mut out };
+    let _ = renderer.one(index);
+    out
 }
 
 struct Renderer<'a> {
     model: &'a Model,
     budget: &'a mut Budget,
+    /// What stands for children; without, they are rendered.
+    digests: Option<&'a [Option<Digest>]>,
     out: &'a mut String,
 }
 
 impl Renderer<'_> {
     /// Depth is that of the text the model came from: references end here.
     fn schema(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
+        if let Some(digests) = self.digests {
+            self.word(format_args!("{:?}", digests[index as usize]));
+            return Ok(());
+        }
+        self.one(index)
+    }
+
+    fn one(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
         self.budget.step()?;
         let schema = &self.model.schemas[index as usize];
         self.out.push('{');

@@ -16,12 +16,14 @@ use crate::{Budget, SchemaError};
 
 /// All changes from `old` to `new`.
 pub(super) fn diff(old: &Files, new: &Files) -> Result<Diff, SchemaError> {
-    let backward = compare::findings(new, old, &mut Budget::compare())?;
-    let forward = compare::findings(old, new, &mut Budget::compare())?;
+    // One budget for all of it: a diff is one operation.
+    let mut budget = Budget::compare();
+    let backward = compare::findings(new, old, &mut budget)?;
+    let forward = compare::findings(old, new, &mut budget)?;
     let mut differ = Differ {
         old,
         new,
-        budget: Budget::compare(),
+        budget,
         backward: Breaks::new(backward),
         forward: Breaks::new(forward),
         changes: Vec::new(),
@@ -261,11 +263,13 @@ impl<'a> Differ<'a> {
             match (before.get(&tag), after.get(&tag)) {
                 (Some(place), None) => {
                     let kind = removed(describe(place.0));
-                    self.push_at(self.field_paths(tag, &[place.1]), "field", kind, Effect::By(&FIELD_PRESENCE))?;
+                    let paths = self.field_paths(tag, &[place.1])?;
+                    self.push_at(paths, "field", kind, Effect::By(&FIELD_PRESENCE))?;
                 }
                 (None, Some(place)) => {
                     let kind = added(describe(place.0));
-                    self.push_at(self.field_paths(tag, &[place.1]), "field", kind, Effect::By(&FIELD_PRESENCE))?;
+                    let paths = self.field_paths(tag, &[place.1])?;
+                    self.push_at(paths, "field", kind, Effect::By(&FIELD_PRESENCE))?;
                 }
                 (Some(old), Some(new)) => self.field(scopes, tag, *old, *new)?,
                 (None, None) => {}
@@ -319,9 +323,10 @@ impl<'a> Differ<'a> {
     }
 
     /// The paths under which the comparison may know a field: it counts as where the reader has it.
-    fn field_paths(&self, tag: i32, oneofs: &[Option<&str>]) -> Vec<String> {
+    fn field_paths(&mut self, tag: i32, oneofs: &[Option<&str>]) -> Result<Vec<String>, SchemaError> {
         let mut paths: Vec<String> = Vec::new();
         for oneof in oneofs {
+            self.budget.steps(1 + (self.path.len() + oneof.map_or(0, str::len)) as u64 / 8)?;
             let path = match oneof {
                 Some(oneof) => format!("#/{}/{oneof}/{tag}", self.path),
                 None => format!("#/{}/{tag}", self.path),
@@ -330,11 +335,14 @@ impl<'a> Differ<'a> {
                 paths.push(path);
             }
         }
-        paths
+        Ok(paths)
     }
 
     fn field(&mut self, scopes: (&str, &str), tag: i32, old: Placed<'_>, new: Placed<'_>) -> Result<(), SchemaError> {
-        let paths = self.field_paths(tag, &[new.1, old.1]);
+        if old == new && self.backward.by_path.is_empty() && self.forward.by_path.is_empty() {
+            return Ok(());
+        }
+        let paths = self.field_paths(tag, &[new.1, old.1])?;
         if old.0.name != new.0.name {
             let kind = ChangeKind::Renamed { old: old.0.name.clone(), new: new.0.name.clone() };
             self.push_at(paths.clone(), "field", kind, Effect::Harmless)?;

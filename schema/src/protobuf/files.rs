@@ -6,7 +6,9 @@
 //! short ones would otherwise fill the memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use sha2::{Digest, Sha256};
 
 use super::ast::{Enum, Field, File, Message, TypeName};
 use super::bundled;
@@ -170,11 +172,45 @@ pub(super) fn joined(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
+/// Lengths before texts, so that no two lists of names read the same.
+fn names_digest(units: &[Arc<Unit>], index: &BTreeMap<String, (u32, u32)>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut text = |text: &str| {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text);
+    };
+    for unit in units {
+        text(unit.file.package.as_deref().unwrap_or("."));
+        match &unit.origin {
+            Origin::Own => text("own"),
+            Origin::Reference(reference) => {
+                text(&reference.name);
+                text(&reference.subject);
+                text(&reference.version.to_string());
+            }
+            Origin::Bundled(name) => text(name),
+        }
+    }
+    for (name, (unit, position)) in index {
+        text(name);
+        let kind = match units[*unit as usize].types[*position as usize].kind {
+            Kind::Message => "message",
+            Kind::MapEntry => "entry",
+            Kind::Enum => "enum",
+        };
+        text(kind);
+        text(&unit.to_string());
+    }
+    digest.finalize().into()
+}
+
 /// All files that belong to one schema. The first declaration of a name wins: own, references in order, bundled.
 #[derive(Debug)]
 pub(super) struct Files {
     units: Vec<Arc<Unit>>,
     index: BTreeMap<String, (u32, u32)>,
+    /// See [`Files::names`]; computed at most once.
+    names: OnceLock<[u8; 32]>,
 }
 
 impl Files {
@@ -201,7 +237,12 @@ impl Files {
                 index.entry(entry.full_name.clone()).or_insert(place);
             }
         }
-        Self { units, index }
+        Self { units, index, names: OnceLock::new() }
+    }
+
+    /// What a name can mean: a digest of the types that are declared, and of where.
+    pub(super) fn names(&self) -> [u8; 32] {
+        *self.names.get_or_init(|| names_digest(&self.units, &self.index))
     }
 
     /// The schema's own file.

@@ -58,6 +58,21 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
+    /// Checks the comment that follows a field or constant on its line, which Wire reads as its documentation: nothing
+    /// but blanks may come after a `/* … */` before the line ends.
+    pub(super) fn trailing_comment(&mut self) -> Result<(), SchemaError> {
+        let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+        let blanks = self.bytes[self.position..].iter().take_while(is_blank).count();
+        let Some(body) = self.text[self.position + blanks..].strip_prefix("/*") else { return Ok(()) };
+        let Some(end) = body.find("*/") else { return Err(self.error("trailing comment must be closed")) };
+        self.position += blanks + end + 4;
+        self.position += self.bytes[self.position..].iter().take_while(is_blank).count();
+        match self.bytes.get(self.position) {
+            None | Some(b'\n') => Ok(()),
+            Some(_) => Err(self.error("no syntax may follow trailing comment")),
+        }
+    }
+
     /// Is nothing left but white space and comments?
     pub(super) fn exhausted(&mut self) -> Result<bool, SchemaError> {
         self.skip()?;
@@ -112,6 +127,16 @@ impl<'a> Lexer<'a> {
         self.position += 1;
         let word = self.word()?;
         if self.take(closing)? { Ok(word) } else { Err(self.error(&format!("expected '{}'", char::from(closing)))) }
+    }
+
+    /// The name of a field: a name that does not start with a digit.
+    pub(super) fn field_name(&mut self) -> Result<&'a str, SchemaError> {
+        let start = self.position;
+        let name = self.name()?;
+        if name.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(self.error_at(start, "field and constant names cannot start with a digit"));
+        }
+        Ok(name)
     }
 
     /// An integer, decimal or hexadecimal, that fits 32 bits.

@@ -71,6 +71,8 @@ impl Parser<'_> {
                     let extend = self.extend()?;
                     self.file.extends.push(extend);
                 }
+                // Wire reads them anywhere and keeps them only where they mean something.
+                "reserved" => drop(self.reserved()?),
                 other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
             }
         }
@@ -187,15 +189,21 @@ impl Parser<'_> {
             if self.lexer.take(b';')? {
                 continue;
             }
+            let start = self.lexer.position();
             match self.lexer.word()? {
                 "option" => declared.options.push(self.option_statement()?),
                 "reserved" => declared.reserved.push(self.reserved()?),
+                word if word.starts_with(|first: char| first.is_ascii_digit()) => {
+                    let message = "field and constant names cannot start with a digit";
+                    return Err(self.lexer.error_at(start, message));
+                }
                 word => {
                     self.member()?;
                     self.lexer.require(b'=')?;
                     let tag = self.lexer.int()?;
                     let options = self.options()?;
                     self.lexer.require(b';')?;
+                    self.lexer.trailing_comment()?;
                     declared.constants.push(Constant { name: word.to_owned(), tag, options });
                 }
             }
@@ -255,7 +263,7 @@ impl Parser<'_> {
         Ok((type_name, streaming))
     }
 
-    /// Only fields count in an extend block; Wire drops groups there.
+    /// Only fields count in an extend block; Wire drops groups, options and reserved numbers there.
     fn extend(&mut self) -> Result<Extend, SchemaError> {
         self.member()?;
         let mut extend = Extend { name: self.lexer.name()?.to_owned(), fields: Vec::new() };
@@ -265,9 +273,14 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.lexer.position();
-            let word = self.lexer.word()?;
-            if let Member::Field(field) = self.field(start, word)? {
-                extend.fields.push(field);
+            match self.lexer.word()? {
+                "option" => drop(self.option_statement()?),
+                "reserved" => drop(self.reserved()?),
+                word => {
+                    if let Member::Field(field) = self.field(start, word)? {
+                        extend.fields.push(field);
+                    }
+                }
             }
         }
         Ok(extend)
@@ -319,13 +332,14 @@ impl Parser<'_> {
 
     fn field_rest(&mut self, label: Option<Label>, type_name: TypeName) -> Result<Field, SchemaError> {
         self.member()?;
-        let name = self.lexer.name()?.to_owned();
+        let name = self.lexer.field_name()?.to_owned();
         self.lexer.require(b'=')?;
         let tag = self.lexer.int()?;
         let mut options = self.options()?;
         let default = parser_options::take_plain(&mut options, "default");
         let json_name = parser_options::take_plain(&mut options, "json_name");
         self.lexer.require(b';')?;
+        self.lexer.trailing_comment()?;
         Ok(Field { label, type_name, name, tag, default, json_name, options })
     }
 

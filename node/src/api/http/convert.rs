@@ -184,10 +184,7 @@ pub fn schema_body(found: &FoundSchema, content: &ContentRow, legacy: bool) -> S
 /// 42203 for an unknown level or policy, 42210 for rules that cannot be.
 pub fn merge_config(body: ConfigChangeBody) -> Result<impl Fn(Config) -> Config, ServiceError> {
     let level = match body.compatibility.or(body.compatibility_level) {
-        Some(Some(name)) => {
-            let level = Level::from_name(&name).filter(|level| *level != Level::Disabled);
-            Some(Some(level.ok_or_else(invalid_level)?))
-        }
+        Some(Some(name)) => Some(Some(Level::from_name(&name).ok_or_else(invalid_level)?)),
         cleared => cleared.map(|_| None),
     };
     let policy = body.compatibility_policy.map(|name| name.as_deref().map(policy).transpose()).transpose()?;

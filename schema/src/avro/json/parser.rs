@@ -297,6 +297,11 @@ fn without_repeated_keys(mut entries: Entries<'_>) -> Entries<'_> {
         }
         return entries;
     }
+    let mut sorted: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
+    sorted.sort_unstable();
+    if sorted.windows(2).all(|pair| pair[0] != pair[1]) {
+        return entries;
+    }
     let mut places: BTreeMap<Cow<'_, str>, usize> = BTreeMap::new();
     let mut kept: Entries<'_> = Vec::with_capacity(entries.len());
     for (key, value) in entries {

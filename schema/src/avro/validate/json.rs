@@ -133,8 +133,8 @@ impl<'d> Checker<'d> {
             | (Primitive::Boolean, Json::Bool(_))
             | (Primitive::Float | Primitive::Double, Json::Number(_))
             | (Primitive::String, Json::Text(_)) => true,
-            (Primitive::Int, _) => value.integer::<i32>().is_some(),
-            (Primitive::Long, _) => value.integer::<i64>().is_some(),
+            (Primitive::Int, _) => value.integer::<i32>().is_some() || is_whole_within(value, 31),
+            (Primitive::Long, _) => value.integer::<i64>().is_some() || is_whole_within(value, 63),
             // Java writes these in quotes, since JSON has no word for them.
             (Primitive::Float | Primitive::Double, Json::Text(text)) => {
                 matches!(text.as_ref(), "NaN" | "Infinity" | "-Infinity")
@@ -150,6 +150,15 @@ impl<'d> Checker<'d> {
     fn mismatch(&mut self, expected: &str, value: &Json<'_>) -> Result<(), Stop> {
         self.report.add(format!("{expected} should be here, found {}", value.excerpt()))
     }
+}
+
+/// Is it a fraction or power, such as `1.0` or `1e3`, whose value is whole and fits an integer with this many bits beside
+/// its sign? Java's decoder reads these.
+fn is_whole_within(value: &Json<'_>, bits: i32) -> bool {
+    let Json::Number(text) = value else { return false };
+    let bound = 2_f64.powi(bits);
+    text.contains('.')
+        && text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0 && (-bound..bound).contains(&number))
 }
 
 /// The number of bytes that a text of bytes stands for; `None` if a character is no byte.
