@@ -110,7 +110,7 @@ impl Shim {
     /// If the control file is gone.
     pub fn heal(&self) {
         let mut file = File::options().write(true).open(self.control()).expect("open a control file");
-        file.write_all(&vec![0; FIRST_FIGURE * 8]).expect("write a control file");
+        file.write_all(&[0; FIRST_FIGURE * 8]).expect("write a control file");
     }
 }
 

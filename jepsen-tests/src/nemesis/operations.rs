@@ -51,7 +51,7 @@ pub(super) async fn membership_churn(field: &mut Field<'_>) -> Evidence {
     Ok(format!("node {new} joined, node {old} left: voters {voters:?}"))
 }
 
-pub(super) async fn leader_transfer(field: &mut Field<'_>) -> Evidence {
+pub(super) async fn leader_transfer(field: &Field<'_>) -> Evidence {
     let (leader, term) = leader_and_term(field.cluster).await;
     for _ in 0..4 {
         let answer = field.cluster.ask_leader("POST", "/v1/cluster/leader/transfer", &json!({})).await;

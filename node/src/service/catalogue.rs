@@ -323,7 +323,7 @@ pub(super) fn token_of(key: &Key) -> String {
 
 pub(super) fn key_of(token: &str) -> Result<Key, ServiceError> {
     let bad = || ServiceError::new(code::UNPROCESSABLE, "The page token is not one of ours");
-    if !token.is_ascii() || token.len() % 2 != 0 {
+    if !token.is_ascii() || !token.len().is_multiple_of(2) {
         return Err(bad());
     }
     let bytes: Result<Vec<_>, _> =

@@ -154,12 +154,13 @@ pub(super) fn become_version(
     let policy = PolicyInForce::of(view, &Scope::Subject(subject.clone()))?;
     let have = u32::try_from(row.approvals.len()).unwrap_or(u32::MAX);
     let needed = policy.approvals_for(report.breaking);
-    let refused = match transition {
-        Transition::Publish if policy.review => Some(LifecycleRejection::ReviewRequired),
+    let refused = if transition == Transition::Publish && policy.review {
+        Some(LifecycleRejection::ReviewRequired)
+    } else if transition == Transition::Activate && have < needed {
         // The change may have become a breaking one since it was approved, or the policy a stricter one.
-        Transition::Activate if have < needed => Some(LifecycleRejection::ApprovalsMissing { have, needed }),
-        _ if !report.compatible => Some(LifecycleRejection::Incompatible),
-        _ => None,
+        Some(LifecycleRejection::ApprovalsMissing { have, needed })
+    } else {
+        (!report.compatible).then_some(LifecycleRejection::Incompatible)
     };
     if let Some(rejection) = refused {
         return Ok(Effect::refused(rejection));

@@ -15,10 +15,8 @@ pub(super) fn forget_events(
     let policy = PolicyInForce::of(view, &Scope::Global)?;
     let mut oldest = Vec::new();
     view.scan(&KeyRange::events(), &mut |key, row| {
-        let is_old = match &row {
-            Row::Event(event) => event.time_ms.saturating_add(policy.event_age_ms_max) < entry.time_ms,
-            _ => false,
-        };
+        let is_old = matches!(&row, Row::Event(event)
+            if event.time_ms.saturating_add(policy.event_age_ms_max) < entry.time_ms);
         let left = machine.event_count - oldest.len() as u64;
         if (is_old || left > policy.event_count_max) && oldest.len() < EVENT_EVICTIONS_PER_ENTRY_MAX {
             oldest.push(key);

@@ -246,7 +246,7 @@ async fn operate(
         (Route::ClusterStatus, "GET") => Ok(admin::status(front).await),
         (Route::Members, "POST") => admin::add_member(front, request).await,
         (Route::Members, _) => Ok(Reply::method_not_allowed("POST")),
-        (Route::PromoteMember(id), "POST") => admin::promote(front, &caller, &id).await,
+        (Route::PromoteMember(id), "POST") => admin::promote(front, caller, &id).await,
         (Route::PromoteMember(_), _) => Ok(Reply::method_not_allowed("POST")),
         (Route::Member(id), "DELETE") => admin::remove(front, &id).await,
         (Route::Member(_), _) => Ok(Reply::method_not_allowed("DELETE")),
