@@ -54,7 +54,7 @@ pub(super) fn permanently_delete_version(
     if version_row.deleted == Deleted::No {
         return Ok(Effect::rejected(Rejection::VersionNotSoftDeleted { subject: subject.clone(), version }));
     }
-    // What soft-deleted schemas refer to is needed to read them.
+    // What soft-deleted schemas refer to is needed to read them. (Of a whole subject Confluent asks only for live ones.)
     if query::is_referenced_at_all(view, subject, version, None)? {
         return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
     }
@@ -109,11 +109,6 @@ pub(super) fn permanently_delete_subject(
         Ok(row) if row.live == 0 => {}
         Ok(_) => return Ok(Effect::rejected(Rejection::SubjectNotSoftDeleted { subject: subject.clone() })),
         Err(rejection) => return Ok(Effect::rejected(rejection)),
-    }
-    for (version, _) in query::versions(view, subject)? {
-        if query::is_referenced_at_all(view, subject, version, Some(subject))? {
-            return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
-        }
     }
     let mut changes = Vec::new();
     let versions = match purge(view, entry, subject, &mut changes)? {
