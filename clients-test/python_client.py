@@ -87,6 +87,7 @@ def references():
     schema = Schema(outer, "AVRO", [reference])
     data = AvroSerializer(registry, schema)({"inner": {"x": 3}}, context("py-outer"))
     equal(AvroDeserializer(client(1))(data, context("py-outer")), {"inner": {"x": 3}})
+    save("references.bin", data)
     found = client(2).get_latest_version("py-outer-value")
     equal([(r.name, r.subject, r.version) for r in found.schema.references], [("clients.Inner", "py-inner", 1)])
     refused(422, lambda: registry.delete_version("py-inner", 1))

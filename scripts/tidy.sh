@@ -17,7 +17,7 @@ only_in() { # pattern, allowed path pattern, what
 }
 only_in 'bincode::' '^raft-store/src/codec/' 'only raft-store::codec names bincode'
 only_in '\brocksdb::' '^raft-store/' 'only raft-store touches RocksDB'
-only_in '\bopenraft::' '^(raft-store/|node/src/consensus/|raft-store/tests/)' 'only raft-store and node::consensus name openraft'
+only_in '\bopenraft::' '^(raft-store/|node/src/consensus/|raft-store/tests/|jepsen-tests/tests/sim/)' 'only raft-store, node::consensus and the simulation name openraft'
 only_in '(SystemTime|Instant)::now' '^(node/src/clock.rs|raft-store/src/log/clock.rs|jepsen-tests/|bench/|.*/(benches|examples|tests)/|client/)' 'one file reads the clock'
 only_in 'StatusCode' '^(node/src/api/http/reply.rs|jepsen-tests/|client/)' 'one file knows HTTP status codes'
 

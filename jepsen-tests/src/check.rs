@@ -44,6 +44,36 @@ pub fn faults(history: &[Record], dumps: &BTreeMap<u64, Dump>) -> Vec<String> {
     faults
 }
 
+/// The invariants of ids alone, for histories that delete and for several workloads at once.
+///
+/// One id never stands for two contents. The other direction ends with a permanent deletion: the same content then gets a new
+/// id. So it is asked only where nothing is deleted, which the name of a subject tells.
+pub fn ids(history: &[Record], dumps: &BTreeMap<u64, Dump>, deletes: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut content_of = BTreeMap::new();
+    for (content, id, guid) in told(history, dumps) {
+        let known = *content_of.entry(id).or_insert((content, guid));
+        if known != (content, guid) {
+            faults.push(format!("I1: id {id} stands for {known:?} and for {:?}", (content, guid)));
+        }
+    }
+    let kept: Vec<Record> = history.iter().filter(|record| !deletes(&record.subject)).cloned().collect();
+    let only = |dump: &Dump| {
+        dump.iter().filter(|(key, _)| !deletes(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
+    };
+    let dumps: BTreeMap<u64, Dump> = dumps.iter().map(|(node, dump)| (*node, only(dump))).collect();
+    one_content_per_id(&kept, &dumps, &mut faults);
+    faults
+}
+
+/// I2 alone, for one history: two histories have two clocks.
+pub fn growth(history: &[Record], deletes: impl Fn(&str) -> bool) -> Vec<String> {
+    let kept: Vec<Record> = history.iter().filter(|record| !deletes(&record.subject)).cloned().collect();
+    let mut faults = Vec::new();
+    ids_grow(&kept, &mut faults);
+    faults
+}
+
 /// The workload sends nothing that may be refused.
 fn refusals(history: &[Record], faults: &mut Vec<String>) {
     for record in history {

@@ -24,7 +24,15 @@ impl Http {
     /// # Panics
     /// If the HTTP library cannot start.
     pub fn new() -> Self {
-        let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_TIME_MAX).connect_timeout(CONNECT_TIME_MAX);
+        Self::patient(ANSWER_TIME_MAX)
+    }
+
+    /// Connections whose calls end after this long.
+    ///
+    /// # Panics
+    /// If the HTTP library cannot start.
+    pub fn patient(answer_time_max: Duration) -> Self {
+        let client = reqwest::Client::builder().no_proxy().timeout(answer_time_max).connect_timeout(CONNECT_TIME_MAX);
         Self(client.build().expect("make an HTTP client"))
     }
 }

@@ -1,6 +1,6 @@
 //! Reads back everything that a node has, and compares nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::{Api, Call, segment};
 use crate::wait::until;
@@ -35,6 +35,17 @@ pub async fn local(api: &Api) -> Dump {
 /// If the node does not answer well.
 pub async fn linearizable(api: &Api) -> Dump {
     read(|path| api.get(path).header("X-Registry-Consistency", "linearizable")).await
+}
+
+/// The versions that are not deleted, through a node, confirmed by the quorum.
+///
+/// # Panics
+/// If the node does not answer well.
+pub async fn live(api: &Api) -> BTreeSet<(String, u32)> {
+    let read = read(|path| {
+        api.get(&path.replace("deleted=true", "deleted=false")).header("X-Registry-Consistency", "linearizable")
+    });
+    read.await.into_keys().collect()
 }
 
 async fn read(begin: impl Fn(&str) -> Call) -> Dump {

@@ -4,12 +4,19 @@
 //! things, heals them, reads every node back ([`dump`]) and lets [`check`] look for anything that was lost or changed.
 //! Never here: a crate of the server. The product is known by its wire format only.
 
+pub mod campaign;
 pub mod check;
 pub mod client;
 pub mod cluster;
+pub mod disk;
+pub mod drill;
 pub mod dump;
 pub mod history;
+pub mod judge;
 pub mod native;
+pub mod nemesis;
+pub mod net;
+pub mod ops;
 pub mod schemas;
 pub mod seed;
 pub mod verify;

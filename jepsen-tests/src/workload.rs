@@ -75,12 +75,19 @@ impl Workload {
     ///
     /// # Panics
     /// If a client panicked.
-    pub async fn stop(self) -> Vec<Record> {
+    pub async fn stop(mut self) -> Vec<Record> {
         self.shared.stop.store(true, Ordering::Relaxed);
-        for client in self.clients {
+        for client in std::mem::take(&mut self.clients) {
             client.await.expect("a client ends in good order");
         }
         self.shared.history.records()
+    }
+}
+
+/// Clients do not outlive a test that broke off: they would go on against whoever gets the ports next.
+impl Drop for Workload {
+    fn drop(&mut self) {
+        self.clients.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -3,11 +3,12 @@
 //! Unknown fields are ignored here, as Confluent does for these bodies.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::rest::{ErrorBody, RegisterRequest, SchemaBody};
 
 /// Asks for associations of one resource to be made or changed; in a batch each has its operation.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct AssociationRequest {
@@ -20,7 +21,7 @@ pub struct AssociationRequest {
 }
 
 /// One association that is asked for.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct AssociationWishBody {
@@ -37,7 +38,7 @@ pub struct AssociationWishBody {
 }
 
 /// The associations of one resource.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct AssociationResponse {
@@ -54,7 +55,7 @@ pub struct AssociationResponse {
 }
 
 /// One association inside the answer about a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct AssociationInfo {
@@ -67,7 +68,7 @@ pub struct AssociationInfo {
 }
 
 /// One association in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct AssociationBody {
@@ -83,7 +84,7 @@ pub struct AssociationBody {
 }
 
 /// Many changes, each of one resource.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AssociationBatch {
     #[serde(default)]
@@ -91,7 +92,7 @@ pub struct AssociationBatch {
 }
 
 /// Many questions.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AssociationBatchGet {
     #[serde(default)]
@@ -99,7 +100,7 @@ pub struct AssociationBatchGet {
 }
 
 /// One question: a resource by its id, or by name and namespace.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct AssociationQuestion {
@@ -113,14 +114,14 @@ pub struct AssociationQuestion {
 }
 
 /// What came of each part of a batch, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AssociationBatchResponse {
     pub results: Vec<AssociationResult>,
 }
 
 /// What came of one part of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct AssociationResult {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
@@ -35,7 +36,7 @@ fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, 
 }
 
 /// An error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// See [`crate::error_code`].
     pub error_code: u32,
@@ -44,7 +45,7 @@ pub struct ErrorBody {
 }
 
 /// A reference to a version of another subject.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceBody {
     /// The name in the referring text.
@@ -59,7 +60,7 @@ pub struct ReferenceBody {
 }
 
 /// Metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetadataBody {
     /// Path pattern → tags.
@@ -74,7 +75,7 @@ pub struct MetadataBody {
 }
 
 /// A data-contract rule.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RuleBody {
@@ -103,7 +104,7 @@ pub struct RuleBody {
 }
 
 /// A rule set.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RuleSetBody {
@@ -118,18 +119,22 @@ pub struct RuleSetBody {
 }
 
 /// Asks to register, to look up or to check a schema.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RegisterRequest {
     // Clients echo what they were answered, so the answer's fields are tolerated.
     #[serde(default, skip_serializing)]
+    #[schema(ignore)]
     pub subject: Option<serde::de::IgnoredAny>,
     #[serde(default, skip_serializing)]
+    #[schema(ignore)]
     pub guid: Option<serde::de::IgnoredAny>,
     #[serde(default, skip_serializing)]
+    #[schema(ignore)]
     pub ts: Option<serde::de::IgnoredAny>,
     #[serde(default, skip_serializing)]
+    #[schema(ignore)]
     pub deleted: Option<serde::de::IgnoredAny>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
@@ -154,7 +159,7 @@ pub struct RegisterRequest {
 }
 
 /// Tags of one thing inside a schema.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct SchemaTagsBody {
@@ -164,7 +169,7 @@ pub struct SchemaTagsBody {
 }
 
 /// A thing inside a schema: a record or a field, by its path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct SchemaEntityBody {
@@ -174,7 +179,7 @@ pub struct SchemaEntityBody {
 }
 
 /// Asks to register a version again with other tags, metadata or rules.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TagRequest {
@@ -195,7 +200,7 @@ pub struct TagRequest {
 }
 
 /// A schema in an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct SchemaBody {
@@ -230,7 +235,7 @@ pub struct SchemaBody {
 }
 
 /// A version that holds an id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct SubjectVersionBody {
     pub subject: String,
@@ -238,7 +243,7 @@ pub struct SubjectVersionBody {
 }
 
 /// The id of a schema in a context.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ContextIdBody {
     pub context: String,
@@ -246,7 +251,7 @@ pub struct ContextIdBody {
 }
 
 /// The verdict of a compatibility check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct CompatibilityBody {
     pub is_compatible: bool,
@@ -255,7 +260,7 @@ pub struct CompatibilityBody {
 }
 
 /// A configuration. Requests use `compatibility`, answers to GET and DELETE `compatibilityLevel`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ConfigBody {
@@ -325,7 +330,7 @@ pub struct ConfigChangeBody {
 }
 
 /// A mode.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ModeBody {
@@ -334,7 +339,7 @@ pub struct ModeBody {
 }
 
 /// A node as `/v1/cluster/status` and `registryctl cluster status` show it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct NodeStatusBody {
     pub node_id: u64,
@@ -355,7 +360,7 @@ pub struct NodeStatusBody {
 }
 
 /// The cluster as one node sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct ClusterStatusBody {
     pub cluster_id: String,
@@ -365,7 +370,7 @@ pub struct ClusterStatusBody {
 }
 
 /// A member to add.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct MemberBody {

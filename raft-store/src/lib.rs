@@ -5,6 +5,7 @@
 //!
 //! Never here: network, decisions about the registry (these are `registry`'s), clocks except for logging slow I/O.
 
+pub mod bugs;
 pub mod codec;
 pub mod log;
 pub mod state;

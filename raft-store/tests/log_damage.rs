@@ -209,13 +209,26 @@ fn garbage_behind_the_tail_opens_with_everything() {
 
 #[test]
 fn a_flipped_byte_refuses() {
-    for damage in [Damage::FlippedInTheMiddle, Damage::FlippedInTheLastRecord] {
-        let written = log(0);
-        written.damage(damage);
-        let refused = refusal(written.data());
-        assert!(matches!(refused, OpenError::Corrupt { .. }), "{damage:?}: {refused}");
-        assert!(refused.to_string().contains("new node id"), "{refused}");
-    }
+    let written = log(0);
+    written.damage(Damage::FlippedInTheMiddle);
+    let refused = refusal(written.data());
+    assert!(matches!(refused, OpenError::Corrupt { .. }), "{refused}");
+    assert!(refused.to_string().contains("new node id"), "{refused}");
+}
+
+/// A drill took the power of three nodes at once, and one of them never came back: the last record, which nobody had been told
+/// of, was there in full length with wrong bytes at its end. RocksDB calls that damage. Had it been two nodes, the cluster
+/// would have been lost.
+#[test]
+fn a_last_record_with_wrong_bytes_opens_unless_it_was_marked() {
+    let written = log(40);
+    written.damage(Damage::FlippedInTheLastRecord);
+    assert_eq!(held(written.data()), 99);
+
+    let written = log(99);
+    written.damage(Damage::FlippedInTheLastRecord);
+    let refused = refusal(written.data());
+    assert!(matches!(&refused, OpenError::BehindMark { marked, .. } if marked.index() == 99), "{refused}");
 }
 
 #[test]

@@ -6,9 +6,19 @@ use std::path::Path;
 
 use super::ports::Ports;
 use super::spec::{Spec, region};
+use crate::net::{Mesh, Origin};
 
 /// The text of node `id`'s configuration file. `members` are the peers that it asks before its first start.
-pub fn text(spec: &Spec, id: u64, data: &Path, ports: &BTreeMap<u64, Ports>, members: &[u64]) -> String {
+///
+/// With a mesh the node finds every other one at its own proxy for it.
+pub fn text(
+    spec: &Spec,
+    id: u64,
+    data: &Path,
+    ports: &BTreeMap<u64, Ports>,
+    members: &[u64],
+    mesh: Option<&Mesh>,
+) -> String {
     let mine = ports[&id];
     let mut text = format!(
         "[node]\nid = {id}\nregion = \"{}\"\ndata_dir = \"{}\"\n\n[cluster]\nid = \"{}\"\nprofile = \"{}\"\n\n\
@@ -30,6 +40,12 @@ pub fn text(spec: &Spec, id: u64, data: &Path, ports: &BTreeMap<u64, Ports>, mem
             region(*member)
         );
         written.expect("writing to a string cannot fail");
+    }
+    if let Some(mesh) = mesh {
+        text.push_str("\n[cluster.peer_overrides]\n");
+        for other in ports.keys().filter(|other| **other != id) {
+            text.push_str(&format!("{other} = \"{}\"\n", mesh.address(Origin::Node(id), *other)));
+        }
     }
     text
 }

@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Api, Http};
+use crate::disk::power::{self, Loss};
+use crate::disk::shim::Shim;
+use crate::net::{Mesh, Origin};
 use crate::wait::until;
 use ports::Ports;
 use process::{Process, Signal};
@@ -36,6 +39,9 @@ pub struct Cluster {
     binary: PathBuf,
     ports: BTreeMap<u64, Ports>,
     running: BTreeMap<u64, Process>,
+    mesh: Option<Mesh>,
+    /// What lay on each node's disk when it was started last: durable, whatever happens.
+    durable: BTreeMap<u64, BTreeMap<PathBuf, u64>>,
     http: Http,
     dir: Option<TempDir>,
     _place: Place,
@@ -63,25 +69,30 @@ impl Cluster {
     pub async fn prepare(spec: Spec) -> Self {
         let place = parking::take().await;
         let dir = tempfile::Builder::new().prefix("jepsen-").tempdir().expect("make a directory for the cluster");
-        let ports = (1..).zip(ports::find(NODES_MAX)).collect();
+        let ports: BTreeMap<u64, Ports> = (1..).zip(ports::find(NODES_MAX)).collect();
+        let mesh = if spec.linked { Some(mesh_of(&ports).await) } else { None };
         Self {
             spec,
             binary: binary(),
             ports,
             running: BTreeMap::new(),
+            mesh,
+            durable: BTreeMap::new(),
             http: Http::new(),
             dir: Some(dir),
             _place: place,
         }
     }
 
-    fn dir(&self) -> &Path {
+    /// The directory with everything of this cluster.
+    pub fn dir(&self) -> &Path {
         self.dir.as_ref().expect("the directory lives as long as the cluster").path()
     }
 
     /// A node's data directory.
     pub fn data_dir(&self, id: u64) -> PathBuf {
-        self.dir().join(format!("node{id}"))
+        // The preloaded library compares with what the kernel says, where no link is left.
+        self.dir().canonicalize().unwrap_or_else(|_| self.dir().to_owned()).join(format!("node{id}"))
     }
 
     /// A node's log so far.
@@ -98,7 +109,7 @@ impl Cluster {
     pub fn write_config_of(&self, id: u64, spec: &Spec) {
         // A first member knows the first members; a later one those that run when it is added.
         let members = if id <= spec.nodes { (1..=spec.nodes).collect() } else { self.ids() };
-        let text = config::text(spec, id, &self.data_dir(id), &self.ports, &members);
+        let text = config::text(spec, id, &self.data_dir(id), &self.ports, &members, self.mesh.as_ref());
         std::fs::write(self.config_path(id), text).expect("write a configuration file");
     }
 
@@ -121,7 +132,14 @@ impl Cluster {
         let mut arguments = vec!["--config", config.to_str().expect("the path is UTF-8")];
         arguments.extend(flags);
         let log = self.dir().join(format!("node{id}.log"));
-        let process = Process::start(&self.binary, &arguments, &self.spec.environment, &log);
+        let mut environment = self.spec.environment.clone();
+        if self.spec.shimmed {
+            let shim = self.shim(id);
+            std::fs::remove_file(shim.journal()).unwrap_or_default();
+            self.durable.insert(id, power::baseline(&self.data_dir(id)));
+            environment.extend(shim.environment(&self.data_dir(id)));
+        }
+        let process = Process::start(&self.binary, &arguments, &environment, &log);
         self.running.insert(id, process);
     }
 
@@ -142,6 +160,42 @@ impl Cluster {
             process.kill();
         }
         self.running.clear();
+    }
+
+    /// Kills these nodes at once and drops what they had not synced; what was lost.
+    ///
+    /// # Panics
+    /// If the cluster runs without the preloaded library.
+    pub fn lose_power(&mut self, ids: &[u64], random: &mut rand::rngs::StdRng) -> Loss {
+        assert!(self.spec.shimmed, "a power loss needs the preloaded library");
+        for id in ids {
+            self.process(*id).kill_only();
+        }
+        let mut sum = Loss::default();
+        for id in ids {
+            self.kill(*id);
+            let durable = self.durable.get(id).cloned().unwrap_or_default();
+            sum.add(power::lose_power(&self.data_dir(*id), &self.shim(*id).journal(), &durable, random));
+        }
+        sum
+    }
+
+    /// The steering of a node's preloaded library.
+    pub fn shim(&self, id: u64) -> Shim {
+        Shim::new(self.dir(), id)
+    }
+
+    /// The proxies.
+    ///
+    /// # Panics
+    /// If the cluster has none.
+    pub fn mesh(&self) -> &Mesh {
+        self.mesh.as_ref().expect("the cluster was made with proxies")
+    }
+
+    /// The number of a running node's process.
+    pub fn pid(&self, id: u64) -> Option<u32> {
+        self.running.get(&id).map(Process::id)
     }
 
     /// SIGTERM, and waits until it has ended.
@@ -190,6 +244,19 @@ impl Cluster {
     /// The HTTP side of a node.
     pub fn api(&self, id: u64) -> Api {
         Api::new(&self.http, id, self.ports[&id].http)
+    }
+
+    /// The HTTP side of a node, not through a proxy, over connections of `http`.
+    pub fn api_at(&self, http: &Http, id: u64) -> Api {
+        Api::new(http, id, self.ports[&id].http)
+    }
+
+    /// The HTTP side of a node through the proxy of a group of clients, over connections of `http`.
+    pub fn api_of(&self, http: &Http, group: u8, id: u64) -> Api {
+        match &self.mesh {
+            Some(mesh) => Api::new(http, id, mesh.address(Origin::Clients(group), id).port()),
+            None => Api::new(http, id, self.ports[&id].http),
+        }
     }
 
     /// Where a node serves gRPC.
@@ -337,6 +404,14 @@ impl Drop for Cluster {
             }
         }
     }
+}
+
+/// Proxies for every pair of nodes that there can ever be.
+async fn mesh_of(ports: &BTreeMap<u64, Ports>) -> Mesh {
+    let at = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let peer = ports.iter().map(|(id, ports)| (*id, at(ports.peer))).collect();
+    let http = ports.iter().map(|(id, ports)| (*id, at(ports.http))).collect();
+    Mesh::open(&peer, &http).await
 }
 
 /// The binary under test.

@@ -1,4 +1,4 @@
-//! Ports: found free by letting the kernel choose, in groups, so that no two nodes get the same.
+//! Ports: found free in groups, so that no two nodes get the same.
 
 use std::net::TcpListener;
 
@@ -13,14 +13,27 @@ pub struct Ports {
     pub grpc: u16,
 }
 
-/// Finds free ports for `nodes` nodes. Between this and their start another program may take one; see `Cluster::ready`.
+/// Where ports are looked for: below those that the kernel gives to outgoing connections and to listeners that do not care,
+/// so that nothing takes a node's port while the node is down.
+const RANGE: std::ops::Range<u16> = 12_000..32_000;
+/// Ports that are tried before this gives up.
+const ATTEMPTS_MAX: usize = 10_000;
+
+/// Finds free ports for `nodes` nodes. Another drill may still take one before its node starts; see `Cluster::ready`.
 ///
 /// # Panics
 /// If the machine has no free ports.
 pub fn find(nodes: usize) -> Vec<Ports> {
-    let bind = || TcpListener::bind("127.0.0.1:0").expect("bind a free port on loopback");
-    // All are held until the last is chosen, or the kernel could give one twice.
-    let held: Vec<_> = (0..nodes).map(|_| (bind(), bind(), bind())).collect();
+    // All are held until the last is chosen, or one could be chosen twice.
+    let mut held: Vec<TcpListener> = Vec::new();
+    for _ in 0..ATTEMPTS_MAX {
+        if held.len() == 3 * nodes {
+            break;
+        }
+        let port = rand::random_range(RANGE);
+        held.extend(TcpListener::bind(("127.0.0.1", port)).ok());
+    }
+    assert!(held.len() == 3 * nodes, "no {} free ports in {RANGE:?} on loopback", 3 * nodes);
     let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
-    held.iter().map(|(http, peer, grpc)| Ports { http: port(http), peer: port(peer), grpc: port(grpc) }).collect()
+    held.chunks(3).map(|three| Ports { http: port(&three[0]), peer: port(&three[1]), grpc: port(&three[2]) }).collect()
 }

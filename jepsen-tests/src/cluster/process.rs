@@ -49,6 +49,11 @@ impl Process {
         self.child.try_wait().expect("ask after a child")
     }
 
+    /// SIGKILL, without waiting.
+    pub fn kill_only(&mut self) {
+        drop(self.child.kill());
+    }
+
     /// SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) {
         // It may have ended by itself.

@@ -14,12 +14,48 @@ pub struct Spec {
     pub profile: String,
     /// `REGISTRY__SECTION__KEY` for every node.
     pub environment: Vec<(String, String)>,
+    /// A proxy for every ordered pair of nodes, and for clients.
+    pub linked: bool,
+    /// Nodes run with the library that fails disks and bends clocks.
+    pub shimmed: bool,
 }
 
 impl Spec {
     /// A cluster of this many nodes with the settings of one site.
     pub fn of(nodes: u64) -> Self {
-        Self { nodes, cluster_id: "jepsen".to_owned(), profile: "lan".to_owned(), environment: Vec::new() }
+        Self {
+            nodes,
+            cluster_id: "jepsen".to_owned(),
+            profile: "lan".to_owned(),
+            environment: Vec::new(),
+            linked: false,
+            shimmed: false,
+        }
+    }
+
+    /// The same with proxies between all nodes and before clients.
+    #[must_use]
+    pub fn linked(self) -> Self {
+        Self { linked: true, ..self }
+    }
+
+    /// The same with the preloaded library.
+    #[must_use]
+    pub fn shimmed(self) -> Self {
+        Self { shimmed: true, ..self }
+    }
+
+    /// The same with the timing of another profile.
+    #[must_use]
+    pub fn profile(self, name: &str) -> Self {
+        Self { profile: name.to_owned(), ..self }
+    }
+
+    /// The same with a planted bug, which the binary must have been built with.
+    #[must_use]
+    pub fn with_bug(mut self, name: &str) -> Self {
+        self.environment.push(("REGISTRY_BUG".to_owned(), name.to_owned()));
+        self
     }
 
     /// The same with a key of the configuration set.

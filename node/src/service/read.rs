@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use raft_store::bugs::planted;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
@@ -189,6 +190,9 @@ impl Service {
     ///
     /// Tries again while a new leader may be on its way; then the client is told to.
     pub(super) async fn linearize(&self, deadline: Deadline) -> Result<(), ServiceError> {
+        if planted("local-read") {
+            return Ok(());
+        }
         let patience = Deadline::after(self.inner.consensus.election_time_max() * 4);
         loop {
             let left = deadline.left().min(patience.left());
@@ -241,6 +245,8 @@ impl Service {
         }
         match caller.consistency {
             Consistency::Default | Consistency::Local => Ok(()),
+            Consistency::Session(_) if planted("session-ignored") => Ok(()),
+            Consistency::Bounded(_) if planted("bound-ignored") => Ok(()),
             Consistency::Session(index) => self.wait_applied(index, caller.deadline).await,
             Consistency::Bounded(limit) => {
                 let age = self.inner.freshness.age(self.inner.consensus.state().applied_index());

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use proto::error_code as code;
+use raft_store::bugs::planted;
 use raft_store::types::{Proposal, Response};
 use registry::{
     AssociationChange, Basis, Command, Content, Envelope, LifeStep, LogIndex, MACHINE_VERSION, Outcome, Resource, Step,
@@ -66,8 +67,11 @@ impl Service {
         let Ok(Ok(_permit)) = permit else {
             return Err(ServiceError::new(code::UNAVAILABLE, "Too many writes are under way on this node; try again"));
         };
-        let (response, index) = self.propose_until(&Proposal(envelope), caller.deadline).await?;
+        let (response, index) = self.propose_until(Proposal(envelope), caller.deadline).await?;
         // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
+        if planted("own-writes-unseen") {
+            return Ok(Written { outcome: response.outcome, index });
+        }
         self.wait_applied(index, caller.deadline).await.map_err(|_| {
             ServiceError::timed_out(
                 "The write took effect, but this node has not yet applied it; read from another node or wait",
@@ -78,7 +82,7 @@ impl Service {
 
     async fn propose_until(
         &self,
-        proposal: &Proposal,
+        mut proposal: Proposal,
         deadline: Deadline,
     ) -> Result<(Response, LogIndex), ServiceError> {
         let consensus = &self.inner.consensus;
@@ -95,7 +99,7 @@ impl Service {
                 }
                 Some(leader) => {
                     self.inner.metrics.forwarded();
-                    consensus.forward(leader, proposal, HOPS_MAX, limit).await
+                    consensus.forward(leader, &proposal, HOPS_MAX, limit).await
                 }
                 None => Err(ProposeError::NotLeader(None)),
             };
@@ -111,6 +115,9 @@ impl Service {
                 Err(ProposeError::Unknown(reason)) => {
                     tracing::debug!(%reason, request_id = %proposal.0.request_id, "the outcome is unknown; try again");
                     unknown = Some(reason);
+                    if planted("retry-renamed") {
+                        proposal.0.request_id.0.push('r');
+                    }
                 }
             }
             if deadline.left() <= wait {

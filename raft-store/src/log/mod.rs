@@ -8,7 +8,7 @@
 //! state in memory ([`state`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
 //! of one moment. A mark beside the database ([`mark`]) and the checks at the start ([`boot`]) notice what was lost.
 //!
-//! **Never here:** repairing a damaged log, trying a failed sync again, a decision about what may be purged.
+//! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see [`torn`]), trying a failed sync again, a decision about what may be purged.
 
 mod boot;
 mod clock;
@@ -22,6 +22,7 @@ mod sizes;
 mod state;
 mod stats;
 mod storage;
+mod torn;
 mod writer;
 
 use std::fs;
@@ -82,7 +83,7 @@ impl LogStore {
     pub fn open(config: LogConfig) -> Result<Self, OpenError> {
         create_dir(&config.dir)?;
         create_dir(mark::parent(&config.mark))?;
-        let db = Arc::new(db::open(&config.dir)?);
+        let db = Arc::new(open_database(&config.dir)?);
         let found = boot::check(&db, &config)?;
 
         let (sender, receiver) = mpsc::channel();
@@ -184,6 +185,19 @@ impl Drop for Core {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Opens the database; a last record that a power loss tore is cut off first. The checks at the start say whether it was marked.
+fn open_database(dir: &Path) -> Result<rocksdb::DB, OpenError> {
+    let damaged = match db::open(dir) {
+        Err(error @ OpenError::Corrupt { .. }) => error,
+        opened => return opened,
+    };
+    let torn =
+        torn::cut(dir).map_err(|source| OpenError::Io { doing: "look at the WAL of", path: dir.to_owned(), source })?;
+    let Some(torn::Torn { wal, kept, cut }) = torn else { return Err(damaged) };
+    tracing::warn!(wal = %wal.display(), kept, cut, "the last record of the log was torn and is cut off");
+    db::open(dir)
 }
 
 /// Makes a directory whose name is durable.

@@ -20,6 +20,7 @@ use super::config::{GROUP_BYTES_MAX, LogConfig, MARK_INTERVAL, SLOW_SYNC};
 use super::db::{self, META_COMMITTED, META_PURGED, META_VOTE};
 use super::mark;
 use super::shared::Shared;
+use crate::bugs::planted;
 use crate::codec::{Mark, encode_log_id, encode_vote};
 use crate::types::{LogId, TypeConfig, Vote};
 
@@ -196,6 +197,9 @@ impl Writer {
                     op.answer(Ok(()));
                 }
                 fail_point!("log-after-answers");
+                if planted("sync-late") {
+                    drop(self.db.flush_wal(true));
+                }
                 self.after_group();
             }
             Err(error) => self.fail(group.ops, &error),
@@ -217,8 +221,11 @@ impl Writer {
                 }
                 Op::Vote { vote, .. } => {
                     fail_point!("log-before-vote");
-                    batch.put_cf(db::meta(&self.db), META_VOTE, encode_vote(vote));
                     voted = Some(*vote);
+                    if planted("vote-lost") {
+                        continue;
+                    }
+                    batch.put_cf(db::meta(&self.db), META_VOTE, encode_vote(vote));
                     sync = true;
                 }
                 Op::Purge { upto } => {
@@ -302,7 +309,7 @@ impl Writer {
         fail_point!("log-write", |message| Err(io::Error::other(message.unwrap_or_default())));
         fail_point!("log-before-write");
         let mut options = WriteOptions::default();
-        options.set_sync(sync);
+        options.set_sync(sync && !planted("no-sync") && !planted("sync-late"));
         let began = now();
         self.db.write_opt(batch, &options).map_err(io::Error::other)?;
         // A failure after the write stands for a failed sync: the bytes are there, but nobody may rely on them.

@@ -12,6 +12,7 @@
 
 mod generation;
 mod machine;
+mod mutants;
 mod snapshot;
 mod view;
 
@@ -180,7 +181,10 @@ impl StateStore {
         envelope: &Envelope,
     ) -> Result<(Response, Option<[u8; 32]>), StateError> {
         let view = StateView::newest_of(generation, LogIndex(position.index.0.saturating_sub(1)));
-        let applied = registry::apply(&view, position, envelope, &|index| self.digest_at(index))?;
+        let altered = mutants::envelope(envelope, position.index);
+        let envelope = altered.as_ref().unwrap_or(envelope);
+        let mut applied = registry::apply(&view, position, envelope, &|index| self.digest_at(index))?;
+        mutants::applied(&mut applied);
         for (key, row) in &applied.changes {
             generation.put_row(batch, key, row.as_ref());
         }

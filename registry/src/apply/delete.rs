@@ -54,7 +54,8 @@ pub(super) fn permanently_delete_version(
     if version_row.deleted == Deleted::No {
         return Ok(Effect::rejected(Rejection::VersionNotSoftDeleted { subject: subject.clone(), version }));
     }
-    if query::is_referenced(view, subject, version, None)? {
+    // What soft-deleted schemas refer to is needed to read them.
+    if query::is_referenced_at_all(view, subject, version, None)? {
         return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
     }
     let mut changes = Vec::new();
@@ -108,6 +109,11 @@ pub(super) fn permanently_delete_subject(
         Ok(row) if row.live == 0 => {}
         Ok(_) => return Ok(Effect::rejected(Rejection::SubjectNotSoftDeleted { subject: subject.clone() })),
         Err(rejection) => return Ok(Effect::rejected(rejection)),
+    }
+    for (version, _) in query::versions(view, subject)? {
+        if query::is_referenced_at_all(view, subject, version, Some(subject))? {
+            return Ok(Effect::rejected(Rejection::Referenced { subject: subject.clone(), version }));
+        }
     }
     let mut changes = Vec::new();
     let versions = match purge(view, entry, subject, &mut changes)? {
@@ -227,7 +233,7 @@ fn close_if_empty(
 
 /// Removes everything of a subject that has soft-deleted versions only: what entering IMPORT mode does to each.
 ///
-/// A version that a live schema refers to stops it.
+/// A version that a live schema refers to stops it; soft-deleted ones go along.
 pub(super) fn purge(
     view: &impl View,
     entry: Entry,

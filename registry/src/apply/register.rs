@@ -70,6 +70,10 @@ pub(super) fn add_version(
     };
     let version = match place_of(view, register, next, id)? {
         Place::Free(version) => version,
+        Place::Taken(asked) => {
+            let subject = subject.clone();
+            return Ok(Effect::rejected(Rejection::VersionNotNext { subject, asked, next }));
+        }
         Place::Held(version) => {
             let guid = register.content.guid;
             return Ok(Effect::of(Outcome::Registered { id, version, guid, is_new_id: false }));
@@ -146,18 +150,20 @@ enum Place {
     Free(Version),
     /// This version is there already and holds the same content: nothing is to be done.
     Held(Version),
+    /// This version is or was something else: the import is refused.
+    Taken(Version),
 }
 
 /// The version that a registration gets. An import may leave gaps, may come in any order, may repeat a version that is
 /// there and revive one that is soft-deleted. It never replaces a version by other content, and never uses a number again
-/// that was deleted permanently: it gets the next number instead, and the answer says which.
+/// that was deleted permanently: that is refused, because a copy with other numbers would be none.
 fn place_of(view: &impl View, register: &Register, next: Version, id: SchemaId) -> Result<Place, ViewError> {
     let Assign::Import { version: Some(asked), .. } = register.assign else { return Ok(Place::Free(next)) };
     Ok(match query::version_row(view, &register.subject, asked)? {
-        Some(held) if held.id != id => Place::Free(next),
+        Some(held) if held.id != id => Place::Taken(asked),
         Some(held) if held.deleted == Deleted::No => Place::Held(asked),
         Some(_) => Place::Free(asked),
-        None if query::is_retired(view, &register.subject, asked)? => Place::Free(next),
+        None if query::is_retired(view, &register.subject, asked)? => Place::Taken(asked),
         None => Place::Free(asked),
     })
 }

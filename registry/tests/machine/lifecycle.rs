@@ -2,7 +2,8 @@
 
 use registry::query::{self, Include};
 use registry::{
-    Assign, Command, Config, Deleted, EventKind, Key, Mode, Outcome, Permanent, Row, SchemaId, Scope, Table, Version,
+    Assign, Command, Config, Deleted, EventKind, Key, Mode, Outcome, Permanent, Rejection, Row, SchemaId, Scope, Table,
+    Version,
 };
 
 use crate::support::{
@@ -157,10 +158,11 @@ fn an_import_does_not_get_the_number_of_a_version_that_was_deleted_for_good() {
     machine.accept(delete("a", 1, No));
     machine.accept(delete("a", 1, Yes));
     import_mode(&mut machine, &scope("a"));
-    assert_eq!(machine.registered(import("a", "other", 9, Some(1))), (9, 3));
+    let refused = |next| Rejection::VersionNotNext { subject: subject("a"), asked: Version(1), next: Version(next) };
+    assert_eq!(machine.refuse(import("a", "other", 9, Some(1))), refused(3));
     assert_eq!(machine.registered(import("a", "high", 10, Some(7))), (10, 7));
     assert_eq!(machine.registered(import("a", "gap", 11, Some(5))), (11, 5));
-    assert_eq!(machine.registered(import("a", "1", 1, Some(1))), (1, 8));
+    assert_eq!(machine.refuse(import("a", "1", 1, Some(1))), refused(8));
 }
 
 /// A twin that a registration buries leaves its number used, too.
@@ -171,7 +173,8 @@ fn the_number_of_a_buried_twin_is_not_given_again() {
     machine.accept(delete("a", 1, No));
     assert_eq!(machine.register("a", "1"), (1, 2));
     import_mode(&mut machine, &scope("a"));
-    assert_eq!(machine.registered(import("a", "other", 9, Some(1))), (9, 3));
+    let refused = Rejection::VersionNotNext { subject: subject("a"), asked: Version(1), next: Version(3) };
+    assert_eq!(machine.refuse(import("a", "other", 9, Some(1))), refused);
 }
 
 #[test]

@@ -173,7 +173,8 @@ pub fn schema_body(found: &FoundSchema, content: &ContentRow, legacy: bool) -> S
         aliases: Vec::new(),
         max_id: None,
         ts: (!legacy).then_some(found.created_ms),
-        deleted: (!legacy).then_some(found.deleted),
+        // An answer about an id alone never changes, so that it may be kept; a deletion is told where there is one.
+        deleted: (!legacy && (found.deleted || found.subject.is_some())).then_some(found.deleted),
     }
 }
 

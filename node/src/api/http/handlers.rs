@@ -82,7 +82,8 @@ impl On<'_> {
         if self.request.flag("fetchMaxId") {
             body.max_id = self.front.service.max_id(subject.as_ref())?;
         }
-        let changes = found.deleted || found.subject.is_some() || body.max_id.is_some() || !body.schema_tags.is_empty();
+        let named = self.request.query("subject").is_some();
+        let changes = found.deleted || named || body.max_id.is_some() || !body.schema_tags.is_empty();
         let reply = Reply::json(&body);
         Ok(if changes { reply } else { reply.immutable(found.guid.to_string()) })
     }
@@ -222,7 +223,7 @@ impl On<'_> {
         let found = self.found_version(subject, version).await?;
         let mut body = self.body(&found);
         body.schema_tags = self.tags_of(&found);
-        Ok(Reply::json(&body))
+        Ok(Reply::json(&body).tagged())
     }
 
     pub(super) async fn version_text(&self, subject: &str, version: &str) -> Answer {
@@ -232,9 +233,9 @@ impl On<'_> {
             && let (Some(subject), Some(version)) = (&found.subject, found.version)
             && let Some(sent) = self.front.service.sent_text(subject, version)?
         {
-            return Ok(Reply::text(sent));
+            return Ok(Reply::text(sent).tagged());
         }
-        Ok(Reply::text(found.content.text.clone()))
+        Ok(Reply::text(found.content.text.clone()).tagged())
     }
 
     pub(super) async fn referenced_by(&self, subject: &str, version: &str) -> Answer {

@@ -116,6 +116,7 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
         Err(_) if is_probe => MEDIA_TYPES[2],
         Err(error) => return Answer { reply: Reply::error(&error), media_type: MEDIA_TYPES[0], request_id },
     };
+    let reads = method == Method::GET || method == Method::HEAD;
     let reply = match routed {
         _ if native::template(&request.path).is_some() => native::answer(front, &method, &request).await,
         Ok(route) => dispatch(front, &method, route, &request).await.unwrap_or_else(|error| Reply::error(&error)),
@@ -125,7 +126,8 @@ async fn answer(front: &Front, routed: Result<Route, NoRoute>, request: http::Re
             "The path cannot be decoded or names an impossible context",
         )),
     };
-    Answer { reply, media_type, request_id }
+    let known = request.header("if-none-match").filter(|_| reads);
+    Answer { reply: reply.unless_known(known), media_type, request_id }
 }
 
 async fn read(front: &Front, request: http::Request<Body>) -> Result<Request, ServiceError> {

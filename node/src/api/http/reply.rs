@@ -19,8 +19,10 @@ pub struct Reply {
     status: StatusCode,
     body: Vec<u8>,
     media_type: Option<&'static str>,
-    /// Set for what never changes: the content address.
-    immutable: Option<String>,
+    /// What changes with the body, for clients that ask whether theirs is still good.
+    tag: Option<String>,
+    /// Does it never change, so that it may be kept?
+    immutable: bool,
     allow: Option<&'static str>,
 }
 
@@ -28,14 +30,23 @@ impl Reply {
     /// 200 with a JSON body.
     pub fn json(body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self { status: StatusCode::OK, body, media_type: None, immutable: None, allow: None },
+            Ok(body) => {
+                Self { status: StatusCode::OK, body, media_type: None, tag: None, immutable: false, allow: None }
+            }
             Err(error) => Self::error(&ServiceError::internal("print an answer", &error)),
         }
     }
 
     /// 200 with a text as it is, under the media types of the API (raw schemas).
     pub fn text(body: String) -> Self {
-        Self { status: StatusCode::OK, body: body.into_bytes(), media_type: None, immutable: None, allow: None }
+        Self {
+            status: StatusCode::OK,
+            body: body.into_bytes(),
+            media_type: None,
+            tag: None,
+            immutable: false,
+            allow: None,
+        }
     }
 
     /// 200 with plain text.
@@ -80,7 +91,25 @@ impl Reply {
     /// Marks an answer that never changes.
     #[must_use]
     pub fn immutable(self, tag: String) -> Self {
-        Self { immutable: Some(tag), ..self }
+        Self { tag: Some(tag), immutable: true, ..self }
+    }
+
+    /// Gives an answer that may change a tag made of its body.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        let tag = blake3::hash(&self.body).to_hex().chars().take(32).collect();
+        Self { tag: Some(tag), ..self }
+    }
+
+    /// The answer for a client that has one with these tags (`If-None-Match`): 304 without a body if it is the same.
+    #[must_use]
+    pub fn unless_known(self, tags: Option<&str>) -> Self {
+        let is_known = self.status == StatusCode::OK
+            && self.tag.as_ref().is_some_and(|own| {
+                let mut known = tags.unwrap_or_default().split(',').map(str::trim);
+                known.any(|tag| tag.trim_start_matches("W/").trim_matches('"') == own)
+            });
+        if is_known { Self { status: StatusCode::NOT_MODIFIED, body: Vec::new(), ..self } } else { self }
     }
 
     /// The status, for metrics.
@@ -97,16 +126,14 @@ impl Reply {
                 headers.insert(name, value);
             }
         };
-        if self.status != StatusCode::NO_CONTENT {
+        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             set(CONTENT_TYPE, self.media_type.unwrap_or(media_type));
         }
-        match &self.immutable {
-            Some(tag) if self.status == StatusCode::OK => {
-                set(ETAG, &format!("\"{tag}\""));
-                set(CACHE_CONTROL, "public, max-age=31536000, immutable");
-            }
-            Some(_) | None => set(CACHE_CONTROL, "no-cache, no-store, must-revalidate"),
+        if let Some(tag) = &self.tag {
+            set(ETAG, &format!("\"{tag}\""));
         }
+        let kept = "public, max-age=31536000, immutable";
+        set(CACHE_CONTROL, if self.immutable { kept } else { "no-cache, no-store, must-revalidate" });
         if let Some(allow) = self.allow {
             set(ALLOW, allow);
         }
@@ -135,4 +162,20 @@ pub struct NodeHeaders {
     pub region: String,
     pub term: u64,
     pub mark: ReadMark,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_has_the_answer_is_not_sent_it_again() {
+        let answer =
+            |tags: Option<&str>| Reply::text("a".to_owned()).immutable("t".to_owned()).unless_known(tags).status();
+        assert_eq!(answer(None), 200);
+        assert_eq!(answer(Some("\"other\"")), 200);
+        assert_eq!(answer(Some("\"other\", W/\"t\"")), 304);
+        let tag = |body: &str| Reply::text(body.to_owned()).tagged().tag;
+        assert_ne!(tag("a"), tag("b"));
+    }
 }

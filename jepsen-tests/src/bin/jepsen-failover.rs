@@ -1,0 +1,76 @@
+//! Measures fail-over: from the kill of the leader to the next acknowledged write through another node.
+#![allow(clippy::print_stdout)]
+
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use jepsen_tests::client::{Http, Outcome};
+use jepsen_tests::cluster::{Cluster, Spec, region};
+use jepsen_tests::drill::run::commit;
+use jepsen_tests::schemas::{Format, unique};
+use jepsen_tests::seed;
+
+/// Kills leaders one after the other and prints the times.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[arg(long, default_value_t = 50)]
+    kills: u64,
+    /// Timing profile; with "wan" every two regions are 150 ms apart.
+    #[arg(long, default_value = "lan")]
+    profile: String,
+}
+
+/// One way between regions under "wan": half of 150 ms.
+const WAN_DELAY_MS: u64 = 75;
+/// An attempt that takes longer is given up for the next: a client would do the same.
+const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let arguments = Arguments::parse();
+    let (seed, mut random) = seed::generator("failover");
+    let mut cluster = Cluster::start(Spec::of(3).linked().profile(&arguments.profile)).await;
+    cluster.api(1).allow_everything().await;
+    if arguments.profile != "lan" {
+        for (one, other) in [(1, 2), (1, 3), (2, 3)] {
+            assert_ne!(region(one), region(other));
+            cluster.mesh().delay(one, other, WAN_DELAY_MS, 0);
+        }
+    }
+    let http = Http::patient(ATTEMPT_MAX);
+    let mut times = Vec::new();
+    let mut number = 0;
+    for _ in 0..arguments.kills {
+        let leader = cluster.leader().await;
+        let rest: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
+        let begun = Instant::now();
+        cluster.kill(leader);
+        let mut attempt = 0;
+        loop {
+            number += 1;
+            attempt += 1;
+            let content = unique(Format::Avro, number, &mut random);
+            let api = cluster.api_of(&http, 0, rest[attempt % rest.len()]);
+            if let Outcome::Done(_) = api.register("failover", &content).outcome().await {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "no write in a minute");
+        }
+        let took = begun.elapsed();
+        println!("leader {leader} killed: {} ms, {attempt} attempts", took.as_millis());
+        times.push(took);
+        cluster.restart(leader).await;
+    }
+    times.sort_unstable();
+    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)].as_millis();
+    println!(
+        "{} leader kills, profile {}, commit {}, seed {seed}: p50 {} ms, p90 {} ms, p99 {} ms, max {} ms",
+        times.len(),
+        arguments.profile,
+        commit(),
+        at(50),
+        at(90),
+        at(99),
+        times[times.len() - 1].as_millis()
+    );
+}

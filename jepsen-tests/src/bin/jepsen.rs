@@ -1,0 +1,179 @@
+//! The command line of the drills: list them, run them, soak.
+#![allow(clippy::print_stdout)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use jepsen_tests::campaign::{growth, rot, zoo};
+use jepsen_tests::drill::{Drill, catalogue, report::Report, run};
+
+/// Rehearses failures on a scratch cluster and judges what clients saw.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The drills, and what each proves.
+    List,
+    /// Runs a drill by name ("slice": the one that every change runs; "all": everything).
+    Run {
+        name: String,
+        /// Repeats a plan.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Again and again, each time with the next seed.
+        #[arg(long, default_value_t = 1)]
+        times: u64,
+        /// Strikes in place of the drill's own number.
+        #[arg(long)]
+        strikes: Option<usize>,
+        /// A planted bug, in a binary that has them.
+        #[arg(long)]
+        bug: Option<String>,
+        /// Where histories, logs and verdicts are kept.
+        #[arg(long)]
+        artefacts: Option<PathBuf>,
+    },
+    /// Flips bits in files of a minority, and sees that the node is fenced and rebuilt and no answer is wrong.
+    Rot {
+        #[arg(long, default_value_t = 50)]
+        count: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Restarts peers again and again, and sees that the survivor gathers nothing.
+    Growth {
+        #[arg(long, default_value_t = 50)]
+        restarts: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Hunts for every planted bug, in a binary that has them (REGISTRY_NODE_BIN, built with the feature "bugs").
+    Zoo {
+        /// Only this one.
+        #[arg(long)]
+        bug: Option<String>,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Random compositions of faults until the time is over; ends at the first run that is not valid.
+    Soak {
+        #[arg(long)]
+        minutes: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+        #[arg(long)]
+        artefacts: Option<PathBuf>,
+    },
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::List => {
+            for drill in catalogue::all() {
+                println!("{:<22} {} nodes, {:<4} {}", drill.name, drill.nodes, drill.profile, drill.about);
+            }
+            ExitCode::SUCCESS
+        }
+        Command::Run { name, seed, times, strikes, bug, artefacts } => {
+            let drills = run::named(&name);
+            if drills.is_empty() {
+                eprintln!("there is no drill {name}; 'list' shows them");
+                return ExitCode::from(2);
+            }
+            let first = seed_or_any(seed);
+            let mut reports = Vec::new();
+            for round in 0..times {
+                for drill in &drills {
+                    let drill = Drill { strikes: strikes.unwrap_or(drill.strikes), ..drill.clone() };
+                    let (bug, artefacts) = (bug.clone(), artefacts.clone());
+                    let options = run::Options { seed: first + round, bug, artefacts, live: true };
+                    let report = run::run(&drill, &options).await;
+                    report.print();
+                    reports.push(report);
+                }
+            }
+            summary(&reports)
+        }
+        Command::Rot { count, seed } => {
+            let rotten = rot::campaign(count, seed_or_any(seed), |text| println!("{text}")).await;
+            println!("{}", serde_json::to_string(&rotten).expect("figures can be printed"));
+            verdict(&rotten.faults)
+        }
+        Command::Growth { restarts, seed } => {
+            let growth = growth::campaign(restarts, seed_or_any(seed), |text| println!("{text}")).await;
+            println!("{}", serde_json::to_string(&growth).expect("figures can be printed"));
+            verdict(&growth.faults)
+        }
+        Command::Zoo { bug, seed } => {
+            let seed = seed_or_any(seed);
+            let mut missed = Vec::new();
+            println!("commit {}, seed {seed}", run::commit());
+            for exhibit in zoo::ZOO.into_iter().filter(|exhibit| bug.as_deref().is_none_or(|bug| bug == exhibit.0)) {
+                let hunt = zoo::hunt(exhibit, seed).await;
+                let found = if hunt.found { "found" } else { "NOT FOUND" };
+                let zoo::Hunt { bug, about, faults, took, by, .. } = hunt;
+                println!(
+                    "| {bug} | {about} | {faults} | {found} | {:.0} s | {} |",
+                    took.as_secs_f64(),
+                    by.replace('\n', " ")
+                );
+                if !hunt.found {
+                    missed.push(format!("{bug} was not found"));
+                }
+            }
+            verdict(&missed)
+        }
+        Command::Soak { minutes, seed, artefacts } => {
+            let first = seed_or_any(seed);
+            let end = Instant::now() + Duration::from_secs(minutes * 60);
+            let mut reports: Vec<Report> = Vec::new();
+            for seed in first.. {
+                let options = run::Options { seed, bug: None, artefacts: artefacts.clone(), live: true };
+                let report = run::run(&run::swarm(seed), &options).await;
+                report.print();
+                let passed = report.passed();
+                reports.push(report);
+                if !passed || Instant::now() >= end {
+                    break;
+                }
+            }
+            summary(&reports)
+        }
+    }
+}
+
+fn seed_or_any(seed: Option<u64>) -> u64 {
+    seed.unwrap_or_else(|| rand::random::<u32>().into())
+}
+
+fn verdict(faults: &[String]) -> ExitCode {
+    faults.iter().for_each(|fault| println!("WRONG: {fault}"));
+    println!("{}", if faults.is_empty() { "valid" } else { "invalid" });
+    if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn summary(reports: &[Report]) -> ExitCode {
+    let failed: Vec<_> = reports.iter().filter(|report| !report.passed()).collect();
+    let strikes: usize = reports.iter().map(|report| report.strikes.len()).sum();
+    let operations: usize = reports.iter().map(|report| report.operations).sum();
+    let writes: usize = reports.iter().map(|report| report.acknowledged_writes).sum();
+    let seconds: u64 = reports.iter().map(|report| report.seconds).sum();
+    println!();
+    for report in &failed {
+        println!("{:?}: {} with seed {}: {}", report.verdict, report.drill, report.seed, report.faults.join("; "));
+    }
+    println!(
+        "commit {}, {} drills, {strikes} strikes, {operations} operations, {writes} acknowledged writes, {seconds} s",
+        run::commit(),
+        reports.len()
+    );
+    println!("{} passed, {} failed", reports.len() - failed.len(), failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,103 @@
+//! Growth: a node that lives through many deaths of its peers must not gather connections, threads or memory.
+
+use std::fs;
+
+use serde::Serialize;
+
+use crate::cluster::{Cluster, Spec};
+use crate::drill::load::Load;
+use crate::drill::run::commit;
+use crate::ops::clients::Crowd;
+
+/// Restarts before the first figure: caches and pools have filled by then.
+const WARM_UP: u64 = 5;
+/// More than this many file descriptors or threads gained is a leak.
+const HANDLES_GAIN_MAX: i64 = 20;
+/// More than this much memory gained, in megabytes, is a leak; the state itself grows by far less.
+const MEMORY_GAIN_MAX_MB: i64 = 96;
+/// Answered operations between two restarts.
+const WORK: u64 = 60;
+
+/// What a process holds.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[allow(missing_docs)]
+pub struct Held {
+    pub files: i64,
+    pub threads: i64,
+    pub memory_mb: i64,
+}
+
+/// What was measured of the node that was never restarted.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct Growth {
+    pub commit: String,
+    pub seed: u64,
+    pub restarts: u64,
+    pub operations: u64,
+    pub first: Held,
+    pub last: Held,
+    pub peak: Held,
+    pub faults: Vec<String>,
+}
+
+/// Looks at a process.
+fn held(pid: u32) -> Held {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let figure = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0)
+    };
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |files| files.count());
+    Held {
+        files: i64::try_from(files).unwrap_or(i64::MAX),
+        threads: figure("Threads:"),
+        memory_mb: figure("VmRSS:") / 1_024,
+    }
+}
+
+/// Restarts two nodes in turn, under load, and watches the third.
+///
+/// # Panics
+/// If the cluster does not come back.
+pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> Growth {
+    let mut cluster = Cluster::start(Spec::of(3)).await;
+    cluster.api(1).allow_everything().await;
+    let load = Load::start(&cluster, 2, Crowd::default(), seed);
+    load.progress(WORK * 4).await;
+    let pid = cluster.pid(1).expect("node 1 runs");
+    let mut first = None;
+    let mut peak = held(pid);
+    for restart in 1..=restarts {
+        let chosen = 2 + restart % 2;
+        cluster.kill(chosen);
+        load.progress(WORK).await;
+        cluster.restart(chosen).await;
+        load.progress(WORK).await;
+        let now = held(pid);
+        peak = Held {
+            files: peak.files.max(now.files),
+            threads: peak.threads.max(now.threads),
+            memory_mb: peak.memory_mb.max(now.memory_mb),
+        };
+        if restart == WARM_UP {
+            first = Some(now);
+        }
+        say(format!("restart {restart} of {restarts}: {now:?}"));
+    }
+    let last = held(pid);
+    let first = first.unwrap_or(last);
+    let mut faults = Vec::new();
+    for (what, gain, limit) in [
+        ("file descriptors", last.files - first.files, HANDLES_GAIN_MAX),
+        ("threads", last.threads - first.threads, HANDLES_GAIN_MAX),
+        ("megabytes of memory", last.memory_mb - first.memory_mb, MEMORY_GAIN_MAX_MB),
+    ] {
+        if gain > limit {
+            faults.push(format!("I26: {gain} {what} gained in {restarts} restarts of peers; {limit} are allowed"));
+        }
+    }
+    let operations = load.counts().0;
+    drop(load.stop().await);
+    Growth { commit: commit(), seed, restarts, operations, first, last, peak, faults }
+}

@@ -1,0 +1,96 @@
+//! Bit rot: one bit of one file of one node is flipped, file kind after file kind. What the node then answers must be right, and
+//! it must be fenced and rebuilt, or the bit must have been one that says nothing.
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde::Serialize;
+
+use crate::cluster::{Cluster, Spec};
+use crate::disk::corrupt::{Damage, Kind};
+use crate::drill::load::Load;
+use crate::drill::run::commit;
+use crate::nemesis::{Field, damage_kind, heal};
+use crate::ops::clients::Crowd;
+use crate::{check, dump};
+
+/// Rebuilds that one cluster has node ids for.
+const PER_CLUSTER: u64 = 5;
+/// Operations between two corruptions.
+const WORK: u64 = 150;
+
+/// What came of the flips.
+#[derive(Debug, Clone, Default, Serialize)]
+#[allow(missing_docs)]
+pub struct Rotten {
+    pub commit: String,
+    pub seed: u64,
+    pub flips: u64,
+    pub fenced: u64,
+    /// The node started and everything that it shows is right.
+    pub harmless: u64,
+    pub by_kind: BTreeMap<String, (u64, u64)>,
+    pub operations: u64,
+    pub faults: Vec<String>,
+}
+
+/// Flips `count` bits, in clusters of three nodes.
+///
+/// # Panics
+/// If a cluster does not come back.
+pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rotten {
+    let mut rotten = Rotten { commit: commit(), seed, ..Rotten::default() };
+    let mut kinds = Kind::ALL.into_iter().cycle();
+    while rotten.flips < count {
+        let cluster_seed = seed + rotten.flips;
+        let mut random = StdRng::seed_from_u64(cluster_seed);
+        let spec = Spec::of(3).linked().shimmed();
+        let spec = spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10);
+        let mut cluster = Cluster::start(spec).await;
+        cluster.api(1).allow_everything().await;
+        let load = Load::start(&cluster, 2, Crowd::default(), cluster_seed);
+        load.progress(WORK * 2).await;
+        let mut spent = 0;
+        let mut tried = 0;
+        while spent < PER_CLUSTER && rotten.flips < count && tried < 20 {
+            load.progress(WORK).await;
+            tried += 1;
+            let kind = kinds.next().expect("the kinds go round");
+            let mut field = Field { cluster: &mut cluster, load: &load, random: &mut random };
+            let damaged = damage_kind(&mut field, kind, Damage::Bit).await;
+            heal(&mut field).await;
+            let Ok((what, fenced)) = damaged else { continue };
+            rotten.flips += 1;
+            let entry = rotten.by_kind.entry(format!("{kind:?}")).or_default();
+            entry.0 += 1;
+            if fenced {
+                entry.1 += 1;
+                rotten.fenced += 1;
+                spent += 1;
+            } else {
+                rotten.harmless += 1;
+            }
+            say(format!("{} of {count}: {kind:?}: {what}", rotten.flips));
+        }
+        load.progress(WORK).await;
+        rotten.operations += load.counts().0;
+        let done = load.stop().await;
+        let nodes = cluster.apis();
+        dump::settled(&nodes).await;
+        dump::same_digests(&nodes).await;
+        let mut dumps = BTreeMap::new();
+        for api in &nodes {
+            dumps.insert(api.node_id, dump::local(api).await);
+        }
+        let ours = |subject: &str| ["avro-", "json-", "protobuf-"].iter().any(|prefix| subject.starts_with(prefix));
+        let dumps = dumps
+            .into_iter()
+            .map(|(node, held): (u64, dump::Dump)| (node, held.into_iter().filter(|(key, _)| ours(&key.0)).collect()))
+            .collect();
+        let faults = check::faults(&done.registrations, &dumps);
+        say(format!("cluster of seed {cluster_seed}: {} wrong", faults.len()));
+        rotten.faults.extend(faults);
+    }
+    rotten
+}

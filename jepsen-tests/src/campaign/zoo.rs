@@ -1,0 +1,81 @@
+//! The bug zoo: every planted bug must be found by a short drill, and how long that takes is published.
+//!
+//! A drill that passes says little unless the same drill fails where it must.
+
+use std::time::{Duration, Instant};
+
+use crate::drill::run::{self, Options};
+use crate::drill::{Drill, catalogue};
+use crate::judge::verdict::Verdict;
+use crate::nemesis::Fault;
+
+/// A bug has to be found in this time.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// A planted bug: its name, what it is, and the faults that bring it out.
+pub type Exhibit = (&'static str, &'static str, &'static [Fault]);
+
+/// All of them; the names are those of the product's test-only build.
+pub const ZOO: [Exhibit; 16] = [
+    ("no-sync", "an append is acknowledged without a sync", &[Fault::PowerLossAll]),
+    ("sync-late", "the sync comes after the acknowledgement", &[Fault::PowerLossAll]),
+    ("vote-lost", "a vote is not written down", &[Fault::KillAll, Fault::KillLeader]),
+    ("local-read", "a read that promises linearizability trusts its replica", &[Fault::SlowLink]),
+    ("lease-read", "the leader answers without asking the quorum", &[Fault::ClientsInMinority, Fault::PauseLeader]),
+    ("session-ignored", "a session's token is not looked at", &[Fault::SlowLink]),
+    ("bound-ignored", "a bound on staleness is not looked at", &[Fault::IsolateOne, Fault::SlowLink]),
+    ("own-writes-unseen", "a forwarded write is answered before it is applied here", &[Fault::SlowLink]),
+    ("basis-ignored", "apply does not look at what a verdict rested on", &[Fault::SlowLink]),
+    ("level-ignored", "an incompatible schema is let in", &[Fault::KillFollower]),
+    ("id-local", "ids come from a counter in the process", &[Fault::KillLeader]),
+    ("version-reused", "a version is numbered by counting the live ones", &[Fault::KillFollower]),
+    ("dedup-off", "request ids are not remembered", &[Fault::IsolateLeader, Fault::OneWayFromLeader]),
+    ("retry-renamed", "a retry has a new request id", &[Fault::IsolateLeader, Fault::OneWayFromLeader]),
+    ("digest-unstable", "the digest depends on the process", &[Fault::KillFollower]),
+    ("delete-kept", "a permanent deletion leaves the row", &[Fault::KillFollower]),
+];
+
+/// What the hunt for one bug came to.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct Hunt {
+    pub bug: &'static str,
+    pub about: &'static str,
+    pub faults: String,
+    pub found: bool,
+    pub took: Duration,
+    pub by: String,
+}
+
+/// The drill that hunts with these faults.
+fn drill(faults: &[Fault]) -> Drill {
+    let mut drill = catalogue::find(&faults[0].name()).expect("every fault has a drill");
+    drill.faults = faults.to_vec();
+    drill.strikes = faults.len().max(2);
+    drill.name = format!("zoo-{}", drill.name);
+    drill
+}
+
+/// Hunts for one bug with fresh seeds until it is found or the time is over.
+pub async fn hunt(exhibit: Exhibit, first_seed: u64) -> Hunt {
+    let (bug, about, faults) = exhibit;
+    let names: Vec<String> = faults.iter().map(|fault| fault.name()).collect();
+    let begun = Instant::now();
+    let mut hunt = Hunt { bug, about, faults: names.join(", "), found: false, took: Duration::ZERO, by: String::new() };
+    for seed in first_seed.. {
+        let options = Options { seed, bug: Some(bug.to_owned()), artefacts: None, live: false };
+        let ended = tokio::time::timeout(LIMIT * 2, run::run(&drill(faults), &options)).await;
+        hunt.took = begun.elapsed();
+        if let Ok(report) = ended
+            && report.verdict == Verdict::Invalid
+        {
+            hunt.found = true;
+            hunt.by = report.faults.first().map(|fault| fault.chars().take(90).collect()).unwrap_or_default();
+            return hunt;
+        }
+        if hunt.took >= LIMIT {
+            break;
+        }
+    }
+    hunt
+}

@@ -1,0 +1,47 @@
+//! Drills: a cluster, clients, faults, and a verdict, under a name.
+
+pub mod catalogue;
+pub mod load;
+pub mod report;
+pub mod run;
+pub mod timeline;
+pub mod watch;
+
+use crate::cluster::Spec;
+use crate::nemesis::Fault;
+use crate::ops::clients::Crowd;
+
+/// A named scenario.
+#[derive(Debug, Clone)]
+pub struct Drill {
+    /// Its name on the command line.
+    pub name: String,
+    /// What it proves, and what it cannot, in a sentence.
+    pub about: &'static str,
+    /// First members.
+    pub nodes: u64,
+    /// Timing profile.
+    pub profile: &'static str,
+    /// Faults, in this order, again and again.
+    pub faults: Vec<Fault>,
+    /// How many strikes in all.
+    pub strikes: usize,
+    /// Small snapshots and a short log.
+    pub compacting: bool,
+    /// Who works meanwhile.
+    pub crowd: Crowd,
+    /// Clients of the registration workload.
+    pub registering: usize,
+}
+
+impl Drill {
+    /// The cluster that it needs.
+    pub fn spec(&self) -> Spec {
+        let spec = Spec::of(self.nodes).linked().shimmed().profile(self.profile);
+        if self.compacting {
+            spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10)
+        } else {
+            spec
+        }
+    }
+}

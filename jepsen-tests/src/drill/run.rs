@@ -1,0 +1,418 @@
+//! Runs a drill: warm-up, faults under load, healing, liveness, the last reads, the judgement.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use futures::FutureExt;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::load::{Done, Load};
+use super::report::{self, Report, Strike};
+use super::watch::{Sample, Watch};
+use super::{Drill, catalogue};
+use crate::check;
+use crate::client::Api;
+use crate::cluster::{Cluster, Spec};
+use crate::dump::{self, Dump};
+use crate::history::{Record, Result as Registered};
+use crate::judge::verdict::Verdict;
+use crate::judge::{append, linear, sessions, unknowns};
+use crate::nemesis::{Fault, Field, strike};
+use crate::ops::family::{content_of, format_of, schema};
+use crate::ops::{Event, Op, Told, Work};
+
+/// Answered operations before the first fault.
+const WARM_UP: u64 = 60;
+/// Answered operations after the last one, through every node.
+const COOL_DOWN: u64 = 60;
+
+/// How a drill is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The seed of the plan.
+    pub seed: u64,
+    /// A planted bug.
+    pub bug: Option<String>,
+    /// Where artefacts go; nowhere without it, but for runs that fail.
+    pub artefacts: Option<PathBuf>,
+    /// Print what happens while it happens.
+    pub live: bool,
+}
+
+/// What is known so far; kept outside of the task, so that a panic does not lose it.
+#[derive(Debug, Default)]
+struct Notes {
+    strikes: Vec<Strike>,
+    done: Option<Done>,
+    cluster_dir: Option<PathBuf>,
+    judged: Option<Judged>,
+    samples: Vec<Sample>,
+    warm_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Judged {
+    verdict: Option<Verdict>,
+    faults: Vec<String>,
+    operations: usize,
+    unknown: usize,
+    acknowledged: usize,
+    versions: usize,
+    subjects: usize,
+    twice: usize,
+    appends: usize,
+    longest_gap_ms: u64,
+}
+
+/// Runs a drill to its verdict. A panic on the way (something did not come back in time) is an invalid run.
+///
+/// # Panics
+/// If artefacts cannot be written.
+pub async fn run(drill: &Drill, options: &Options) -> Report {
+    let begun = Instant::now();
+    let notes = Arc::new(Mutex::new(Notes::default()));
+    let ended = AssertUnwindSafe(act(drill.clone(), options.clone(), notes.clone())).catch_unwind().await;
+    let notes = std::mem::take(&mut *notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let judged = notes.judged.unwrap_or_default();
+    let mut faults = judged.faults;
+    let mut verdict = judged.verdict.unwrap_or(Verdict::Invalid);
+    if let Err(panic) = ended {
+        faults.push(text_of(&*panic));
+        verdict = Verdict::Invalid;
+    }
+    let loss = notes.done.as_ref().map(|done| done.loss).unwrap_or_default();
+    let report = Report {
+        drill: drill.name.clone(),
+        seed: options.seed,
+        commit: commit(),
+        verdict,
+        seconds: begun.elapsed().as_secs(),
+        operations: judged.operations,
+        unknown: judged.unknown,
+        acknowledged_writes: judged.acknowledged,
+        versions: judged.versions,
+        subjects: judged.subjects,
+        judged_twice: judged.twice,
+        appends_judged: judged.appends,
+        glimpses: notes.done.as_ref().map_or(0, |done| done.glimpses.len()),
+        bytes_lost: loss.bytes_dropped,
+        files_lost: loss.files_gone,
+        longest_gap_ms: judged.longest_gap_ms,
+        warm_ms: notes.warm_ms,
+        strikes: notes.strikes,
+        faults,
+    };
+    if let Some(dir) = &options.artefacts {
+        report::keep(
+            &dir.join(format!("{}-{}", drill.name, options.seed)),
+            &report,
+            notes.done.as_ref(),
+            &notes.samples,
+            notes.cluster_dir.as_deref(),
+        );
+    }
+    report
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())
+}
+
+/// The commit that is judged, as the caller or git says.
+pub fn commit() -> String {
+    if let Ok(commit) = std::env::var("REGISTRY_COMMIT") {
+        return commit;
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = std::process::Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).current_dir(here).output();
+    output
+        .ok()
+        .filter(|output| output.status.success())
+        .map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
+    let say = |text: String| {
+        if options.live {
+            live(&text);
+        }
+    };
+    let note = |change: &mut dyn FnMut(&mut Notes)| change(&mut notes.lock().expect("no panic under the lock"));
+    say(format!("{}: seed {}, {} nodes, {}", drill.name, options.seed, drill.nodes, drill.about));
+    let mut random = StdRng::seed_from_u64(options.seed);
+    let spec: Spec = drill.spec();
+    let spec = match &options.bug {
+        Some(bug) => spec.with_bug(bug),
+        None => spec,
+    };
+    let mut cluster = Cluster::start(spec).await;
+    let dir = cluster.dir().to_owned();
+    note(&mut |notes| notes.cluster_dir = Some(dir.clone()));
+    cluster.api(1).allow_everything().await;
+    let load = Load::start(&cluster, drill.registering, drill.crowd, options.seed);
+    let born = Instant::now();
+    load.progress(WARM_UP).await;
+    let begun = Instant::now();
+    note(&mut |notes| notes.warm_ms = u64::try_from((begun - born).as_millis()).unwrap_or(0));
+    let watch = Watch::start(&cluster.ids(), begun, |http, id| cluster.api_at(http, id));
+    let ms = |begun: Instant| u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    say(format!("warm: {} operations answered; faults begin", load.counts().0));
+    for fault in drill.faults.iter().copied().cycle().take(drill.strikes) {
+        let from_ms = ms(begun);
+        let (answered, unknown) = load.counts();
+        let mut field = Field { cluster: &mut cluster, load: &load, random: &mut random };
+        let evidence = strike(fault, &mut field).await;
+        let (answered_now, unknown_now) = load.counts();
+        let strike = Strike {
+            fault: fault.name(),
+            from_ms,
+            to_ms: ms(begun),
+            real: evidence.is_ok(),
+            detail: evidence.unwrap_or_else(|reason| format!("NOT REAL: {reason}")),
+            answered: answered_now - answered,
+            unknown: unknown_now - unknown,
+        };
+        say(format!("{:>7} ms  {}: {}", strike.from_ms, strike.fault, strike.detail));
+        note(&mut |notes| notes.strikes.push(strike.clone()));
+        for id in cluster.ids() {
+            watch.add(id, |http, id| cluster.api_at(http, id));
+        }
+        load.progress(20).await;
+    }
+    say("healed; every node must serve".to_owned());
+    load.progress(COOL_DOWN).await;
+    for api in cluster.apis() {
+        write_through(&api, options.seed).await;
+    }
+    let samples = watch.stop();
+    note(&mut |notes| notes.samples.clone_from(&samples));
+    let mut done = load.stop().await;
+    read_everything(&cluster, &mut done.events).await;
+    let strikes = notes.lock().expect("no panic under the lock").strikes.clone();
+    let judged = judge(&cluster, &done, &strikes).await;
+    say(format!("{} operations judged: {:?}", judged.operations, judged.verdict));
+    let artefacts = options.artefacts.clone();
+    if let Some(dir) = artefacts {
+        // Before the cluster and its directory go.
+        let target = dir.join(format!("{}-{}", drill.name, options.seed));
+        keep_logs(&target, cluster.dir());
+    }
+    let mut found = Some((done, judged));
+    note(&mut |notes| {
+        if let Some((done, judged)) = found.take() {
+            notes.done = Some(done);
+            notes.judged = Some(judged);
+        }
+    });
+}
+
+fn keep_logs(target: &Path, from: &Path) {
+    std::fs::create_dir_all(target).expect("make a directory for artefacts");
+    for entry in std::fs::read_dir(from).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "log") {
+            std::fs::copy(entry.path(), target.join(entry.file_name())).expect("copy a log");
+        }
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn live(text: &str) {
+    println!("{text}");
+}
+
+/// Liveness (I24): a write succeeds through this node.
+async fn write_through(api: &Api, seed: u64) {
+    let subject = format!("z-{}-{}-x", seed % 1_000_000, api.node_id);
+    let content = schema(&subject, format_of(1), 0);
+    crate::wait::until(&format!("a write through node {}", api.node_id), async || {
+        let answer = api.register(&subject, &content).send().await?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+    })
+    .await;
+}
+
+/// The last read: every subject of the model, confirmed, as an operation of the history.
+async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
+    let api = cluster.api(cluster.leader().await);
+    let invoked = events.iter().map(|event| event.returned).max().unwrap_or(0) + 1_000;
+    let held = dump::linearizable(&api).await;
+    let live = dump::live(&api).await;
+    let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
+    for (subject, work) in subjects {
+        let contents = held
+            .iter()
+            .filter(|(key, _)| key.0 == subject && live.contains(*key))
+            .map(|(_, held)| content_of(&subject, &held.text).unwrap_or(u32::MAX))
+            .collect();
+        let told = Some(Told::Contents(contents));
+        let (process, node, op, returned) = (0, api.node_id, Op::Contents, invoked + 1_000);
+        events.push(Event {
+            work,
+            process,
+            node,
+            subject,
+            op,
+            invoked,
+            returned,
+            told,
+            id: None,
+            guid: None,
+            attempts: 1,
+        });
+    }
+}
+
+async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
+    let nodes = cluster.apis();
+    dump::settled(&nodes).await;
+    dump::same_digests(&nodes).await;
+    let mut dumps = BTreeMap::new();
+    for api in &nodes {
+        dumps.insert(api.node_id, dump::local(api).await);
+    }
+    let mut faults = Vec::new();
+    // The invariants of registrations, on the subjects of that workload.
+    let ours = |subject: &str| ["avro-", "json-", "protobuf-"].iter().any(|prefix| subject.starts_with(prefix));
+    let only = |dump: &Dump| {
+        dump.iter().filter(|(key, _)| ours(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
+    };
+    let registered_dumps = dumps.iter().map(|(node, dump)| (*node, only(dump))).collect();
+    faults.extend(check::faults(&done.registrations, &registered_dumps));
+    // Ids over everything that anybody was told.
+    let mut told = told_ids(&done.events);
+    let deletes = |subject: &str| subject.starts_with("d-");
+    faults.extend(check::growth(&told, deletes));
+    told.extend(done.registrations.iter().cloned());
+    faults.extend(check::ids(&told, &dumps, deletes));
+    faults.extend(refusals(&done.events));
+    faults.extend(sessions::faults(&done.glimpses));
+
+    let resolve = |work: Work| {
+        let mut events: Vec<Event> = done.events.iter().filter(|event| event.work == work).cloned().collect();
+        if work == Work::Deleting {
+            events = unknowns::without_known(events);
+        }
+        unknowns::resolve(events, work != Work::Deleting, true)
+    };
+    let mut verdict = Verdict::Valid;
+    let (mut operations, mut subjects, mut twice) = (done.registrations.len(), 0, 0);
+    for work in [Work::Rich, Work::Deleting, Work::Append] {
+        let searched = linear::search(&resolve(work));
+        verdict = verdict.and(searched.verdict());
+        operations += searched.operations;
+        subjects += searched.subjects;
+        twice += searched.twice;
+        faults.extend(searched.faults.iter().cloned());
+        faults.extend(searched.unknown.iter().map(|subject| format!("no verdict on {subject}")));
+    }
+    let appended = append::judge(&resolve(Work::Append));
+    verdict = verdict.and(appended.verdict);
+    faults.extend(appended.faults);
+    if !faults.is_empty() {
+        verdict = verdict.and(if verdict == Verdict::Unknown { Verdict::Unknown } else { Verdict::Invalid });
+    }
+    let power_lost = strikes.iter().any(|strike| strike.fault.starts_with("power-loss"));
+    if strikes.is_empty() || strikes.iter().any(|strike| !strike.real) || (power_lost && !done.loss.is_real()) {
+        verdict = verdict.and(Verdict::Vacuous);
+    }
+    let acknowledged = done.registrations.iter().filter(|record| record.result.is_acknowledged()).count()
+        + done.events.iter().filter(|event| event.op.is_write() && event.told.is_some()).count();
+    Judged {
+        verdict: Some(verdict),
+        faults,
+        operations,
+        unknown: done.events.iter().filter(|event| event.told.is_none()).count()
+            + done.registrations.iter().filter(|record| matches!(record.result, Registered::Unknown(_))).count(),
+        acknowledged,
+        versions: dumps.values().next().map_or(0, BTreeMap::len),
+        subjects,
+        twice,
+        appends: appended.operations,
+        longest_gap_ms: longest_gap_ms(&done.events),
+    }
+}
+
+/// Registrations of the model's workloads, as those of the other one, for the checks on ids.
+fn told_ids(events: &[Event]) -> Vec<Record> {
+    let mut all = Vec::new();
+    for event in events {
+        let (Op::Register { content }, Some(id), Some(guid)) = (event.op, event.id, &event.guid) else { continue };
+        let Some(Told::Version { version, .. }) = event.told else { continue };
+        // The format is fixed by the subject's number, its last part but one.
+        let number = event.subject.rsplit('-').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
+        all.push(Record {
+            process: event.process as usize,
+            node_id: event.node,
+            key: String::new(),
+            subject: event.subject.clone(),
+            content: schema(&event.subject, format_of(number), content),
+            invoked: std::time::Duration::from_nanos(event.invoked),
+            returned: std::time::Duration::from_nanos(event.returned),
+            result: Registered::Registered { id, version, guid: guid.clone() },
+        });
+    }
+    all
+}
+
+/// Answers that the model has no name for: a refusal that nobody may get (I25).
+fn refusals(events: &[Event]) -> Vec<String> {
+    let odd = |event: &&Event| match (&event.told, event.op) {
+        (Some(Told::Versions(numbers)), Op::List { .. } | Op::DeleteSubject { .. }) => {
+            numbers.first().is_some_and(|status| *status >= 400)
+        }
+        (Some(Told::Versions(_)), _) => true,
+        _ => false,
+    };
+    let faults: BTreeSet<_> = events
+        .iter()
+        .filter(odd)
+        .map(|event| format!("I25: {:?} was answered with {:?}", event.op.kind(), event.told))
+        .collect();
+    faults.into_iter().collect()
+}
+
+fn longest_gap_ms(events: &[Event]) -> u64 {
+    let mut times: Vec<u64> = events.iter().filter(|event| event.told.is_some()).map(|event| event.returned).collect();
+    times.sort_unstable();
+    times.windows(2).map(|pair| (pair[1] - pair[0]) / 1_000_000).max().unwrap_or(0)
+}
+
+/// The drills of a name, a class, or the whole slice.
+pub fn named(name: &str) -> Vec<Drill> {
+    match name {
+        "slice" => catalogue::slice(),
+        "all" => catalogue::all(),
+        _ => catalogue::find(name).into_iter().collect(),
+    }
+}
+
+/// A drill with a random composition of faults, for a soak: swarm testing.
+pub fn swarm(seed: u64) -> Drill {
+    use rand::RngExt;
+    let mut random = StdRng::seed_from_u64(seed);
+    let nodes = if random.random_bool(0.6) { 3 } else { 5 };
+    let mut faults = Vec::new();
+    let mut spent = 0;
+    while faults.len() < 5 {
+        let fault = Fault::ALL[random.random_range(0..Fault::ALL.len())];
+        spent += u64::from(fault.spends_a_node());
+        let possible = (nodes == 5 || !matches!(fault, Fault::Ring)) && spent <= 2;
+        let regional = matches!(fault, Fault::RegionCut | Fault::RegionLoss | Fault::Wan);
+        if possible && !regional && fault != Fault::SnapshotAndPurge {
+            faults.push(fault);
+        }
+    }
+    let mut drill = catalogue::find("leader-loss").expect("the catalogue has this drill");
+    drill.name = format!("swarm-{nodes}");
+    drill.about = "A random composition of faults.";
+    drill.nodes = nodes;
+    drill.strikes = faults.len();
+    drill.faults = faults;
+    drill.compacting = random.random_bool(0.5);
+    drill
+}

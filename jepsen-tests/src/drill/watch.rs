@@ -1,0 +1,111 @@
+//! Watches the nodes while a drill runs: who leads in which term, how far each has applied. It is for the picture:
+//! in openraft's terms a later reign may begin within a term (node ids break the tie), so nothing is judged by it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::client::{Api, Http};
+
+/// Between two looks at a node.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// A node that takes longer to answer is not seen.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// One look at one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Sample {
+    pub at_ms: u64,
+    pub node: u64,
+    pub term: u64,
+    pub leads: bool,
+    pub applied: u64,
+}
+
+/// A watch over some nodes.
+#[derive(Debug)]
+pub struct Watch {
+    nodes: Arc<Mutex<BTreeMap<u64, Api>>>,
+    samples: Arc<Mutex<Vec<Sample>>>,
+    http: Http,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Begins to watch; times count from `begun`. `api` gives a node's HTTP side over a connection of its own.
+    pub fn start(nodes: &[u64], begun: Instant, api: impl Fn(&Http, u64) -> Api) -> Self {
+        let http = Http::patient(PATIENCE);
+        let nodes: BTreeMap<u64, Api> = nodes.iter().map(|id| (*id, api(&http, *id))).collect();
+        let nodes = Arc::new(Mutex::new(nodes));
+        let samples = Arc::new(Mutex::new(Vec::new()));
+        let task = tokio::spawn(look(nodes.clone(), samples.clone(), begun));
+        Self { nodes, samples, http, task }
+    }
+
+    /// Watches another node, too.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn add(&self, id: u64, api: impl Fn(&Http, u64) -> Api) {
+        self.nodes.lock().expect("no panic under the lock").entry(id).or_insert_with(|| api(&self.http, id));
+    }
+
+    /// Ends, and gives what was seen.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn stop(self) -> Vec<Sample> {
+        std::mem::take(&mut *self.samples.lock().expect("no panic under the lock"))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn look(nodes: Arc<Mutex<BTreeMap<u64, Api>>>, samples: Arc<Mutex<Vec<Sample>>>, begun: Instant) {
+    loop {
+        let all: Vec<Api> = nodes.lock().expect("no panic under the lock").values().cloned().collect();
+        let looks = all.iter().map(|api| async {
+            let asked = begun.elapsed();
+            let answer = api.get("/metrics").send().await.ok()?;
+            parse(&answer.text(), api.node_id, u64::try_from(asked.as_millis()).unwrap_or(u64::MAX))
+        });
+        let found = futures::future::join_all(looks).await;
+        samples.lock().expect("no panic under the lock").extend(found.into_iter().flatten());
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+fn parse(text: &str, node: u64, at_ms: u64) -> Option<Sample> {
+    let figure = |name: &str| {
+        let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))?;
+        line.rsplit(' ').next()?.parse::<u64>().ok()
+    };
+    Some(Sample {
+        at_ms,
+        node,
+        term: figure("schemareg_raft_term")?,
+        leads: figure("schemareg_raft_is_leader")? == 1,
+        applied: figure("schemareg_raft_applied_index")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_read() {
+        let text = "# TYPE schemareg_raft_term gauge\nschemareg_raft_term 7\nschemareg_raft_is_leader 1\n\
+                    schemareg_raft_applied_index 40\n";
+        assert_eq!(parse(text, 3, 9), Some(Sample { at_ms: 9, node: 3, term: 7, leads: true, applied: 40 }));
+        assert_eq!(parse("", 3, 9), None);
+    }
+}

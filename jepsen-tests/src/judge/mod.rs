@@ -1,0 +1,8 @@
+//! Checkers. Nothing here shares code with the product; [`model`] says what a registry does, in a page.
+
+pub mod append;
+pub mod linear;
+pub mod model;
+pub mod sessions;
+pub mod unknowns;
+pub mod verdict;

@@ -1,0 +1,261 @@
+//! Faults: each is injected, held, healed, and proves that it was real.
+//!
+//! A fault that did not happen makes its run vacuous; [`strike`] says so in its error. Kills, pauses and damage leave a quorum,
+//! but for faults whose point is that there is none.
+
+mod clock;
+mod disk;
+mod operations;
+mod partition;
+mod process;
+
+use std::time::Duration;
+
+pub(crate) use disk::damage_kind;
+
+use proto::rest::NodeStatusBody;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use crate::cluster::Cluster;
+use crate::drill::load::Load;
+use crate::wait::until;
+
+/// A class of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Fault {
+    KillLeader,
+    KillFollower,
+    KillMinority,
+    KillAll,
+    StopLeader,
+    PauseLeader,
+    PauseMinority,
+    IsolateLeader,
+    IsolateOne,
+    Halves,
+    OneWayToLeader,
+    OneWayFromLeader,
+    Ring,
+    Bridge,
+    Flap,
+    Resets,
+    ClientsInMinority,
+    RegionCut,
+    RegionLoss,
+    Wan,
+    SlowLink,
+    ClockJump,
+    ClockStrobe,
+    ClockRate,
+    PowerLossOne,
+    PowerLossMinority,
+    PowerLossAll,
+    SlowSync,
+    FailingSync,
+    DiskFull,
+    ShortWrites,
+    Damage,
+    DiskLost,
+    MembershipChurn,
+    LeaderTransfer,
+    SnapshotAndPurge,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 36] = [
+        Self::KillLeader,
+        Self::KillFollower,
+        Self::KillMinority,
+        Self::KillAll,
+        Self::StopLeader,
+        Self::PauseLeader,
+        Self::PauseMinority,
+        Self::IsolateLeader,
+        Self::IsolateOne,
+        Self::Halves,
+        Self::OneWayToLeader,
+        Self::OneWayFromLeader,
+        Self::Ring,
+        Self::Bridge,
+        Self::Flap,
+        Self::Resets,
+        Self::ClientsInMinority,
+        Self::RegionCut,
+        Self::RegionLoss,
+        Self::Wan,
+        Self::SlowLink,
+        Self::ClockJump,
+        Self::ClockStrobe,
+        Self::ClockRate,
+        Self::PowerLossOne,
+        Self::PowerLossMinority,
+        Self::PowerLossAll,
+        Self::SlowSync,
+        Self::FailingSync,
+        Self::DiskFull,
+        Self::ShortWrites,
+        Self::Damage,
+        Self::DiskLost,
+        Self::MembershipChurn,
+        Self::LeaderTransfer,
+        Self::SnapshotAndPurge,
+    ];
+
+    /// Its name, in words with hyphens.
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_uppercase() && !name.is_empty() {
+                name.push('-');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
+    /// Does it use up a node id, of which a cluster has only a few?
+    pub fn spends_a_node(self) -> bool {
+        matches!(self, Self::Damage | Self::DiskLost | Self::MembershipChurn)
+    }
+}
+
+/// Where a fault strikes.
+#[derive(Debug)]
+pub struct Field<'a> {
+    /// The cluster.
+    pub cluster: &'a mut Cluster,
+    /// What clients do meanwhile.
+    pub load: &'a Load,
+    /// The plan's choices.
+    pub random: &'a mut StdRng,
+}
+
+/// What a fault did, for the report; or why it did not happen.
+pub type Evidence = Result<String, String>;
+
+/// Injects a fault, holds it, heals it and waits until the cluster is whole.
+///
+/// # Errors
+/// If it did not really happen.
+///
+/// # Panics
+/// If the cluster does not become whole again in time.
+pub async fn strike(fault: Fault, field: &mut Field<'_>) -> Evidence {
+    let evidence = match fault {
+        Fault::KillLeader => process::kill_leader(field).await,
+        Fault::KillFollower => process::kill_follower(field).await,
+        Fault::KillMinority => process::kill_minority(field).await,
+        Fault::KillAll => process::kill_all(field).await,
+        Fault::StopLeader => process::stop_leader(field).await,
+        Fault::PauseLeader => process::pause_leader(field).await,
+        Fault::PauseMinority => process::pause_minority(field).await,
+        Fault::IsolateLeader => partition::isolate_leader(field).await,
+        Fault::IsolateOne => partition::isolate_one(field).await,
+        Fault::Halves => partition::halves(field).await,
+        Fault::OneWayToLeader => partition::one_way(field, true).await,
+        Fault::OneWayFromLeader => partition::one_way(field, false).await,
+        Fault::Ring => partition::ring(field).await,
+        Fault::Bridge => partition::bridge(field).await,
+        Fault::Flap => partition::flap(field).await,
+        Fault::Resets => partition::resets(field).await,
+        Fault::ClientsInMinority => partition::clients_in_minority(field).await,
+        Fault::RegionCut => partition::region_cut(field).await,
+        Fault::RegionLoss => process::region_loss(field).await,
+        Fault::Wan => partition::wan(field).await,
+        Fault::SlowLink => partition::slow_link(field).await,
+        Fault::ClockJump => clock::jump(field).await,
+        Fault::ClockStrobe => clock::strobe(field).await,
+        Fault::ClockRate => clock::rate(field).await,
+        Fault::PowerLossOne => disk::power_loss(field, 1).await,
+        Fault::PowerLossMinority => disk::power_loss_minority(field).await,
+        Fault::PowerLossAll => disk::power_loss_all(field).await,
+        Fault::SlowSync => disk::slow_sync(field).await,
+        Fault::FailingSync => disk::failing_sync(field).await,
+        Fault::DiskFull => disk::disk_full(field).await,
+        Fault::ShortWrites => disk::short_writes(field).await,
+        Fault::Damage => disk::damage_one(field).await,
+        Fault::DiskLost => operations::disk_lost(field).await,
+        Fault::MembershipChurn => operations::membership_churn(field).await,
+        Fault::LeaderTransfer => operations::leader_transfer(field).await,
+        Fault::SnapshotAndPurge => operations::snapshot_and_purge(field).await,
+    };
+    heal(field).await;
+    evidence
+}
+
+/// Takes every fault back, starts what is down, and waits until all nodes are ready.
+pub(crate) async fn heal(field: &mut Field<'_>) {
+    let members = field.load.members();
+    if field.cluster.spec().linked {
+        field.cluster.mesh().heal();
+    }
+    for id in members {
+        if field.cluster.spec().shimmed {
+            field.cluster.shim(id).heal();
+        }
+        if field.cluster.pid(id).is_some() && field.cluster.has_ended(id) {
+            field.cluster.ended(id).await;
+        }
+        if field.cluster.pid(id).is_none() {
+            field.cluster.spawn(id, &[]);
+        }
+    }
+    field.cluster.ready_all().await;
+    let _ = field.cluster.leader().await;
+}
+
+/// A fault is held this long: several elections, whatever the timing.
+async fn hold(field: &mut Field<'_>) {
+    let ms = field.random.random_range(1_500..4_000);
+    let factor = if field.cluster.spec().profile == "lan" { 1 } else { 2 };
+    tokio::time::sleep(Duration::from_millis(ms * factor)).await;
+}
+
+/// What a node says of itself.
+async fn standing(cluster: &Cluster, id: u64) -> Option<NodeStatusBody> {
+    let answer = cluster.api(id).get("/v1/cluster/status").send().await.ok()?;
+    let status = (answer.status == 200).then(|| answer.cluster_status())?;
+    status.nodes.into_iter().find(|node| node.node_id == id && node.error.is_none())
+}
+
+/// Waits until one of these nodes leads in a later term; its id and the term.
+async fn leader_among(cluster: &Cluster, ids: &[u64], after_term: u64) -> (u64, u64) {
+    until(&format!("a leader among {ids:?} after term {after_term}"), async || {
+        for id in ids {
+            if let Some(node) = standing(cluster, *id).await
+                && node.role == "leader"
+                && node.term > after_term
+            {
+                return Ok((*id, node.term));
+            }
+        }
+        Err("none of them leads".to_owned())
+    })
+    .await
+}
+
+/// The leader and its term.
+async fn leader_and_term(cluster: &Cluster) -> (u64, u64) {
+    let leader = cluster.leader().await;
+    let term = standing(cluster, leader).await.map_or(0, |node| node.term);
+    (leader, term)
+}
+
+/// So many running nodes, the leader perhaps among them, that the rest is a quorum.
+fn minority(field: &mut Field<'_>) -> Vec<u64> {
+    let mut ids = field.cluster.ids();
+    let count = (ids.len() - 1) / 2;
+    let mut chosen = Vec::new();
+    for _ in 0..count.max(1) {
+        let place = field.random.random_range(0..ids.len());
+        chosen.push(ids.swap_remove(place));
+    }
+    chosen
+}
+
+fn others(all: &[u64], without: &[u64]) -> Vec<u64> {
+    all.iter().copied().filter(|id| !without.contains(id)).collect()
+}

@@ -1,0 +1,211 @@
+//! Clients: as those of the drills, in simulated time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use jepsen_tests::ops::{Event, Glimpse, Level, Op, Told, Work};
+use openraft::AsyncRuntime;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::hub::{Answer, Ask, Hub};
+use super::service::{Question, Reply};
+use super::types::Runtime;
+use super::world::World;
+
+/// Operations on one subject before a fresh one follows.
+const OPS_PER_SUBJECT: u32 = 110;
+/// Writes without outcome on one subject before a fresh one follows.
+const UNKNOWN_MAX: u32 = 3;
+/// Attempts of a write under one request id.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The subject that a group works on.
+pub(crate) struct Group {
+    work: Work,
+    name: &'static str,
+    ops: AtomicU32,
+    unknown: AtomicU32,
+    contents: AtomicU32,
+}
+
+impl Group {
+    pub(crate) fn new(work: Work) -> Arc<Self> {
+        let name = match work {
+            Work::Rich => "m",
+            Work::Deleting => "d",
+            Work::Append => "a",
+        };
+        Arc::new(Self { work, name, ops: AtomicU32::new(0), unknown: AtomicU32::new(0), contents: AtomicU32::new(0) })
+    }
+
+    fn subject(&self) -> String {
+        let (ops, unknown) = (self.ops.fetch_add(1, Ordering::Relaxed), self.unknown.load(Ordering::Relaxed));
+        format!("{}-{}-{}", self.name, ops / OPS_PER_SUBJECT, unknown / UNKNOWN_MAX)
+    }
+}
+
+fn now() -> u64 {
+    let elapsed = turmoil::sim_elapsed().unwrap_or_default();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One client's connection to all nodes.
+struct Caller {
+    hub: Hub,
+    world: World,
+    random: StdRng,
+    /// A client rests so long between operations at most.
+    rest_ms: u64,
+}
+
+impl Caller {
+    async fn open(world: World, seed: u64, process: u32, rest_ms: u64) -> Self {
+        let hub = Hub::open().await;
+        let answers = hub.clone();
+        drop(Runtime::spawn(async move {
+            loop {
+                // Nobody asks a client anything; this only takes its answers in.
+                drop(answers.next().await);
+            }
+        }));
+        let random = StdRng::seed_from_u64(seed.wrapping_mul(7_919).wrapping_add(u64::from(process)));
+        Self { hub, world, random, rest_ms }
+    }
+
+    async fn rest(&mut self) {
+        let ms = self.random.random_range(0..=self.rest_ms);
+        Runtime::sleep(Duration::from_millis(ms)).await;
+    }
+
+    fn any_node(&mut self) -> u64 {
+        let members = self.world.members().map(|(voters, learners)| [voters, learners].concat());
+        let members = members.filter(|members| !members.is_empty()).unwrap_or_else(|| vec![1, 2, 3]);
+        members[self.random.random_range(0..members.len())]
+    }
+
+    async fn ask(&mut self, node: u64, subject: &str, op: Op, request_id: &str, session: Option<u64>) -> Reply {
+        let limit = Duration::from_millis(5 * self.world.timing.election_max);
+        let (subject, request_id) = (subject.to_owned(), request_id.to_owned());
+        let question = Question { subject, op, request_id, session, limit };
+        match self.hub.ask(node, Ask::Client(question), limit * 2).await {
+            Some(Answer::Client(reply)) => reply,
+            _ => Reply::default(),
+        }
+    }
+}
+
+/// A client of a group.
+pub(crate) async fn run(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) -> turmoil::Result {
+    world.client(true);
+    Runtime::scope(seed ^ u64::from(process) << 32, work(world.clone(), group, seed, process, rest_ms)).await;
+    world.client(false);
+    Ok(())
+}
+
+async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) {
+    let mut caller = Caller::open(world.clone(), seed, process, rest_ms).await;
+    let mut number = 0_u64;
+    while !world.is_stopping() {
+        number += 1;
+        let subject = group.subject();
+        let op = choose(&group, &mut caller.random);
+        let request_id = format!("{process}-{number}");
+        let invoked = now();
+        let (mut told, mut id, mut attempts, mut node) = (None, None, 0, 0);
+        let attempts_max = if op.is_write() { ATTEMPTS_MAX } else { 1 };
+        while attempts < attempts_max && told.is_none() {
+            attempts += 1;
+            node = caller.any_node();
+            let reply = caller.ask(node, &subject, op, &request_id, None).await;
+            (told, id) = (reply.told, reply.id);
+            if told.is_none() {
+                Runtime::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        if told.is_none() && op.is_write() {
+            group.unknown.fetch_add(1, Ordering::Relaxed);
+        }
+        let returned = now().max(invoked + 1);
+        if told.is_some() || op.is_write() {
+            let work = group.work;
+            world.event(Event { work, process, node, subject, op, invoked, returned, told, id, guid: None, attempts });
+        }
+        caller.rest().await;
+    }
+}
+
+fn choose(group: &Group, random: &mut StdRng) -> Op {
+    let fresh = |random: &mut StdRng| {
+        let family = if random.random_bool(0.15) { random.random_range(1..3) } else { 0 };
+        let number = group.contents.fetch_add(1, Ordering::Relaxed);
+        Op::Register { content: number * 3 + family }
+    };
+    if group.work == Work::Append {
+        return if random.random_bool(0.5) { fresh(random) } else { Op::Contents };
+    }
+    let known = |random: &mut StdRng| {
+        let count = group.contents.load(Ordering::Relaxed).max(1);
+        random.random_range(count.saturating_sub(12)..=count) * 3 + u32::from(random.random_bool(0.1))
+    };
+    let version = |random: &mut StdRng| random.random_range(1..12);
+    if group.work == Work::Deleting && random.random_bool(0.18) {
+        return match random.random_range(0..10) {
+            0..7 => Op::DeleteVersion { version: version(random), permanent: random.random_bool(0.4) },
+            7..9 => Op::DeleteSubject { permanent: false },
+            _ => Op::DeleteSubject { permanent: true },
+        };
+    }
+    match random.random_range(0..100) {
+        0..25 => fresh(random),
+        25..37 => Op::Register { content: known(random) },
+        37..55 => Op::Latest,
+        55..68 => Op::Get { version: version(random) },
+        68..76 => Op::Lookup { content: known(random) },
+        76..90 => Op::List { deleted: random.random_bool(0.3) },
+        _ => {
+            let levels = [Level::None, Level::Backward, Level::Backward, Level::FullTransitive];
+            Op::SetLevel { level: levels[random.random_range(0..levels.len())] }
+        }
+    }
+}
+
+/// Writes through one node and reads at another, at its token.
+pub(crate) async fn session(world: World, seed: u64, process: u32, rest_ms: u64) -> turmoil::Result {
+    world.client(true);
+    Runtime::scope(seed ^ u64::from(process) << 32, follow(world.clone(), seed, process, rest_ms)).await;
+    world.client(false);
+    Ok(())
+}
+
+async fn follow(world: World, seed: u64, process: u32, rest_ms: u64) {
+    let mut caller = Caller::open(world.clone(), seed, process, rest_ms).await;
+    let subject = format!("s-{process}");
+    let (mut content, mut at_least, mut token) = (0, 0, 0);
+    while !world.is_stopping() {
+        let node = caller.any_node();
+        if at_least == 0 || caller.random.random_bool(0.3) {
+            content += 3;
+            let request_id = format!("{process}-{content}");
+            let reply = caller.ask(node, &subject, Op::Register { content }, &request_id, None).await;
+            if let Some(Told::Version { version, .. }) = reply.told {
+                (at_least, token) = (version.max(at_least), reply.index.max(token));
+            }
+        } else {
+            let reply = caller.ask(node, &subject, Op::List { deleted: false }, "", Some(token)).await;
+            let seen = match &reply.told {
+                Some(Told::Versions(versions)) => versions.iter().max().copied().unwrap_or(0),
+                Some(_) => 0,
+                None => {
+                    caller.rest().await;
+                    continue;
+                }
+            };
+            let (subject, promise, index) = (subject.clone(), "session".to_owned(), reply.index);
+            world.glimpse(Glimpse { node, subject, promise, at_least, seen, token, index });
+            token = token.max(index);
+        }
+        caller.rest().await;
+    }
+}

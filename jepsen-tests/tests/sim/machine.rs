@@ -1,0 +1,181 @@
+//! The state machine: the product's own `registry::apply` over the state in memory. Every entry that is applied anywhere is
+//! compared with what the other nodes applied at that index.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt;
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend};
+use registry::{Basis, Key, KeyRange, LogIndex, LogPosition, MemoryView, Outcome, View};
+use tokio::sync::watch;
+
+use super::disk::Disk;
+use super::types::{Bug, LogId, Response, Sim, Snapshot, SnapshotMeta, StoredMembership};
+use super::world::World;
+
+/// Entries between two flushes of the state.
+const FLUSH_ENTRIES: u64 = 40;
+
+/// The state at one index.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Image {
+    pub view: MemoryView,
+    pub applied: Option<LogId>,
+    pub membership: StoredMembership,
+}
+
+impl Image {
+    pub(crate) fn index(&self) -> u64 {
+        self.applied.map_or(0, |id| id.index())
+    }
+
+    fn meta(&self) -> SnapshotMeta {
+        SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() }
+    }
+}
+
+/// One node's state, shared with the service that reads it.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub image: Arc<Mutex<Image>>,
+    pub applied: Arc<watch::Sender<u64>>,
+}
+
+/// What openraft drives.
+pub(crate) struct Machine {
+    id: u64,
+    disk: Disk,
+    world: World,
+    state: State,
+    flushed: u64,
+}
+
+impl Machine {
+    /// Begins with what the disk has.
+    pub(crate) fn open(id: u64, disk: Disk, world: World) -> Self {
+        let image = disk.state();
+        let flushed = image.index();
+        let state = State { image: Arc::new(Mutex::new(image)), applied: Arc::new(watch::Sender::new(flushed)) };
+        Self { id, disk, world, state, flushed }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.clone()
+    }
+
+    fn apply_entry(&mut self, entry: &super::types::Entry) -> Response {
+        let mut image = self.state.image.lock().expect("no panic under the lock");
+        let id = entry.log_id;
+        let index = LogIndex(id.index());
+        assert_eq!(id.index(), image.applied.map_or(0, |id| id.index() + 1), "entries are applied one after the other");
+        let mut response = Response { outcome: Outcome::Nothing, effective: index };
+        let mut digest = [0; 32];
+        match &entry.payload {
+            EntryPayload::Blank => {}
+            EntryPayload::Membership(membership) => {
+                image.membership = StoredMembership::new(Some(id), membership.clone());
+            }
+            EntryPayload::Normal(proposal) => {
+                let position = LogPosition { index, term: id.committed_leader_id().term };
+                let mut envelope = proposal.0.clone();
+                if self.world.bug() == Some(Bug::BasisIgnored) {
+                    envelope.basis = Basis::default();
+                }
+                let applied = registry::apply(&image.view, position, &envelope, &|_| None);
+                let applied = applied.expect("the state in memory answers, and the command is of this version");
+                image.view.write(&applied.changes);
+                digest = applied.digest;
+                response = Response { outcome: applied.outcome, effective: applied.effective };
+                self.world.took_effect(&envelope, &response, index);
+            }
+        }
+        image.applied = Some(id);
+        self.world.applied(self.id, id, digest);
+        if id.index() >= self.flushed + FLUSH_ENTRIES {
+            self.flushed = id.index();
+            self.disk.keep_state(image.clone());
+        }
+        drop(image);
+        self.state.applied.send_replace(id.index());
+        response
+    }
+}
+
+impl RaftStateMachine<Sim> for Machine {
+    type SnapshotData = Image;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        let image = self.state.image.lock().expect("no panic under the lock");
+        Ok((image.applied, image.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    where
+        Strm: futures::Stream<Item = Result<EntryResponder<Sim>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some(next) = entries.next().await {
+            let (entry, responder) = next?;
+            let response = self.apply_entry(&entry);
+            if let Some(responder) = responder {
+                responder.send(response);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        let image = self.state.image.lock().expect("no panic under the lock").clone();
+        Builder { disk: self.disk.clone(), image }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, mut snapshot: Image) -> Result<(), io::Error> {
+        assert_eq!(*meta, snapshot.meta(), "a snapshot covers what its sender says");
+        if self.world.bug() == Some(Bug::SnapshotWithoutRequests) {
+            forget_requests(&mut snapshot.view);
+        }
+        self.world.installed(self.id, snapshot.index());
+        self.disk.keep_state(snapshot.clone());
+        self.disk.keep_snapshot(snapshot.clone());
+        self.flushed = snapshot.index();
+        let index = snapshot.index();
+        *self.state.image.lock().expect("no panic under the lock") = snapshot;
+        self.state.applied.send_replace(index);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        Ok(self.disk.snapshot().map(|snapshot| Snapshot { meta: snapshot.meta(), snapshot }))
+    }
+}
+
+fn forget_requests(view: &mut MemoryView) {
+    let mut gone: Vec<Key> = Vec::new();
+    let found = view.scan(&KeyRange::requests_by_age(), &mut |key, row| {
+        if let registry::Row::RequestAge(id) = row {
+            gone.push(Key::Request(id));
+        }
+        gone.push(key);
+        std::ops::ControlFlow::Continue(())
+    });
+    found.expect("the state in memory answers");
+    view.write(&gone.into_iter().map(|key| (key, None)).collect::<Vec<_>>());
+}
+
+/// Builds a snapshot of the state as it was when it was asked for.
+pub(crate) struct Builder {
+    disk: Disk,
+    image: Image,
+}
+
+impl RaftSnapshotBuilder<Sim> for Builder {
+    type SnapshotData = Image;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        // A checkpoint is durable before it counts, and so is the state that it was taken from.
+        self.disk.keep_state(self.image.clone());
+        self.disk.keep_snapshot(self.image.clone());
+        Ok(Snapshot { meta: self.image.meta(), snapshot: self.image.clone() })
+    }
+}

@@ -1,0 +1,382 @@
+//! One simulated cluster, from its birth through its faults to its healing, and the judgement. One seed gives everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, UNIX_EPOCH};
+
+use jepsen_tests::judge::verdict::Verdict;
+use jepsen_tests::judge::{append, linear, sessions, unknowns};
+use jepsen_tests::ops::{Event, Op, Work};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use registry::Subject;
+
+use super::client::{self, Group};
+use super::types::{Bug, TIMINGS, Timing};
+use super::world::{Figures, Order, World};
+use super::{hub, node, service};
+
+/// Hosts; the first three are the first members.
+const NODES: u64 = 5;
+/// After the healing all must be well within this many election times.
+const PATIENCE: u32 = 60;
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    pub seed: u64,
+    pub timing: &'static str,
+    pub simulated: Duration,
+    pub steps: u64,
+    pub verdict: Verdict,
+    pub faults: Vec<String>,
+    pub operations: usize,
+    pub acknowledged: usize,
+    pub strikes: BTreeMap<&'static str, u64>,
+    pub figures: Figures,
+    /// Changes that power losses destroyed, and appends that they tore.
+    pub lost: u64,
+    pub torn: u64,
+    pub trace: u64,
+}
+
+struct Play<'a> {
+    sim: turmoil::Sim<'a>,
+    world: World,
+    random: StdRng,
+    timing: Timing,
+    down: BTreeSet<u64>,
+    steps: u64,
+    strikes: BTreeMap<&'static str, u64>,
+}
+
+fn host(id: u64) -> String {
+    format!("n{id}")
+}
+
+/// Runs one seed. `election_times` is how long faults go on.
+pub(crate) fn simulate(seed: u64, bug: Option<Bug>, election_times: u32) -> Ended {
+    hub::clear();
+    let mut random = StdRng::seed_from_u64(seed);
+    let timing = TIMINGS[random.random_range(0..TIMINGS.len())];
+    let world = World::new(seed, NODES, timing, bug);
+    let mut builder = turmoil::Builder::new();
+    builder
+        .rng_seed(seed)
+        .epoch(UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+        .simulation_duration(Duration::from_secs(1_000_000))
+        .tick_duration(Duration::from_millis(timing.tick))
+        .min_message_latency(Duration::from_millis(timing.latency / 5))
+        .max_message_latency(Duration::from_millis(timing.latency))
+        .udp_capacity(100_000)
+        .enable_random_order();
+    let mut sim = builder.build();
+    for id in 1..=NODES {
+        let world = world.clone();
+        sim.host(host(id), move || node::run(id, world.clone()));
+    }
+    // Clients are as fast as the cluster is, so that profiles differ in time and not in work.
+    let rest_ms = timing.election_max / 2;
+    let mut process = 0;
+    for work in [Work::Rich, Work::Deleting, Work::Append] {
+        let group = Group::new(work);
+        for _ in 0..2 {
+            process += 1;
+            sim.client(format!("c{process}"), client::run(world.clone(), group.clone(), seed, process, rest_ms));
+        }
+    }
+    process += 1;
+    sim.client(format!("c{process}"), client::session(world.clone(), seed, process, rest_ms));
+
+    let (down, strikes) = (BTreeSet::new(), BTreeMap::new());
+    let mut play = Play { sim, world: world.clone(), random, timing, down, steps: 0, strikes };
+    let whole = play.act(election_times);
+    if let Err(fault) = whole {
+        world.fault(fault);
+    }
+    play.judge(seed)
+}
+
+impl Play<'_> {
+    /// One election time, the unit of everything here.
+    fn election(&self) -> Duration {
+        Duration::from_millis(self.timing.election_max)
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        self.steps += 1;
+        self.sim.step().map_err(|error| format!("a host ended: {error}"))?;
+        self.world.check();
+        if self.world.faults().is_empty() { Ok(()) } else { Err("see above".to_owned()) }
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        let end = self.sim.elapsed() + time;
+        while self.sim.elapsed() < end {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    fn until(&mut self, what: &str, mut look: impl FnMut(&mut Self) -> Result<(), String>) -> Result<(), String> {
+        let end = self.sim.elapsed() + self.election() * PATIENCE;
+        loop {
+            match look(self) {
+                Ok(()) => return Ok(()),
+                Err(seen) if self.sim.elapsed() >= end => {
+                    return Err(format!("I24: {what} did not happen in {PATIENCE} election times: {seen}"));
+                }
+                Err(_) => self.step()?,
+            }
+        }
+    }
+
+    fn act(&mut self, election_times: u32) -> Result<(), String> {
+        self.until("the first leader", |play| play.world.leader().map(drop).ok_or("nobody leads".to_owned()))?;
+        self.pass(self.election() * 4)?;
+        let end = self.sim.elapsed() + self.election() * election_times;
+        while self.sim.elapsed() < end {
+            let rounds = self.random.random_range(1..4);
+            for _ in 0..rounds {
+                self.strike();
+                let quiet = self.election() * self.random.random_range(1..30) / 10;
+                self.pass(quiet)?;
+            }
+            self.heal();
+            let quiet = self.election() * self.random.random_range(5..40) / 10;
+            self.pass(quiet)?;
+        }
+        self.heal();
+        let before = self.world.acknowledged_count();
+        self.until("a write after the healing", |play| {
+            let count = play.world.acknowledged_count();
+            if count > before + 5 { Ok(()) } else { Err(format!("{} writes", count - before)) }
+        })?;
+        self.world.stop();
+        self.until("the end of the clients", |play| {
+            let count = play.world.clients_running();
+            if count == 0 { Ok(()) } else { Err(format!("{count} clients run")) }
+        })?;
+        self.until("agreement of all members", |play| play.world.has_converged().map(drop))
+    }
+
+    fn strike(&mut self) {
+        let timing = self.timing;
+        let name = match self.random.random_range(0..15) {
+            0 => {
+                let cut: Vec<u64> = (1..=NODES).filter(|_| self.random.random_bool(0.4)).collect();
+                for one in &cut {
+                    for other in (1..=NODES).filter(|id| !cut.contains(id)) {
+                        self.sim.partition(host(*one), host(other));
+                    }
+                }
+                "partition"
+            }
+            1 | 2 => {
+                let Some(leader) = self.world.leader() else { return };
+                for other in (1..=NODES).filter(|id| *id != leader) {
+                    self.sim.partition(host(leader), host(other));
+                }
+                "leader cut off"
+            }
+            3 => {
+                let Some(leader) = self.world.leader() else { return };
+                let to_leader = self.random.random_bool(0.5);
+                for other in (1..=NODES).filter(|id| *id != leader) {
+                    let (from, to) = if to_leader { (other, leader) } else { (leader, other) };
+                    self.sim.partition_oneway(host(from), host(to));
+                }
+                if to_leader { "leader deaf" } else { "leader mute" }
+            }
+            4 => {
+                for _ in 0..4 {
+                    let from = self.random.random_range(1..=NODES);
+                    let to = from % NODES + 1;
+                    self.sim.partition_oneway(host(from), host(to));
+                }
+                "links one way"
+            }
+            5 | 6 => {
+                let Some(leader) = self.world.leader() else { return };
+                self.crash(leader);
+                "power loss of the leader"
+            }
+            7 => {
+                let one = self.random.random_range(1..=NODES);
+                self.crash(one);
+                "power loss of one"
+            }
+            8 => {
+                (1..=NODES).for_each(|id| self.crash(id));
+                (1..=NODES).for_each(|id| self.bounce(id));
+                "power loss of all"
+            }
+            9 => {
+                let spike = Duration::from_millis(timing.latency * self.random.random_range(3..12));
+                self.sim.set_max_message_latency(spike);
+                "slow network"
+            }
+            10 => {
+                let rate = f64::from(self.random.random_range(1..8)) / 200.0;
+                self.sim.set_fail_rate(rate);
+                "lossy network"
+            }
+            11 => {
+                let ms = timing.election_max / self.random.random_range(1..8);
+                let one = self.random.random_range(1..=NODES);
+                self.world.disk(one).set_sync_ms_max(ms);
+                "slow disk"
+            }
+            12 => {
+                let Some(leader) = self.world.leader() else { return };
+                match self.random.random_range(0..3) {
+                    0 => {
+                        let to = self.random.random_range(1..=3);
+                        self.world.order(leader, Order::Transfer(to));
+                        "leader transfer"
+                    }
+                    1 => {
+                        let one = self.random.random_range(1..=NODES);
+                        self.world.order(one, Order::Elect);
+                        "needless election"
+                    }
+                    _ => {
+                        for id in 1..=NODES {
+                            self.world.order(id, Order::Snapshot);
+                            self.world.order(id, Order::Purge);
+                        }
+                        "snapshot and purge"
+                    }
+                }
+            }
+            _ => return self.churn(),
+        };
+        *self.strikes.entry(name).or_default() += 1;
+    }
+
+    fn churn(&mut self) {
+        let (Some(leader), Some((voters, learners))) = (self.world.leader(), self.world.members()) else { return };
+        let strangers: Vec<u64> = (1..=NODES).filter(|id| !voters.contains(id) && !learners.contains(id)).collect();
+        let order = match self.random.random_range(0..4) {
+            0 if !strangers.is_empty() => Order::AddLearner(strangers[0]),
+            1 if !learners.is_empty() => Order::Promote(learners[0]),
+            2 if voters.len() > 3 => {
+                let others: Vec<u64> = voters.into_iter().filter(|id| *id != leader).collect();
+                Order::Demote(others[self.random.random_range(0..others.len())])
+            }
+            3 if !learners.is_empty() => Order::Remove(learners[0]),
+            _ => return,
+        };
+        self.world.order(leader, order);
+        *self.strikes.entry("change of members").or_default() += 1;
+    }
+
+    fn crash(&mut self, id: u64) {
+        if self.down.insert(id) {
+            self.sim.crash(host(id));
+            self.world.gone(id);
+            self.world.disk(id).lose_power();
+        }
+    }
+
+    fn bounce(&mut self, id: u64) {
+        if self.down.remove(&id) {
+            self.sim.bounce(host(id));
+        }
+    }
+
+    fn heal(&mut self) {
+        for one in 1..=NODES {
+            for other in (one + 1)..=NODES {
+                self.sim.repair(host(one), host(other));
+                self.sim.repair_oneway(host(one), host(other));
+                self.sim.repair_oneway(host(other), host(one));
+            }
+            for client in 1..=7 {
+                self.sim.repair(host(one), format!("c{client}"));
+            }
+            self.world.disk(one).set_sync_ms_max(self.timing.sync_max());
+            self.bounce(one);
+        }
+        self.sim.set_fail_rate(0.0);
+        self.sim.set_max_message_latency(Duration::from_millis(self.timing.latency));
+    }
+
+    fn judge(self, seed: u64) -> Ended {
+        let world = self.world;
+        let (events, glimpses) = world.history();
+        let operations = events.len() + glimpses.len();
+        let mut faults = world.faults();
+        let mut verdict = Verdict::Valid;
+        if faults.is_empty() {
+            faults.extend(world.lost());
+            faults.extend(sessions::faults(&glimpses));
+            let events = read_everything(&world, events);
+            for work in [Work::Rich, Work::Deleting, Work::Append] {
+                let mut of: Vec<Event> = events.iter().filter(|event| event.work == work).cloned().collect();
+                if work == Work::Deleting {
+                    of = unknowns::without_known(of);
+                }
+                let of = unknowns::resolve(of, work != Work::Deleting, true);
+                let searched = linear::search(&of);
+                verdict = verdict.and(searched.verdict());
+                faults.extend(searched.faults);
+                faults.extend(searched.unknown);
+                if work == Work::Append {
+                    let judged = append::judge(&of);
+                    verdict = verdict.and(judged.verdict);
+                    faults.extend(judged.faults);
+                }
+            }
+        }
+        if !faults.is_empty() && verdict != Verdict::Unknown {
+            verdict = Verdict::Invalid;
+        }
+        if self.strikes.is_empty() || operations < 20 {
+            verdict = verdict.and(Verdict::Vacuous);
+        }
+        let losses = (1..=NODES).map(|id| world.disk(id).losses());
+        let (lost, torn) = losses.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        Ended {
+            seed,
+            timing: self.timing.name,
+            simulated: self.sim.elapsed(),
+            steps: self.steps,
+            verdict,
+            faults,
+            operations,
+            acknowledged: world.acknowledged_count(),
+            strikes: self.strikes,
+            figures: world.figures(),
+            lost,
+            torn,
+            trace: world.trace(),
+        }
+    }
+}
+
+/// The last read of every subject, as an operation of the history.
+fn read_everything(world: &World, mut events: Vec<Event>) -> Vec<Event> {
+    let Some(state) = world.leader().and_then(|leader| world.state(leader)) else { return events };
+    let image = state.image.lock().expect("no panic under the lock");
+    let invoked = events.iter().map(|event| event.returned).max().unwrap_or(0) + 1_000;
+    let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
+    for (subject, work) in subjects {
+        let name = Subject::parse(&subject).expect("the workload's names are good");
+        let told = Some(service::told(&image.view, &name, Op::Contents));
+        let (process, node, op, returned) = (0, 0, Op::Contents, invoked + 1_000);
+        events.push(Event {
+            work,
+            process,
+            node,
+            subject,
+            op,
+            invoked,
+            returned,
+            told,
+            id: None,
+            guid: None,
+            attempts: 1,
+        });
+    }
+    events
+}
