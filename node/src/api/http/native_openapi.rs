@@ -131,10 +131,7 @@ fn reference(message: &MessageDescriptor) -> Value {
 }
 
 fn error() -> Value {
-    let body = json!({
-        "type": "object",
-        "properties": {"error_code": {"type": "integer"}, "message": {"type": "string"}},
-    });
+    let body = json!({"$ref": "#/components/schemas/ErrorBody"});
     json!({"description": "Refused or failed", "content": {"application/json": {"schema": body}}})
 }
 

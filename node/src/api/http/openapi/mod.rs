@@ -1,6 +1,6 @@
 //! The description of the API (OpenAPI 3.1): made from the code, served, committed as `docs/openapi.json`, and compared.
 //!
-//! Bodies are derived from the types of `proto`; operations stand in one table, and tests hold that table, the routes and
+//! The native API is added from its descriptors. Bodies are derived from the types of `proto`; operations stand in one table, and tests hold that table, the routes and
 //! the committed file together. `OPENAPI_WRITE=1 cargo test -p node openapi` writes the file anew.
 
 mod operations;
@@ -18,6 +18,7 @@ use proto::rest::{
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
+use super::native_openapi;
 use super::reply::MEDIA_TYPES;
 use operations::{Body, OPERATIONS, Operation, PATH_PARAMETERS, QUERY_PARAMETERS, Shape};
 
@@ -31,7 +32,7 @@ pub(super) fn document() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.to_ascii_lowercase()] = described(operation);
     }
-    super::native_openapi::added_to(json!({
+    native_openapi::added_to(json!({
         "openapi": "3.1.0",
         "info": {
             "title": "LLM Schema Registry",
