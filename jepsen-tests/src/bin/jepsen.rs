@@ -39,6 +39,8 @@ enum Command {
         #[arg(long)]
         artefacts: Option<PathBuf>,
     },
+    /// Judges a history that a drill left behind again.
+    Check { history: PathBuf },
     /// Flips bits in files of a minority, and sees that the node is fenced and rebuilt and no answer is wrong.
     Rot {
         #[arg(long, default_value_t = 50)]
@@ -100,6 +102,13 @@ async fn main() -> ExitCode {
                 }
             }
             summary(&reports)
+        }
+        Command::Check { history } => {
+            let text = std::fs::read_to_string(&history).unwrap_or_else(|error| panic!("read {history:?}: {error}"));
+            let events = text.lines().map(|line| serde_json::from_str(line).expect("a line is an operation")).collect();
+            let searched = run::search_all(events);
+            println!("{} operations on {} subjects", searched.operations, searched.subjects);
+            verdict(&[searched.faults, searched.unknown].concat())
         }
         Command::Rot { count, seed } => {
             let rotten = rot::campaign(count, seed_or_any(seed), |text| println!("{text}")).await;

@@ -292,25 +292,13 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
     faults.extend(refusals(&done.events));
     faults.extend(sessions::faults(&done.glimpses));
 
-    let resolve = |work: Work| {
-        let mut events: Vec<Event> = done.events.iter().filter(|event| event.work == work).cloned().collect();
-        if work == Work::Deleting {
-            events = unknowns::without_known(events);
-        }
-        unknowns::resolve(events, work != Work::Deleting, true)
-    };
-    let mut verdict = Verdict::Valid;
-    let (mut operations, mut subjects, mut twice) = (done.registrations.len(), 0, 0);
-    for work in [Work::Rich, Work::Deleting, Work::Append] {
-        let searched = linear::search(&resolve(work));
-        verdict = verdict.and(searched.verdict());
-        operations += searched.operations;
-        subjects += searched.subjects;
-        twice += searched.twice;
-        faults.extend(searched.faults.iter().cloned());
-        faults.extend(searched.unknown.iter().map(|subject| format!("no verdict on {subject}")));
-    }
-    let appended = append::judge(&resolve(Work::Append));
+    let searched = search_all(done.events.clone());
+    let mut verdict = searched.verdict();
+    let (operations, subjects) = (done.registrations.len() + searched.operations, searched.subjects);
+    let twice = searched.twice;
+    faults.extend(searched.faults);
+    faults.extend(searched.unknown.iter().map(|subject| format!("no verdict on {subject}")));
+    let appended = append::judge(&resolve(&done.events, Work::Append));
     verdict = verdict.and(appended.verdict);
     faults.extend(appended.faults);
     if !faults.is_empty() {
@@ -335,6 +323,29 @@ async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
         appends: appended.operations,
         longest_gap_ms: longest_gap_ms(&done.events),
     }
+}
+
+/// The operations of one workload, ready for the search.
+fn resolve(events: &[Event], work: Work) -> Vec<Event> {
+    let mut events: Vec<Event> = events.iter().filter(|event| event.work == work).cloned().collect();
+    if work == Work::Deleting {
+        events = unknowns::without_known(events);
+    }
+    unknowns::resolve(events, work != Work::Deleting, true)
+}
+
+/// Searches every subject of a history for an order that explains it.
+pub fn search_all(events: Vec<Event>) -> linear::Searched {
+    let mut all = linear::Searched::default();
+    for work in [Work::Rich, Work::Deleting, Work::Append] {
+        let searched = linear::search(&resolve(&events, work));
+        all.subjects += searched.subjects;
+        all.operations += searched.operations;
+        all.twice += searched.twice;
+        all.faults.extend(searched.faults);
+        all.unknown.extend(searched.unknown);
+    }
+    all
 }
 
 /// Registrations of the model's workloads, as those of the other one, for the checks on ids.

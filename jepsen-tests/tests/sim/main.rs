@@ -26,7 +26,7 @@ use run::{Ended, simulate};
 use types::Bug;
 
 /// How long faults go on in a run, in election times.
-const LENGTH: u32 = 120;
+const LENGTH: u32 = 60;
 /// Runs of the short slice.
 const SLICE: u64 = 6;
 

@@ -75,7 +75,7 @@ pub(crate) fn simulate(seed: u64, bug: Option<Bug>, election_times: u32) -> Ende
         sim.host(host(id), move || node::run(id, world.clone()));
     }
     // Clients are as fast as the cluster is, so that profiles differ in time and not in work.
-    let rest_ms = timing.election_max / 2;
+    let rest_ms = timing.election_max / 6;
     let mut process = 0;
     for work in [Work::Rich, Work::Deleting, Work::Append] {
         let group = Group::new(work);
@@ -137,7 +137,7 @@ impl Play<'_> {
         while self.sim.elapsed() < end {
             let rounds = self.random.random_range(1..4);
             for _ in 0..rounds {
-                self.strike();
+                self.strike()?;
                 let quiet = self.election() * self.random.random_range(1..30) / 10;
                 self.pass(quiet)?;
             }
@@ -159,9 +159,9 @@ impl Play<'_> {
         self.until("agreement of all members", |play| play.world.has_converged().map(drop))
     }
 
-    fn strike(&mut self) {
+    fn strike(&mut self) -> Result<(), String> {
         let timing = self.timing;
-        let name = match self.random.random_range(0..15) {
+        let name = match self.random.random_range(0..16) {
             0 => {
                 let cut: Vec<u64> = (1..=NODES).filter(|_| self.random.random_bool(0.4)).collect();
                 for one in &cut {
@@ -172,14 +172,14 @@ impl Play<'_> {
                 "partition"
             }
             1 | 2 => {
-                let Some(leader) = self.world.leader() else { return };
+                let Some(leader) = self.world.leader() else { return Ok(()) };
                 for other in (1..=NODES).filter(|id| *id != leader) {
                     self.sim.partition(host(leader), host(other));
                 }
                 "leader cut off"
             }
             3 => {
-                let Some(leader) = self.world.leader() else { return };
+                let Some(leader) = self.world.leader() else { return Ok(()) };
                 let to_leader = self.random.random_bool(0.5);
                 for other in (1..=NODES).filter(|id| *id != leader) {
                     let (from, to) = if to_leader { (other, leader) } else { (leader, other) };
@@ -196,16 +196,19 @@ impl Play<'_> {
                 "links one way"
             }
             5 | 6 => {
-                let Some(leader) = self.world.leader() else { return };
+                let Some(leader) = self.world.leader() else { return Ok(()) };
+                self.busy_disks()?;
                 self.crash(leader);
                 "power loss of the leader"
             }
             7 => {
                 let one = self.random.random_range(1..=NODES);
+                self.busy_disks()?;
                 self.crash(one);
                 "power loss of one"
             }
-            8 => {
+            8 | 15 => {
+                self.busy_disks()?;
                 (1..=NODES).for_each(|id| self.crash(id));
                 (1..=NODES).for_each(|id| self.bounce(id));
                 "power loss of all"
@@ -227,7 +230,7 @@ impl Play<'_> {
                 "slow disk"
             }
             12 => {
-                let Some(leader) = self.world.leader() else { return };
+                let Some(leader) = self.world.leader() else { return Ok(()) };
                 match self.random.random_range(0..3) {
                     0 => {
                         let to = self.random.random_range(1..=3);
@@ -248,9 +251,21 @@ impl Play<'_> {
                     }
                 }
             }
-            _ => return self.churn(),
+            _ => {
+                self.churn();
+                return Ok(());
+            }
         };
         *self.strikes.entry(name).or_default() += 1;
+        Ok(())
+    }
+
+    /// A power loss finds most when syncs are under way: disks are slow for a while before it.
+    fn busy_disks(&mut self) -> Result<(), String> {
+        let ms = self.timing.election_max / 6;
+        (1..=NODES).for_each(|id| self.world.disk(id).set_sync_ms_max(ms));
+        let quiet = self.election() * self.random.random_range(5..20) / 10;
+        self.pass(quiet)
     }
 
     fn churn(&mut self) {
