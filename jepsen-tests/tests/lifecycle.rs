@@ -331,6 +331,24 @@ async fn the_same_operations_are_there_over_http() {
         let call = if method == "GET" { call } else { call.json(&body) };
         call.send().await.unwrap()
     };
+    // Two subjects with one content: a page can end between them.
+    for subject in ["same-1", "same-2"] {
+        let schema = json!({"schema": {"text": record(&["shared"]).text}});
+        ask("POST", "ada", &format!("/subjects/{subject}/versions"), schema).await.good();
+    }
+    let (mut found, mut token) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/search?field=shared&pageSize=1&pageToken={token}");
+        let page = ask("GET", "eve", &path, json!({})).await.good().json();
+        let versions = page["versions"].as_array().unwrap();
+        assert!(versions.len() <= 1, "{page}");
+        found.extend(versions.iter().map(|version| version["subject"].as_str().unwrap().to_owned()));
+        token = page["nextPageToken"].as_str().unwrap().to_owned();
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(found, ["same-1", "same-2"]);
     ask("PUT", "admin", "/policy/:.__GLOBAL:", json!({"policy": {"review": true}})).await.good();
     let schema = json!({"text": record(&["model"]).text, "metadata": {"properties": {"owner": "finance"}}});
     let draft = ask("POST", "ada", "/subjects/a%2Fb/drafts", json!({"schema": schema})).await.good().json();
