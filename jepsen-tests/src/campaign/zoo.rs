@@ -53,6 +53,8 @@ fn drill(faults: &[Fault]) -> Drill {
     drill.faults = faults.to_vec();
     drill.strikes = faults.len().max(2);
     drill.name = format!("zoo-{}", drill.name);
+    // A session has to read at just the node that lags, soon after a write.
+    drill.crowd.sessions = 6;
     drill
 }
 
