@@ -373,7 +373,7 @@ async fn the_same_operations_are_there_over_http() {
         ("GET", "/subjects/a%2Fb/drafts/x", json!({}), 422),
         ("POST", "/subjects/a%2Fb/drafts", json!({"schema": {"text": "{"}}), 422),
         ("POST", "/subjects/a%2Fb/drafts", json!({"unknown": 1}), 422),
-        ("POST", "/subjects/a%2Fb/drafts", json!([1]), 422),
+        ("POST", "/subjects/a%2Fb/drafts", json!([1]), 400),
         ("GET", "/search?state=GONE", json!({}), 422),
         ("GET", "/search?pageToken=zz", json!({}), 422),
         ("GET", "/events?after=x", json!({}), 422),
