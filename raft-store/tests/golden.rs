@@ -751,6 +751,13 @@ fn golden_bytes_are_read_and_written_for_ever() {
         for (name, record) in &missing {
             println!("{name} {}", hex(&record.encode()));
         }
+        // Before the first release a record may change; afterwards this must print nothing.
+        for (name, record) in records.iter().filter(|(name, _)| golden.contains_key(name.as_str())) {
+            let bytes = record.encode();
+            if golden[name.as_str()] != bytes {
+                println!("changed: {name} {}", hex(&bytes));
+            }
+        }
         return;
     }
     assert!(
