@@ -127,6 +127,15 @@ fn parse(text: &str) -> Option<ParsedSchema> {
     }
 }
 
+/// Found by the law below: an empty list and one value were a list of one after the first normalising only.
+#[test]
+fn an_empty_list_beside_a_value_is_the_value() {
+    let text = "syntax = \"proto3\"; option (x.a).b = []; option (x.a).b = \"c\"; message M {}";
+    let once = parse(text).unwrap().normalized().unwrap();
+    assert!(once.contains("option (x.a) = {\n  b: \"c\"\n};"), "{once}");
+    assert_eq!(parse(&once).unwrap().normalized().unwrap(), once);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 

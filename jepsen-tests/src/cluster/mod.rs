@@ -28,7 +28,7 @@ use process::{Process, Signal};
 pub use spec::{Spec, region};
 
 /// Most nodes that one cluster can have in its life.
-const NODES_MAX: usize = 9;
+const NODES_MAX: u16 = 9;
 /// Lines of each log that are printed when a test fails.
 const LOG_LINES_SHOWN: usize = 12;
 
@@ -38,6 +38,7 @@ pub struct Cluster {
     spec: Spec,
     binary: PathBuf,
     ports: BTreeMap<u64, Ports>,
+    _block: ports::Block,
     running: BTreeMap<u64, Process>,
     mesh: Option<Mesh>,
     /// What lay on each node's disk when it was started last: durable, whatever happens.
@@ -69,12 +70,14 @@ impl Cluster {
     pub async fn prepare(spec: Spec) -> Self {
         let place = parking::take().await;
         let dir = tempfile::Builder::new().prefix("jepsen-").tempdir().expect("make a directory for the cluster");
-        let ports: BTreeMap<u64, Ports> = (1..).zip(ports::find(NODES_MAX)).collect();
+        let block = ports::find(NODES_MAX);
+        let ports: BTreeMap<u64, Ports> = (1..).zip(block.ports.iter().copied()).collect();
         let mesh = if spec.linked { Some(mesh_of(&ports).await) } else { None };
         Self {
             spec,
             binary: binary(),
             ports,
+            _block: block,
             running: BTreeMap::new(),
             mesh,
             durable: BTreeMap::new(),

@@ -15,25 +15,35 @@ pub struct Ports {
 
 /// Where ports are looked for: below those that the kernel gives to outgoing connections and to listeners that do not care,
 /// so that nothing takes a node's port while the node is down.
-const RANGE: std::ops::Range<u16> = 12_000..32_000;
-/// Ports that are tried before this gives up.
-const ATTEMPTS_MAX: usize = 10_000;
+const FIRST: u16 = 12_000;
+/// Ports of one cluster: one that is held as long as the cluster lives, so that no other drill takes the rest, and two a node.
+const BLOCK: u16 = 32;
+const BLOCKS: u16 = 600;
 
-/// Finds free ports for `nodes` nodes. Another drill may still take one before its node starts; see `Cluster::ready`.
+/// The ports of a cluster, and what keeps other drills from them.
+#[derive(Debug)]
+pub struct Block {
+    /// Ports, node by node.
+    pub ports: Vec<Ports>,
+    _guard: TcpListener,
+}
+
+/// Finds free ports for `nodes` nodes.
 ///
 /// # Panics
 /// If the machine has no free ports.
-pub fn find(nodes: usize) -> Vec<Ports> {
-    // All are held until the last is chosen, or one could be chosen twice.
-    let mut held: Vec<TcpListener> = Vec::new();
-    for _ in 0..ATTEMPTS_MAX {
-        if held.len() == 3 * nodes {
-            break;
+pub fn find(nodes: u16) -> Block {
+    assert!(2 * nodes < BLOCK, "a cluster has room for {} nodes", (BLOCK - 1) / 2);
+    let start = rand::random_range(0..BLOCKS);
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    for number in 0..BLOCKS {
+        let guard = FIRST + (start + number) % BLOCKS * BLOCK;
+        let Ok(held) = TcpListener::bind(("127.0.0.1", guard)) else { continue };
+        let pairs = (0..nodes).map(|node| Ports { http: guard + 1 + 2 * node, peer: guard + 2 + 2 * node });
+        let ports: Vec<Ports> = pairs.collect();
+        if ports.iter().all(|ports| free(ports.http) && free(ports.peer)) {
+            return Block { ports, _guard: held };
         }
-        let port = rand::random_range(RANGE);
-        held.extend(TcpListener::bind(("127.0.0.1", port)).ok());
     }
-    assert!(held.len() == 3 * nodes, "no {} free ports in {RANGE:?} on loopback", 3 * nodes);
-    let port = |listener: &TcpListener| listener.local_addr().expect("a bound listener has an address").port();
-    held.chunks(3).map(|three| Ports { http: port(&three[0]), peer: port(&three[1]), grpc: port(&three[2]) }).collect()
+    panic!("no {} free ports in a row from {FIRST} on", 2 * nodes);
 }

@@ -139,17 +139,19 @@ fn a_seed_repeats_a_run() {
 /// The simulation finds what it is there to find: each bug within these many seeds.
 #[test]
 fn planted_bugs_are_found() {
-    let bugs = [
+    let all = [
         Bug::NoSync,
-        Bug::VoteLost,
         Bug::LocalRead,
-        Bug::SessionIgnored,
         Bug::BasisIgnored,
+        Bug::VoteLost,
+        Bug::SessionIgnored,
         Bug::RetryRenamed,
         Bug::LeaderRestored,
         Bug::SnapshotWithoutRequests,
     ];
-    for bug in bugs {
+    // A development build takes many seconds for a run: it looks for three, `scripts/sim.sh` for all.
+    let bugs = if cfg!(debug_assertions) { &all[..3] } else { &all[..] };
+    for &bug in bugs {
         let begun = Instant::now();
         let found =
             (1..=60).map(|seed| simulate(seed, Some(bug), LENGTH)).find(|ended| ended.verdict == Verdict::Invalid);

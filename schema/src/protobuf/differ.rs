@@ -257,18 +257,25 @@ impl<'a> Differ<'a> {
         self.options(&old.options, &new.options)?;
         self.texts("reserved", &printer::reserved_texts(&old.reserved), &printer::reserved_texts(&new.reserved))?;
         self.oneofs(old, new)?;
-        let (before, after) = (fields(old), fields(new));
+        // Names of oneofs may be long: they are compared once, not for each member.
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        for oneof in old.oneofs.iter().chain(&new.oneofs) {
+            self.budget.steps(1 + oneof.name.len() as u64 / 8)?;
+            let next = numbers.len();
+            numbers.entry(&oneof.name).or_insert(next);
+        }
+        let (before, after) = (fields(old, &numbers), fields(new, &numbers));
         self.budget.steps((before.len() + after.len()) as u64)?;
         for tag in before.keys().chain(after.keys()).copied().collect::<BTreeSet<_>>() {
             match (before.get(&tag), after.get(&tag)) {
                 (Some(place), None) => {
                     let kind = removed(describe(place.0));
-                    let paths = self.field_paths(tag, &[place.1])?;
+                    let paths = self.field_paths(tag, &[place.1.map(|oneof| oneof.name)])?;
                     self.push_at(paths, "field", kind, Effect::By(&FIELD_PRESENCE))?;
                 }
                 (None, Some(place)) => {
                     let kind = added(describe(place.0));
-                    let paths = self.field_paths(tag, &[place.1])?;
+                    let paths = self.field_paths(tag, &[place.1.map(|oneof| oneof.name)])?;
                     self.push_at(paths, "field", kind, Effect::By(&FIELD_PRESENCE))?;
                 }
                 (Some(old), Some(new)) => self.field(scopes, tag, *old, *new)?,
@@ -339,10 +346,11 @@ impl<'a> Differ<'a> {
     }
 
     fn field(&mut self, scopes: (&str, &str), tag: i32, old: Placed<'_>, new: Placed<'_>) -> Result<(), SchemaError> {
+        let names = [new.1, old.1].map(|oneof| oneof.map(|oneof| oneof.name));
         if old == new && self.backward.by_path.is_empty() && self.forward.by_path.is_empty() {
             return Ok(());
         }
-        let paths = self.field_paths(tag, &[new.1, old.1])?;
+        let paths = self.field_paths(tag, &names)?;
         if old.0.name != new.0.name {
             let kind = ChangeKind::Renamed { old: old.0.name.clone(), new: new.0.name.clone() };
             self.push_at(paths.clone(), "field", kind, Effect::Harmless)?;
@@ -350,7 +358,7 @@ impl<'a> Differ<'a> {
         if old.1 != new.1 {
             let place = |oneof: Option<&str>| oneof.map_or("the message".to_owned(), |oneof| format!("oneof {oneof}"));
             // The comparison reports a bad move at the oneof, where the change of its members shows it, too.
-            self.push_at(paths.clone(), "field", ChangeKind::Moved { from: place(old.1) }, Effect::Harmless)?;
+            self.push_at(paths.clone(), "field", ChangeKind::Moved { from: place(names[1]) }, Effect::Harmless)?;
         }
         if !self.same_type(scopes, &old.0.type_name, &new.0.type_name)? || self.is_found(&paths, &FIELD_TYPE) {
             let kind = changed(old.0.type_name.to_string(), new.0.type_name.to_string());
@@ -510,14 +518,28 @@ impl<'a> Differ<'a> {
 }
 
 /// A field and its oneof.
-type Placed<'m> = (&'m Field, Option<&'m str>);
+type Placed<'m> = (&'m Field, Option<InOneof<'m>>);
 
-fn fields(message: &Message) -> BTreeMap<i32, Placed<'_>> {
+/// The oneof that a field stands in; equal numbers are equal names.
+#[derive(Clone, Copy)]
+struct InOneof<'m> {
+    name: &'m str,
+    number: usize,
+}
+
+impl PartialEq for InOneof<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+fn fields<'m>(message: &'m Message, numbers: &BTreeMap<&str, usize>) -> BTreeMap<i32, Placed<'m>> {
     let plain = message.fields.iter().map(|field| (field.tag, (field, None)));
-    let members = message
-        .oneofs
-        .iter()
-        .flat_map(|oneof| oneof.fields.iter().map(|field| (field.tag, (field, Some(oneof.name.as_str())))));
+    let members = message.oneofs.iter().flat_map(|oneof| {
+        let number = numbers.get(oneof.name.as_str()).copied().unwrap_or_default();
+        let place = Some(InOneof { name: &oneof.name, number });
+        oneof.fields.iter().map(move |field| (field.tag, (field, place)))
+    });
     plain.chain(members).collect()
 }
 

@@ -371,7 +371,11 @@ fn merge(target: &mut Value, path: &[String], value: Value, budget: &mut Budget)
                 both.add(part.clone(), Vec::new(), previous);
                 both.add(part.clone(), Vec::new(), value);
                 if let Value::Map(mut both) = both.into_value() {
-                    entries[place].1 = both.remove(0).1;
+                    entries[place].1 = match both.remove(0).1 {
+                        // An empty list has brought nothing.
+                        Value::List(mut values) if values.len() == 1 => values.remove(0),
+                        value => value,
+                    };
                 }
                 return Ok(());
             }
