@@ -156,8 +156,8 @@ fn planted_bugs_are_found() {
     let mut missed = Vec::new();
     for bug in bugs {
         let begun = Instant::now();
-        let runs = (1..=SEEDS_PER_BUG).map(|seed| simulate(seed, Some(bug), LENGTH));
-        let found = runs.into_iter().find(|ended| ended.verdict == Verdict::Invalid);
+        let mut runs = (1..=SEEDS_PER_BUG).map(|seed| simulate(seed, Some(bug), LENGTH));
+        let found = runs.find(|ended| ended.verdict == Verdict::Invalid);
         let seconds = begun.elapsed().as_secs_f64();
         let Some(found) = found else {
             eprintln!("{bug:?}: not found in {SEEDS_PER_BUG} seeds, {seconds:.1} s");
