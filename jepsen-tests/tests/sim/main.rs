@@ -29,6 +29,8 @@ use types::Bug;
 const LENGTH: u32 = 60;
 /// Runs of the short slice.
 const SLICE: u64 = 6;
+/// Seeds that hunt for one planted bug.
+const SEEDS_PER_BUG: u64 = 20;
 
 #[derive(Debug, Default)]
 struct Sum {
@@ -136,32 +138,34 @@ fn a_seed_repeats_a_run() {
     assert_eq!(of(&runs[0]), of(&runs[1]));
 }
 
-/// The simulation finds what it is there to find: each bug within these many seeds.
+/// The simulation finds what it is there to find. Every change hunts for the bugs that show soon; `SIM_ZOO=1` for all of them,
+/// and tells what it did not find.
 #[test]
 fn planted_bugs_are_found() {
-    let all = [
+    let all = std::env::var("SIM_ZOO").is_ok();
+    let rare = [
         Bug::NoSync,
-        Bug::LocalRead,
-        Bug::BasisIgnored,
         Bug::VoteLost,
         Bug::SessionIgnored,
+        Bug::BasisIgnored,
         Bug::RetryRenamed,
         Bug::LeaderRestored,
         Bug::SnapshotWithoutRequests,
     ];
-    // A development build takes many seconds for a run: it looks for three, `scripts/sim.sh` for all.
-    let bugs = if cfg!(debug_assertions) { &all[..3] } else { &all[..] };
-    for &bug in bugs {
+    let bugs: Vec<Bug> = [Bug::LocalRead].into_iter().chain(rare.into_iter().filter(|_| all)).collect();
+    let mut missed = Vec::new();
+    for bug in bugs {
         let begun = Instant::now();
-        let found =
-            (1..=60).map(|seed| simulate(seed, Some(bug), LENGTH)).find(|ended| ended.verdict == Verdict::Invalid);
-        let found = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
+        let mut runs = (1..=SEEDS_PER_BUG).map(|seed| simulate(seed, Some(bug), LENGTH));
+        let found = runs.find(|ended| ended.verdict == Verdict::Invalid);
+        let seconds = begun.elapsed().as_secs_f64();
+        let Some(found) = found else {
+            eprintln!("{bug:?}: not found in {SEEDS_PER_BUG} seeds, {seconds:.1} s");
+            missed.push(bug);
+            continue;
+        };
         let fault = found.faults.first().map(|fault| fault.chars().take(160).collect::<String>());
-        eprintln!(
-            "{bug:?}: seed {}, {:.1} s: {}",
-            found.seed,
-            begun.elapsed().as_secs_f64(),
-            fault.unwrap_or_default()
-        );
+        eprintln!("{bug:?}: seed {}, {seconds:.1} s: {}", found.seed, fault.unwrap_or_default());
     }
+    assert!(missed.is_empty(), "not found: {missed:?}");
 }
