@@ -90,6 +90,16 @@ impl Durable {
         }
     }
 
+    /// How much of a file is durable. A checkpoint links tables under their own names; they were synced where they were written,
+    /// and that place may be gone.
+    fn size_of(&self, path: &Path) -> Option<u64> {
+        let linked = || {
+            let name = path.file_name().filter(|_| path.extension().is_some_and(|extension| extension == "sst"))?;
+            self.synced.iter().filter(|(known, _)| known.file_name() == Some(name)).map(|(_, size)| *size).max()
+        };
+        self.synced.get(path).copied().or_else(linked)
+    }
+
     fn move_directory(&mut self, from: &Path, to: &Path) {
         let inside: Vec<_> = self.synced.keys().filter(|path| path.starts_with(from)).cloned().collect();
         for path in inside {
@@ -149,9 +159,9 @@ pub fn lose_power(
         if restored.contains(&path) || is_text_log {
             continue;
         }
-        match durable.synced.get(&path) {
-            Some(synced) if *synced >= size => {}
-            Some(synced) => tear(&path, *synced, size, random, &mut loss),
+        match durable.size_of(&path) {
+            Some(synced) if synced >= size => {}
+            Some(synced) => tear(&path, synced, size, random, &mut loss),
             None if random.random_bool(0.3) => {
                 fs::remove_file(&path).expect("remove a file that was never synced");
                 loss.files_gone += 1;
@@ -230,6 +240,21 @@ mod tests {
             fs::write(&journal, format!("{synced}\n{}\nD {}\n", renames.join("\n"), data.display())).unwrap();
             lose_power(&data, &journal, &BTreeMap::new(), &mut StdRng::seed_from_u64(seed));
             assert_eq!(fs::read(last.join("CURRENT")).unwrap(), vec![7; 16], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_a_checkpoint_links_is_as_durable_as_it_was_written() {
+        for seed in 0..50 {
+            let dir = tempfile::tempdir().unwrap();
+            let data = dir.path().join("data");
+            let (live, snapshot) = (data.join("sm/000012.sst"), data.join("snap/1/000012.sst"));
+            fs::create_dir_all(snapshot.parent().unwrap()).unwrap();
+            fs::write(&snapshot, vec![7; 100]).unwrap();
+            let journal = dir.path().join("n.journal");
+            fs::write(&journal, format!("S 100 {}\n", live.display())).unwrap();
+            lose_power(&data, &journal, &BTreeMap::new(), &mut StdRng::seed_from_u64(seed));
+            assert_eq!(fs::read(&snapshot).unwrap(), vec![7; 100], "seed {seed}");
         }
     }
 
