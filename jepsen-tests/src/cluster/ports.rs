@@ -16,7 +16,7 @@ pub struct Ports {
 /// Where ports are looked for: below those that the kernel gives to outgoing connections and to listeners that do not care,
 /// so that nothing takes a node's port while the node is down.
 const FIRST: u16 = 12_000;
-/// Ports of one cluster: one that is held as long as the cluster lives, so that no other drill takes the rest, and two a node.
+/// Ports of one cluster: one that is held as long as the cluster lives, so that no other drill takes the rest, and three a node.
 const BLOCK: u16 = 32;
 const BLOCKS: u16 = 600;
 
@@ -33,17 +33,17 @@ pub struct Block {
 /// # Panics
 /// If the machine has no free ports.
 pub fn find(nodes: u16) -> Block {
-    assert!(2 * nodes < BLOCK, "a cluster has room for {} nodes", (BLOCK - 1) / 2);
+    assert!(3 * nodes < BLOCK, "a cluster has room for {} nodes", (BLOCK - 1) / 3);
     let start = rand::random_range(0..BLOCKS);
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     for number in 0..BLOCKS {
         let guard = FIRST + (start + number) % BLOCKS * BLOCK;
         let Ok(held) = TcpListener::bind(("127.0.0.1", guard)) else { continue };
-        let pairs = (0..nodes).map(|node| Ports { http: guard + 1 + 2 * node, peer: guard + 2 + 2 * node });
-        let ports: Vec<Ports> = pairs.collect();
-        if ports.iter().all(|ports| free(ports.http) && free(ports.peer)) {
+        let firsts = (0..nodes).map(|node| guard + 1 + 3 * node);
+        let ports: Vec<_> = firsts.map(|first| Ports { http: first, peer: first + 1, grpc: first + 2 }).collect();
+        if ports.iter().all(|ports| free(ports.http) && free(ports.peer) && free(ports.grpc)) {
             return Block { ports, _guard: held };
         }
     }
-    panic!("no {} free ports in a row from {FIRST} on", 2 * nodes);
+    panic!("no {} free ports in a row from {FIRST} on", 3 * nodes);
 }
