@@ -34,7 +34,6 @@ say "tests"
 cargo test --workspace
 
 say "drills: the short slice (scripts/drill.sh has the rest)"
-cargo build --quiet --release -p jepsen-tests --bins
 "${CARGO_TARGET_DIR:-$root/target}/release/jepsen" run slice --seed "${DRILL_SEED:-1}"
 
 say "documentation"
