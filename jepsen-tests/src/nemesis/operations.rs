@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde_json::json;
 
 use super::{Evidence, Field, leader_and_term};
+use crate::cluster::Cluster;
 
 /// Removes a member whose disk cannot be used and lets an empty node join in its place; the new id.
 pub(super) async fn rebuild(field: &mut Field<'_>, gone: u64) -> u64 {
@@ -67,18 +68,33 @@ pub(super) async fn leader_transfer(field: &Field<'_>) -> Evidence {
     Ok(format!("the leadership went from {leader} to {now} in four steps, terms {term} to {term_now}"))
 }
 
+/// Rounds of snapshots until the log is purged, at most.
+const ROUNDS_TO_PURGE_MAX: usize = 15;
+
+/// The last index that any running node has: nobody that is down has more.
+async fn last_index(cluster: &Cluster) -> u64 {
+    cluster.status().await.nodes.iter().map(|node| node.last_log_index).max().unwrap_or(0)
+}
+
 /// A follower is down until the log that it needs is purged; it must come back by a snapshot.
 pub(super) async fn snapshot_and_purge(field: &mut Field<'_>) -> Evidence {
     let chosen = field.cluster.follower().await;
     let before = field.cluster.log(chosen).matches("\"install a snapshot\"").count();
     field.load.drop_node(chosen);
     field.cluster.kill(chosen);
+    let held = last_index(field.cluster).await;
     field.load.progress(150).await;
-    for _ in 0..3 {
+    // Enough for a log that is purged behind its snapshots; whether it was is seen below.
+    for _ in 0..ROUNDS_TO_PURGE_MAX {
         for id in field.cluster.ids() {
             drop(field.cluster.api(id).post("/v1/cluster/snapshot").json(&json!({})).send().await);
         }
-        field.load.progress(150).await;
+        field.load.progress(100).await;
+        let status = field.cluster.status().await;
+        let alive = field.cluster.ids();
+        if status.nodes.iter().filter(|node| alive.contains(&node.node_id)).all(|node| node.purged_index > held) {
+            break;
+        }
     }
     field.cluster.restart(chosen).await;
     field.load.add_node(field.cluster, chosen);
