@@ -88,6 +88,7 @@ fn expect_valid(ended: &Ended) {
 
 /// The seeds of this run: one, a short slice, or as many as the time allows.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "minutes of processor time in a development build: scripts/sim.sh runs it")]
 fn clusters_keep_their_promises() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let mut sum = Sum::default();
@@ -141,6 +142,7 @@ fn a_seed_repeats_a_run() {
 /// The simulation finds what it is there to find. Every change hunts for the bugs that show soon; `SIM_ZOO=1` for all of them,
 /// and tells what it did not find.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "minutes of processor time in a development build: scripts/sim.sh runs it")]
 fn planted_bugs_are_found() {
     let all = std::env::var("SIM_ZOO").is_ok();
     let rare = [
