@@ -200,11 +200,16 @@ pub fn latest(view: &impl View, subject: &Subject) -> Result<Option<(Version, Ve
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
 pub fn in_use(view: &impl View, subject: &Subject) -> Result<Vec<(Version, VersionRow)>, ViewError> {
-    let mut found = versions(view, subject)?;
-    found.retain(|(_, row)| row.deleted == Deleted::No && row.state.is_in_use());
+    Ok(in_use_among(&versions(view, subject)?))
+}
+
+/// Those of a subject's versions, given in ascending order, that a new one has to be compatible with; see [`in_use`].
+pub fn in_use_among(versions: &[(Version, VersionRow)]) -> Vec<(Version, VersionRow)> {
+    let is_in_use = |(_, row): &&(Version, VersionRow)| row.deleted == Deleted::No && row.state.is_in_use();
+    let mut found: Vec<_> = versions.iter().filter(is_in_use).cloned().collect();
     // A stable sort: deprecated ones first, then active ones, each ascending.
     found.sort_by_key(|(_, row)| row.state == VersionState::Active);
-    Ok(found)
+    found
 }
 
 /// The subjects of a context, or of all contexts, in key order.

@@ -19,6 +19,7 @@ use schema::diff::{self, Diff, Step as DiffStep};
 use schema::{ParsedSchema, guid_of};
 
 use super::catalogue::{Page, key_of, token_of};
+use super::parse::Asked;
 use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
 use super::settings::settings;
@@ -131,7 +132,8 @@ impl Service {
             let settings = settings(view, &of)?;
             let parsed = service.parse_new(view, &of, &new, &content.references, &settings)?;
             let report = service.report(view, &of, &parsed, &new)?;
-            let semver = service.semver_after(view, &of, &parsed, settings.level)?;
+            let versions = query::versions(view, &of)?;
+            let semver = service.semver_after(view, &of, &versions, &parsed, settings.level)?;
             let mut basis = basis_of(view, &of, &new, &content.references);
             basis.keys.insert(BasisKey::Draft(of.clone(), id));
             let step = match which {
@@ -326,10 +328,11 @@ impl Service {
         &self,
         view: &StateView<'_>,
         subject: &Subject,
+        versions: &[(Version, VersionRow)],
         parsed: &ParsedSchema,
         level: Level,
     ) -> Result<SemVer, ServiceError> {
-        let taken: Vec<_> = query::versions(view, subject)?.into_iter().map(|(_, row)| row.semver).collect();
+        let taken: Vec<_> = versions.iter().map(|(_, row)| row.semver).collect();
         let Some((_, latest)) = query::latest(view, subject)? else {
             return Ok(SemVer::after(None, Bump::Major, &taken));
         };
@@ -385,7 +388,7 @@ impl Service {
         if let Some(rule_set) = &new.rule_set {
             contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
         }
-        let (parsed, references) = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
+        let Asked { parsed, references } = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
         let report = self.report(view, subject, &parsed, new)?;
         let basis = basis_of(view, subject, new, &references);
         let text = parsed.canonical().to_owned();

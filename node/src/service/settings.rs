@@ -6,7 +6,7 @@ use schema::compat::{Level, Policy};
 use schema::{Format, Metadata, RuleSet, Strictness};
 
 use super::ServiceError;
-use super::prepare::Checked;
+use super::compatibility::Checked;
 
 /// What a preparation depends on.
 pub(super) struct Settings {

@@ -1,0 +1,195 @@
+//! Finds the version that holds a schema: by its content address, or by what it means.
+
+use std::cell::OnceCell;
+
+use proto::error_code as code;
+use raft_store::state::StateView;
+use registry::query::{self, Include};
+use registry::{ContentRow, Subject, Version, VersionRow, contract};
+use schema::{Format, Guid};
+
+use super::parse::Asked;
+use super::prepare::{NewSchema, RegisterOptions};
+use super::read::{FoundSchema, VersionSpec, aliased, find_version, in_any_context};
+use super::settings::settings;
+use super::{Caller, Consistency, Service, ServiceError};
+
+/// The versions of a subject, read at most once for a request: a long history costs more to read than to compare.
+pub(super) struct History<'a> {
+    view: &'a StateView<'a>,
+    pub(super) subject: &'a Subject,
+    versions: OnceCell<Vec<(Version, VersionRow)>>,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(view: &'a StateView<'a>, subject: &'a Subject) -> Self {
+        Self { view, subject, versions: OnceCell::new() }
+    }
+
+    /// All versions in ascending order, soft-deleted ones included.
+    pub(super) fn versions(&self) -> Result<&[(Version, VersionRow)], ServiceError> {
+        if let Some(versions) = self.versions.get() {
+            return Ok(versions);
+        }
+        let versions = query::versions(self.view, self.subject)?;
+        Ok(self.versions.get_or_init(|| versions))
+    }
+
+    /// The versions that a new one has to be compatible with, the latest last.
+    pub(super) fn in_use(&self) -> Result<Vec<(Version, VersionRow)>, ServiceError> {
+        Ok(query::in_use_among(self.versions()?))
+    }
+}
+
+impl Service {
+    /// Finds the version of a subject that holds this schema.
+    ///
+    /// # Errors
+    /// 40401 without the subject, 40403 without the schema, 42201 for a schema that is none.
+    pub async fn lookup(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        new: &NewSchema,
+        normalize: bool,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        self.freshen(caller).await?;
+        let options = RegisterOptions { normalize, ..RegisterOptions::default() };
+        if let Some(found) = self.known_text(subject, new, options)? {
+            return Ok(found);
+        }
+        match self.lookup_in_pool(caller, subject, new, normalize, include).await {
+            Err(error)
+                if caller.consistency == Consistency::Default
+                    && (error.is_negative() || error.code == code::INVALID_SCHEMA) =>
+            {
+                self.linearize(caller.deadline).await?;
+                self.lookup_in_pool(caller, subject, new, normalize, include).await
+            }
+            found => found,
+        }
+    }
+
+    async fn lookup_in_pool(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        new: &NewSchema,
+        normalize: bool,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
+        self.in_pool(caller.deadline, move || {
+            let state = service.inner.consensus.state().clone();
+            // An unqualified subject that has no such schema is then looked for in every context.
+            state.read(|view| {
+                in_any_context(view, &subject, |subject| service.lookup_on(view, subject, &new, normalize, include))
+            })
+        })
+        .await
+    }
+
+    fn lookup_on(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        new: &NewSchema,
+        normalize: bool,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        let subject = &aliased(view, subject)?;
+        let row = query::subject_row(view, subject)?;
+        let exists = row.is_some_and(|row| row.live > 0 || (include != Include::Live && row.soft_deleted > 0));
+        if !exists {
+            return Err(ServiceError::subject_not_found(subject));
+        }
+        let settings = settings(view, subject)?;
+        let normalize = normalize || settings.normalize;
+        let asked = self.parse_asked(view, subject, new, &settings, normalize)?;
+        self.find(&History::new(view, subject), new, &asked, include)?
+            .ok_or_else(|| ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found"))
+    }
+
+    /// A version of the subject that holds this schema.
+    pub(super) fn find(
+        &self,
+        history: &History<'_>,
+        new: &NewSchema,
+        asked: &Asked,
+        include: Include,
+    ) -> Result<Option<FoundSchema>, ServiceError> {
+        match find_content(history.view, history.subject, asked.guid(new), new.format, include)? {
+            None => self.find_alike(history, new, asked, include),
+            found => Ok(found),
+        }
+    }
+
+    /// A version that holds the same schema in another dress (Confluent's `canLookup`): the same after parsing, with equal
+    /// references, or with its references written out in the new text, and with metadata and rules that are the same.
+    fn find_alike(
+        &self,
+        history: &History<'_>,
+        new: &NewSchema,
+        asked: &Asked,
+        include: Include,
+    ) -> Result<Option<FoundSchema>, ServiceError> {
+        let History { view, subject, .. } = *history;
+        for (version, row) in history.versions()?.iter().rev().filter(|(_, row)| include.admits(row.deleted)) {
+            if row.format != new.format {
+                continue;
+            }
+            // Where the parsed schema is at hand, most versions are told apart without reading their contents.
+            if self.inner.parsed.get(row.guid, row.format).is_some_and(|stored| !asked.parsed.same_content(&stored)) {
+                continue;
+            }
+            let Some(content) = query::content_row(view, row.guid, row.format)? else { continue };
+            let content = self.inner.sealer.open_content(content);
+            let same_contract = content.rule_set == new.rule_set
+                && contract::is_same_metadata(new.metadata.as_ref(), content.metadata.as_ref(), *version);
+            if same_contract && self.is_same_text(view, subject, asked, row, &content)? {
+                return find_version(view, subject, VersionSpec::Number(*version), include).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_same_text(
+        &self,
+        view: &StateView<'_>,
+        subject: &Subject,
+        asked: &Asked,
+        row: &VersionRow,
+        content: &ContentRow,
+    ) -> Result<bool, ServiceError> {
+        let written_out = asked.references.is_empty() && !content.references.is_empty();
+        if content.references != asked.references && !written_out {
+            return Ok(false);
+        }
+        // The other formats compare canonical texts.
+        if row.format != Format::Avro {
+            return Ok(!written_out && content.text == asked.parsed.canonical());
+        }
+        // A type that is written out equals the same type from a reference. What a soft-deleted version refers to may be gone
+        // for good.
+        Ok(self.parse_stored(view, subject, row).is_ok_and(|stored| asked.parsed.same_content(&stored)))
+    }
+}
+
+/// The highest version of a subject that holds this content.
+pub(super) fn find_content(
+    view: &StateView<'_>,
+    subject: &Subject,
+    guid: Guid,
+    format: Format,
+    include: Include,
+) -> Result<Option<FoundSchema>, ServiceError> {
+    let Some(id) = query::id_of(view, &subject.context, guid, format)? else { return Ok(None) };
+    for version in query::usages_in(view, id, subject)?.into_iter().rev() {
+        match find_version(view, subject, VersionSpec::Number(version), include) {
+            Err(error) if error.is_negative() => {}
+            found => return found.map(Some),
+        }
+    }
+    Ok(None)
+}
