@@ -3,8 +3,8 @@
 
 use jepsen_tests::client::{Api, segment};
 use jepsen_tests::cluster::{Cluster, Spec};
-use jepsen_tests::dump;
 use jepsen_tests::native::{Native, PRINCIPAL_HEADER, by, error_code, keyed, native};
+use jepsen_tests::{dump, wait};
 use proto::v1;
 use serde_json::{Value, json};
 use tonic::Status;
@@ -416,4 +416,130 @@ fn base64(data: &[u8]) -> String {
         }
     }
     text
+}
+
+/// What a generic client does (grpcurl, a load balancer): it asks what there is and whether it is well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_without_the_proto_files_finds_the_services_and_their_health() {
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    const SERVING: i32 = 1;
+    const NOT_SERVING: i32 = 2;
+
+    let mut cluster = Cluster::start(spec(3)).await;
+    let follower = cluster.follower().await;
+    let address = format!("http://{}", cluster.grpc_address(follower));
+    let channel = tonic::transport::Endpoint::from_shared(address).unwrap().connect_lazy();
+
+    let mut reflection = ServerReflectionClient::new(channel.clone());
+    let mut ask = async |request: MessageRequest| {
+        let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
+        let answers = reflection.server_reflection_info(futures::stream::iter([request])).await.unwrap();
+        answers.into_inner().message().await.map(|answer| answer.unwrap().message_response.unwrap())
+    };
+    let MessageResponse::ListServicesResponse(list) = ask(MessageRequest::ListServices(String::new())).await.unwrap()
+    else {
+        panic!("not a list of services");
+    };
+    let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+    for name in ["registry.v1.Registry", "grpc.health.v1.Health"] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    let symbol = MessageRequest::FileContainingSymbol("registry.v1.Registry.CreateDraft".to_owned());
+    let MessageResponse::FileDescriptorResponse(files) = ask(symbol).await.unwrap() else { panic!("not a file") };
+    let is_documented_by = |file: &Vec<u8>| file.windows(18).any(|bytes| bytes == b"CreateDraftRequest");
+    assert!(files.file_descriptor_proto.iter().any(is_documented_by));
+    let unknown = ask(MessageRequest::FileContainingSymbol("registry.v1.Nothing".to_owned())).await;
+    assert_eq!(unknown.map_err(|status| status.code()), Err(tonic::Code::NotFound));
+
+    let health = HealthClient::new(channel);
+    let status = async |service: &str| {
+        let answer = health.clone().check(HealthCheckRequest { service: service.to_owned() }).await;
+        answer.map(|answer| answer.into_inner().status).map_err(|status| status.code())
+    };
+    for service in ["", "registry.v1.Registry"] {
+        wait::until(&format!("service {service:?} is well"), async || match status(service).await {
+            Ok(SERVING) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+    assert_eq!(status("registry.v1.Nothing").await, Err(tonic::Code::NotFound));
+    // Without a majority nobody leads: whoever balances load by health goes elsewhere.
+    for id in cluster.ids().into_iter().filter(|id| *id != follower) {
+        cluster.kill(id);
+    }
+    wait::until("a node without a leader says so", async || match status("").await {
+        Ok(NOT_SERVING) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+}
+
+/// Whichever index a search walks, it finds what a look at everything finds, on every page size, each version once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_finds_what_a_look_at_everything_finds() {
+    let cluster = Cluster::start(spec(1)).await;
+    let api = cluster.api(1);
+    let mut all = Vec::new();
+    for number in 0..36 {
+        let context = if number % 3 == 0 { ":.team:" } else { "" };
+        let subject = format!("{context}{}-{number}", if number % 2 == 0 { "cost" } else { "policy" });
+        let rare = if number % 12 == 0 { "tariff" } else { "plain" };
+        // Some contents are held by several subjects.
+        let text = json!({"type": "record", "name": "R", "doc": rare, "fields": [
+            {"name": "common", "type": "long"}, {"name": format!("field_{}", number % 4), "type": "string"}]});
+        let body = json!({"schema": {"text": text.to_string()}});
+        let path = format!("/api/v1/subjects/{}/versions", segment(&subject));
+        api.post(&path).json(&body).send().await.unwrap().good();
+        all.push((subject, number, rare));
+    }
+    let search = async |query: &str, size: usize| {
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/search?{query}&pageSize={size}&pageToken={token}");
+            let page = api.get(&path).send().await.unwrap().good().json();
+            let versions = page["versions"].as_array().unwrap();
+            assert!(versions.len() <= size, "{page}");
+            found.extend(versions.iter().map(|version| version["subject"].as_str().unwrap().to_owned()));
+            token = page["nextPageToken"].as_str().unwrap().to_owned();
+            if token.is_empty() {
+                found.sort();
+                return found;
+            }
+        }
+    };
+    for fields in ["", "&field=common", "&field=field_2", "&field=common&text=tariff", "&text=tariff plain"] {
+        for prefix in ["", "&prefix=cost", "&prefix=policy-1"] {
+            for context in ["", "&context=.team"] {
+                let query = format!("latestOnly=true{fields}{prefix}{context}");
+                let is_wanted = |(subject, number, rare): &&(String, i32, &str)| {
+                    let name = subject.strip_prefix(":.team:").unwrap_or(subject);
+                    (!fields.contains("field_2") || number % 4 == 2)
+                        && (!fields.contains("tariff") || *rare == "tariff")
+                        && !fields.contains("plain")
+                        && prefix.strip_prefix("&prefix=").is_none_or(|prefix| name.starts_with(prefix))
+                        && if context.is_empty() {
+                            // A prefix is that of a qualified subject: without a context it means the default one.
+                            prefix.is_empty() || !subject.starts_with(":.team:")
+                        } else {
+                            subject.starts_with(":.team:")
+                        }
+                };
+                let mut expected: Vec<_> = all.iter().filter(is_wanted).map(|(subject, ..)| subject.clone()).collect();
+                expected.sort();
+                for size in [2, 100] {
+                    assert_eq!(search(&query, size).await, expected, "{query}, pages of {size}");
+                }
+            }
+        }
+    }
+    // A page token leads nowhere else than where it comes from.
+    let page = api.get("/api/v1/search?field=common&pageSize=1").send().await.unwrap().good().json();
+    let token = page["nextPageToken"].as_str().unwrap();
+    let other = api.get(&format!("/api/v1/search?field=field_2&pageSize=1&pageToken={token}")).send().await.unwrap();
+    assert_eq!(other.status, 422, "{}", other.text());
 }

@@ -1,22 +1,23 @@
 //! The catalogue: finds versions by what is in them, from local state, page by page.
 //!
 //! The index is part of the replicated state ([`super::terms`]), so it is the same on every replica and needs no rebuild.
-//! A search walks one index, the one of its first term, and looks the other criteria up; it never looks at more than a
-//! bounded number of rows for one page.
+//! A search walks one index, the one that leads to the fewest rows, and looks the other criteria up; it never looks at
+//! more than a bounded number of rows for one page.
 
 use std::ops::ControlFlow;
 
 use proto::error_code as code;
 use raft_store::state::StateView;
 use registry::{
-    Context, Deleted, Key, KeyRange, SemVerRange, State, Subject, Version, VersionRow, VersionState, View, query,
+    ContentRow, Context, Deleted, Key, KeyRange, SemVerRange, State, Subject, Version, VersionRow, VersionState, View,
+    query,
 };
 use schema::Format;
 
 use super::read::{Kind, VersionSpec};
 use super::{Caller, Service, ServiceError, terms};
 
-/// Rows of the walked index that one page looks at, at most.
+/// Rows of the walked index that one page looks at, at most; and of each other index, to see which is the shortest.
 const SCANNED_MAX: usize = 2_000;
 
 /// What is looked for; all of it must hold.
@@ -77,7 +78,37 @@ impl Criteria {
         found
     }
 
-    fn admits(&self, view: &StateView<'_>, found: &FoundVersion) -> Result<bool, ServiceError> {
+    /// The indexes that lead to everything that is looked for. The one of all subjects is there in any case.
+    fn indexes(&self) -> Vec<Index> {
+        let by_term = self.terms().into_iter().map(Index::Term);
+        let by_state = self.state.filter(|state| *state != State::Active).map(Index::State);
+        by_term.chain(by_state).chain([Index::Subjects]).collect()
+    }
+
+    /// The part of an index where something may be found.
+    fn range(&self, index: &Index) -> KeyRange {
+        match (index, &self.context) {
+            (Index::Term(term), _) => KeyRange::term(term),
+            (Index::State(state), _) => KeyRange::in_state(*state),
+            (Index::Subjects, Some(context)) => KeyRange::subjects_with(context, &self.prefix),
+            (Index::Subjects, None) => KeyRange::subjects(None),
+        }
+    }
+
+    /// The index that leads to the fewest rows, as far as a bounded look at each can tell.
+    fn narrowest(&self, view: &StateView<'_>) -> Result<Index, ServiceError> {
+        let mut narrowest = None;
+        let mut fewest = SCANNED_MAX;
+        for index in self.indexes() {
+            let count = keys_of(view, &self.range(&index), fewest)?.len();
+            if narrowest.is_none() || count < fewest {
+                (narrowest, fewest) = (Some(index), count);
+            }
+        }
+        Ok(narrowest.unwrap_or(Index::Subjects))
+    }
+
+    fn admits(&self, view: &StateView<'_>, index: &Index, found: &FoundVersion) -> Result<bool, ServiceError> {
         let FoundVersion { subject, version, row } = found;
         let state = if row.deleted == Deleted::Soft { State::Deleted } else { row.state.state() };
         let wanted = match self.state {
@@ -88,11 +119,54 @@ impl Criteria {
             && self.context.as_ref().is_none_or(|context| *context == subject.context)
             && subject.name.starts_with(&self.prefix)
             && self.format.is_none_or(|format| format == row.format);
-        if !fits || !self.latest_only {
-            return Ok(fits);
+        if !fits || (self.latest_only && query::latest(view, subject)?.is_none_or(|(latest, _)| latest != *version)) {
+            return Ok(false);
         }
-        Ok(query::latest(view, subject)?.is_some_and(|(latest, _)| latest == *version))
+        let terms = self.terms();
+        if terms.is_empty() || matches!(index, Index::Term(_)) {
+            // The walk of a term has looked at the content for all of its versions.
+            return Ok(true);
+        }
+        Ok(query::content_row(view, row.guid, row.format)?.is_some_and(|content| has_terms(&content, &terms)))
     }
+}
+
+/// A way to walk through versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Index {
+    Term(String),
+    State(State),
+    Subjects,
+}
+
+impl Index {
+    /// The index that a key belongs to, if it is among these.
+    fn of(key: &Key, among: Vec<Self>) -> Option<Self> {
+        let is_of = |index: &Self| match (index, key) {
+            (Self::Term(term), Key::Term(of, ..)) => term == of,
+            (Self::State(state), Key::InState(of, ..)) => state == of,
+            (index, Key::Subject(_)) => *index == Self::Subjects,
+            _ => false,
+        };
+        among.into_iter().find(is_of)
+    }
+}
+
+fn has_terms(content: &ContentRow, terms: &[String]) -> bool {
+    terms.iter().all(|term| content.terms.binary_search(term).is_ok())
+}
+
+/// The first keys of a range, so many at most.
+fn keys_of(view: &StateView<'_>, range: &KeyRange, limit: usize) -> Result<Vec<Key>, ServiceError> {
+    let mut keys = Vec::new();
+    view.scan(range, &mut |key, _| {
+        if keys.len() >= limit {
+            return ControlFlow::Break(());
+        }
+        keys.push(key);
+        ControlFlow::Continue(())
+    })?;
+    Ok(keys)
 }
 
 impl Service {
@@ -110,22 +184,18 @@ impl Service {
         let after = token.map(Place::parse).transpose()?;
         self.read(caller, Kind::Mutable, |view| {
             let terms = criteria.terms();
-            let range = match (terms.first(), criteria.state, &criteria.context) {
-                (Some(term), _, _) => KeyRange::term(term),
-                (None, Some(state), _) if state != State::Active => KeyRange::in_state(state),
-                (None, _, Some(context)) => KeyRange::subjects_with(context, &criteria.prefix),
-                (None, _, None) => KeyRange::subjects(None),
+            // A page goes on in the index that the first page chose.
+            let index = match &after {
+                Some(Place { key, .. }) => Index::of(key, criteria.indexes()).ok_or_else(bad_token)?,
+                None => criteria.narrowest(view)?,
             };
+            let range = criteria.range(&index);
             let range = match &after {
                 Some(Place { key, within: Some(_) }) => range.from(key),
                 Some(Place { key, within: None }) => range.after(key),
                 None => range,
             };
-            let mut keys = Vec::new();
-            view.scan(&range, &mut |key, _| {
-                keys.push(key);
-                if keys.len() < SCANNED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
+            let keys = keys_of(view, &range, SCANNED_MAX)?;
             let is_end = keys.len() < SCANNED_MAX;
             let mut page = Page { items: Vec::new(), next: None };
             let mut last = None;
@@ -137,7 +207,7 @@ impl Service {
                         page.next = last.as_ref().map(Place::token);
                         return Ok(page);
                     }
-                    if criteria.admits(view, &found)? {
+                    if criteria.admits(view, &index, &found)? {
                         page.items.push(found);
                     }
                     looked_at += 1;
@@ -235,7 +305,7 @@ impl Service {
     }
 }
 
-/// The versions that a key of an index leads to, if their content has all terms; from behind a place within them on, one more
+/// The versions that a key of an index leads to (those of a term only if their content has all terms), from behind a place within them on, one more
 /// than a page looks at. Each with its own place.
 fn versions_under(
     view: &StateView<'_>,
@@ -253,7 +323,7 @@ fn versions_under(
     match key {
         Key::Term(_, guid, format) => {
             let Some(content) = query::content_row(view, *guid, *format)? else { return Ok(found) };
-            if !terms.iter().all(|term| content.terms.binary_search(term).is_ok()) {
+            if !has_terms(&content, terms) {
                 return Ok(found);
             }
             let mut held = Vec::new();
@@ -322,11 +392,14 @@ pub(super) fn token_of(key: &Key) -> String {
 }
 
 pub(super) fn key_of(token: &str) -> Result<Key, ServiceError> {
-    let bad = || ServiceError::new(code::UNPROCESSABLE, "The page token is not one of ours");
     if !token.is_ascii() || !token.len().is_multiple_of(2) {
-        return Err(bad());
+        return Err(bad_token());
     }
     let bytes: Result<Vec<_>, _> =
         (0..token.len()).step_by(2).map(|at| u8::from_str_radix(&token[at..at + 2], 16)).collect();
-    Key::decode(&bytes.map_err(|_| bad())?).ok_or_else(bad)
+    Key::decode(&bytes.map_err(|_| bad_token())?).ok_or_else(bad_token)
+}
+
+fn bad_token() -> ServiceError {
+    ServiceError::new(code::UNPROCESSABLE, "The page token is not one of ours, or belongs to another search")
 }
