@@ -2,12 +2,13 @@
 //! be proven offline; a changed export cannot.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use client::audit::{ConsistencyProof, Export, Head, InclusionProof, Record, VerifierKey};
 use jepsen_tests::client::Api;
 use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::workload::Workload;
-use jepsen_tests::{dump, seed, verify};
+use jepsen_tests::{dump, seed, verify, wait};
 use serde_json::Value;
 
 const CLIENTS: usize = 4;
@@ -170,4 +171,61 @@ async fn an_export_is_csv_where_asked_for() {
     assert!(lines.next().unwrap().starts_with("position,index,time_ms,principal,"));
     let line = lines.find(|line| line.contains("schema.register")).unwrap();
     assert!(line.contains("\"subject/a,\"\"b\"\"\""), "quotes are doubled: {line}");
+}
+
+/// What was refused before it reached the log is kept by the node that refused it, and nothing that was granted is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_keeps_what_it_refused_to_confluent_clients() {
+    let mut cluster = Cluster::start(Spec::of(1)).await;
+    let api = cluster.api(1);
+    let avro = |kind: &str| {
+        let text = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"a","type":"{kind}"}}]}}"#);
+        serde_json::json!({"schema": text})
+    };
+    let register = async |body: Value| api.post("/subjects/a/versions").json(&body).send().await.unwrap();
+    register(avro("string")).await.good();
+    let refusals = [
+        (register(avro("long")).await, 40_901, "POST /subjects/{subject}/versions"),
+        (register(avro("no such type")).await, 42_201, "POST /subjects/{subject}/versions"),
+        (api.delete("/subjects/b").send().await.unwrap(), 40_401, "DELETE /subjects/{subject}"),
+        (
+            api.put("/config/a").json(&serde_json::json!({"compatibility": "NO"})).send().await.unwrap(),
+            42_203,
+            "PUT /config/{subject}",
+        ),
+    ];
+    let expected: Vec<_> = refusals.iter().map(|(_, code, action)| (u64::from(*code), (*action).to_owned())).collect();
+    for (answer, code, _) in &refusals {
+        assert_eq!(answer.error_code(), *code, "{}", answer.text());
+    }
+    // Questions are not attempts, whatever their answer.
+    api.post("/subjects/a").json(&avro("long")).send().await.unwrap();
+    api.post("/compatibility/subjects/a/versions").json(&avro("long")).send().await.unwrap();
+
+    let file = cluster.data_dir(1).join("attempts").join("attempts.jsonl");
+    let recorded = || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |line: &Value| (line["code"].as_u64().unwrap(), line["action"].as_str().unwrap().to_owned());
+        lines.iter().map(of).collect::<Vec<_>>()
+    };
+    let all_of = async |expected: &Vec<(u64, String)>| {
+        wait::until("the refusals are recorded", async || {
+            let found = recorded();
+            if found == *expected { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    };
+    all_of(&expected).await;
+    // A node that was killed while it wrote a line goes on with a line of its own.
+    cluster.kill(1);
+    std::fs::OpenOptions::new().append(true).open(&file).and_then(|mut file| file.write_all(b"{\"code\":1,")).unwrap();
+    cluster.restart(1).await;
+    register(avro("double")).await;
+    wait::until("a refusal after the start is recorded", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let last: Result<Value, _> = serde_json::from_str(text.lines().last().unwrap_or_default());
+        if last.is_ok_and(|line| line["code"] == 40_901) { Ok(()) } else { Err(text) }
+    })
+    .await;
 }

@@ -67,10 +67,14 @@ impl Writer {
     fn open(dir: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         let path = dir.join(FILE);
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        let bytes = file.metadata()?.len();
+        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
         // The chain goes on from the last line; a new file begins with what the one before ended with.
-        let text = fs::read_to_string(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        // A line that a killed process did not end stays as it is, and the next one begins behind it.
+        if !text.is_empty() && !text.ends_with('\n') {
+            file.write_all(b"\n")?;
+        }
+        let bytes = file.metadata()?.len();
         let last = text.lines().last().map_or_else(String::new, hash_of);
         Ok(Self { dir, file, bytes, last })
     }
