@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod consensus;
 mod lifecycle;
+mod readiness;
 mod service;
 mod telemetry;
 

@@ -163,10 +163,16 @@ impl Service {
         ReadMark { applied, staleness_ms: self.inner.freshness.staleness_ms(applied) }
     }
 
+    /// How long ago this node last asked something that a quorum confirmed.
+    pub fn silence(&self) -> Option<std::time::Duration> {
+        self.inner.freshness.silence()
+    }
+
     /// Keeps the staleness figure true while nobody reads: asks for a read index now and then. Runs for ever.
     pub async fn watch_freshness(self) {
         loop {
-            tokio::time::sleep(read::FRESHNESS_INTERVAL).await;
+            let is_first = self.silence().is_none();
+            tokio::time::sleep(if is_first { read::FIRST_FRESHNESS_INTERVAL } else { read::FRESHNESS_INTERVAL }).await;
             // A failure only means that the figure grows, which is the truth.
             drop(self.linearize(Deadline::after(read::FRESHNESS_INTERVAL)).await);
         }

@@ -24,6 +24,8 @@ use proto::error_code as code;
 
 /// How often a node that nobody reads from asks for a read index.
 pub(super) const FRESHNESS_INTERVAL: Duration = Duration::from_secs(1);
+/// The same until the first answer: only then is the node ready.
+pub(super) const FIRST_FRESHNESS_INTERVAL: Duration = Duration::from_millis(50);
 /// Wait between two attempts to confirm a read while there is no leader.
 const LINEARIZE_WAIT: Duration = Duration::from_millis(50);
 /// Reads that may wait for one round.
@@ -100,6 +102,12 @@ impl Freshness {
         let marks = self.marks.lock();
         let (asked_at, _) = marks.iter().rev().find(|(_, index)| *index <= applied.0)?;
         Some(clock::now().saturating_duration_since(*asked_at))
+    }
+
+    /// How long ago this node last asked something that a quorum confirmed.
+    pub fn silence(&self) -> Option<Duration> {
+        let (asked_at, _) = *self.marks.lock().back()?;
+        Some(clock::now().saturating_duration_since(asked_at))
     }
 
     /// How old what this replica shows is at most, in milliseconds.

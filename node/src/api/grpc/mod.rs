@@ -11,6 +11,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic_health::ServingStatus;
 
 use crate::lifecycle::Phase;
+use crate::readiness;
 use crate::service::Service;
 use service::Grpc;
 
@@ -30,11 +31,11 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let consensus = service.consensus().clone();
+    let watched = service.clone();
     let watch = tokio::spawn(async move {
         loop {
-            let ready = phase.has_started() && !phase.is_draining() && consensus.leader().is_some();
-            let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+            let is_ready = readiness::reasons_against(&watched, &phase).is_empty();
+            let status = if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing };
             reporter.set_service_status("", status).await;
             reporter.set_service_status("registry.v1.Registry", status).await;
             tokio::time::sleep(HEALTH_INTERVAL).await;

@@ -1,0 +1,102 @@
+//! May clients be sent to this node? One answer for `/readyz` and for `grpc.health.v1`.
+
+use std::time::Duration;
+
+use crate::lifecycle::Phase;
+use crate::service::Service;
+
+/// A node that lags by more entries than this is not ready.
+const LAG_MAX: u64 = 10_000;
+/// A node whose questions no quorum answered for this long is not ready; longer where elections take longer. An election
+/// must not take all nodes out of service at once.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// What the answer depends on.
+#[derive(Debug, Clone)]
+struct Facts {
+    started: bool,
+    draining: bool,
+    leader: Option<u64>,
+    /// Since a quorum last confirmed what this node asked. The name of a leader alone says little: a node that is cut
+    /// off goes on to know the last one.
+    silence: Option<Duration>,
+    silence_max: Duration,
+    lag: u64,
+    failed: Option<String>,
+}
+
+/// Why clients should not be sent here; empty if they should.
+pub fn reasons_against(service: &Service, phase: &Phase) -> Vec<String> {
+    let consensus = service.consensus();
+    let standing = consensus.standing();
+    reasons(Facts {
+        started: phase.has_started(),
+        draining: phase.is_draining(),
+        leader: standing.leader_id,
+        silence: service.silence(),
+        silence_max: SILENCE_MAX.max(consensus.election_time_max() * 4),
+        lag: standing.committed_index.saturating_sub(standing.applied_index),
+        failed: standing.failed,
+    })
+}
+
+fn reasons(facts: Facts) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !facts.started {
+        reasons.push("not recovered yet".to_owned());
+    }
+    if facts.draining {
+        reasons.push("draining".to_owned());
+    }
+    match (facts.leader, facts.silence) {
+        (None, _) => reasons.push("no leader known".to_owned()),
+        (Some(leader), None) => reasons.push(format!("node {leader}, the leader, has not answered yet")),
+        (Some(leader), Some(silence)) if silence > facts.silence_max => {
+            let seconds = silence.as_secs();
+            reasons.push(format!("no quorum has answered for {seconds} s; the last leader known is node {leader}"));
+        }
+        (Some(_), Some(_)) => {}
+    }
+    if facts.lag > LAG_MAX {
+        reasons.push(format!("lags by {} entries", facts.lag));
+    }
+    reasons.extend(facts.failed);
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn well() -> Facts {
+        Facts {
+            started: true,
+            draining: false,
+            leader: Some(2),
+            silence: Some(Duration::from_secs(1)),
+            silence_max: Duration::from_secs(10),
+            lag: 3,
+            failed: None,
+        }
+    }
+
+    #[test]
+    fn each_fact_alone_keeps_clients_away() {
+        assert_eq!(reasons(well()), Vec::<String>::new());
+        let cases = [
+            (Facts { started: false, ..well() }, "not recovered yet"),
+            (Facts { draining: true, ..well() }, "draining"),
+            (Facts { leader: None, ..well() }, "no leader known"),
+            (Facts { silence: None, ..well() }, "node 2, the leader, has not answered yet"),
+            (
+                Facts { silence: Some(Duration::from_secs(11)), ..well() },
+                "no quorum has answered for 11 s; the last leader known is node 2",
+            ),
+            (Facts { lag: 10_001, ..well() }, "lags by 10001 entries"),
+            (Facts { failed: Some("the disk is gone".to_owned()), ..well() }, "the disk is gone"),
+        ];
+        for (facts, reason) in cases {
+            assert_eq!(reasons(facts), [reason]);
+        }
+    }
+}
