@@ -44,6 +44,30 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// One subject under BACKWARD_TRANSITIVE gets version after version, through the first node.
+    History {
+        /// How many.
+        #[arg(long, default_value_t = 1_000)]
+        versions: usize,
+    },
+    /// Registers many small schemas, ten to a subject, for `search`.
+    Fill {
+        /// The number of the first one: goes on where an earlier run ended.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// How many.
+        #[arg(long, default_value_t = 1_000_000)]
+        versions: u64,
+        /// Clients at once.
+        #[arg(long, default_value_t = 128)]
+        clients: usize,
+    },
+    /// The first page of searches of every kind, over what `fill` registered.
+    Search {
+        /// Requests of each kind.
+        #[arg(long, default_value_t = 100)]
+        times: usize,
+    },
     /// SIGKILLs of the leader, through scripts/cluster.sh.
     Failover {
         /// How many.
@@ -96,6 +120,56 @@ async fn main() -> ExitCode {
                 Ok(figures) => {
                     let per_second = u128::from(figures.answers) * 1_000 / figures.time.as_millis().max(1);
                     println!("{streams} streams: {} validations, {per_second} per second", figures.answers);
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("registry-bench: {error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Command::History { versions } => {
+            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
+            let subject = format!("bench-history-{}", std::process::id());
+            match bench::history::run(url, &subject, versions).await {
+                Ok(figures) => {
+                    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+                    let block = 50.min(versions);
+                    let (first, last) = (1..=block, versions + 1 - block..=versions);
+                    println!("median of versions {first:?}: {:.2} ms", ms(figures.median(first.clone())));
+                    println!("median of versions {last:?}: {:.2} ms", ms(figures.median(last.clone())));
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("registry-bench: {error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Command::Fill { first, versions, clients } => {
+            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
+            match bench::catalogue::fill(url, first, versions, clients).await {
+                Ok(time) => {
+                    let per_second = u128::from(versions) * 1_000 / time.as_millis().max(1);
+                    println!("{versions} versions, {per_second} per second");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("registry-bench: {error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Command::Search { times } => {
+            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
+            match bench::catalogue::search(url, times).await {
+                Ok(all) => {
+                    println!("{:<36} {:>6} {:>10} {:>10}", "search", "found", "p50 ms", "p99 ms");
+                    for figures in all {
+                        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+                        let bench::catalogue::Figures { query, found, p50, p99 } = figures;
+                        println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", ms(p50), ms(p99));
+                    }
                     ExitCode::SUCCESS
                 }
                 Err(error) => {

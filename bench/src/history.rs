@@ -1,0 +1,60 @@
+//! What a long history costs: one subject under BACKWARD_TRANSITIVE gets version after version.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+/// What came out: a latency per version, in order.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    times: Vec<Duration>,
+}
+
+impl Figures {
+    /// The median of a block of versions, the first of which is 1.
+    pub fn median(&self, versions: std::ops::RangeInclusive<usize>) -> Duration {
+        let (from, to) = (versions.start().saturating_sub(1), (*versions.end()).min(self.times.len()));
+        let mut block = self.times.get(from..to).unwrap_or_default().to_vec();
+        block.sort_unstable();
+        block.get(block.len() / 2).copied().unwrap_or_default()
+    }
+}
+
+/// A version of a schema of about 2.2 KB; its documentation and the default of one field differ from every other's.
+fn schema(number: usize) -> String {
+    let mut fields: Vec<_> = (0..16)
+        .map(|field| {
+            json!({
+                "name": format!("field_number_{field:02}"),
+                "type": ["null", "string"],
+                "default": null,
+                "doc": format!("Field {field} of the record that the benchmark registers, version {number}"),
+            })
+        })
+        .collect();
+    fields.push(json!({"name": "count", "type": "long", "default": number}));
+    json!({"type": "record", "name": "Record", "namespace": "bench.telemetry", "fields": fields}).to_string()
+}
+
+/// Registers so many versions of a subject that is new, one after the other, through one node.
+///
+/// # Errors
+/// An answer that is no success.
+pub async fn run(url: &str, subject: &str, versions: usize) -> Result<Figures, String> {
+    let http = reqwest::Client::new();
+    let send = async |request: reqwest::RequestBuilder| {
+        let answer = request.send().await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        if status.is_success() { Ok(()) } else { Err(format!("{status}: {text}")) }
+    };
+    send(http.put(format!("{url}/config/{subject}")).json(&json!({"compatibility": "BACKWARD_TRANSITIVE"}))).await?;
+    let mut times = Vec::new();
+    for number in 1..=versions {
+        let body = json!({"schema": schema(number)});
+        let begun = Instant::now();
+        send(http.post(format!("{url}/subjects/{subject}/versions")).json(&body)).await?;
+        times.push(begun.elapsed());
+    }
+    Ok(Figures { times })
+}
