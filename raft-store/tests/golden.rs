@@ -488,6 +488,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         time_ms: 1_700_000_000_000,
         digest: [1; 32],
         request_count: 2,
+        requests_forgotten: LogIndex(280),
         audit_size: 300,
         registered_total: 4,
         deleted_total: u64::MAX,

@@ -48,6 +48,8 @@ pub struct MachineRow {
     pub digest: [u8; 32],
     /// Requests remembered now.
     pub request_count: u64,
+    /// The newest entry whose request was forgotten; those of all older entries are, too.
+    pub requests_forgotten: LogIndex,
     /// Leaves of the audit tree.
     pub audit_size: u64,
     /// Versions added since the beginning.

@@ -261,8 +261,8 @@ twin_struct! {
         subject: Subject, content: Content, sent: Option<String>, assign: Assign, semver: SemVer,
     }
     MachineRowV1 for MachineRow {
-        cluster_id: String, time_ms: u64, digest: [u8; 32], request_count: u64, audit_size: u64, registered_total: u64,
-        deleted_total: u64, event_count: u64, events_forgotten: LogIndex, audit_from: u64,
+        cluster_id: String, time_ms: u64, digest: [u8; 32], request_count: u64, requests_forgotten: LogIndex, audit_size: u64,
+        registered_total: u64, deleted_total: u64, event_count: u64, events_forgotten: LogIndex, audit_from: u64,
     }
     ContextRowV1 for ContextRow { next_id: u32, listed: bool, modified_at: LogIndex }
     SubjectRowV1 for SubjectRow { next_version: u32, live: u32, soft_deleted: u32, modified_at: LogIndex }

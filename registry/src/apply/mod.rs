@@ -282,7 +282,10 @@ fn remember(
     machine.request_count += 1;
 
     let mut oldest = Vec::new();
-    view.scan(&KeyRange::requests_by_age(), &mut |key, row| {
+    // From behind what was forgotten: deleted rows stay in the store's files for a while, and a walk over them costs the
+    // more the more there are.
+    let left = KeyRange::requests_by_age().after(&Key::RequestAge(machine.requests_forgotten));
+    view.scan(&left, &mut |key, row| {
         oldest.push((key, row));
         if oldest.len() < REQUEST_EVICTIONS_PER_ENTRY_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
@@ -296,6 +299,8 @@ fn remember(
         if !is_old && machine.request_count <= REQUEST_COUNT_MAX {
             break;
         }
+        let Key::RequestAge(index) = age_key else { return Err(ViewError::wrong_row(&age_key)) };
+        machine.requests_forgotten = index;
         changes.push((key, None));
         changes.push((age_key, None));
         machine.request_count -= 1;

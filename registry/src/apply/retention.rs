@@ -14,7 +14,9 @@ pub(super) fn forget_events(
 ) -> Result<(), ViewError> {
     let policy = PolicyInForce::of(view, &Scope::Global)?;
     let mut oldest = Vec::new();
-    view.scan(&KeyRange::events(), &mut |key, row| {
+    // Not from the beginning: what was forgotten stays in the store's files for a while.
+    let left = KeyRange::events().from(&Key::Event(machine.events_forgotten, 0));
+    view.scan(&left, &mut |key, row| {
         let is_old = matches!(&row, Row::Event(event)
             if event.time_ms.saturating_add(policy.event_age_ms_max) < entry.time_ms);
         let left = machine.event_count - oldest.len() as u64;

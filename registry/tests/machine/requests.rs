@@ -1,8 +1,13 @@
 //! Remembered requests: one effect for each, for a day of log time, and how they are forgotten.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use registry::limits::{REQUEST_AGE_MS_MAX, REQUEST_COUNT_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use registry::{
-    ApplyError, Command, Envelope, Key, LogIndex, MACHINE_VERSION, MachineRow, Outcome, RequestId, Row, View, query,
+    ApplyError, Command, Envelope, Key, KeyRange, LifecyclePolicy, LogIndex, MACHINE_VERSION, MachineRow, MemoryView,
+    Outcome, RequestId, Row, Scope, View, ViewError, apply, query,
 };
 
 use crate::support::{Machine, START_MS, checker, delete_subject, envelope, register};
@@ -76,6 +81,64 @@ fn requests_are_forgotten_when_there_are_too_many() {
     machine.apply(&envelope("third", START_MS, register("a", "3")));
     assert!(!remembered(&machine, "first") && remembered(&machine, "second") && remembered(&machine, "third"));
     assert_eq!(query::machine(&machine.view).unwrap().request_count, REQUEST_COUNT_MAX);
+}
+
+/// A state as a log-structured store holds it: what was removed is still in its way.
+struct Graveyard<'a> {
+    view: &'a MemoryView,
+    removed: &'a BTreeSet<Vec<u8>>,
+    walked_over: Cell<usize>,
+}
+
+impl View for Graveyard<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
+        self.view.get(key)
+    }
+
+    fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError> {
+        let mut last = None;
+        self.view.scan(range, &mut |key, row| {
+            let bytes = key.encode();
+            let flow = visit(key, row);
+            last = flow.is_break().then_some(bytes);
+            flow
+        })?;
+        let (from, to) = match last {
+            Some(last) if range.reverse => (last, range.end.clone()),
+            Some(last) => (range.start.clone(), last),
+            None => (range.start.clone(), range.end.clone()),
+        };
+        if from < to {
+            self.walked_over.set(self.walked_over.get() + self.removed.range(from..to).count());
+        }
+        Ok(())
+    }
+}
+
+/// Requests and events are queues: each entry adds some and forgets the oldest. Whoever looks for the oldest from the
+/// beginning of the table walks over everything that was ever forgotten.
+#[test]
+fn no_entry_walks_over_what_was_forgotten_before() {
+    const ENTRIES: u64 = 200;
+    let mut machine = Machine::default();
+    let keep_few = LifecyclePolicy { event_count_max: Some(3), ..LifecyclePolicy::default() };
+    machine.accept(Command::SetPolicy { scope: Scope::Global, policy: Some(keep_few) });
+    machine.register("a", "1");
+    let row = query::machine(&machine.view).unwrap();
+    machine.view.write(&[(Key::Machine, Some(Row::Machine(MachineRow { request_count: REQUEST_COUNT_MAX, ..row })))]);
+    let mut removed = BTreeSet::new();
+    for number in 0..ENTRIES {
+        // Everything that is old enough is forgotten, too.
+        let envelope = envelope(&number.to_string(), START_MS + number, register("b", &number.to_string()));
+        let graveyard = Graveyard { view: &machine.view, removed: &removed, walked_over: Cell::new(0) };
+        let digest_of = |index: LogIndex| machine.digests.get(&index.0).copied();
+        let applied = apply(&graveyard, machine.next(), &envelope, &digest_of).unwrap();
+        let walked_over = graveyard.walked_over.get();
+        assert!(walked_over <= 4, "entry {number} walks over {walked_over} of {} removed rows", removed.len());
+        removed.extend(applied.changes.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key.encode()));
+        machine.commit(&applied);
+    }
+    assert!(removed.len() as u64 >= ENTRIES, "nothing was forgotten");
 }
 
 #[test]
