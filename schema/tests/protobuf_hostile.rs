@@ -196,6 +196,17 @@ fn descriptors_are_bounded_before_they_are_decoded() {
     assert!(use_everything("deep messages", &STANDARD.encode(&deep), &[]).is_err());
 }
 
+/// Found by fuzzing: the library that builds extensions panics where it refuses a file's syntax.
+#[test]
+fn a_descriptor_with_an_extension_and_an_unknown_syntax_is_refused() {
+    for syntax in ["x", "editions", "proto4"] {
+        let mut descriptor = vec![0x3a, 0x00, 0x62, u8::try_from(syntax.len()).unwrap()];
+        descriptor.extend(syntax.bytes());
+        let refused = use_everything(syntax, &STANDARD.encode(&descriptor), &[]).unwrap_err();
+        assert!(refused.to_string().contains(&format!("unexpected syntax: {syntax}")), "{refused}");
+    }
+}
+
 #[test]
 fn hostile_data_is_bounded() {
     let text = format!(

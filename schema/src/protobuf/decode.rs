@@ -34,13 +34,14 @@ pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Op
     if is_empty {
         return Ok(None);
     }
-    let pool = descriptors::pool_for_options(&descriptor, references)?;
-    let Some(kind) = pool.get_message_by_name("google.protobuf.FileDescriptorProto") else { return Ok(None) };
-    let Ok(message) = DynamicMessage::decode(kind, bytes) else { return Ok(None) };
-    match message.get_field_by_name("syntax").as_deref().and_then(prost_reflect::Value::as_str) {
+    // Before anything else looks at the file: prost-reflect panics where it refuses a syntax.
+    match descriptor.syntax.as_deref() {
         None | Some("" | "proto2" | "proto3") => {}
         Some(other) => return Err(SchemaError::invalid(format!("unexpected syntax: {other}"))),
     }
+    let pool = descriptors::pool_for_options(&descriptor, references)?;
+    let Some(kind) = pool.get_message_by_name("google.protobuf.FileDescriptorProto") else { return Ok(None) };
+    let Ok(message) = DynamicMessage::decode(kind, bytes) else { return Ok(None) };
     Ok(Some(Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)))
 }
 
