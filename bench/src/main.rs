@@ -87,7 +87,21 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    match measure(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("registry-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+async fn measure(arguments: Arguments) -> Result<(), String> {
+    let url = arguments.url.first().map(String::as_str).unwrap_or_default();
     match arguments.command {
         Command::Load { clients, seconds } => {
             println!(
@@ -96,107 +110,54 @@ async fn main() -> ExitCode {
             );
             for (name, work) in [("new", Work::New), ("known", Work::Known), ("by-id", Work::ById)] {
                 let figures = run(&arguments.url, Load { work, clients, time: Duration::from_secs(seconds) }).await;
-                println!(
-                    "{name:<8} {clients:>8} {:>12.0} {:>10.2} {:>10.2} {:>8}",
-                    figures.per_second,
-                    figures.p50.as_secs_f64() * 1e3,
-                    figures.p99.as_secs_f64() * 1e3,
-                    figures.failed
-                );
+                let (per_second, p50, p99) = (figures.per_second, ms(figures.p50), ms(figures.p99));
+                println!("{name:<8} {clients:>8} {per_second:>12.0} {p50:>10.2} {p99:>10.2} {:>8}", figures.failed);
             }
-            ExitCode::SUCCESS
         }
         Command::Validate { grpc_url, streams, seconds } => {
             let subject = "bench-validate";
             let body = serde_json::json!({"schema": {"text": bench::validate::SCHEMA}});
-            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
             let url = format!("{url}/api/v1/subjects/{subject}/versions");
             let registered = reqwest::Client::new().post(url).json(&body).send().await;
             if !registered.as_ref().is_ok_and(|answer| answer.status().is_success()) {
-                eprintln!("registry-bench: register the schema: {registered:?}");
-                return ExitCode::FAILURE;
+                return Err(format!("register the schema: {registered:?}"));
             }
-            match bench::validate::run(&grpc_url, subject, streams, Duration::from_secs(seconds)).await {
-                Ok(figures) => {
-                    let per_second = u128::from(figures.answers) * 1_000 / figures.time.as_millis().max(1);
-                    println!("{streams} streams: {} validations, {per_second} per second", figures.answers);
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    eprintln!("registry-bench: {error}");
-                    ExitCode::FAILURE
-                }
-            }
+            let figures = bench::validate::run(&grpc_url, subject, streams, Duration::from_secs(seconds)).await?;
+            let per_second = u128::from(figures.answers) * 1_000 / figures.time.as_millis().max(1);
+            println!("{streams} streams: {} validations, {per_second} per second", figures.answers);
         }
         Command::History { versions } => {
-            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
             let subject = format!("bench-history-{}", std::process::id());
-            match bench::history::run(url, &subject, versions).await {
-                Ok(figures) => {
-                    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-                    let block = 50.min(versions);
-                    let (first, last) = (1..=block, versions + 1 - block..=versions);
-                    println!("median of versions {first:?}: {:.2} ms", ms(figures.median(first.clone())));
-                    println!("median of versions {last:?}: {:.2} ms", ms(figures.median(last.clone())));
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    eprintln!("registry-bench: {error}");
-                    ExitCode::FAILURE
-                }
+            let figures = bench::history::run(url, &subject, versions).await?;
+            let block = 50.min(versions);
+            for part in [1..=block, versions + 1 - block..=versions] {
+                println!("median of versions {part:?}: {:.2} ms", ms(figures.median(part.clone())));
             }
         }
         Command::Fill { first, versions, clients } => {
-            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
-            match bench::catalogue::fill(url, first, versions, clients).await {
-                Ok(time) => {
-                    let per_second = u128::from(versions) * 1_000 / time.as_millis().max(1);
-                    println!("{versions} versions, {per_second} per second");
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    eprintln!("registry-bench: {error}");
-                    ExitCode::FAILURE
-                }
-            }
+            let time = bench::catalogue::fill(url, first, versions, clients).await?;
+            let per_second = u128::from(versions) * 1_000 / time.as_millis().max(1);
+            println!("{versions} versions, {per_second} per second");
         }
         Command::Search { times } => {
-            let url = arguments.url.first().map(String::as_str).unwrap_or_default();
-            match bench::catalogue::search(url, times).await {
-                Ok(all) => {
-                    println!("{:<36} {:>6} {:>10} {:>10}", "search", "found", "p50 ms", "p99 ms");
-                    for figures in all {
-                        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-                        let bench::catalogue::Figures { query, found, p50, p99 } = figures;
-                        println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", ms(p50), ms(p99));
-                    }
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    eprintln!("registry-bench: {error}");
-                    ExitCode::FAILURE
-                }
+            println!("{:<36} {:>6} {:>10} {:>10}", "search", "found", "p50 ms", "p99 ms");
+            for figures in bench::catalogue::search(url, times).await? {
+                let bench::catalogue::Figures { query, found, p50, p99 } = figures;
+                println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", ms(p50), ms(p99));
             }
         }
         Command::Failover { kills, script, dir, port_base } => {
             let place = ["--dir".to_owned(), dir, "--port-base".to_owned(), port_base.to_string()];
-            match bench::failover::run(&script, &place, port_base, kills).await {
-                Ok(mut times) => {
-                    times.sort_unstable();
-                    let ms = |time: Option<&Duration>| time.map_or(0, Duration::as_millis);
-                    println!(
-                        "median {} ms, fastest {} ms, slowest {} ms",
-                        ms(times.get(times.len() / 2)),
-                        ms(times.first()),
-                        ms(times.last())
-                    );
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    println!("{error}");
-                    ExitCode::FAILURE
-                }
-            }
+            let mut times = bench::failover::run(&script, &place, port_base, kills).await?;
+            times.sort_unstable();
+            let ms = |time: Option<&Duration>| time.map_or(0, Duration::as_millis);
+            println!(
+                "median {} ms, fastest {} ms, slowest {} ms",
+                ms(times.get(times.len() / 2)),
+                ms(times.first()),
+                ms(times.last())
+            );
         }
     }
+    Ok(())
 }
