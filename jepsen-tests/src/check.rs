@@ -58,11 +58,7 @@ pub fn ids(history: &[Record], dumps: &BTreeMap<u64, Dump>, deletes: impl Fn(&st
         }
     }
     let kept: Vec<Record> = history.iter().filter(|record| !deletes(&record.subject)).cloned().collect();
-    let only = |dump: &Dump| {
-        dump.iter().filter(|(key, _)| !deletes(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
-    };
-    let dumps: BTreeMap<u64, Dump> = dumps.iter().map(|(node, dump)| (*node, only(dump))).collect();
-    one_content_per_id(&kept, &dumps, &mut faults);
+    one_content_per_id(&kept, &crate::dump::only(dumps, |subject| !deletes(subject)), &mut faults);
     faults
 }
 

@@ -102,6 +102,28 @@ pub async fn settled(nodes: &[Api]) -> u64 {
     .await
 }
 
+/// Waits until nothing moves, compares the nodes' digests, and reads everything that each node has from its own replica.
+///
+/// # Panics
+/// If they differ.
+pub async fn agreed(nodes: &[Api]) -> BTreeMap<u64, Dump> {
+    settled(nodes).await;
+    same_digests(nodes).await;
+    let mut dumps = BTreeMap::new();
+    for api in nodes {
+        dumps.insert(api.node_id, local(api).await);
+    }
+    dumps
+}
+
+/// What dumps hold of subjects whose name fits.
+pub fn only(dumps: &BTreeMap<u64, Dump>, fits: impl Fn(&str) -> bool) -> BTreeMap<u64, Dump> {
+    let part = |dump: &Dump| {
+        dump.iter().filter(|(key, _)| fits(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
+    };
+    dumps.iter().map(|(node, dump)| (*node, part(dump))).collect()
+}
+
 /// Compares the nodes' state digests at an index that all of them remember.
 ///
 /// # Panics

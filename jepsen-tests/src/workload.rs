@@ -20,6 +20,11 @@ const SUBJECTS: usize = 12;
 /// Attempts under one key.
 const ATTEMPTS_MAX: usize = 4;
 
+/// Is it a subject of this workload?
+pub fn is_ours(subject: &str) -> bool {
+    Format::ALL.iter().any(|format| subject.starts_with(&format!("{}-", format.name().to_lowercase())))
+}
+
 /// Clients at work.
 #[derive(Debug)]
 pub struct Workload {

@@ -13,7 +13,7 @@ use crate::drill::load::Load;
 use crate::drill::run::commit;
 use crate::nemesis::{Field, damage_kind, heal};
 use crate::ops::clients::Crowd;
-use crate::{check, dump};
+use crate::{check, dump, workload};
 
 /// Rebuilds that one cluster has node ids for.
 const PER_CLUSTER: u64 = 5;
@@ -77,17 +77,7 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         rotten.operations += load.counts().0;
         let done = load.stop().await;
         let nodes = cluster.apis();
-        dump::settled(&nodes).await;
-        dump::same_digests(&nodes).await;
-        let mut dumps = BTreeMap::new();
-        for api in &nodes {
-            dumps.insert(api.node_id, dump::local(api).await);
-        }
-        let ours = |subject: &str| ["avro-", "json-", "protobuf-"].iter().any(|prefix| subject.starts_with(prefix));
-        let dumps = dumps
-            .into_iter()
-            .map(|(node, held): (u64, dump::Dump)| (node, held.into_iter().filter(|(key, _)| ours(&key.0)).collect()))
-            .collect();
+        let dumps = dump::only(&dump::agreed(&nodes).await, workload::is_ours);
         let faults = check::faults(&done.registrations, &dumps);
         say(format!("cluster of seed {cluster_seed}: {} wrong", faults.len()));
         rotten.faults.extend(faults);

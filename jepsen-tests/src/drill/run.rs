@@ -17,13 +17,14 @@ use super::{Drill, catalogue};
 use crate::check;
 use crate::client::Api;
 use crate::cluster::{Cluster, Spec};
-use crate::dump::{self, Dump};
+use crate::dump;
 use crate::history::{Record, Result as Registered};
 use crate::judge::verdict::Verdict;
 use crate::judge::{append, linear, sessions, unknowns};
 use crate::nemesis::{Fault, Field, strike};
 use crate::ops::family::{content_of, format_of, schema};
 use crate::ops::{Event, Op, Told, Work};
+use crate::workload;
 
 /// Answered operations before the first fault.
 const WARM_UP: u64 = 60;
@@ -249,40 +250,17 @@ async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
             .filter(|(key, _)| key.0 == subject && live.contains(*key))
             .map(|(_, held)| content_of(&subject, &held.text).unwrap_or(u32::MAX))
             .collect();
-        let told = Some(Told::Contents(contents));
-        let (process, node, op, returned) = (0, api.node_id, Op::Contents, invoked + 1_000);
-        events.push(Event {
-            work,
-            process,
-            node,
-            subject,
-            op,
-            invoked,
-            returned,
-            told,
-            id: None,
-            guid: None,
-            attempts: 1,
-        });
+        let told = Told::Contents(contents);
+        events.push(Event::last_read(work, api.node_id, subject, invoked, told));
     }
 }
 
 async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
     let nodes = cluster.apis();
-    dump::settled(&nodes).await;
-    dump::same_digests(&nodes).await;
-    let mut dumps = BTreeMap::new();
-    for api in &nodes {
-        dumps.insert(api.node_id, dump::local(api).await);
-    }
+    let dumps = dump::agreed(&nodes).await;
     let mut faults = Vec::new();
     // The invariants of registrations, on the subjects of that workload.
-    let ours = |subject: &str| ["avro-", "json-", "protobuf-"].iter().any(|prefix| subject.starts_with(prefix));
-    let only = |dump: &Dump| {
-        dump.iter().filter(|(key, _)| ours(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
-    };
-    let registered_dumps = dumps.iter().map(|(node, dump)| (*node, only(dump))).collect();
-    faults.extend(check::faults(&done.registrations, &registered_dumps));
+    faults.extend(check::faults(&done.registrations, &dump::only(&dumps, workload::is_ours)));
     // Ids over everything that anybody was told.
     let mut told = told_ids(&done.events);
     let deletes = |subject: &str| subject.starts_with("d-");
@@ -338,12 +316,7 @@ fn resolve(events: &[Event], work: Work) -> Vec<Event> {
 pub fn search_all(events: Vec<Event>) -> linear::Searched {
     let mut all = linear::Searched::default();
     for work in [Work::Rich, Work::Deleting, Work::Append] {
-        let searched = linear::search(&resolve(&events, work));
-        all.subjects += searched.subjects;
-        all.operations += searched.operations;
-        all.twice += searched.twice;
-        all.faults.extend(searched.faults);
-        all.unknown.extend(searched.unknown);
+        all.add(linear::search(&resolve(&events, work)));
     }
     all
 }

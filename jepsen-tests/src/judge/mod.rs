@@ -3,6 +3,7 @@
 pub mod append;
 pub mod linear;
 pub mod model;
+pub mod search;
 pub mod sessions;
 pub mod unknowns;
 pub mod verdict;

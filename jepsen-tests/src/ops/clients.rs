@@ -11,7 +11,8 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::family::{content_of, format_of, schema};
-use super::{Event, Glimpse, Level, Op, Told, Work};
+use super::mix::{Mix, choose};
+use super::{Event, Glimpse, Op, Told, Work};
 use crate::client::{Answer, Api, Call, Outcome, segment};
 
 /// Operations on one subject before a fresh one follows.
@@ -220,7 +221,8 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
     while !shared.stop.load(Ordering::Relaxed) {
         number += 1;
         let (subject, subject_number) = group.subject();
-        let op = choose(&group, &mut random);
+        let chosen = choose(group.work, &Mix::default(), group.contents.load(Ordering::Relaxed), &mut random);
+        let op = chosen.op(|| group.contents.fetch_add(1, Ordering::Relaxed));
         let key = format!("{}-{process}-{number}", shared.seed);
         let invoked = shared.now();
         let (mut told, mut id, mut guid, mut attempts, mut node) = (None, None, None, 0, 0);
@@ -255,44 +257,6 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         if !shared.rest.is_zero() {
             tokio::time::sleep(shared.rest).await;
         }
-    }
-}
-
-fn choose(group: &Group, random: &mut StdRng) -> Op {
-    let fresh = |random: &mut StdRng| {
-        // One of the wrong family now and then; numbers of one family are three apart.
-        let family = if random.random_bool(0.15) { random.random_range(1..3) } else { 0 };
-        let number = group.contents.fetch_add(1, Ordering::Relaxed);
-        Op::Register { content: number * 3 + family }
-    };
-    if group.work == Work::Append {
-        return if random.random_bool(0.5) { fresh(random) } else { Op::Contents };
-    }
-    let known = |random: &mut StdRng| {
-        let count = group.contents.load(Ordering::Relaxed).max(1);
-        let recent = count.saturating_sub(12);
-        random.random_range(recent..=count) * 3 + if random.random_bool(0.1) { 1 } else { 0 }
-    };
-    let version = |random: &mut StdRng| random.random_range(1..12);
-    if group.work == Work::Deleting && random.random_bool(0.18) {
-        return match random.random_range(0..10) {
-            0..7 => Op::DeleteVersion { version: version(random), permanent: random.random_bool(0.4) },
-            7..9 => Op::DeleteSubject { permanent: false },
-            _ => Op::DeleteSubject { permanent: true },
-        };
-    }
-    match random.random_range(0..100) {
-        0..22 => fresh(random),
-        22..34 => Op::Register { content: known(random) },
-        34..56 => Op::Latest,
-        56..70 => Op::Get { version: version(random) },
-        70..78 => Op::Lookup { content: known(random) },
-        78..90 => Op::List { deleted: random.random_bool(0.3) },
-        90..95 => {
-            let levels = [Level::None, Level::Backward, Level::Backward, Level::FullTransitive];
-            Op::SetLevel { level: levels[random.random_range(0..levels.len())] }
-        }
-        _ => Op::Latest,
     }
 }
 
