@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::client::{Api, Outcome};
 use crate::history::{History, Record, Result};
+use crate::native::PRINCIPAL_HEADER;
+use crate::ops::ledger::writer;
 use crate::schemas::{Content, Format, unique};
 use crate::wait::until;
 
@@ -135,7 +137,12 @@ async fn attempt(
         nodes.values().nth(place).expect("the place is in the map").clone()
     };
     let invoked = shared.history.now();
-    let outcome = api.register(subject, content).header("Idempotency-Key", key).outcome().await;
+    let outcome = api
+        .register(subject, content)
+        .header("Idempotency-Key", key)
+        .header(PRINCIPAL_HEADER, &writer(process))
+        .outcome()
+        .await;
     let returned = shared.history.now();
     if let Outcome::Unknown(_) = outcome {
         // A node that is down refuses at once: without a breath the client would spin.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use jepsen_tests::campaign::{growth, rot, zoo};
-use jepsen_tests::drill::{Drill, catalogue, report::Report, run};
+use jepsen_tests::drill::{Drill, catalogue, judge, report::Report, run};
 
 /// Rehearses failures on a scratch cluster and judges what clients saw.
 #[derive(Debug, Parser)]
@@ -106,7 +106,7 @@ async fn main() -> ExitCode {
         Command::Check { history } => {
             let text = std::fs::read_to_string(&history).unwrap_or_else(|error| panic!("read {history:?}: {error}"));
             let events = text.lines().map(|line| serde_json::from_str(line).expect("a line is an operation")).collect();
-            let searched = run::search_all(events);
+            let searched = judge::search_all(events);
             println!("{} operations on {} subjects", searched.operations, searched.subjects);
             verdict(&[searched.faults, searched.unknown].concat())
         }

@@ -63,7 +63,7 @@ fn held(pid: u32) -> Held {
 pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> Growth {
     let mut cluster = Cluster::start(Spec::of(3)).await;
     cluster.api(1).allow_everything().await;
-    let load = Load::start(&cluster, 2, Crowd::default(), seed);
+    let load = Load::start(&cluster, 2, Crowd::plain(), seed);
     load.progress(WORK * 4).await;
     let pid = cluster.pid(1).expect("node 1 runs");
     let mut first = None;
@@ -98,6 +98,6 @@ pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> 
         }
     }
     let operations = load.counts().0;
-    drop(load.stop().await);
+    drop(load.stop(&cluster.api(1)).await);
     Growth { commit: commit(), seed, restarts, operations, first, last, peak, faults }
 }

@@ -49,7 +49,7 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         let spec = spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10);
         let mut cluster = Cluster::start(spec).await;
         cluster.api(1).allow_everything().await;
-        let load = Load::start(&cluster, 2, Crowd::default(), cluster_seed);
+        let load = Load::start(&cluster, 2, Crowd::plain(), cluster_seed);
         load.progress(WORK * 2).await;
         let mut spent = 0;
         let mut tried = 0;
@@ -75,8 +75,8 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         }
         load.progress(WORK).await;
         rotten.operations += load.counts().0;
-        let done = load.stop().await;
         let nodes = cluster.apis();
+        let done = load.stop(&nodes[0]).await;
         let dumps = dump::only(&dump::agreed(&nodes).await, workload::is_ours);
         let faults = check::faults(&done.registrations, &dumps);
         say(format!("cluster of seed {cluster_seed}: {} wrong", faults.len()));

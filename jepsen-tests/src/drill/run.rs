@@ -1,6 +1,6 @@
 //! Runs a drill: warm-up, faults under load, healing, liveness, the last reads, the judgement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,21 +10,19 @@ use futures::FutureExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::judge::{Judged, judge};
 use super::load::{Done, Load};
 use super::report::{self, Report, Strike};
 use super::watch::{Sample, Watch};
 use super::{Drill, catalogue};
-use crate::check;
 use crate::client::Api;
 use crate::cluster::{Cluster, Spec};
 use crate::dump;
-use crate::history::{Record, Result as Registered};
 use crate::judge::verdict::Verdict;
-use crate::judge::{append, linear, sessions, unknowns};
 use crate::nemesis::{Fault, Field, strike};
 use crate::ops::family::{content_of, format_of, schema};
-use crate::ops::{Event, Op, Told, Work};
-use crate::workload;
+use crate::ops::life::read_at_end;
+use crate::ops::{Event, Told, Work};
 
 /// Answered operations before the first fault.
 const WARM_UP: u64 = 60;
@@ -53,20 +51,6 @@ struct Notes {
     judged: Option<Judged>,
     samples: Vec<Sample>,
     warm_ms: u64,
-}
-
-#[derive(Debug, Default)]
-struct Judged {
-    verdict: Option<Verdict>,
-    faults: Vec<String>,
-    operations: usize,
-    unknown: usize,
-    acknowledged: usize,
-    versions: usize,
-    subjects: usize,
-    twice: usize,
-    appends: usize,
-    longest_gap_ms: u64,
 }
 
 /// Runs a drill to its verdict. A panic on the way (something did not come back in time) is an invalid run.
@@ -99,13 +83,19 @@ pub async fn run(drill: &Drill, options: &Options) -> Report {
         subjects: judged.subjects,
         judged_twice: judged.twice,
         appends_judged: judged.appends,
-        glimpses: notes.done.as_ref().map_or(0, |done| done.glimpses.len()),
+        glimpses: notes.done.as_ref().map_or(0, |done| done.did.glimpses.len()),
+        life_steps: judged.life_steps,
+        life_refusals: judged.life_refusals,
+        watched_events: judged.watched_events,
+        watch_resumes: judged.watch_resumes,
+        audit_records: judged.audit_records,
         bytes_lost: loss.bytes_dropped,
         files_lost: loss.files_gone,
         longest_gap_ms: judged.longest_gap_ms,
         warm_ms: notes.warm_ms,
         strikes: notes.strikes,
         faults,
+        idle: judged.idle,
     };
     if let Some(dir) = &options.artefacts {
         report::keep(
@@ -192,10 +182,12 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
     }
     let samples = watch.stop();
     note(&mut |notes| notes.samples.clone_from(&samples));
-    let mut done = load.stop().await;
-    read_everything(&cluster, &mut done.events).await;
+    let leader = cluster.api(cluster.leader().await);
+    let mut done = load.stop(&leader).await;
+    read_everything(&leader, &mut done.did.events).await;
+    read_at_end(&leader, &mut done.did.lived, &done.did.drafts).await;
     let strikes = notes.lock().expect("no panic under the lock").strikes.clone();
-    let judged = judge(&cluster, &done, &strikes).await;
+    let judged = judge(&cluster, &drill, &done, &strikes).await;
     say(format!("{} operations judged: {:?}", judged.operations, judged.verdict));
     let artefacts = options.artefacts.clone();
     if let Some(dir) = artefacts {
@@ -238,11 +230,10 @@ async fn write_through(api: &Api, seed: u64) {
 }
 
 /// The last read: every subject of the model, confirmed, as an operation of the history.
-async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
-    let api = cluster.api(cluster.leader().await);
+async fn read_everything(api: &Api, events: &mut Vec<Event>) {
     let invoked = events.iter().map(|event| event.returned).max().unwrap_or(0) + 1_000;
-    let held = dump::linearizable(&api).await;
-    let live = dump::live(&api).await;
+    let held = dump::linearizable(api).await;
+    let live = dump::live(api).await;
     let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
     for (subject, work) in subjects {
         let contents = held
@@ -253,117 +244,6 @@ async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
         let told = Told::Contents(contents);
         events.push(Event::last_read(work, api.node_id, subject, invoked, told));
     }
-}
-
-async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
-    let nodes = cluster.apis();
-    let dumps = dump::agreed(&nodes).await;
-    let mut faults = Vec::new();
-    // The invariants of registrations, on the subjects of that workload.
-    faults.extend(check::faults(&done.registrations, &dump::only(&dumps, workload::is_ours)));
-    // Ids over everything that anybody was told.
-    let mut told = told_ids(&done.events);
-    let deletes = |subject: &str| subject.starts_with("d-");
-    faults.extend(check::growth(&told, deletes));
-    told.extend(done.registrations.iter().cloned());
-    faults.extend(check::ids(&told, &dumps, deletes));
-    faults.extend(refusals(&done.events));
-    faults.extend(sessions::faults(&done.glimpses));
-
-    let searched = search_all(done.events.clone());
-    let mut verdict = searched.verdict();
-    let (operations, subjects) = (done.registrations.len() + searched.operations, searched.subjects);
-    let twice = searched.twice;
-    faults.extend(searched.faults);
-    faults.extend(searched.unknown.iter().map(|subject| format!("no verdict on {subject}")));
-    let appended = append::judge(&resolve(&done.events, Work::Append));
-    verdict = verdict.and(appended.verdict);
-    faults.extend(appended.faults);
-    if !faults.is_empty() {
-        verdict = verdict.and(if verdict == Verdict::Unknown { Verdict::Unknown } else { Verdict::Invalid });
-    }
-    let power_lost = strikes.iter().any(|strike| strike.fault.starts_with("power-loss"));
-    if strikes.is_empty() || strikes.iter().any(|strike| !strike.real) || (power_lost && !done.loss.is_real()) {
-        verdict = verdict.and(Verdict::Vacuous);
-    }
-    let acknowledged = done.registrations.iter().filter(|record| record.result.is_acknowledged()).count()
-        + done.events.iter().filter(|event| event.op.is_write() && event.told.is_some()).count();
-    Judged {
-        verdict: Some(verdict),
-        faults,
-        operations,
-        unknown: done.events.iter().filter(|event| event.told.is_none()).count()
-            + done.registrations.iter().filter(|record| matches!(record.result, Registered::Unknown(_))).count(),
-        acknowledged,
-        versions: dumps.values().next().map_or(0, BTreeMap::len),
-        subjects,
-        twice,
-        appends: appended.operations,
-        longest_gap_ms: longest_gap_ms(&done.events),
-    }
-}
-
-/// The operations of one workload, ready for the search.
-fn resolve(events: &[Event], work: Work) -> Vec<Event> {
-    let mut events: Vec<Event> = events.iter().filter(|event| event.work == work).cloned().collect();
-    if work == Work::Deleting {
-        events = unknowns::without_known(events);
-    }
-    unknowns::resolve(events, work != Work::Deleting, true)
-}
-
-/// Searches every subject of a history for an order that explains it.
-pub fn search_all(events: Vec<Event>) -> linear::Searched {
-    let mut all = linear::Searched::default();
-    for work in [Work::Rich, Work::Deleting, Work::Append] {
-        all.add(linear::search(&resolve(&events, work)));
-    }
-    all
-}
-
-/// Registrations of the model's workloads, as those of the other one, for the checks on ids.
-fn told_ids(events: &[Event]) -> Vec<Record> {
-    let mut all = Vec::new();
-    for event in events {
-        let (Op::Register { content }, Some(id), Some(guid)) = (event.op, event.id, &event.guid) else { continue };
-        let Some(Told::Version { version, .. }) = event.told else { continue };
-        // The format is fixed by the subject's number, its last part but one.
-        let number = event.subject.rsplit('-').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
-        all.push(Record {
-            process: event.process as usize,
-            node_id: event.node,
-            key: String::new(),
-            subject: event.subject.clone(),
-            content: schema(&event.subject, format_of(number), content),
-            invoked: std::time::Duration::from_nanos(event.invoked),
-            returned: std::time::Duration::from_nanos(event.returned),
-            result: Registered::Registered { id, version, guid: guid.clone() },
-        });
-    }
-    all
-}
-
-/// Answers that the model has no name for: a refusal that nobody may get (I25).
-fn refusals(events: &[Event]) -> Vec<String> {
-    let odd = |event: &&Event| match (&event.told, event.op) {
-        (Some(Told::Versions(numbers)), Op::List { .. } | Op::DeleteSubject { .. }) => {
-            numbers.first().is_some_and(|status| *status >= 400)
-        }
-        (Some(Told::Versions(_)), _) => true,
-        _ => false,
-    };
-    let faults: BTreeSet<_> = events
-        .iter()
-        .filter(odd)
-        .map(|event| format!("I25: {:?} was answered with {:?}", event.op.kind(), event.told))
-        .collect();
-    faults.into_iter().collect()
-}
-
-fn longest_gap_ms(events: &[Event]) -> u64 {
-    let mut times: Vec<u64> = events.iter().filter(|event| event.told.is_some()).map(|event| event.returned).collect();
-    times.sort_unstable();
-    times.windows(2).map(|pair| (pair[1] - pair[0]) / 1_000_000).max().unwrap_or(0)
 }
 
 /// The drills of a name, a class, or the whole slice.

@@ -1,6 +1,9 @@
 //! Checkers. Nothing here shares code with the product; [`model`] says what a registry does, in a page.
 
 pub mod append;
+pub mod audit;
+pub mod feed;
+pub mod life;
 pub mod linear;
 pub mod model;
 pub mod search;

@@ -11,9 +11,12 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::family::{content_of, format_of, schema};
+use super::ledger::{Came, Sent};
+use super::life::Lived;
 use super::mix::{Mix, choose};
-use super::{Event, Glimpse, Op, Told, Work};
+use super::{Event, Glimpse, Op, Told, Work, life};
 use crate::client::{Answer, Api, Call, Outcome, segment};
+use crate::native::PRINCIPAL_HEADER;
 
 /// Operations on one subject before a fresh one follows.
 const OPS_PER_SUBJECT: u32 = 150;
@@ -45,24 +48,69 @@ pub struct Crowd {
     pub append_groups: u32,
     pub clients_per_group: u32,
     pub sessions: u32,
+    /// Groups of reviewers and authors.
+    pub life_groups: u32,
+    /// One watcher of events at home on every node.
+    pub watching: bool,
     /// A client rests so long between operations; 0: not at all.
     pub rest_ms: u64,
 }
 
-impl Default for Crowd {
-    fn default() -> Self {
-        Self { rich_groups: 1, deleting_groups: 1, append_groups: 1, clients_per_group: 3, sessions: 1, rest_ms: 5 }
+impl Crowd {
+    /// Only registrations, reads, deletions and sessions: for campaigns that judge nothing else.
+    pub fn plain() -> Self {
+        Self { life_groups: 0, watching: false, ..Self::default() }
     }
 }
 
+impl Default for Crowd {
+    fn default() -> Self {
+        Self {
+            rich_groups: 1,
+            deleting_groups: 1,
+            append_groups: 1,
+            clients_per_group: 3,
+            sessions: 1,
+            life_groups: 1,
+            watching: true,
+            rest_ms: 5,
+        }
+    }
+}
+
+/// What the clients did and saw.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct Did {
+    pub events: Vec<Event>,
+    pub glimpses: Vec<Glimpse>,
+    pub lived: Vec<Lived>,
+    /// The ids of drafts, by subject and content.
+    pub drafts: BTreeMap<(String, u32), u64>,
+    /// The writes of all workloads that are judged by operations.
+    pub ledger: Vec<Sent>,
+}
+
+/// What an operation came to after its attempts.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Asked<T> {
+    pub(super) told: Option<T>,
+    /// The node that was asked last.
+    pub(super) node: u64,
+    pub(super) attempts: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
     begun: Instant,
     events: Mutex<Vec<Event>>,
     glimpses: Mutex<Vec<Glimpse>>,
+    lived: Mutex<Vec<Lived>>,
+    drafts: Mutex<BTreeMap<(String, u32), u64>>,
+    ledger: Mutex<Vec<Sent>>,
     nodes: Mutex<BTreeMap<u64, Api>>,
     stop: AtomicBool,
-    seed: u64,
+    pub(super) seed: u64,
     rest: Duration,
     good: AtomicU64,
     unknown: AtomicU64,
@@ -107,6 +155,9 @@ impl Clients {
             begun: Instant::now(),
             events: Mutex::default(),
             glimpses: Mutex::default(),
+            lived: Mutex::default(),
+            drafts: Mutex::default(),
+            ledger: Mutex::default(),
             nodes: Mutex::new(nodes.into_iter().map(|api| (api.node_id, api)).collect()),
             stop: AtomicBool::new(false),
             seed,
@@ -134,6 +185,13 @@ impl Clients {
         for _ in 0..crowd.sessions {
             process += 1;
             tasks.push(tokio::spawn(session(shared.clone(), process)));
+        }
+        for number in 0..crowd.life_groups {
+            let group = Arc::new(life::Group::new(number, seed));
+            for _ in 0..crowd.clients_per_group {
+                process += 1;
+                tasks.push(tokio::spawn(life::run(shared.clone(), group.clone(), process)));
+            }
         }
         Self { shared, tasks }
     }
@@ -178,15 +236,24 @@ impl Clients {
     ///
     /// # Panics
     /// If a client panicked.
-    pub async fn stop(mut self) -> (Vec<Event>, Vec<Glimpse>) {
+    pub async fn stop(mut self) -> Did {
         self.shared.stop.store(true, Ordering::Relaxed);
         for task in std::mem::take(&mut self.tasks) {
             task.await.expect("a client ends in good order");
         }
-        let events = std::mem::take(&mut *self.shared.events.lock().expect("no panic under the lock"));
-        let glimpses = std::mem::take(&mut *self.shared.glimpses.lock().expect("no panic under the lock"));
-        (events, glimpses)
+        let shared = &self.shared;
+        Did {
+            events: taken(&shared.events),
+            glimpses: taken(&shared.glimpses),
+            lived: taken(&shared.lived),
+            drafts: taken(&shared.drafts),
+            ledger: taken(&shared.ledger),
+        }
     }
+}
+
+fn taken<T: Default>(kept: &Mutex<T>) -> T {
+    std::mem::take(&mut *kept.lock().expect("no panic under the lock"))
 }
 
 /// Clients do not outlive a drill that broke off: they would go on against whoever gets the ports next.
@@ -197,7 +264,56 @@ impl Drop for Clients {
 }
 
 impl Shared {
-    fn now(&self) -> u64 {
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Asks one node after the other until one gives an answer that `read` understands.
+    pub(super) async fn ask<T>(
+        &self,
+        random: &mut StdRng,
+        attempts_max: u32,
+        begin: impl Fn(&Api) -> Call,
+        read: impl Fn(&Answer) -> Option<T>,
+    ) -> Asked<T> {
+        let mut asked = Asked { told: None, node: 0, attempts: 0 };
+        let mut breath = BREATH;
+        while asked.attempts < attempts_max && asked.told.is_none() && !self.stopped() {
+            asked.attempts += 1;
+            let api = self.any_node(random);
+            asked.node = api.node_id;
+            match begin(&api).outcome().await {
+                Outcome::Done(answer) | Outcome::Refused(answer) => asked.told = read(&answer),
+                Outcome::Unknown(_) => {}
+            }
+            if asked.told.is_none() {
+                tokio::time::sleep(breath).await;
+                breath = (breath * 4).min(BREATH_MAX);
+            }
+        }
+        asked
+    }
+
+    pub(super) fn sent(&self, sent: Sent) {
+        self.ledger.lock().expect("no panic under the lock").push(sent);
+    }
+
+    pub(super) fn lived(&self, lived: Lived) {
+        self.lived.lock().expect("no panic under the lock").push(lived);
+    }
+
+    /// A draft has this id.
+    pub(super) fn drafted(&self, subject: &str, draft: u32, id: u64) {
+        self.drafts.lock().expect("no panic under the lock").insert((subject.to_owned(), draft), id);
+    }
+
+    pub(super) async fn rest(&self) {
+        if !self.rest.is_zero() {
+            tokio::time::sleep(self.rest).await;
+        }
+    }
+
+    pub(super) fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
@@ -207,7 +323,7 @@ impl Shared {
         nodes.values().nth(place).expect("the place is in the map").clone()
     }
 
-    fn count(&self, good: bool) {
+    pub(super) fn count(&self, good: bool) {
         if good { &self.good } else { &self.unknown }.fetch_add(1, Ordering::Relaxed);
         if good {
             self.last_good.store(self.now(), Ordering::Relaxed);
@@ -225,24 +341,22 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         let op = chosen.op(|| group.contents.fetch_add(1, Ordering::Relaxed));
         let key = format!("{}-{process}-{number}", shared.seed);
         let invoked = shared.now();
-        let (mut told, mut id, mut guid, mut attempts, mut node) = (None, None, None, 0, 0);
-        let mut breath = BREATH;
+        let who = principal(process);
         let attempts_max = if op.is_write() { ATTEMPTS_MAX } else { 1 };
-        while attempts < attempts_max && told.is_none() && !shared.stop.load(Ordering::Relaxed) {
-            attempts += 1;
-            let api = shared.any_node(&mut random);
-            node = api.node_id;
-            let call = begin(&api, &subject, subject_number, op, group.work).header("Idempotency-Key", &key);
-            match call.outcome().await {
-                Outcome::Done(answer) => (told, id, guid) = understand(&subject, op, &answer),
-                Outcome::Refused(answer) => told = refusal(&answer),
-                Outcome::Unknown(_) => {}
+        let call = |api: &Api| {
+            let call = begin(api, &subject, subject_number, op, group.work);
+            call.header("Idempotency-Key", &key).header(PRINCIPAL_HEADER, &who)
+        };
+        let read = |answer: &Answer| {
+            if answer.status < 300 {
+                Some(understand(&subject, op, answer))
+            } else {
+                refusal(answer).map(Understood::of)
             }
-            if told.is_none() {
-                tokio::time::sleep(breath).await;
-                breath = (breath * 4).min(BREATH_MAX);
-            }
-        }
+        };
+        let asked = shared.ask(&mut random, attempts_max, call, read).await;
+        let Asked { told: understood, node, attempts } = asked;
+        let Understood { told, id, guid } = understood.unwrap_or_default();
         if told.is_none() && op.is_write() {
             group.unknown.fetch_add(1, Ordering::Relaxed);
         }
@@ -251,12 +365,32 @@ async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         if attempts == 0 || (told.is_none() && !op.is_write()) {
             continue;
         }
+        if op.is_write() {
+            let came = came_of(op, told.as_ref(), attempts);
+            shared.sent(Sent { key, who, subject: subject.clone(), invoked, returned, came });
+        }
         let work = group.work;
         let event = Event { work, process, node, subject, op, invoked, returned, told, id, guid, attempts };
         shared.events.lock().expect("no panic under the lock").push(event);
-        if !shared.rest.is_zero() {
-            tokio::time::sleep(shared.rest).await;
-        }
+        shared.rest().await;
+    }
+}
+
+/// The principal of a client.
+fn principal(process: u32) -> String {
+    format!("client-{process}")
+}
+
+/// What the audit log must say of a write.
+fn came_of(op: Op, told: Option<&Told>, attempts: u32) -> Came {
+    let is_register = matches!(op, Op::Register { .. });
+    match told {
+        None => Came::Unknown,
+        Some(Told::Incompatible | Told::NotFound) => Came::Refused { sure: !is_register || attempts == 1 },
+        // A code that the model has no name for is a fault by itself.
+        Some(Told::Versions(_)) if !matches!(op, Op::DeleteSubject { .. }) => Came::Unknown,
+        Some(Told::Versions(numbers)) if numbers.first().is_some_and(|number| *number >= 400) => Came::Unknown,
+        Some(_) => Came::Done { logged: !is_register },
     }
 }
 
@@ -284,7 +418,21 @@ fn begin(api: &Api, subject: &str, number: u64, op: Op, work: Work) -> Call {
     }
 }
 
-fn understand(subject: &str, op: Op, answer: &Answer) -> (Option<Told>, Option<u32>, Option<String>) {
+/// What an answer tells.
+#[derive(Debug, Default)]
+struct Understood {
+    told: Option<Told>,
+    id: Option<u32>,
+    guid: Option<String>,
+}
+
+impl Understood {
+    fn of(told: Told) -> Self {
+        Self { told: Some(told), id: None, guid: None }
+    }
+}
+
+fn understand(subject: &str, op: Op, answer: &Answer) -> Understood {
     let numbers = || {
         let list = answer.list();
         list.iter().filter_map(serde_json::Value::as_u64).filter_map(|number| u32::try_from(number).ok()).collect()
@@ -294,14 +442,15 @@ fn understand(subject: &str, op: Op, answer: &Answer) -> (Option<Told>, Option<u
             let body = answer.schema();
             let version = body.version.unwrap_or(0);
             let content = body.schema.as_deref().map_or(content, |text| content_of(subject, text).unwrap_or(STRANGER));
-            (Some(Told::Version { version, content }), body.id, body.guid)
+            Understood { told: Some(Told::Version { version, content }), id: body.id, guid: body.guid }
         }
         Op::Latest | Op::Get { .. } | Op::Lookup { .. } => {
             let body = answer.schema();
             let content = body.schema.as_deref().and_then(|text| content_of(subject, text)).unwrap_or(STRANGER);
-            (Some(Told::Version { version: body.version.unwrap_or(0), content }), body.id, body.guid)
+            let version = body.version.unwrap_or(0);
+            Understood { told: Some(Told::Version { version, content }), id: body.id, guid: body.guid }
         }
-        Op::List { .. } | Op::DeleteSubject { .. } => (Some(Told::Versions(numbers())), None, None),
+        Op::List { .. } | Op::DeleteSubject { .. } => Understood::of(Told::Versions(numbers())),
         Op::Contents => {
             let mut found: Vec<(u64, u32)> = Vec::new();
             for item in answer.list() {
@@ -309,9 +458,9 @@ fn understand(subject: &str, op: Op, answer: &Answer) -> (Option<Told>, Option<u
                 found.push((item["version"].as_u64().unwrap_or(0), content_of(subject, text).unwrap_or(STRANGER)));
             }
             found.sort_unstable();
-            (Some(Told::Contents(found.into_iter().map(|(_, content)| content).collect())), None, None)
+            Understood::of(Told::Contents(found.into_iter().map(|(_, content)| content).collect()))
         }
-        Op::DeleteVersion { .. } | Op::SetLevel { .. } => (Some(Told::Done), None, None),
+        Op::DeleteVersion { .. } | Op::SetLevel { .. } => Understood::of(Told::Done),
     }
 }
 

@@ -5,7 +5,10 @@
 
 pub mod clients;
 pub mod family;
+pub mod ledger;
+pub mod life;
 pub mod mix;
+pub mod watchers;
 
 use serde::{Deserialize, Serialize};
 
