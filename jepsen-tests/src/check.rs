@@ -44,6 +44,16 @@ pub fn faults(history: &[Record], dumps: &BTreeMap<u64, Dump>) -> Vec<String> {
     faults
 }
 
+/// What is wrong with answers by themselves, whatever nodes hold: for a look while clients go on.
+pub fn answers(history: &[Record]) -> Vec<String> {
+    let (mut faults, nothing) = (Vec::new(), BTreeMap::new());
+    refusals(history, &mut faults);
+    one_content_per_id(history, &nothing, &mut faults);
+    versions(history, &nothing, &mut faults);
+    same_key_same_outcome(history, &mut faults);
+    faults
+}
+
 /// The invariants of ids alone, for histories that delete and for several workloads at once.
 ///
 /// One id never stands for two contents. The other direction ends with a permanent deletion: the same content then gets a new

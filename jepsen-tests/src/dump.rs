@@ -6,7 +6,7 @@ use crate::client::{Api, Call, segment};
 use crate::wait::until;
 
 /// Items asked for in one page: less than the server's most, so that paging is exercised.
-const PAGE: usize = 400;
+pub(crate) const PAGE: usize = 400;
 
 /// One version as a node shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

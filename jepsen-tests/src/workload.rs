@@ -58,6 +58,12 @@ impl Workload {
         &self.shared.history
     }
 
+    /// A look at what was done so far, while clients go on.
+    pub fn peek(&self) -> impl Fn() -> Vec<Record> + Send + 'static {
+        let shared = self.shared.clone();
+        move || shared.history.records()
+    }
+
     /// Lets clients use a node, too.
     pub fn add_node(&self, api: Api) {
         self.shared.nodes.lock().expect("no panic under the lock").insert(api.node_id, api);

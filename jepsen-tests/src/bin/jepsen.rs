@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
                 for drill in &drills {
                     let drill = Drill { strikes: strikes.unwrap_or(drill.strikes), ..drill.clone() };
                     let (bug, artefacts) = (bug.clone(), artefacts.clone());
-                    let options = run::Options { seed: first + round, bug, artefacts, live: true };
+                    let options = run::Options { seed: first + round, bug, artefacts, live: true, hunt: false };
                     let report = run::run(&drill, &options).await;
                     report.print();
                     reports.push(report);
@@ -144,7 +144,7 @@ async fn main() -> ExitCode {
             let end = Instant::now() + Duration::from_secs(minutes * 60);
             let mut reports: Vec<Report> = Vec::new();
             for seed in first.. {
-                let options = run::Options { seed, bug: None, artefacts: artefacts.clone(), live: true };
+                let options = run::Options { seed, bug: None, artefacts: artefacts.clone(), live: true, hunt: false };
                 let report = run::run(&run::swarm(seed), &options).await;
                 report.print();
                 let passed = report.passed();

@@ -94,7 +94,7 @@ fn registrations(judged: &mut Judged, done: &Done, dumps: &BTreeMap<u64, Dump>) 
 }
 
 /// Does the workload of this subject delete for good?
-fn deletes(subject: &str) -> bool {
+pub(super) fn deletes(subject: &str) -> bool {
     subject.starts_with("d-")
 }
 
@@ -214,7 +214,7 @@ pub fn search_all(events: Vec<Event>) -> linear::Searched {
 }
 
 /// Registrations of the model's workloads, as those of the other one, for the checks on ids.
-fn told_ids(events: &[Event]) -> Vec<Record> {
+pub(super) fn told_ids(events: &[Event]) -> Vec<Record> {
     let mut all = Vec::new();
     for event in events {
         let (Op::Register { content }, Some(id), Some(guid)) = (event.op, event.id, &event.guid) else { continue };
@@ -236,7 +236,7 @@ fn told_ids(events: &[Event]) -> Vec<Record> {
 }
 
 /// Answers that the model has no name for: a refusal that nobody may get (I25).
-fn refusals(events: &[Event]) -> Vec<String> {
+pub(super) fn refusals(events: &[Event]) -> Vec<String> {
     let odd = |event: &&Event| match (&event.told, event.op) {
         (Some(Told::Versions(numbers)), Op::List { .. } | Op::DeleteSubject { .. }) => {
             numbers.first().is_some_and(|status| *status >= 400)

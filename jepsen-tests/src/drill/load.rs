@@ -11,6 +11,7 @@ use crate::disk::power::Loss;
 use crate::history::Record;
 use crate::ops::clients::{Clients, Crowd, Did};
 use crate::ops::watchers::{Place, Watched, Watchers};
+use crate::ops::{Event, Glimpse};
 use crate::workload::Workload;
 
 /// A client gives up on a call after this long: above the nodes' own bound would hide nothing and cost time.
@@ -107,6 +108,15 @@ impl Load {
     pub fn counts(&self) -> (u64, u64) {
         let (good, unknown) = self.clients.counts();
         (good + self.registrations.history().acknowledged() as u64, unknown)
+    }
+
+    /// A look at what clients were told so far, while they go on.
+    pub fn peek(&self) -> impl Fn() -> (Vec<Record>, Vec<Event>, Vec<Glimpse>) + Send + 'static {
+        let (registrations, clients) = (self.registrations.peek(), self.clients.peek());
+        move || {
+            let (events, glimpses) = clients();
+            (registrations(), events, glimpses)
+        }
     }
 
     /// Remembers what a power loss destroyed.

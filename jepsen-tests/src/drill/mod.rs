@@ -1,6 +1,7 @@
 //! Drills: a cluster, clients, faults, and a verdict, under a name.
 
 pub mod catalogue;
+mod early;
 pub mod judge;
 pub mod load;
 pub mod report;

@@ -14,20 +14,23 @@ use super::judge::{Judged, judge};
 use super::load::{Done, Load};
 use super::report::{self, Report, Strike};
 use super::watch::{Sample, Watch};
-use super::{Drill, catalogue};
+use super::{Drill, catalogue, early};
 use crate::client::Api;
 use crate::cluster::{Cluster, Spec};
 use crate::dump;
+use crate::history::Record;
 use crate::judge::verdict::Verdict;
 use crate::nemesis::{Fault, Field, strike};
 use crate::ops::family::{content_of, format_of, schema};
 use crate::ops::life::read_at_end;
-use crate::ops::{Event, Told, Work};
+use crate::ops::{Event, Glimpse, Told, Work};
 
 /// Answered operations before the first fault.
 const WARM_UP: u64 = 60;
 /// Answered operations after the last one, through every node.
 const COOL_DOWN: u64 = 60;
+/// The same in a hunt.
+const SHORT: u64 = 20;
 
 /// How a drill is run.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct Options {
     pub artefacts: Option<PathBuf>,
     /// Print what happens while it happens.
     pub live: bool,
+    /// End as soon as something is found broken, with a short beginning and end: for hunts.
+    pub hunt: bool,
 }
 
 /// What is known so far; kept outside of the task, so that a panic does not lose it.
@@ -127,7 +132,30 @@ pub fn commit() -> String {
         .map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Runs the drill; in a hunt only until something is found broken.
 async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let hunts = options.hunt;
+    let look = async {
+        match told.await {
+            Ok((nodes, peek)) if hunts => early::watch(nodes, peek).await,
+            // The drill goes on to its end.
+            Ok(_) | Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = play(drill, options, notes.clone(), tell) => {}
+        faults = look => {
+            let judged = Judged { verdict: Some(Verdict::Invalid), faults, ..Judged::default() };
+            notes.lock().expect("no panic under the lock").judged = Some(judged);
+        }
+    }
+}
+
+/// A look from outside at a drill that runs: its nodes, and what clients were told.
+type Outside = (Vec<Api>, Box<dyn Fn() -> (Vec<Record>, Vec<Event>, Vec<Glimpse>) + Send>);
+
+async fn play(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>, tell: tokio::sync::oneshot::Sender<Outside>) {
     let say = |text: String| {
         if options.live {
             live(&text);
@@ -146,8 +174,12 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
     note(&mut |notes| notes.cluster_dir = Some(dir.clone()));
     cluster.api(1).allow_everything().await;
     let load = Load::start(&cluster, drill.registering, drill.crowd, options.seed);
+    let http = early::http();
+    let outside = cluster.ids().into_iter().map(|id| cluster.api_at(&http, id)).collect();
+    // Nobody listens any more where nobody looks.
+    drop(tell.send((outside, Box::new(load.peek()))));
     let born = Instant::now();
-    load.progress(WARM_UP).await;
+    load.progress(if options.hunt { SHORT } else { WARM_UP }).await;
     let begun = Instant::now();
     note(&mut |notes| notes.warm_ms = u64::try_from((begun - born).as_millis()).unwrap_or(0));
     let watch = Watch::start(&cluster.ids(), begun, |http, id| cluster.api_at(http, id));
@@ -176,7 +208,7 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
         load.progress(20).await;
     }
     say("healed; every node must serve".to_owned());
-    load.progress(COOL_DOWN).await;
+    load.progress(if options.hunt { SHORT } else { COOL_DOWN }).await;
     for api in cluster.apis() {
         write_through(&api, options.seed).await;
     }

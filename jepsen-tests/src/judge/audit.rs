@@ -129,6 +129,18 @@ pub fn trees(nodes: &BTreeMap<u64, Shown>) -> Vec<String> {
     faults
 }
 
+/// I21, by the log alone: a request has one outcome, however often it was sent.
+pub fn outcomes(records: &[Record]) -> Vec<String> {
+    let mut of_key: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.outcome != "stale") {
+        if let Some(key) = record.key() {
+            of_key.entry(key).or_default().push(record);
+        }
+    }
+    let several = of_key.into_iter().filter(|(_, found)| found.len() > 1);
+    shorten(several.map(|(key, found)| format!("I21: a request has several outcomes: key {key}: {found:?}")).collect())
+}
+
 /// I13, I14, I21 and the order: what clients know of their writes is what the log has.
 ///
 /// `ledgers` are all that is known; each has a clock of its own.

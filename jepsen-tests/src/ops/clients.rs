@@ -201,6 +201,18 @@ impl Clients {
         (self.shared.good.load(Ordering::Relaxed), self.shared.unknown.load(Ordering::Relaxed))
     }
 
+    /// A look at what clients were told so far, while they go on.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    pub fn peek(&self) -> impl Fn() -> (Vec<Event>, Vec<Glimpse>) + Send + 'static {
+        let shared = self.shared.clone();
+        move || {
+            let events = shared.events.lock().expect("no panic under the lock").clone();
+            (events, shared.glimpses.lock().expect("no panic under the lock").clone())
+        }
+    }
+
     /// Time since the clients began.
     pub fn elapsed(&self) -> Duration {
         self.shared.begun.elapsed()

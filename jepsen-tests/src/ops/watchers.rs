@@ -77,7 +77,7 @@ impl Watchers {
     ///
     /// # Panics
     /// If the policy cannot be changed in time.
-    pub async fn stop(self, api: &Api) -> (String, Vec<Watched>) {
+    pub async fn stop(mut self, api: &Api) -> (String, Vec<Watched>) {
         let body = serde_json::json!({"policy": {"approvals": 3}});
         let path = format!("/api/v1/policy/{}", self.end);
         until("the event that ends a watch", async || {
@@ -87,7 +87,7 @@ impl Watchers {
         })
         .await;
         let mut watched = Vec::new();
-        for (home, way, mut task) in self.tasks {
+        for (home, way, mut task) in std::mem::take(&mut self.tasks) {
             let ended = tokio::time::timeout(LONG, &mut task).await;
             let (seen, resumed, broken) = match ended {
                 Ok(Ok((seen, resumed))) => (seen, resumed, None),
@@ -99,7 +99,14 @@ impl Watchers {
             };
             watched.push(Watched { home, way, seen, resumed, broken });
         }
-        (self.end, watched)
+        (std::mem::take(&mut self.end), watched)
+    }
+}
+
+/// Watchers do not outlive a drill that broke off.
+impl Drop for Watchers {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(|(_, _, task)| task.abort());
     }
 }
 
