@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::dump::{self, Dump};
 use crate::history::{Record, Result as Registered};
 use crate::judge::verdict::Verdict;
-use crate::judge::{append, audit, feed, life, linear, sessions, unknowns};
+use crate::judge::{append, audit, feed, life, linear, sessions, settings, unknowns};
 use crate::native::Seen;
 use crate::ops::family::{format_of, schema};
 use crate::ops::{Event, Op, Told, Work, ledger, watchers};
@@ -35,6 +35,8 @@ pub struct Judged {
     /// Steps in the lives of schemas that changed something, and those that were refused.
     pub life_steps: usize,
     pub life_refusals: usize,
+    /// Changes and reads of levels and modes, with registrations between them.
+    pub settings: usize,
     /// Events that every watcher saw, and how often one went on at its token.
     pub watched_events: usize,
     pub watch_resumes: usize,
@@ -51,6 +53,8 @@ pub(super) async fn judge(cluster: &Cluster, drill: &Drill, done: &Done, strikes
     registrations(&mut judged, done, &dumps);
     operations(&mut judged, done);
     lives(&mut judged, done, &dumps);
+    searched(&mut judged, settings::search(&done.did.settings));
+    judged.settings = done.did.settings.len();
     if !done.watched.is_empty() {
         let logs = event_logs(cluster, &nodes, &done.last_event).await;
         events(&mut judged, done, &logs, &dumps);
@@ -177,6 +181,10 @@ async fn shown(nodes: &[Api]) -> BTreeMap<u64, audit::Shown> {
     all
 }
 
+fn is_bulk(record: &Record) -> bool {
+    record.subject == workload::BULK && record.result.is_acknowledged()
+}
+
 /// What did not happen, though the drill rests on it.
 fn idle(judged: &Judged, drill: &Drill, done: &Done, strikes: &[Strike]) -> Vec<String> {
     let mut idle = Vec::new();
@@ -187,8 +195,10 @@ fn idle(judged: &Judged, drill: &Drill, done: &Done, strikes: &[Strike]) -> Vec<
     need(!power_lost || done.loss.is_real(), "no power loss destroyed anything");
     need(judged.acknowledged > 0, "nothing was acknowledged");
     need(drill.registering == 0 || !done.registrations.is_empty(), "nobody registered");
+    need(!crowd.bulk || done.registrations.iter().any(is_bulk), "nothing came in bulk");
     need(crowd.sessions == 0 || !done.did.glimpses.is_empty(), "no session read");
     need(crowd.life_groups == 0 || judged.life_steps > 0, "nothing lived: no step of a draft or a version");
+    need(crowd.setting_groups == 0 || judged.settings > 0, "no setting was changed");
     need(!crowd.watching || judged.watched_events > 0, "no event was watched");
     need(!crowd.watching || judged.watch_resumes > 0, "no watcher was ever interrupted");
     need(judged.audit_records > 0, "the audit log is empty");

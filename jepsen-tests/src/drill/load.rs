@@ -53,9 +53,10 @@ impl Load {
             ids.iter().map(|id| cluster.api_of(&http[group], group_number, *id)).collect::<Vec<_>>()
         };
         let places = || ids.iter().map(|id| (*id, place(cluster, &http[1], *id))).collect();
+        let registrations = Workload::start(apis(0), registering, seed);
         Self {
             watchers: crowd.watching.then(|| Watchers::start(places(), seed)),
-            registrations: Workload::start(apis(0), registering, seed),
+            registrations: if crowd.bulk { registrations.with_bulk() } else { registrations },
             clients: Clients::start(apis(1), crowd, seed),
             members: Mutex::new(ids.iter().copied().collect()),
             next_id: AtomicU64::new(ids.iter().max().copied().unwrap_or(0) + 1),

@@ -48,6 +48,8 @@ pub struct Report {
     /// Steps in the lives of schemas that changed something, and those that were refused.
     pub life_steps: usize,
     pub life_refusals: usize,
+    /// Changes and reads of levels and modes, with registrations between them.
+    pub settings: usize,
     /// Events that every watcher saw, and how often one went on at its token.
     pub watched_events: usize,
     pub watch_resumes: usize,
@@ -92,8 +94,12 @@ impl Report {
             self.subjects, self.judged_twice, self.appends_judged, self.glimpses
         );
         println!(
-            "  {} steps in lives of schemas and {} that were refused, {} events on every watcher ({} resumed), {} audit records",
-            self.life_steps, self.life_refusals, self.watched_events, self.watch_resumes, self.audit_records
+            "  {} steps in lives of schemas and {} that were refused, {} operations with settings",
+            self.life_steps, self.life_refusals, self.settings
+        );
+        println!(
+            "  {} events on every watcher ({} resumed), {} audit records",
+            self.watched_events, self.watch_resumes, self.audit_records
         );
         println!("  longest time without an answer: {} ms", self.longest_gap_ms);
         for fault in self.faults.iter().take(20) {
@@ -124,6 +130,8 @@ pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, samples: &[Sample]
         write_lines(&dir.join("history.jsonl"), &done.did.events);
         write_lines(&dir.join("glimpses.jsonl"), &done.did.glimpses);
         write_lines(&dir.join("lives.jsonl"), &done.did.lived);
+        write_lines(&dir.join("settings.jsonl"), &done.did.settings);
+        write_lines(&dir.join("ledger.jsonl"), &done.did.ledger);
     }
     write_lines(&dir.join("nodes.jsonl"), samples);
     let events = done.map_or(&[][..], |done| &done.did.events);

@@ -91,6 +91,7 @@ pub async fn run(drill: &Drill, options: &Options) -> Report {
         glimpses: notes.done.as_ref().map_or(0, |done| done.did.glimpses.len()),
         life_steps: judged.life_steps,
         life_refusals: judged.life_refusals,
+        settings: judged.settings,
         watched_events: judged.watched_events,
         watch_resumes: judged.watch_resumes,
         audit_records: judged.audit_records,

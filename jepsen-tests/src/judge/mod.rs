@@ -8,5 +8,6 @@ pub mod linear;
 pub mod model;
 pub mod search;
 pub mod sessions;
+pub mod settings;
 pub mod unknowns;
 pub mod verdict;

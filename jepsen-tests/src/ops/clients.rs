@@ -14,7 +14,8 @@ use super::family::{content_of, format_of, schema};
 use super::ledger::{Came, Sent};
 use super::life::Lived;
 use super::mix::{Mix, choose};
-use super::{Event, Glimpse, Op, Told, Work, life};
+use super::settings::Set;
+use super::{Event, Glimpse, Op, Told, Work, life, settings};
 use crate::client::{Answer, Api, Call, Outcome, segment};
 use crate::native::PRINCIPAL_HEADER;
 
@@ -50,6 +51,10 @@ pub struct Crowd {
     pub sessions: u32,
     /// Groups of reviewers and authors.
     pub life_groups: u32,
+    /// Groups that change levels and modes.
+    pub setting_groups: u32,
+    /// A client that registers many large schemas at once.
+    pub bulk: bool,
     /// One watcher of events at home on every node.
     pub watching: bool,
     /// A client rests so long between operations; 0: not at all.
@@ -59,7 +64,7 @@ pub struct Crowd {
 impl Crowd {
     /// Only registrations, reads, deletions and sessions: for campaigns that judge nothing else.
     pub fn plain() -> Self {
-        Self { life_groups: 0, watching: false, ..Self::default() }
+        Self { life_groups: 0, setting_groups: 0, bulk: false, watching: false, ..Self::default() }
     }
 }
 
@@ -72,6 +77,8 @@ impl Default for Crowd {
             clients_per_group: 3,
             sessions: 1,
             life_groups: 1,
+            setting_groups: 1,
+            bulk: true,
             watching: true,
             rest_ms: 5,
         }
@@ -85,6 +92,7 @@ pub struct Did {
     pub events: Vec<Event>,
     pub glimpses: Vec<Glimpse>,
     pub lived: Vec<Lived>,
+    pub settings: Vec<Set>,
     /// The ids of drafts, by subject and content.
     pub drafts: BTreeMap<(String, u32), u64>,
     /// The writes of all workloads that are judged by operations.
@@ -106,6 +114,7 @@ pub(super) struct Shared {
     events: Mutex<Vec<Event>>,
     glimpses: Mutex<Vec<Glimpse>>,
     lived: Mutex<Vec<Lived>>,
+    settings: Mutex<Vec<Set>>,
     drafts: Mutex<BTreeMap<(String, u32), u64>>,
     ledger: Mutex<Vec<Sent>>,
     nodes: Mutex<BTreeMap<u64, Api>>,
@@ -156,6 +165,7 @@ impl Clients {
             events: Mutex::default(),
             glimpses: Mutex::default(),
             lived: Mutex::default(),
+            settings: Mutex::default(),
             drafts: Mutex::default(),
             ledger: Mutex::default(),
             nodes: Mutex::new(nodes.into_iter().map(|api| (api.node_id, api)).collect()),
@@ -191,6 +201,13 @@ impl Clients {
             for _ in 0..crowd.clients_per_group {
                 process += 1;
                 tasks.push(tokio::spawn(life::run(shared.clone(), group.clone(), process)));
+            }
+        }
+        for number in 0..crowd.setting_groups {
+            let group = Arc::new(settings::Group::new(number, seed));
+            for _ in 0..crowd.clients_per_group {
+                process += 1;
+                tasks.push(tokio::spawn(settings::run(shared.clone(), group.clone(), process)));
             }
         }
         Self { shared, tasks }
@@ -258,6 +275,7 @@ impl Clients {
             events: taken(&shared.events),
             glimpses: taken(&shared.glimpses),
             lived: taken(&shared.lived),
+            settings: taken(&shared.settings),
             drafts: taken(&shared.drafts),
             ledger: taken(&shared.ledger),
         }
@@ -312,6 +330,10 @@ impl Shared {
 
     pub(super) fn lived(&self, lived: Lived) {
         self.lived.lock().expect("no panic under the lock").push(lived);
+    }
+
+    pub(super) fn set(&self, set: Set) {
+        self.settings.lock().expect("no panic under the lock").push(set);
     }
 
     /// A draft has this id.

@@ -8,6 +8,7 @@ pub mod family;
 pub mod ledger;
 pub mod life;
 pub mod mix;
+pub mod settings;
 pub mod watchers;
 
 use serde::{Deserialize, Serialize};

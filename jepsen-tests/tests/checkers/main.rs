@@ -3,6 +3,7 @@
 mod audit;
 mod feed;
 mod life;
+mod settings;
 
 use jepsen_tests::judge::{append, linear, model::Subject, sessions, unknowns, verdict::Verdict};
 use jepsen_tests::ops::{Event, Glimpse, Level, Op, Told, Work};
