@@ -1,6 +1,7 @@
 //! Growth: a node that lives through many deaths of its peers must not gather connections, threads or memory.
 
 use std::fs;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -70,10 +71,14 @@ pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> 
     let mut peak = held(pid);
     for restart in 1..=restarts {
         let chosen = 2 + restart % 2;
+        let begun = Instant::now();
         cluster.kill(chosen);
         load.progress(WORK).await;
+        let went_on = begun.elapsed();
         cluster.restart(chosen).await;
+        let ready = begun.elapsed();
         load.progress(WORK).await;
+        let all = begun.elapsed();
         let now = held(pid);
         peak = Held {
             files: peak.files.max(now.files),
@@ -83,7 +88,13 @@ pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> 
         if restart == WARM_UP {
             first = Some(now);
         }
-        say(format!("restart {restart} of {restarts}: {now:?}"));
+        say(format!(
+            "restart {restart} of {restarts}: {now:?}; {WORK} operations without node {chosen} {:.1} s, its start {:.1} s, \
+             {WORK} more {:.1} s",
+            went_on.as_secs_f64(),
+            (ready - went_on).as_secs_f64(),
+            (all - ready).as_secs_f64()
+        ));
     }
     let last = held(pid);
     let first = first.unwrap_or(last);

@@ -8,7 +8,10 @@ pub mod family;
 pub mod ledger;
 pub mod life;
 pub mod mix;
+mod operations;
+mod session;
 pub mod settings;
+mod shared;
 pub mod watchers;
 
 use serde::{Deserialize, Serialize};

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Level;
-use super::clients::Shared;
 use super::family::{FAMILIES, content_of, schema};
 use super::ledger::{Came, Sent};
 use super::mix::place;
+use super::shared::Shared;
 use crate::client::{Answer, Api, Call, segment};
 use crate::native::PRINCIPAL_HEADER;
 use crate::schemas::Format;
