@@ -16,6 +16,8 @@ const WARM_UP: u64 = 5;
 const HANDLES_GAIN_MAX: i64 = 20;
 /// More than this much memory gained, in megabytes, is a leak; the state itself grows by far less.
 const MEMORY_GAIN_MAX_MB: i64 = 96;
+/// Entries between two snapshots: so much is applied anew at a restart, at most.
+const SNAPSHOT_ENTRIES: u64 = 1_000;
 /// Answered operations between two restarts.
 const WORK: u64 = 60;
 
@@ -62,7 +64,11 @@ fn held(pid: u32) -> Held {
 /// # Panics
 /// If the cluster does not come back.
 pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> Growth {
-    let mut cluster = Cluster::start(Spec::of(3)).await;
+    // A killed node applies its log anew from its last snapshot. With the default of 100,000 entries between two of them that is
+    // all of it: each restart takes longer than the one before, and the clients write on meanwhile.
+    let spec = Spec::of(3).with("compaction", "snapshot_entries", SNAPSHOT_ENTRIES);
+    let spec = spec.with("compaction", "keep_entries", SNAPSHOT_ENTRIES / 2);
+    let mut cluster = Cluster::start(spec).await;
     cluster.api(1).allow_everything().await;
     let load = Load::start(&cluster, 2, Crowd::plain(), seed);
     load.progress(WORK * 4).await;

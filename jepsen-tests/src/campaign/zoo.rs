@@ -54,7 +54,7 @@ fn drill(faults: &[Fault]) -> Drill {
     drill.strikes = faults.len().max(2);
     drill.name = format!("zoo-{}", drill.name);
     // A session has to read at just the node that lags, soon after a write.
-    drill.crowd.sessions = 6;
+    drill.crowd.sessions = 12;
     // Only what is deleted twice shows that a request took effect twice.
     drill.crowd.deleting_groups = 2;
     drill

@@ -22,12 +22,15 @@ const WAYS: [Way; 3] = [Way::ServerSent, Way::WebSocket, Way::Grpc];
 /// Where a node serves events: HTTP and gRPC.
 pub type Place = (String, String);
 
+/// What was seen, and how often it went on at a token.
+type Task = JoinHandle<(Vec<Seen>, usize)>;
+
 /// Watchers at work.
 #[derive(Debug)]
 pub struct Watchers {
     nodes: Arc<Mutex<BTreeMap<u64, Place>>>,
     end: String,
-    tasks: Vec<(u64, Way, JoinHandle<(Vec<Seen>, usize)>)>,
+    tasks: Vec<(u64, Way, Task)>,
 }
 
 /// What a watcher saw.
@@ -175,9 +178,11 @@ mod tests {
     #[test]
     fn home_comes_first_and_then_everybody_else() {
         let nodes: BTreeMap<u64, Place> = (1..=3).map(|id| (id, (format!("h{id}"), String::new()))).collect();
-        let order = |home: u64| (0..4).filter_map(|attempt| place(&nodes, home, attempt)).map(|place| place.0);
-        assert_eq!(order(2).collect::<Vec<_>>(), ["h2", "h3", "h1", "h2"]);
-        assert_eq!(order(4).collect::<Vec<_>>(), ["h1", "h2", "h3", "h1"], "home is gone");
+        let order = |home: u64| -> Vec<String> {
+            (0..4).filter_map(|attempt| place(&nodes, home, attempt)).map(|place| place.0).collect()
+        };
+        assert_eq!(order(2), ["h2", "h3", "h1", "h2"]);
+        assert_eq!(order(4), ["h1", "h2", "h3", "h1"], "home is gone");
         assert_eq!(place(&BTreeMap::new(), 1, 0), None);
     }
 }
