@@ -51,10 +51,13 @@ pub struct Hunt {
 fn drill(faults: &[Fault]) -> Drill {
     let mut drill = catalogue::find(&faults[0].name()).expect("every fault has a drill");
     drill.faults = faults.to_vec();
-    drill.strikes = faults.len().max(2);
+    // What is lost at a power loss is seen right after it, so there may be many.
+    drill.strikes = if faults.contains(&Fault::PowerLossAll) { 6 } else { faults.len().max(2) };
     drill.name = format!("zoo-{}", drill.name);
     // A session has to read at just the node that lags, soon after a write.
     drill.crowd.sessions = 12;
+    // The looks at what was acknowledged read all of it.
+    drill.crowd.bulk = false;
     // Only what is deleted twice shows that a request took effect twice.
     drill.crowd.deleting_groups = 2;
     drill

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::judge::{deletes, refusals, told_ids};
 use crate::client::{Api, Http};
-use crate::history::Record;
+use crate::history::{Record, Result as Registered};
 use crate::judge::{audit, sessions};
 use crate::ops::{Event, Glimpse};
+use crate::schemas::Format;
 use crate::{check, dump};
 
 /// Between two looks.
@@ -27,7 +28,8 @@ pub(super) async fn watch(nodes: Vec<Api>, peek: impl Fn() -> (Vec<Record>, Vec<
     loop {
         tokio::time::sleep(INTERVAL).await;
         let (registrations, events, glimpses) = peek();
-        let mut faults = told(registrations, &events);
+        let mut faults = lost(&nodes, &registrations).await;
+        faults.extend(told(registrations, &events));
         faults.extend(refusals(&events));
         faults.extend(sessions::faults(&glimpses));
         faults.extend(digests(&nodes).await);
@@ -50,6 +52,58 @@ fn told(registrations: Vec<Record>, events: &[Event]) -> Vec<String> {
     told.extend(registrations);
     faults.extend(check::ids(&told, &nothing, deletes));
     faults
+}
+
+/// Registrations that were acknowledged before this look and that a confirmed read does not show (I4). Nobody deletes them.
+async fn lost(nodes: &[Api], registrations: &[Record]) -> Vec<String> {
+    for api in nodes {
+        let mut held = BTreeMap::new();
+        let mut complete = true;
+        for format in Format::ALL {
+            complete = complete && shown(api, &format!("{}-", format.name().to_lowercase()), &mut held).await;
+        }
+        if !complete {
+            continue;
+        }
+        let is_lost = |record: &&Record| match record.result {
+            Registered::Registered { id, version, .. } => {
+                held.get(&(record.subject.clone(), u64::from(version))) != Some(&u64::from(id))
+            }
+            Registered::Refused { .. } | Registered::Unknown(_) => false,
+        };
+        let line = |record: &Record| {
+            format!(
+                "I4: node {} does not show {} {:?}, which was acknowledged",
+                api.node_id, record.subject, record.result
+            )
+        };
+        return registrations.iter().filter(is_lost).map(line).take(3).collect();
+    }
+    Vec::new()
+}
+
+/// The ids of all versions of subjects that begin so, confirmed; false if the node cannot tell. Pages may overlap where
+/// something is registered meanwhile, but nothing is skipped.
+async fn shown(api: &Api, prefix: &str, held: &mut BTreeMap<(String, u64), u64>) -> bool {
+    for page in 0.. {
+        let offset = page * dump::PAGE;
+        let path = format!("/schemas?subjectPrefix={prefix}&offset={offset}&limit={}", dump::PAGE);
+        let Ok(answer) = api.get(&path).header("X-Registry-Consistency", "linearizable").send().await else {
+            return false;
+        };
+        if answer.status != 200 {
+            return false;
+        }
+        let items = answer.list();
+        for item in &items {
+            let subject = item["subject"].as_str().unwrap_or_default().to_owned();
+            held.insert((subject, item["version"].as_u64().unwrap_or(0)), item["id"].as_u64().unwrap_or(0));
+        }
+        if items.len() < dump::PAGE {
+            break;
+        }
+    }
+    true
 }
 
 /// Digests at an index that nodes remember, of those nodes that answer.
