@@ -321,8 +321,8 @@ mod tests {
     #[test]
     fn planted_faults_are_found() {
         let a = record("1", "s", "a", 0, 10, Some((1, 1)));
-        check(&[a.clone()], &dump(&[]), &["I4"]);
-        check(&[a.clone()], &dump(&[("s", 1, 1, "a"), ("s", 2, 2, "x")]), &["node 1 has s version 2"]);
+        check(std::slice::from_ref(&a), &dump(&[]), &["I4"]);
+        check(std::slice::from_ref(&a), &dump(&[("s", 1, 1, "a"), ("s", 2, 2, "x")]), &["node 1 has s version 2"]);
         let reused = record("2", "s", "b", 20, 30, Some((1, 2)));
         check(&[a.clone(), reused], &dump(&[("s", 1, 1, "a"), ("s", 2, 1, "b")]), &["I1", "I2"]);
         let smaller = record("2", "t", "b", 20, 30, Some((1, 1)));
