@@ -6,7 +6,7 @@ use crate::client::{Api, Call, segment};
 use crate::wait::until;
 
 /// Items asked for in one page: less than the server's most, so that paging is exercised.
-const PAGE: usize = 400;
+pub(crate) const PAGE: usize = 400;
 
 /// One version as a node shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,28 @@ pub async fn settled(nodes: &[Api]) -> u64 {
         if seen.iter().all(|index| *index == seen[0]) { Ok(seen[0]) } else { Err(format!("{seen:?}")) }
     })
     .await
+}
+
+/// Waits until nothing moves, compares the nodes' digests, and reads everything that each node has from its own replica.
+///
+/// # Panics
+/// If they differ.
+pub async fn agreed(nodes: &[Api]) -> BTreeMap<u64, Dump> {
+    settled(nodes).await;
+    same_digests(nodes).await;
+    let mut dumps = BTreeMap::new();
+    for api in nodes {
+        dumps.insert(api.node_id, local(api).await);
+    }
+    dumps
+}
+
+/// What dumps hold of subjects whose name fits.
+pub fn only(dumps: &BTreeMap<u64, Dump>, fits: impl Fn(&str) -> bool) -> BTreeMap<u64, Dump> {
+    let part = |dump: &Dump| {
+        dump.iter().filter(|(key, _)| fits(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
+    };
+    dumps.iter().map(|(node, dump)| (*node, part(dump))).collect()
 }
 
 /// Compares the nodes' state digests at an index that all of them remember.

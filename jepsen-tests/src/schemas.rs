@@ -59,7 +59,11 @@ impl Content {
 
 /// A schema that nobody has sent before, as long as `number` is new.
 pub fn unique(format: Format, number: u64, random: &mut StdRng) -> Content {
-    let fields = random.random_range(1..5_usize);
+    wide(format, number, random.random_range(1..5))
+}
+
+/// The same with this many fields.
+pub fn wide(format: Format, number: u64, fields: usize) -> Content {
     let (sent, canonical) = match format {
         Format::Avro => avro(number, fields),
         Format::Json => json_schema(number, fields),

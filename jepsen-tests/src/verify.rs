@@ -16,12 +16,7 @@ const SAMPLES: usize = 40;
 /// If anything is wrong.
 pub async fn all_nodes(cluster: &Cluster, history: &[Record]) -> BTreeMap<u64, Dump> {
     let nodes = cluster.apis();
-    dump::settled(&nodes).await;
-    dump::same_digests(&nodes).await;
-    let mut dumps = BTreeMap::new();
-    for api in &nodes {
-        dumps.insert(api.node_id, dump::local(api).await);
-    }
+    let dumps = dump::agreed(&nodes).await;
     assert_valid(history, &dumps);
     for api in &nodes {
         let held = &dumps[&api.node_id];

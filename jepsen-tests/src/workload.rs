@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -12,13 +13,27 @@ use tokio::task::JoinHandle;
 
 use crate::client::{Api, Outcome};
 use crate::history::{History, Record, Result};
-use crate::schemas::{Content, Format, unique};
+use crate::native::PRINCIPAL_HEADER;
+use crate::ops::ledger::writer;
+use crate::schemas::{Content, Format, unique, wide};
 use crate::wait::until;
 
 /// Subjects that all clients share, so that they meet.
 const SUBJECTS: usize = 12;
+/// The subject of schemas that are large and come many at once.
+pub const BULK: &str = "avro-bulk";
+/// Registrations at once, and fields of each: some 13 kB.
+const BURST: u64 = 10;
+const BURST_FIELDS: usize = 200;
+/// Between two bursts.
+const BURST_REST: Duration = Duration::from_millis(700);
 /// Attempts under one key.
 const ATTEMPTS_MAX: usize = 4;
+
+/// Is it a subject of this workload?
+pub fn is_ours(subject: &str) -> bool {
+    Format::ALL.iter().any(|format| subject.starts_with(&format!("{}-", format.name().to_lowercase())))
+}
 
 /// Clients at work.
 #[derive(Debug)]
@@ -46,9 +61,22 @@ impl Workload {
         Self { shared, clients }
     }
 
+    /// One more client, which sends many large schemas at once, again and again.
+    #[must_use]
+    pub fn with_bulk(mut self) -> Self {
+        self.clients.push(tokio::spawn(bulk(self.shared.clone(), self.clients.len())));
+        self
+    }
+
     /// What was done so far.
     pub fn history(&self) -> &History {
         &self.shared.history
+    }
+
+    /// A look at what was done so far, while clients go on.
+    pub fn peek(&self) -> impl Fn() -> Vec<Record> + Send + 'static {
+        let shared = self.shared.clone();
+        move || shared.history.records()
     }
 
     /// Lets clients use a node, too.
@@ -115,6 +143,29 @@ async fn run(shared: Arc<Shared>, process: usize) {
     }
 }
 
+/// Bursts of large schemas in one subject, all under way at once.
+async fn bulk(shared: Arc<Shared>, process: usize) {
+    let mut number = process as u64 * 1_000_000;
+    while !shared.stop.load(Ordering::Relaxed) {
+        let burst = (number + 1..=number + BURST).map(|number| {
+            let shared = &shared;
+            async move {
+                let mut random = StdRng::seed_from_u64(shared.seed.wrapping_mul(50_000).wrapping_add(number));
+                let content = wide(Format::Avro, number, BURST_FIELDS);
+                let key = format!("{}-{process}-{number}", shared.seed);
+                for _ in 0..ATTEMPTS_MAX {
+                    if !attempt(shared, process, &key, BULK, &content, &mut random).await {
+                        break;
+                    }
+                }
+            }
+        });
+        futures::future::join_all(burst).await;
+        number += BURST;
+        tokio::time::sleep(BURST_REST).await;
+    }
+}
+
 /// One attempt; true if its outcome is unknown.
 async fn attempt(
     shared: &Shared,
@@ -130,11 +181,16 @@ async fn attempt(
         nodes.values().nth(place).expect("the place is in the map").clone()
     };
     let invoked = shared.history.now();
-    let outcome = api.register(subject, content).header("Idempotency-Key", key).outcome().await;
+    let outcome = api
+        .register(subject, content)
+        .header("Idempotency-Key", key)
+        .header(PRINCIPAL_HEADER, &writer(process))
+        .outcome()
+        .await;
     let returned = shared.history.now();
     if let Outcome::Unknown(_) = outcome {
         // A node that is down refuses at once: without a breath the client would spin.
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let result = Result::of(&outcome);
     let unknown = matches!(result, Result::Unknown(_));

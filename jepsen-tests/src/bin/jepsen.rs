@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use jepsen_tests::campaign::{growth, rot, zoo};
-use jepsen_tests::drill::{Drill, catalogue, report::Report, run};
+use jepsen_tests::drill::{Drill, catalogue, judge, report::Report, run};
 
 /// Rehearses failures on a scratch cluster and judges what clients saw.
 #[derive(Debug, Parser)]
@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
                 for drill in &drills {
                     let drill = Drill { strikes: strikes.unwrap_or(drill.strikes), ..drill.clone() };
                     let (bug, artefacts) = (bug.clone(), artefacts.clone());
-                    let options = run::Options { seed: first + round, bug, artefacts, live: true };
+                    let options = run::Options { seed: first + round, bug, artefacts, live: true, hunt: false };
                     let report = run::run(&drill, &options).await;
                     report.print();
                     reports.push(report);
@@ -106,7 +106,7 @@ async fn main() -> ExitCode {
         Command::Check { history } => {
             let text = std::fs::read_to_string(&history).unwrap_or_else(|error| panic!("read {history:?}: {error}"));
             let events = text.lines().map(|line| serde_json::from_str(line).expect("a line is an operation")).collect();
-            let searched = run::search_all(events);
+            let searched = judge::search_all(events);
             println!("{} operations on {} subjects", searched.operations, searched.subjects);
             verdict(&[searched.faults, searched.unknown].concat())
         }
@@ -144,7 +144,7 @@ async fn main() -> ExitCode {
             let end = Instant::now() + Duration::from_secs(minutes * 60);
             let mut reports: Vec<Report> = Vec::new();
             for seed in first.. {
-                let options = run::Options { seed, bug: None, artefacts: artefacts.clone(), live: true };
+                let options = run::Options { seed, bug: None, artefacts: artefacts.clone(), live: true, hunt: false };
                 let report = run::run(&run::swarm(seed), &options).await;
                 report.print();
                 let passed = report.passed();

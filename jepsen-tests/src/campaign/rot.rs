@@ -13,7 +13,7 @@ use crate::drill::load::Load;
 use crate::drill::run::commit;
 use crate::nemesis::{Field, damage_kind, heal};
 use crate::ops::clients::Crowd;
-use crate::{check, dump};
+use crate::{check, dump, workload};
 
 /// Rebuilds that one cluster has node ids for.
 const PER_CLUSTER: u64 = 5;
@@ -49,7 +49,7 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         let spec = spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10);
         let mut cluster = Cluster::start(spec).await;
         cluster.api(1).allow_everything().await;
-        let load = Load::start(&cluster, 2, Crowd::default(), cluster_seed);
+        let load = Load::start(&cluster, 2, Crowd::plain(), cluster_seed);
         load.progress(WORK * 2).await;
         let mut spent = 0;
         let mut tried = 0;
@@ -75,19 +75,9 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         }
         load.progress(WORK).await;
         rotten.operations += load.counts().0;
-        let done = load.stop().await;
         let nodes = cluster.apis();
-        dump::settled(&nodes).await;
-        dump::same_digests(&nodes).await;
-        let mut dumps = BTreeMap::new();
-        for api in &nodes {
-            dumps.insert(api.node_id, dump::local(api).await);
-        }
-        let ours = |subject: &str| ["avro-", "json-", "protobuf-"].iter().any(|prefix| subject.starts_with(prefix));
-        let dumps = dumps
-            .into_iter()
-            .map(|(node, held): (u64, dump::Dump)| (node, held.into_iter().filter(|(key, _)| ours(&key.0)).collect()))
-            .collect();
+        let done = load.stop(&nodes[0]).await;
+        let dumps = dump::only(&dump::agreed(&nodes).await, workload::is_ours);
         let faults = check::faults(&done.registrations, &dumps);
         say(format!("cluster of seed {cluster_seed}: {} wrong", faults.len()));
         rotten.faults.extend(faults);

@@ -45,6 +45,12 @@ impl Spec {
         Self { shimmed: true, ..self }
     }
 
+    /// The same with principals that clients name themselves, as if a proxy in front did.
+    #[must_use]
+    pub fn named(self) -> Self {
+        self.with("http", "principal_header", crate::native::PRINCIPAL_HEADER)
+    }
+
     /// The same with the timing of another profile.
     #[must_use]
     pub fn profile(self, name: &str) -> Self {

@@ -5,11 +5,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::client::Http;
+use crate::client::{Api, Http};
 use crate::cluster::Cluster;
 use crate::disk::power::Loss;
 use crate::history::Record;
-use crate::ops::clients::{Clients, Crowd};
+use crate::ops::clients::{Clients, Crowd, Did};
+use crate::ops::watchers::{Place, Watched, Watchers};
 use crate::ops::{Event, Glimpse};
 use crate::workload::Workload;
 
@@ -22,6 +23,7 @@ pub struct Load {
     /// Registrations in all formats, the same content under several subjects, retries.
     registrations: Workload,
     clients: Clients,
+    watchers: Option<Watchers>,
     http: [Http; 2],
     members: Mutex<BTreeSet<u64>>,
     next_id: AtomicU64,
@@ -33,8 +35,11 @@ pub struct Load {
 #[allow(missing_docs)]
 pub struct Done {
     pub registrations: Vec<Record>,
-    pub events: Vec<Event>,
-    pub glimpses: Vec<Glimpse>,
+    /// All other workloads.
+    pub did: Did,
+    /// What watchers of events saw, and the subject of the last event.
+    pub watched: Vec<Watched>,
+    pub last_event: String,
     pub loss: Loss,
 }
 
@@ -47,8 +52,11 @@ impl Load {
             let group_number = u8::try_from(group).expect("there are two groups");
             ids.iter().map(|id| cluster.api_of(&http[group], group_number, *id)).collect::<Vec<_>>()
         };
+        let places = || ids.iter().map(|id| (*id, place(cluster, &http[1], *id))).collect();
+        let registrations = Workload::start(apis(0), registering, seed);
         Self {
-            registrations: Workload::start(apis(0), registering, seed),
+            watchers: crowd.watching.then(|| Watchers::start(places(), seed)),
+            registrations: if crowd.bulk { registrations.with_bulk() } else { registrations },
             clients: Clients::start(apis(1), crowd, seed),
             members: Mutex::new(ids.iter().copied().collect()),
             next_id: AtomicU64::new(ids.iter().max().copied().unwrap_or(0) + 1),
@@ -72,12 +80,18 @@ impl Load {
         self.members.lock().expect("no panic under the lock").insert(id);
         self.registrations.add_node(cluster.api_of(&self.http[0], 0, id));
         self.clients.add_node(cluster.api_of(&self.http[1], 1, id));
+        if let Some(watchers) = &self.watchers {
+            watchers.add_node(id, place(cluster, &self.http[1], id));
+        }
     }
 
     /// Lets clients use a node no more; it stays a member.
     pub fn drop_node(&self, id: u64) {
         self.registrations.drop_node(id);
         self.clients.drop_node(id);
+        if let Some(watchers) = &self.watchers {
+            watchers.drop_node(id);
+        }
     }
 
     /// A node is a member no more.
@@ -97,16 +111,34 @@ impl Load {
         (good + self.registrations.history().acknowledged() as u64, unknown)
     }
 
+    /// A look at what clients were told so far, while they go on.
+    pub fn peek(&self) -> impl Fn() -> (Vec<Record>, Vec<Event>, Vec<Glimpse>) + Send + 'static {
+        let (registrations, clients) = (self.registrations.peek(), self.clients.peek());
+        move || {
+            let (events, glimpses) = clients();
+            (registrations(), events, glimpses)
+        }
+    }
+
     /// Remembers what a power loss destroyed.
     pub fn note_loss(&self, loss: Loss) {
         self.loss.lock().expect("no panic under the lock").add(loss);
     }
 
-    /// Ends all clients.
-    pub async fn stop(self) -> Done {
+    /// Ends all clients; `api` is a node that is up.
+    pub async fn stop(self, api: &Api) -> Done {
         let registrations = self.registrations.stop().await;
-        let (events, glimpses) = self.clients.stop().await;
+        let did = self.clients.stop().await;
+        let (last_event, watched) = match self.watchers {
+            Some(watchers) => watchers.stop(api).await,
+            None => Default::default(),
+        };
         let loss = *self.loss.lock().expect("no panic under the lock");
-        Done { registrations, events, glimpses, loss }
+        Done { registrations, did, watched, last_event, loss }
     }
+}
+
+/// Where watchers find a node: HTTP through the proxy of the second group of clients, gRPC as it is.
+fn place(cluster: &Cluster, http: &Http, id: u64) -> Place {
+    (cluster.api_of(http, 1, id).address, cluster.grpc_address(id))
 }

@@ -1,6 +1,8 @@
 //! Drills: a cluster, clients, faults, and a verdict, under a name.
 
 pub mod catalogue;
+mod early;
+pub mod judge;
 pub mod load;
 pub mod report;
 pub mod run;
@@ -37,7 +39,7 @@ pub struct Drill {
 impl Drill {
     /// The cluster that it needs.
     pub fn spec(&self) -> Spec {
-        let spec = Spec::of(self.nodes).linked().shimmed().profile(self.profile);
+        let spec = Spec::of(self.nodes).linked().shimmed().named().profile(self.profile);
         if self.compacting {
             spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10)
         } else {

@@ -45,6 +45,16 @@ pub struct Report {
     pub judged_twice: usize,
     pub appends_judged: usize,
     pub glimpses: usize,
+    /// Steps in the lives of schemas that changed something, and those that were refused.
+    pub life_steps: usize,
+    pub life_refusals: usize,
+    /// Changes and reads of levels and modes, with registrations between them.
+    pub settings: usize,
+    /// Events that every watcher saw, and how often one went on at its token.
+    pub watched_events: usize,
+    pub watch_resumes: usize,
+    /// Records of the audit log, rebuilt and joined with what clients know.
+    pub audit_records: usize,
     pub bytes_lost: u64,
     pub files_lost: usize,
     /// Longest time without any answered operation, in milliseconds.
@@ -53,6 +63,8 @@ pub struct Report {
     pub warm_ms: u64,
     pub strikes: Vec<Strike>,
     pub faults: Vec<String>,
+    /// Why the run says nothing, though nothing is wrong.
+    pub idle: Vec<String>,
 }
 
 impl Report {
@@ -81,9 +93,20 @@ impl Report {
             "  {} subjects searched ({} by two searches), {} operations checked for cycles, {} session and bounded reads",
             self.subjects, self.judged_twice, self.appends_judged, self.glimpses
         );
+        println!(
+            "  {} steps in lives of schemas and {} that were refused, {} operations with settings",
+            self.life_steps, self.life_refusals, self.settings
+        );
+        println!(
+            "  {} events on every watcher ({} resumed), {} audit records",
+            self.watched_events, self.watch_resumes, self.audit_records
+        );
         println!("  longest time without an answer: {} ms", self.longest_gap_ms);
         for fault in self.faults.iter().take(20) {
             println!("  WRONG: {fault}");
+        }
+        for reason in &self.idle {
+            println!("  VACUOUS: {reason}");
         }
         println!("  verdict of {} (seed {}): {:?}", self.drill, self.seed, self.verdict);
     }
@@ -104,11 +127,14 @@ pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, samples: &[Sample]
     fs::write(dir.join("verdict.json"), verdict).expect("write a verdict");
     write_lines(&dir.join("faults.jsonl"), &report.strikes);
     if let Some(done) = done {
-        write_lines(&dir.join("history.jsonl"), &done.events);
-        write_lines(&dir.join("glimpses.jsonl"), &done.glimpses);
+        write_lines(&dir.join("history.jsonl"), &done.did.events);
+        write_lines(&dir.join("glimpses.jsonl"), &done.did.glimpses);
+        write_lines(&dir.join("lives.jsonl"), &done.did.lived);
+        write_lines(&dir.join("settings.jsonl"), &done.did.settings);
+        write_lines(&dir.join("ledger.jsonl"), &done.did.ledger);
     }
     write_lines(&dir.join("nodes.jsonl"), samples);
-    let events = done.map_or(&[][..], |done| &done.events);
+    let events = done.map_or(&[][..], |done| &done.did.events);
     let page = timeline::html(report, &report.strikes, samples, events, report.warm_ms);
     fs::write(dir.join("timeline.html"), page).expect("write a timeline");
     for entry in cluster_dir.and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten().flatten() {

@@ -1,6 +1,6 @@
 //! Runs a drill: warm-up, faults under load, healing, liveness, the last reads, the judgement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,25 +10,27 @@ use futures::FutureExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::judge::{Judged, judge};
 use super::load::{Done, Load};
 use super::report::{self, Report, Strike};
 use super::watch::{Sample, Watch};
-use super::{Drill, catalogue};
-use crate::check;
+use super::{Drill, catalogue, early};
 use crate::client::Api;
 use crate::cluster::{Cluster, Spec};
-use crate::dump::{self, Dump};
-use crate::history::{Record, Result as Registered};
+use crate::dump;
+use crate::history::Record;
 use crate::judge::verdict::Verdict;
-use crate::judge::{append, linear, sessions, unknowns};
 use crate::nemesis::{Fault, Field, strike};
 use crate::ops::family::{content_of, format_of, schema};
-use crate::ops::{Event, Op, Told, Work};
+use crate::ops::life::read_at_end;
+use crate::ops::{Event, Glimpse, Told, Work};
 
 /// Answered operations before the first fault.
 const WARM_UP: u64 = 60;
 /// Answered operations after the last one, through every node.
 const COOL_DOWN: u64 = 60;
+/// The same in a hunt.
+const SHORT: u64 = 20;
 
 /// How a drill is run.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct Options {
     pub artefacts: Option<PathBuf>,
     /// Print what happens while it happens.
     pub live: bool,
+    /// End as soon as something is found broken, with a short beginning and end: for hunts.
+    pub hunt: bool,
 }
 
 /// What is known so far; kept outside of the task, so that a panic does not lose it.
@@ -52,20 +56,6 @@ struct Notes {
     judged: Option<Judged>,
     samples: Vec<Sample>,
     warm_ms: u64,
-}
-
-#[derive(Debug, Default)]
-struct Judged {
-    verdict: Option<Verdict>,
-    faults: Vec<String>,
-    operations: usize,
-    unknown: usize,
-    acknowledged: usize,
-    versions: usize,
-    subjects: usize,
-    twice: usize,
-    appends: usize,
-    longest_gap_ms: u64,
 }
 
 /// Runs a drill to its verdict. A panic on the way (something did not come back in time) is an invalid run.
@@ -98,13 +88,20 @@ pub async fn run(drill: &Drill, options: &Options) -> Report {
         subjects: judged.subjects,
         judged_twice: judged.twice,
         appends_judged: judged.appends,
-        glimpses: notes.done.as_ref().map_or(0, |done| done.glimpses.len()),
+        glimpses: notes.done.as_ref().map_or(0, |done| done.did.glimpses.len()),
+        life_steps: judged.life_steps,
+        life_refusals: judged.life_refusals,
+        settings: judged.settings,
+        watched_events: judged.watched_events,
+        watch_resumes: judged.watch_resumes,
+        audit_records: judged.audit_records,
         bytes_lost: loss.bytes_dropped,
         files_lost: loss.files_gone,
         longest_gap_ms: judged.longest_gap_ms,
         warm_ms: notes.warm_ms,
         strikes: notes.strikes,
         faults,
+        idle: judged.idle,
     };
     if let Some(dir) = &options.artefacts {
         report::keep(
@@ -136,7 +133,30 @@ pub fn commit() -> String {
         .map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Runs the drill; in a hunt only until something is found broken.
 async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let hunts = options.hunt;
+    let look = async {
+        match told.await {
+            Ok((nodes, peek)) if hunts => early::watch(nodes, peek).await,
+            // The drill goes on to its end.
+            Ok(_) | Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = play(drill, options, notes.clone(), tell) => {}
+        faults = look => {
+            let judged = Judged { verdict: Some(Verdict::Invalid), faults, ..Judged::default() };
+            notes.lock().expect("no panic under the lock").judged = Some(judged);
+        }
+    }
+}
+
+/// A look from outside at a drill that runs: its nodes, and what clients were told.
+type Outside = (Vec<Api>, Box<dyn Fn() -> (Vec<Record>, Vec<Event>, Vec<Glimpse>) + Send>);
+
+async fn play(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>, tell: tokio::sync::oneshot::Sender<Outside>) {
     let say = |text: String| {
         if options.live {
             live(&text);
@@ -155,8 +175,12 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
     note(&mut |notes| notes.cluster_dir = Some(dir.clone()));
     cluster.api(1).allow_everything().await;
     let load = Load::start(&cluster, drill.registering, drill.crowd, options.seed);
+    let http = early::http();
+    let outside = cluster.ids().into_iter().map(|id| cluster.api_at(&http, id)).collect();
+    // Nobody listens any more where nobody looks.
+    drop(tell.send((outside, Box::new(load.peek()))));
     let born = Instant::now();
-    load.progress(WARM_UP).await;
+    load.progress(if options.hunt { SHORT } else { WARM_UP }).await;
     let begun = Instant::now();
     note(&mut |notes| notes.warm_ms = u64::try_from((begun - born).as_millis()).unwrap_or(0));
     let watch = Watch::start(&cluster.ids(), begun, |http, id| cluster.api_at(http, id));
@@ -185,16 +209,18 @@ async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
         load.progress(20).await;
     }
     say("healed; every node must serve".to_owned());
-    load.progress(COOL_DOWN).await;
+    load.progress(if options.hunt { SHORT } else { COOL_DOWN }).await;
     for api in cluster.apis() {
         write_through(&api, options.seed).await;
     }
     let samples = watch.stop();
     note(&mut |notes| notes.samples.clone_from(&samples));
-    let mut done = load.stop().await;
-    read_everything(&cluster, &mut done.events).await;
+    let leader = cluster.api(cluster.leader().await);
+    let mut done = load.stop(&leader).await;
+    read_everything(&leader, &mut done.did.events).await;
+    read_at_end(&leader, &mut done.did.lived, &done.did.drafts).await;
     let strikes = notes.lock().expect("no panic under the lock").strikes.clone();
-    let judged = judge(&cluster, &done, &strikes).await;
+    let judged = judge(&cluster, &drill, &done, &strikes).await;
     say(format!("{} operations judged: {:?}", judged.operations, judged.verdict));
     let artefacts = options.artefacts.clone();
     if let Some(dir) = artefacts {
@@ -237,11 +263,10 @@ async fn write_through(api: &Api, seed: u64) {
 }
 
 /// The last read: every subject of the model, confirmed, as an operation of the history.
-async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
-    let api = cluster.api(cluster.leader().await);
+async fn read_everything(api: &Api, events: &mut Vec<Event>) {
     let invoked = events.iter().map(|event| event.returned).max().unwrap_or(0) + 1_000;
-    let held = dump::linearizable(&api).await;
-    let live = dump::live(&api).await;
+    let held = dump::linearizable(api).await;
+    let live = dump::live(api).await;
     let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
     for (subject, work) in subjects {
         let contents = held
@@ -249,148 +274,9 @@ async fn read_everything(cluster: &Cluster, events: &mut Vec<Event>) {
             .filter(|(key, _)| key.0 == subject && live.contains(*key))
             .map(|(_, held)| content_of(&subject, &held.text).unwrap_or(u32::MAX))
             .collect();
-        let told = Some(Told::Contents(contents));
-        let (process, node, op, returned) = (0, api.node_id, Op::Contents, invoked + 1_000);
-        events.push(Event {
-            work,
-            process,
-            node,
-            subject,
-            op,
-            invoked,
-            returned,
-            told,
-            id: None,
-            guid: None,
-            attempts: 1,
-        });
+        let told = Told::Contents(contents);
+        events.push(Event::last_read(work, api.node_id, subject, invoked, told));
     }
-}
-
-async fn judge(cluster: &Cluster, done: &Done, strikes: &[Strike]) -> Judged {
-    let nodes = cluster.apis();
-    dump::settled(&nodes).await;
-    dump::same_digests(&nodes).await;
-    let mut dumps = BTreeMap::new();
-    for api in &nodes {
-        dumps.insert(api.node_id, dump::local(api).await);
-    }
-    let mut faults = Vec::new();
-    // The invariants of registrations, on the subjects of that workload.
-    let ours = |subject: &str| ["avro-", "json-", "protobuf-"].iter().any(|prefix| subject.starts_with(prefix));
-    let only = |dump: &Dump| {
-        dump.iter().filter(|(key, _)| ours(&key.0)).map(|(key, held)| (key.clone(), held.clone())).collect()
-    };
-    let registered_dumps = dumps.iter().map(|(node, dump)| (*node, only(dump))).collect();
-    faults.extend(check::faults(&done.registrations, &registered_dumps));
-    // Ids over everything that anybody was told.
-    let mut told = told_ids(&done.events);
-    let deletes = |subject: &str| subject.starts_with("d-");
-    faults.extend(check::growth(&told, deletes));
-    told.extend(done.registrations.iter().cloned());
-    faults.extend(check::ids(&told, &dumps, deletes));
-    faults.extend(refusals(&done.events));
-    faults.extend(sessions::faults(&done.glimpses));
-
-    let searched = search_all(done.events.clone());
-    let mut verdict = searched.verdict();
-    let (operations, subjects) = (done.registrations.len() + searched.operations, searched.subjects);
-    let twice = searched.twice;
-    faults.extend(searched.faults);
-    faults.extend(searched.unknown.iter().map(|subject| format!("no verdict on {subject}")));
-    let appended = append::judge(&resolve(&done.events, Work::Append));
-    verdict = verdict.and(appended.verdict);
-    faults.extend(appended.faults);
-    if !faults.is_empty() {
-        verdict = verdict.and(if verdict == Verdict::Unknown { Verdict::Unknown } else { Verdict::Invalid });
-    }
-    let power_lost = strikes.iter().any(|strike| strike.fault.starts_with("power-loss"));
-    if strikes.is_empty() || strikes.iter().any(|strike| !strike.real) || (power_lost && !done.loss.is_real()) {
-        verdict = verdict.and(Verdict::Vacuous);
-    }
-    let acknowledged = done.registrations.iter().filter(|record| record.result.is_acknowledged()).count()
-        + done.events.iter().filter(|event| event.op.is_write() && event.told.is_some()).count();
-    Judged {
-        verdict: Some(verdict),
-        faults,
-        operations,
-        unknown: done.events.iter().filter(|event| event.told.is_none()).count()
-            + done.registrations.iter().filter(|record| matches!(record.result, Registered::Unknown(_))).count(),
-        acknowledged,
-        versions: dumps.values().next().map_or(0, BTreeMap::len),
-        subjects,
-        twice,
-        appends: appended.operations,
-        longest_gap_ms: longest_gap_ms(&done.events),
-    }
-}
-
-/// The operations of one workload, ready for the search.
-fn resolve(events: &[Event], work: Work) -> Vec<Event> {
-    let mut events: Vec<Event> = events.iter().filter(|event| event.work == work).cloned().collect();
-    if work == Work::Deleting {
-        events = unknowns::without_known(events);
-    }
-    unknowns::resolve(events, work != Work::Deleting, true)
-}
-
-/// Searches every subject of a history for an order that explains it.
-pub fn search_all(events: Vec<Event>) -> linear::Searched {
-    let mut all = linear::Searched::default();
-    for work in [Work::Rich, Work::Deleting, Work::Append] {
-        let searched = linear::search(&resolve(&events, work));
-        all.subjects += searched.subjects;
-        all.operations += searched.operations;
-        all.twice += searched.twice;
-        all.faults.extend(searched.faults);
-        all.unknown.extend(searched.unknown);
-    }
-    all
-}
-
-/// Registrations of the model's workloads, as those of the other one, for the checks on ids.
-fn told_ids(events: &[Event]) -> Vec<Record> {
-    let mut all = Vec::new();
-    for event in events {
-        let (Op::Register { content }, Some(id), Some(guid)) = (event.op, event.id, &event.guid) else { continue };
-        let Some(Told::Version { version, .. }) = event.told else { continue };
-        // The format is fixed by the subject's number, its last part but one.
-        let number = event.subject.rsplit('-').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
-        all.push(Record {
-            process: event.process as usize,
-            node_id: event.node,
-            key: String::new(),
-            subject: event.subject.clone(),
-            content: schema(&event.subject, format_of(number), content),
-            invoked: std::time::Duration::from_nanos(event.invoked),
-            returned: std::time::Duration::from_nanos(event.returned),
-            result: Registered::Registered { id, version, guid: guid.clone() },
-        });
-    }
-    all
-}
-
-/// Answers that the model has no name for: a refusal that nobody may get (I25).
-fn refusals(events: &[Event]) -> Vec<String> {
-    let odd = |event: &&Event| match (&event.told, event.op) {
-        (Some(Told::Versions(numbers)), Op::List { .. } | Op::DeleteSubject { .. }) => {
-            numbers.first().is_some_and(|status| *status >= 400)
-        }
-        (Some(Told::Versions(_)), _) => true,
-        _ => false,
-    };
-    let faults: BTreeSet<_> = events
-        .iter()
-        .filter(odd)
-        .map(|event| format!("I25: {:?} was answered with {:?}", event.op.kind(), event.told))
-        .collect();
-    faults.into_iter().collect()
-}
-
-fn longest_gap_ms(events: &[Event]) -> u64 {
-    let mut times: Vec<u64> = events.iter().filter(|event| event.told.is_some()).map(|event| event.returned).collect();
-    times.sort_unstable();
-    times.windows(2).map(|pair| (pair[1] - pair[0]) / 1_000_000).max().unwrap_or(0)
 }
 
 /// The drills of a name, a class, or the whole slice.

@@ -41,6 +41,7 @@ pub enum Fault {
     Bridge,
     Flap,
     Resets,
+    LostAnswers,
     ClientsInMinority,
     RegionCut,
     RegionLoss,
@@ -65,7 +66,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::KillLeader,
         Self::KillFollower,
         Self::KillMinority,
@@ -82,6 +83,7 @@ impl Fault {
         Self::Bridge,
         Self::Flap,
         Self::Resets,
+        Self::LostAnswers,
         Self::ClientsInMinority,
         Self::RegionCut,
         Self::RegionLoss,
@@ -161,6 +163,7 @@ pub async fn strike(fault: Fault, field: &mut Field<'_>) -> Evidence {
         Fault::Bridge => partition::bridge(field).await,
         Fault::Flap => partition::flap(field).await,
         Fault::Resets => partition::resets(field).await,
+        Fault::LostAnswers => partition::lost_answers(field).await,
         Fault::ClientsInMinority => partition::clients_in_minority(field).await,
         Fault::RegionCut => partition::region_cut(field).await,
         Fault::RegionLoss => process::region_loss(field).await,

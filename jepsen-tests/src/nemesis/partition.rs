@@ -156,6 +156,30 @@ pub(super) async fn resets(field: &mut Field<'_>) -> Evidence {
     proof(field, before, "60 resets".to_owned())
 }
 
+/// What followers forward reaches the leader and is kept, but its answers are lost, and then the connections break: whoever
+/// forwarded must ask again, and what it asks for must not happen twice.
+pub(super) async fn lost_answers(field: &mut Field<'_>) -> Evidence {
+    let before = field.cluster.mesh().figures();
+    let turns = 8;
+    for _ in 0..turns {
+        let leader = field.cluster.leader().await;
+        let rest = others(&field.cluster.ids(), &[leader]);
+        let answers = |loss: Loss, resets: u64| {
+            for other in &rest {
+                field.cluster.mesh().change(Origin::Node(*other), leader, |state| {
+                    state.back.loss = loss;
+                    state.resets += resets;
+                });
+            }
+        };
+        answers(Loss::Swallowed, 0);
+        tokio::time::sleep(Duration::from_millis(field.random.random_range(80..300))).await;
+        answers(Loss::None, 1);
+        field.load.progress(5).await;
+    }
+    proof(field, before, format!("the answers to what followers forwarded were lost {turns} times"))
+}
+
 /// One group of clients reaches only nodes that are cut off from the rest.
 pub(super) async fn clients_in_minority(field: &mut Field<'_>) -> Evidence {
     let (leader, term) = leader_and_term(field.cluster).await;

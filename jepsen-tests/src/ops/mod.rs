@@ -5,6 +5,14 @@
 
 pub mod clients;
 pub mod family;
+pub mod ledger;
+pub mod life;
+pub mod mix;
+mod operations;
+mod session;
+pub mod settings;
+mod shared;
+pub mod watchers;
 
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +129,25 @@ pub struct Event {
     pub id: Option<u32>,
     pub guid: Option<String>,
     pub attempts: u32,
+}
+
+impl Event {
+    /// The last read of a subject, by whoever judges: it begins when everything else has ended.
+    pub fn last_read(work: Work, node: u64, subject: String, invoked: u64, told: Told) -> Self {
+        Self {
+            work,
+            process: 0,
+            node,
+            subject,
+            op: Op::Contents,
+            invoked,
+            returned: invoked + 1_000,
+            told: Some(told),
+            id: None,
+            guid: None,
+            attempts: 1,
+        }
+    }
 }
 
 /// What clients of sessions saw: a read at or after a token, or within a bound.

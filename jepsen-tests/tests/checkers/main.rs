@@ -1,5 +1,10 @@
 //! The checkers must find what is wrong and accept what is right: planted bad histories, and random ones judged by brute force.
 
+mod audit;
+mod feed;
+mod life;
+mod settings;
+
 use jepsen_tests::judge::{append, linear, model::Subject, sessions, unknowns, verdict::Verdict};
 use jepsen_tests::ops::{Event, Glimpse, Level, Op, Told, Work};
 use jepsen_tests::seed;
