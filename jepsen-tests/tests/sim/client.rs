@@ -9,7 +9,7 @@ use openraft::AsyncRuntime;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::hub::{Answer, Ask, Hub};
+use super::hub::{self, Answer, Ask, Hub};
 use super::service::{Question, Reply};
 use super::types::Runtime;
 use super::world::World;
@@ -62,7 +62,8 @@ struct Caller {
 
 impl Caller {
     async fn open(world: World, seed: u64, process: u32, rest_ms: u64) -> Self {
-        let hub = Hub::open().await;
+        let port = hub::PORT + u16::try_from(process).expect("clients are few");
+        let hub = Hub::open(port).await;
         let answers = hub.clone();
         drop(Runtime::spawn(async move {
             loop {
@@ -75,7 +76,7 @@ impl Caller {
     }
 
     async fn rest(&mut self) {
-        let ms = self.random.random_range(0..=self.rest_ms);
+        let ms = self.random.random_range(0..=self.rest_ms) * self.world.pace();
         Runtime::sleep(Duration::from_millis(ms)).await;
     }
 
@@ -96,12 +97,28 @@ impl Caller {
     }
 }
 
-/// A client of a group.
-pub(crate) async fn run(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) -> turmoil::Result {
-    world.client(true);
-    Runtime::scope(seed ^ u64::from(process) << 32, work(world.clone(), group, seed, process, rest_ms)).await;
-    world.client(false);
-    Ok(())
+/// What a client does.
+pub(crate) enum Role {
+    /// It works on a group's subjects.
+    Of(Arc<Group>),
+    /// It writes through one node and reads at another, at its token.
+    Session,
+}
+
+/// The clients of one host, by their numbers. `rest_ms` is how long they rest between operations in busy times.
+pub(crate) async fn run(world: World, seed: u64, clients: Vec<(u32, Role)>, rest_ms: u64) -> turmoil::Result {
+    for (process, role) in clients {
+        world.client(true);
+        let world = world.clone();
+        drop(tokio::spawn(Runtime::scope(seed ^ u64::from(process) << 32, async move {
+            match role {
+                Role::Of(group) => work(world.clone(), group, seed, process, rest_ms).await,
+                Role::Session => follow(world.clone(), seed, process, rest_ms).await,
+            }
+            world.client(false);
+        })));
+    }
+    std::future::pending().await
 }
 
 async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) {
@@ -171,19 +188,19 @@ fn choose(group: &Group, random: &mut StdRng) -> Op {
     }
 }
 
-/// Writes through one node and reads at another, at its token.
-pub(crate) async fn session(world: World, seed: u64, process: u32, rest_ms: u64) -> turmoil::Result {
-    world.client(true);
-    Runtime::scope(seed ^ u64::from(process) << 32, follow(world.clone(), seed, process, rest_ms)).await;
-    world.client(false);
-    Ok(())
-}
-
 async fn follow(world: World, seed: u64, process: u32, rest_ms: u64) {
     let mut caller = Caller::open(world.clone(), seed, process, rest_ms).await;
-    let subject = format!("s-{process}");
     let (mut content, mut at_least, mut token) = (0, 0, 0);
-    while !world.is_stopping() {
+    let mut subject = String::new();
+    for number in 0_u32.. {
+        if world.is_stopping() {
+            break;
+        }
+        if number % OPS_PER_SUBJECT == 0 {
+            // The token stays: it is the session's, not the subject's.
+            subject = format!("s-{process}-{number}");
+            at_least = 0;
+        }
         let node = caller.any_node();
         if at_least == 0 || caller.random.random_bool(0.3) {
             content += 3;
