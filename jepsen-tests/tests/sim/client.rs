@@ -20,6 +20,10 @@ const OPS_PER_SUBJECT: u32 = 110;
 const UNKNOWN_MAX: u32 = 3;
 /// Attempts of a write under one request id.
 const ATTEMPTS_MAX: u32 = 3;
+/// Answered writes that a client may send again, long after.
+const EARLIER_MAX: usize = 30;
+/// How often it does.
+const AGAIN: f64 = 0.06;
 
 /// The subject that a group works on.
 pub(crate) struct Group {
@@ -124,8 +128,13 @@ pub(crate) async fn run(world: World, seed: u64, clients: Vec<(u32, Role)>, rest
 async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) {
     let mut caller = Caller::open(world.clone(), seed, process, rest_ms).await;
     let mut number = 0_u64;
+    let mut earlier: Vec<Earlier> = Vec::new();
     while !world.is_stopping() {
         number += 1;
+        if !earlier.is_empty() && caller.random.random_bool(AGAIN) {
+            let chosen = caller.random.random_range(0..earlier.len());
+            again(&mut caller, &earlier[chosen]).await;
+        }
         let subject = group.subject();
         let op = choose(&group, &mut caller.random);
         let request_id = format!("{process}-{number}");
@@ -144,12 +153,39 @@ async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms:
         if told.is_none() && op.is_write() {
             group.unknown.fetch_add(1, Ordering::Relaxed);
         }
+        // A registration may be answered from what is known by then; these go through the log every time.
+        if let (Op::DeleteVersion { .. } | Op::DeleteSubject { .. } | Op::SetLevel { .. }, Some(told)) = (op, &told) {
+            if earlier.len() == EARLIER_MAX {
+                earlier.remove(0);
+            }
+            earlier.push(Earlier { request_id: request_id.clone(), subject: subject.clone(), op, told: told.clone() });
+        }
         let returned = now().max(invoked + 1);
         if told.is_some() || op.is_write() {
             let work = group.work;
             world.event(Event { work, process, node, subject, op, invoked, returned, told, id, guid: None, attempts });
         }
         caller.rest().await;
+    }
+}
+
+/// A write that was answered.
+struct Earlier {
+    request_id: String,
+    subject: String,
+    op: Op,
+    told: Told,
+}
+
+/// Sends a write again, however long after: it must have no effect, and be answered as the first time.
+async fn again(caller: &mut Caller, earlier: &Earlier) {
+    let Earlier { request_id, subject, op, told } = earlier;
+    let node = caller.any_node();
+    let reply = caller.ask(node, subject, *op, request_id, None).await;
+    if let Some(now) = reply.told
+        && now != *told
+    {
+        caller.world.fault(format!("I21: request {request_id}, {op:?}, was answered {told:?}, and again {now:?}"));
     }
 }
 

@@ -15,9 +15,6 @@ use super::rows::Rows;
 use super::types::{Bug, LogId, Response, Sim, Snapshot, SnapshotMeta, StoredMembership};
 use super::world::World;
 
-/// Entries between two flushes of the state.
-const FLUSH_ENTRIES: u64 = 40;
-
 /// The state at one index.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
@@ -93,7 +90,7 @@ impl Machine {
         }
         image.applied = Some(id);
         self.world.applied(self.id, id, digest);
-        if id.index() >= self.flushed + FLUSH_ENTRIES {
+        if id.index() >= self.flushed + self.world.compaction.flush {
             self.flushed = id.index();
             self.disk.keep_state(image.clone());
         }

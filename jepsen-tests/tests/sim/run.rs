@@ -21,9 +21,9 @@ const STORM: u32 = 60;
 /// Chapters of a run at most.
 const CHAPTERS_MAX: u32 = 4;
 /// How long a cluster is left alone between storms, in election times.
-const QUIET: Range<u32> = 20..200;
-/// How much longer clients rest in quiet times: as busy as in storms, less, and almost idle.
-const PACES: [u64; 3] = [1, 5, 25];
+const QUIET: Range<u32> = 50..400;
+/// How much longer clients rest in quiet times than in storms, down to almost idle.
+const PACES: [u64; 3] = [5, 25, 100];
 /// After the healing all must be well within this many election times.
 const PATIENCE: u32 = 60;
 /// Hosts of clients.

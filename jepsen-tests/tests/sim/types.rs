@@ -88,11 +88,13 @@ pub(crate) struct Compaction {
     pub keep: u64,
     /// Entries between two snapshots.
     pub every: u64,
+    /// Entries between two flushes of the state.
+    pub flush: u64,
 }
 
 /// Logs that are purged all the time, and logs that a node which was away for long finds as they were.
 pub(crate) const COMPACTIONS: [Compaction; 2] =
-    [Compaction { keep: 10, every: 150 }, Compaction { keep: 200, every: 1_000 }];
+    [Compaction { keep: 10, every: 150, flush: 40 }, Compaction { keep: 200, every: 1_000, flush: 300 }];
 
 /// A bug that is put into the simulation, to see that it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
