@@ -10,22 +10,53 @@ use crate::ops::{Event, Op, Told};
 /// Takes out registrations that were answered with a version that somebody had seen before they began: such an answer comes
 /// from the replica that was asked, and a replica that lags may not know yet that the version was deleted. That is promised so
 /// (`docs/consistency.md`), and no linearizable read. The first sight of every version stays. The id tells a version from that
-/// of an earlier life of the subject, which may have had the same number and content.
+/// of an earlier life of the subject, which may have had the same number and content, unless another subject keeps the id alive.
+///
+/// Where such a registration may have made a version after all, its outcome is unknown: where the version may have been
+/// deleted for good before, and where an earlier attempt may have had an effect.
 pub fn without_known(events: Vec<Event>) -> Vec<Event> {
     let mut seen: BTreeMap<(String, u32, u32, Option<u32>), u64> = BTreeMap::new();
+    let mut gone: BTreeMap<String, Vec<Gone>> = BTreeMap::new();
     for event in &events {
         if let Some(Told::Version { version, content }) = event.told {
             let first = seen.entry((event.subject.clone(), version, content, event.id)).or_insert(event.returned);
             *first = (*first).min(event.returned);
         }
-    }
-    let is_known = |event: &Event| match (event.op, &event.told) {
-        (Op::Register { .. }, Some(Told::Version { version, content })) => {
-            seen[&(event.subject.clone(), *version, *content, event.id)] < event.invoked
+        let version = match event.op {
+            Op::DeleteSubject { permanent: true } => None,
+            Op::DeleteVersion { version, permanent: true } => Some(version),
+            _ => continue,
+        };
+        if event.told != Some(Told::NotFound) {
+            let (invoked, returned) = (event.invoked, event.told.as_ref().map_or(NEVER, |_| event.returned));
+            gone.entry(event.subject.clone()).or_default().push(Gone { version, invoked, returned });
         }
-        _ => false,
-    };
-    events.into_iter().filter(|event| !is_known(event)).collect()
+    }
+    let kept = events.into_iter().filter_map(|event| {
+        let (Op::Register { .. }, Some(Told::Version { version, content })) = (event.op, &event.told) else {
+            return Some(event);
+        };
+        let first = seen[&(event.subject.clone(), *version, *content, event.id)];
+        if first >= event.invoked {
+            return Some(event);
+        }
+        let gone = gone.get(&event.subject).is_some_and(|gone| {
+            gone.iter().any(|gone| {
+                gone.version.is_none_or(|gone| gone == *version)
+                    && gone.returned > first
+                    && gone.invoked < event.returned
+            })
+        });
+        (gone || event.attempts > 1).then_some(Event { told: None, ..event })
+    });
+    kept.collect()
+}
+
+/// A permanent deletion, of one version or of all, that may have taken effect in this time.
+struct Gone {
+    version: Option<u32>,
+    invoked: u64,
+    returned: u64,
 }
 
 /// When something that never returned returned.
@@ -90,5 +121,34 @@ mod tests {
         let kept = without_known(vec![registered(1, 10), registered(1, 20), registered(2, 30)]);
         let ids: Vec<_> = kept.iter().map(|event| (event.id, event.invoked)).collect();
         assert_eq!(ids, [(Some(1), 10), (Some(2), 30)]);
+    }
+
+    /// The simulation called a good history bad, seed 2000: a subject was deleted for good and began again, and its seventh
+    /// version had the content of the seventh of its first life, and its id, which another subject had kept alive.
+    #[test]
+    fn a_version_that_was_deleted_for_good_may_have_been_made_again() {
+        let deleted = |version: Option<u32>| Event {
+            op: version.map_or(Op::DeleteSubject { permanent: true }, |version| Op::DeleteVersion {
+                version,
+                permanent: true,
+            }),
+            told: Some(Told::Done),
+            ..registered(1, 20)
+        };
+        let told = |version| {
+            let kept = without_known(vec![registered(1, 10), deleted(version), registered(1, 30)]);
+            kept.iter().map(|event| (event.invoked, event.told.is_some())).collect::<Vec<_>>()
+        };
+        assert_eq!(told(None), [(10, true), (20, true), (30, false)]);
+        assert_eq!(told(Some(8)), [(10, true), (20, true), (30, false)]);
+        assert_eq!(told(Some(3)), [(10, true), (20, true)]);
+    }
+
+    /// The answer of the first attempt may have been lost, and the second may have asked a replica that lags.
+    #[test]
+    fn what_a_first_attempt_did_stays_possible() {
+        let kept = without_known(vec![registered(1, 10), Event { attempts: 2, ..registered(1, 20) }]);
+        let told: Vec<_> = kept.iter().map(|event| (event.invoked, event.told.is_some())).collect();
+        assert_eq!(told, [(10, true), (20, false)]);
     }
 }

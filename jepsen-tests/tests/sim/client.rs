@@ -9,7 +9,7 @@ use openraft::AsyncRuntime;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::hub::{Answer, Ask, Hub};
+use super::hub::{self, Answer, Ask, Hub};
 use super::service::{Question, Reply};
 use super::types::Runtime;
 use super::world::World;
@@ -20,6 +20,10 @@ const OPS_PER_SUBJECT: u32 = 110;
 const UNKNOWN_MAX: u32 = 3;
 /// Attempts of a write under one request id.
 const ATTEMPTS_MAX: u32 = 3;
+/// Answered writes that a client may send again, long after.
+const EARLIER_MAX: usize = 30;
+/// How often it does.
+const AGAIN: f64 = 0.06;
 
 /// The subject that a group works on.
 pub(crate) struct Group {
@@ -62,7 +66,8 @@ struct Caller {
 
 impl Caller {
     async fn open(world: World, seed: u64, process: u32, rest_ms: u64) -> Self {
-        let hub = Hub::open().await;
+        let port = hub::PORT + u16::try_from(process).expect("clients are few");
+        let hub = Hub::open(port).await;
         let answers = hub.clone();
         drop(Runtime::spawn(async move {
             loop {
@@ -75,7 +80,7 @@ impl Caller {
     }
 
     async fn rest(&mut self) {
-        let ms = self.random.random_range(0..=self.rest_ms);
+        let ms = self.random.random_range(0..=self.rest_ms) * self.world.pace();
         Runtime::sleep(Duration::from_millis(ms)).await;
     }
 
@@ -96,19 +101,40 @@ impl Caller {
     }
 }
 
-/// A client of a group.
-pub(crate) async fn run(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) -> turmoil::Result {
-    world.client(true);
-    Runtime::scope(seed ^ u64::from(process) << 32, work(world.clone(), group, seed, process, rest_ms)).await;
-    world.client(false);
-    Ok(())
+/// What a client does.
+pub(crate) enum Role {
+    /// It works on a group's subjects.
+    Of(Arc<Group>),
+    /// It writes through one node and reads at another, at its token.
+    Session,
+}
+
+/// The clients of one host, by their numbers. `rest_ms` is how long they rest between operations in busy times.
+pub(crate) async fn run(world: World, seed: u64, clients: Vec<(u32, Role)>, rest_ms: u64) -> turmoil::Result {
+    for (process, role) in clients {
+        world.client(true);
+        let world = world.clone();
+        drop(tokio::spawn(Runtime::scope(seed ^ u64::from(process) << 32, async move {
+            match role {
+                Role::Of(group) => work(world.clone(), group, seed, process, rest_ms).await,
+                Role::Session => follow(world.clone(), seed, process, rest_ms).await,
+            }
+            world.client(false);
+        })));
+    }
+    std::future::pending().await
 }
 
 async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms: u64) {
     let mut caller = Caller::open(world.clone(), seed, process, rest_ms).await;
     let mut number = 0_u64;
+    let mut earlier: Vec<Earlier> = Vec::new();
     while !world.is_stopping() {
         number += 1;
+        if !earlier.is_empty() && caller.random.random_bool(AGAIN) {
+            let chosen = caller.random.random_range(0..earlier.len());
+            again(&mut caller, &earlier[chosen]).await;
+        }
         let subject = group.subject();
         let op = choose(&group, &mut caller.random);
         let request_id = format!("{process}-{number}");
@@ -127,12 +153,39 @@ async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms:
         if told.is_none() && op.is_write() {
             group.unknown.fetch_add(1, Ordering::Relaxed);
         }
+        // A registration may be answered from what is known by then; these go through the log every time.
+        if let (Op::DeleteVersion { .. } | Op::DeleteSubject { .. } | Op::SetLevel { .. }, Some(told)) = (op, &told) {
+            if earlier.len() == EARLIER_MAX {
+                earlier.remove(0);
+            }
+            earlier.push(Earlier { request_id: request_id.clone(), subject: subject.clone(), op, told: told.clone() });
+        }
         let returned = now().max(invoked + 1);
         if told.is_some() || op.is_write() {
             let work = group.work;
             world.event(Event { work, process, node, subject, op, invoked, returned, told, id, guid: None, attempts });
         }
         caller.rest().await;
+    }
+}
+
+/// A write that was answered.
+struct Earlier {
+    request_id: String,
+    subject: String,
+    op: Op,
+    told: Told,
+}
+
+/// Sends a write again, however long after: it must have no effect, and be answered as the first time.
+async fn again(caller: &mut Caller, earlier: &Earlier) {
+    let Earlier { request_id, subject, op, told } = earlier;
+    let node = caller.any_node();
+    let reply = caller.ask(node, subject, *op, request_id, None).await;
+    if let Some(now) = reply.told
+        && now != *told
+    {
+        caller.world.fault(format!("I21: request {request_id}, {op:?}, was answered {told:?}, and again {now:?}"));
     }
 }
 
@@ -171,19 +224,19 @@ fn choose(group: &Group, random: &mut StdRng) -> Op {
     }
 }
 
-/// Writes through one node and reads at another, at its token.
-pub(crate) async fn session(world: World, seed: u64, process: u32, rest_ms: u64) -> turmoil::Result {
-    world.client(true);
-    Runtime::scope(seed ^ u64::from(process) << 32, follow(world.clone(), seed, process, rest_ms)).await;
-    world.client(false);
-    Ok(())
-}
-
 async fn follow(world: World, seed: u64, process: u32, rest_ms: u64) {
     let mut caller = Caller::open(world.clone(), seed, process, rest_ms).await;
-    let subject = format!("s-{process}");
     let (mut content, mut at_least, mut token) = (0, 0, 0);
-    while !world.is_stopping() {
+    let mut subject = String::new();
+    for number in 0_u32.. {
+        if world.is_stopping() {
+            break;
+        }
+        if number % OPS_PER_SUBJECT == 0 {
+            // The token stays: it is the session's, not the subject's.
+            subject = format!("s-{process}-{number}");
+            at_least = 0;
+        }
         let node = caller.any_node();
         if at_least == 0 || caller.random.random_bool(0.3) {
             content += 3;

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 use turmoil::net::UdpSocket;
 
 use super::service::{Question, Reply};
-use super::types::{LogId, Proposal, Response, Runtime, Sim, Snapshot, Vote};
+use super::types::{LogId, NODES, Proposal, Response, Runtime, Sim, Snapshot, Vote, host};
 
-/// Where everybody listens.
-const PORT: u16 = 9_000;
+/// Where nodes listen. Clients, which share hosts, listen above it.
+pub(crate) const PORT: u16 = 9_000;
 
 /// What is asked of another host.
 pub(crate) enum Ask {
@@ -93,6 +93,8 @@ fn fetch(number: u64) -> Option<Parcel> {
 /// One host's end of all its calls. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Hub {
+    /// Of the nodes, from the first on.
+    nodes: Arc<[SocketAddr]>,
     socket: Arc<UdpSocket>,
     waiting: Arc<Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>>,
     next: Arc<AtomicU64>,
@@ -106,9 +108,10 @@ pub(crate) struct Incoming {
 }
 
 impl Hub {
-    pub(crate) async fn open() -> Self {
-        let socket = UdpSocket::bind(("0.0.0.0", PORT)).await.expect("the port of a simulated host is free");
-        Self { socket: Arc::new(socket), waiting: Arc::default(), next: Arc::default() }
+    pub(crate) async fn open(port: u16) -> Self {
+        let socket = UdpSocket::bind(("0.0.0.0", port)).await.expect("the port of a simulated host is free");
+        let nodes = (1..=NODES).map(|id| SocketAddr::new(turmoil::lookup(host(id)), PORT)).collect();
+        Self { nodes, socket: Arc::new(socket), waiting: Arc::default(), next: Arc::default() }
     }
 
     /// Asks a node; nothing if no answer comes in time.
@@ -117,7 +120,8 @@ impl Hub {
         let (done, answer) = oneshot::channel();
         self.waiting.lock().expect("no panic under the lock").insert(call, done);
         let number = park(call, Body::Ask(ask));
-        drop(self.socket.send_to(&number.to_be_bytes(), (format!("n{node}"), PORT)).await);
+        let address = self.nodes[usize::try_from(node - 1).expect("nodes are few")];
+        drop(self.socket.send_to(&number.to_be_bytes(), address).await);
         let answer = Runtime::timeout(limit, answer).await.ok().and_then(Result::ok);
         self.waiting.lock().expect("no panic under the lock").remove(&call);
         answer

@@ -7,20 +7,18 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
-use registry::{Basis, Key, KeyRange, LogIndex, LogPosition, MemoryView, Outcome, View};
+use registry::{Basis, Key, KeyRange, LogIndex, LogPosition, Outcome, View};
 use tokio::sync::watch;
 
 use super::disk::Disk;
+use super::rows::Rows;
 use super::types::{Bug, LogId, Response, Sim, Snapshot, SnapshotMeta, StoredMembership};
 use super::world::World;
-
-/// Entries between two flushes of the state.
-const FLUSH_ENTRIES: u64 = 40;
 
 /// The state at one index.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
-    pub view: MemoryView,
+    pub view: Rows,
     pub applied: Option<LogId>,
     pub membership: StoredMembership,
 }
@@ -92,7 +90,7 @@ impl Machine {
         }
         image.applied = Some(id);
         self.world.applied(self.id, id, digest);
-        if id.index() >= self.flushed + FLUSH_ENTRIES {
+        if id.index() >= self.flushed + self.world.compaction.flush {
             self.flushed = id.index();
             self.disk.keep_state(image.clone());
         }
@@ -150,7 +148,7 @@ impl RaftStateMachine<Sim> for Machine {
     }
 }
 
-fn forget_requests(view: &mut MemoryView) {
+fn forget_requests(view: &mut Rows) {
     let mut gone: Vec<Key> = Vec::new();
     let found = view.scan(&KeyRange::requests_by_age(), &mut |key, row| {
         if let registry::Row::RequestAge(id) = row {

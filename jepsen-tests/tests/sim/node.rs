@@ -19,16 +19,12 @@ use openraft::{
 };
 
 use super::disk::Disk;
-use super::hub::{Answer, Ask, Hub};
+use super::hub::{self, Answer, Ask, Hub};
 use super::machine::{Image, Machine};
 use super::service::Service;
-use super::types::{Bug, Raft, Runtime, Sim, Snapshot, Vote};
+use super::types::{Bug, Compaction, Raft, Runtime, Sim, Snapshot, Vote};
 use super::world::{Order, World};
 
-/// The log is kept this far behind a snapshot.
-const KEEP_ENTRIES: u64 = 10;
-/// Entries between two snapshots.
-const SNAPSHOT_ENTRIES: u64 = 150;
 /// Longest that a snapshot travels.
 const SNAPSHOT_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -57,7 +53,7 @@ async fn live(id: u64, world: World, disk: Disk) {
         ..Config::default()
     };
     let config = Arc::new(config.validate().expect("the product's settings are possible"));
-    let hub = Hub::open().await;
+    let hub = Hub::open(hub::PORT).await;
     drop(Runtime::spawn(disk.clone().sync()));
     let machine = Machine::open(id, disk.clone(), world.clone());
     let state = machine.state();
@@ -74,7 +70,7 @@ async fn live(id: u64, world: World, disk: Disk) {
         drop(Runtime::spawn(async move { drop(raft.initialize(members).await) }));
     }
     drop(Runtime::spawn(orders(id, raft.clone(), world.clone())));
-    drop(Runtime::spawn(compact(raft.clone())));
+    drop(Runtime::spawn(compact(raft.clone(), world.compaction)));
     drop(Runtime::spawn(service.clone().recover()));
     loop {
         let (ask, from) = hub.next().await.split();
@@ -104,22 +100,22 @@ async fn answer(ask: Ask, raft: &Raft, service: &Service) -> Answer {
 }
 
 /// Snapshots and purges, as the product's compaction decides them.
-async fn compact(raft: Raft) {
+async fn compact(raft: Raft, compaction: Compaction) {
     loop {
         Runtime::sleep(Duration::from_secs(1)).await;
         let metrics = raft.metrics().borrow_watched().clone();
         let index = |id: Option<super::types::LogId>| id.map_or(0, |id| id.index());
         let (applied, snapshot, purged) = (index(metrics.last_applied), index(metrics.snapshot), index(metrics.purged));
-        let mut upto = snapshot.min(applied.saturating_sub(KEEP_ENTRIES));
+        let mut upto = snapshot.min(applied.saturating_sub(compaction.keep));
         if let Some(slowest) = metrics.replication.and_then(|peers| peers.values().map(|id| index(*id)).min())
-            && applied.saturating_sub(slowest) < KEEP_ENTRIES * 10
+            && applied.saturating_sub(slowest) < compaction.keep * 10
         {
             upto = upto.min(slowest);
         }
         if upto > purged {
             drop(raft.trigger().purge_log(upto).await);
         }
-        if applied.saturating_sub(snapshot) >= SNAPSHOT_ENTRIES {
+        if applied.saturating_sub(snapshot) >= compaction.every {
             drop(raft.trigger().snapshot().await);
         }
     }

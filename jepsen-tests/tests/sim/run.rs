@@ -1,6 +1,7 @@
 //! One simulated cluster, from its birth through its faults to its healing, and the judgement. One seed gives everything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
 use jepsen_tests::judge::verdict::Verdict;
@@ -10,22 +11,32 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use registry::Subject;
 
-use super::client::{self, Group};
-use super::types::{Bug, TIMINGS, Timing};
+use super::client::{self, Group, Role};
+use super::types::{Bug, COMPACTIONS, NODES, TIMINGS, Timing, host};
 use super::world::{Figures, Order, World};
 use super::{hub, node, service};
 
-/// Hosts; the first three are the first members.
-const NODES: u64 = 5;
+/// How long faults go on in a chapter of a run, in election times.
+const STORM: u32 = 60;
+/// Chapters of a run at most.
+const CHAPTERS_MAX: u32 = 4;
+/// How long a cluster is left alone between storms, in election times.
+const QUIET: Range<u32> = 50..400;
+/// How much longer clients rest in quiet times than in storms, down to almost idle.
+const PACES: [u64; 3] = [5, 25, 100];
 /// After the healing all must be well within this many election times.
 const PATIENCE: u32 = 60;
+/// Hosts of clients.
+const CLIENT_HOSTS: u32 = 2;
 
-/// What came of a run.
+/// What came of a run; by default nothing did.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
     pub seed: u64,
     pub timing: &'static str,
     pub simulated: Duration,
+    /// Storms with the quiet after them.
+    pub chapters: u32,
     pub steps: u64,
     pub verdict: Verdict,
     pub faults: Vec<String>,
@@ -39,6 +50,27 @@ pub(crate) struct Ended {
     pub trace: u64,
 }
 
+impl Default for Ended {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            timing: "",
+            simulated: Duration::ZERO,
+            chapters: 0,
+            steps: 0,
+            verdict: Verdict::Vacuous,
+            faults: Vec::new(),
+            operations: 0,
+            acknowledged: 0,
+            strikes: BTreeMap::new(),
+            figures: Figures::default(),
+            lost: 0,
+            torn: 0,
+            trace: 0,
+        }
+    }
+}
+
 struct Play<'a> {
     sim: turmoil::Sim<'a>,
     world: World,
@@ -49,16 +81,18 @@ struct Play<'a> {
     strikes: BTreeMap<&'static str, u64>,
 }
 
-fn host(id: u64) -> String {
-    format!("n{id}")
-}
-
-/// Runs one seed. `election_times` is how long faults go on.
-pub(crate) fn simulate(seed: u64, bug: Option<Bug>, election_times: u32) -> Ended {
+/// Runs one seed.
+pub(crate) fn simulate(seed: u64, bug: Option<Bug>) -> Ended {
     hub::clear();
     let mut random = StdRng::seed_from_u64(seed);
-    let timing = TIMINGS[random.random_range(0..TIMINGS.len())];
-    let world = World::new(seed, NODES, timing, bug);
+    let mut timing = TIMINGS[random.random_range(0..TIMINGS.len())];
+    if random.random_bool(0.7) {
+        // Fine steps find more orders of events, coarse ones more hours.
+        timing.tick *= 2;
+    }
+    let compaction = COMPACTIONS[random.random_range(0..COMPACTIONS.len())];
+    let chapters = random.random_range(1..=CHAPTERS_MAX);
+    let world = World::new(seed, timing, compaction, bug);
     let mut builder = turmoil::Builder::new();
     builder
         .rng_seed(seed)
@@ -74,26 +108,31 @@ pub(crate) fn simulate(seed: u64, bug: Option<Bug>, election_times: u32) -> Ende
         let world = world.clone();
         sim.host(host(id), move || node::run(id, world.clone()));
     }
-    // Clients are as fast as the cluster is, so that profiles differ in time and not in work.
-    let rest_ms = timing.election_max / 6;
+    let mut hosts: BTreeMap<u32, Vec<(u32, Role)>> = BTreeMap::new();
     let mut process = 0;
+    let mut add = |role| {
+        process += 1;
+        hosts.entry(1 + process % CLIENT_HOSTS).or_default().push((process, role));
+    };
     for work in [Work::Rich, Work::Deleting, Work::Append] {
         let group = Group::new(work);
-        for _ in 0..2 {
-            process += 1;
-            sim.client(format!("c{process}"), client::run(world.clone(), group.clone(), seed, process, rest_ms));
-        }
+        add(Role::Of(group.clone()));
+        add(Role::Of(group));
     }
-    process += 1;
-    sim.client(format!("c{process}"), client::session(world.clone(), seed, process, rest_ms));
+    add(Role::Session);
+    for (number, clients) in hosts {
+        // Clients are as fast as the cluster is, so that profiles differ in time and not in work.
+        let rest_ms = timing.election_max / 6;
+        sim.client(format!("c{number}"), client::run(world.clone(), seed, clients, rest_ms));
+    }
 
     let (down, strikes) = (BTreeSet::new(), BTreeMap::new());
     let mut play = Play { sim, world: world.clone(), random, timing, down, steps: 0, strikes };
-    let whole = play.act(election_times);
+    let whole = play.act(chapters);
     if let Err(fault) = whole {
         world.fault(fault);
     }
-    play.judge(seed)
+    play.judge(seed, chapters)
 }
 
 impl Play<'_> {
@@ -106,7 +145,7 @@ impl Play<'_> {
         self.steps += 1;
         self.sim.step().map_err(|error| format!("a host ended: {error}"))?;
         self.world.check();
-        if self.world.faults().is_empty() { Ok(()) } else { Err("see above".to_owned()) }
+        if self.world.has_faults() { Err("see above".to_owned()) } else { Ok(()) }
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), String> {
@@ -130,10 +169,25 @@ impl Play<'_> {
         }
     }
 
-    fn act(&mut self, election_times: u32) -> Result<(), String> {
+    fn act(&mut self, chapters: u32) -> Result<(), String> {
         self.until("the first leader", |play| play.world.leader().map(drop).ok_or("nobody leads".to_owned()))?;
         self.pass(self.election() * 4)?;
-        let end = self.sim.elapsed() + self.election() * election_times;
+        for _ in 0..chapters {
+            self.storm()?;
+            self.recover()?;
+            self.quiet()?;
+        }
+        self.world.stop();
+        self.until("the end of the clients", |play| {
+            let count = play.world.clients_running();
+            if count == 0 { Ok(()) } else { Err(format!("{count} clients run")) }
+        })?;
+        self.until("agreement of all members", |play| play.world.has_converged())
+    }
+
+    /// Faults, a few at a time, with little time between them.
+    fn storm(&mut self) -> Result<(), String> {
+        let end = self.sim.elapsed() + self.election() * STORM;
         while self.sim.elapsed() < end {
             let rounds = self.random.random_range(1..4);
             for _ in 0..rounds {
@@ -145,18 +199,34 @@ impl Play<'_> {
             let quiet = self.election() * self.random.random_range(5..40) / 10;
             self.pass(quiet)?;
         }
+        Ok(())
+    }
+
+    /// All faults end: clients are served again, and every member catches up.
+    fn recover(&mut self) -> Result<(), String> {
         self.heal();
         let before = self.world.acknowledged_count();
         self.until("a write after the healing", |play| {
             let count = play.world.acknowledged_count();
             if count > before + 5 { Ok(()) } else { Err(format!("{} writes", count - before)) }
         })?;
-        self.world.stop();
-        self.until("the end of the clients", |play| {
-            let count = play.world.clients_running();
-            if count == 0 { Ok(()) } else { Err(format!("{count} clients run")) }
-        })?;
-        self.until("agreement of all members", |play| play.world.has_converged().map(drop))
+        let needed = self.world.last_acknowledged();
+        self.until("every member's catching up", |play| play.world.applied_by_all(needed).map(drop))
+    }
+
+    /// Nothing goes wrong for long, and nobody has a reason to choose another leader.
+    fn quiet(&mut self) -> Result<(), String> {
+        self.world.set_pace(PACES[self.random.random_range(0..PACES.len())]);
+        self.pass(self.election() * 10)?;
+        let before = self.world.reign();
+        let quiet = self.election() * self.random.random_range(QUIET);
+        self.pass(quiet)?;
+        self.world.set_pace(1);
+        let after = self.world.reign();
+        if before == after {
+            return Ok(());
+        }
+        Err(format!("I24: term and leader were {before:?} and became {after:?} without a fault"))
     }
 
     fn strike(&mut self) -> Result<(), String> {
@@ -306,7 +376,7 @@ impl Play<'_> {
                 self.sim.repair_oneway(host(one), host(other));
                 self.sim.repair_oneway(host(other), host(one));
             }
-            for client in 1..=7 {
+            for client in 1..=CLIENT_HOSTS {
                 self.sim.repair(host(one), format!("c{client}"));
             }
             self.world.disk(one).set_sync_ms_max(self.timing.sync_max());
@@ -316,7 +386,7 @@ impl Play<'_> {
         self.sim.set_max_message_latency(Duration::from_millis(self.timing.latency));
     }
 
-    fn judge(self, seed: u64) -> Ended {
+    fn judge(self, seed: u64, chapters: u32) -> Ended {
         let world = self.world;
         let (events, glimpses) = world.history();
         let operations = events.len() + glimpses.len();
@@ -355,6 +425,7 @@ impl Play<'_> {
             seed,
             timing: self.timing.name,
             simulated: self.sim.elapsed(),
+            chapters,
             steps: self.steps,
             verdict,
             faults,

@@ -8,6 +8,14 @@ use openraft::rt::deterministic_rng::DeterministicRng;
 use openraft::type_config::alias::{EntryOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf, VoteOf};
 use registry::{Envelope, LogIndex, Outcome};
 
+/// Nodes of a simulated cluster; the first three are its first members.
+pub(crate) const NODES: u64 = 5;
+
+/// The name of a node's host.
+pub(crate) fn host(id: u64) -> String {
+    format!("n{id}")
+}
+
 /// The runtime of a simulated node.
 pub(crate) type Runtime = DeterministicRng<TokioRuntime>;
 
@@ -53,7 +61,7 @@ pub(crate) struct Timing {
     pub heartbeat: u64,
     pub election_min: u64,
     pub election_max: u64,
-    /// One step of the simulation.
+    /// One step of the simulation: messages arrive at its beginning, timers run within it.
     pub tick: u64,
     /// Slowest message in quiet times.
     pub latency: u64,
@@ -72,6 +80,21 @@ pub(crate) const TIMINGS: [Timing; 3] = [
     Timing { name: "wan", heartbeat: 300, election_min: 1_500, election_max: 2_400, tick: 15, latency: 75 },
     Timing { name: "global", heartbeat: 600, election_min: 2_500, election_max: 4_000, tick: 25, latency: 150 },
 ];
+
+/// When snapshots are taken and the log is purged, in entries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compaction {
+    /// The log is kept this far behind a snapshot.
+    pub keep: u64,
+    /// Entries between two snapshots.
+    pub every: u64,
+    /// Entries between two flushes of the state.
+    pub flush: u64,
+}
+
+/// Logs that are purged all the time, and logs that a node which was away for long finds as they were.
+pub(crate) const COMPACTIONS: [Compaction; 2] =
+    [Compaction { keep: 10, every: 150, flush: 40 }, Compaction { keep: 200, every: 1_000, flush: 300 }];
 
 /// A bug that is put into the simulation, to see that it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use registry::{Envelope, LogIndex, Outcome};
 
 use super::disk::Disk;
 use super::machine::State;
-use super::types::{Bug, LogId, Response, Sim, Timing, Vote};
+use super::types::{Bug, Compaction, LogId, NODES, Response, Sim, Timing, Vote};
 
 /// Faults that are kept; the first one tells most.
 const FAULTS_MAX: usize = 10;
@@ -47,6 +47,8 @@ struct Inner {
     events: Vec<Event>,
     glimpses: Vec<Glimpse>,
     stopping: bool,
+    /// Clients rest so many times as long as in busy times.
+    pace: u64,
     clients_running: u32,
     begun: bool,
     trace: u64,
@@ -76,15 +78,18 @@ pub(crate) struct Figures {
 #[derive(Clone)]
 pub(crate) struct World {
     pub timing: Timing,
+    pub compaction: Compaction,
     bug: Option<Bug>,
     disks: Arc<BTreeMap<u64, Disk>>,
     inner: Arc<Mutex<Inner>>,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, nodes: u64, timing: Timing, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(seed: u64, timing: Timing, compaction: Compaction, bug: Option<Bug>) -> Self {
         let disk = |id: u64| (id, Disk::new(seed.wrapping_mul(1_000).wrapping_add(id), timing.sync_max(), bug));
-        Self { timing, bug, disks: Arc::new((1..=nodes).map(disk).collect()), inner: Arc::default() }
+        let inner = Inner { pace: 1, ..Inner::default() };
+        let disks = (1..=NODES).map(disk).collect();
+        Self { timing, compaction, bug, disks: Arc::new(disks), inner: Arc::new(Mutex::new(inner)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -108,6 +113,10 @@ impl World {
 
     pub(crate) fn faults(&self) -> Vec<String> {
         self.lock().faults.clone()
+    }
+
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.lock().faults.is_empty()
     }
 
     pub(crate) fn figure(&self, change: impl FnOnce(&mut Figures)) {
@@ -229,6 +238,14 @@ impl World {
         self.lock().stopping
     }
 
+    pub(crate) fn pace(&self) -> u64 {
+        self.lock().pace
+    }
+
+    pub(crate) fn set_pace(&self, pace: u64) {
+        self.lock().pace = pace;
+    }
+
     pub(crate) fn client(&self, more: bool) {
         let mut inner = self.lock();
         inner.clients_running = if more { inner.clients_running + 1 } else { inner.clients_running - 1 };
@@ -282,21 +299,36 @@ impl World {
         found.into_iter().for_each(|fault| self.fault(fault));
     }
 
-    /// After the healing: every member of the cluster has applied the same, and every acknowledged write is in it.
-    pub(crate) fn has_converged(&self) -> Result<u64, String> {
+    /// The index of the last write that a client was told of.
+    pub(crate) fn last_acknowledged(&self) -> u64 {
+        self.lock().acknowledged.values().max().copied().unwrap_or(0)
+    }
+
+    /// How far each member of the cluster has applied its log, if all have come to `needed`.
+    pub(crate) fn applied_by_all(&self, needed: u64) -> Result<BTreeMap<u64, u64>, String> {
         let Some((voters, learners)) = self.members() else { return Err("nobody leads".to_owned()) };
         let inner = self.lock();
-        let needed = inner.acknowledged.values().max().copied().unwrap_or(0);
-        let mut applied = Vec::new();
+        let mut applied = BTreeMap::new();
         for id in voters.iter().chain(&learners) {
             let Some(probe) = inner.probes.get(id) else { return Err(format!("node {id} is down")) };
-            applied.push((*id, probe.borrow_watched().last_applied.map_or(0, |id| id.index())));
+            applied.insert(*id, probe.borrow_watched().last_applied.map_or(0, |id| id.index()));
         }
-        let first = applied[0].1;
-        if first < needed || applied.iter().any(|(_, index)| *index != first) {
-            return Err(format!("acknowledged up to {needed}, applied {applied:?}"));
-        }
-        Ok(first)
+        let lags = applied.values().any(|index| *index < needed);
+        if lags { Err(format!("acknowledged up to {needed}, applied {applied:?}")) } else { Ok(applied) }
+    }
+
+    /// After the healing: every member of the cluster has applied the same, and every acknowledged write is in it.
+    pub(crate) fn has_converged(&self) -> Result<(), String> {
+        let applied = self.applied_by_all(self.last_acknowledged())?;
+        let agree = applied.values().min() == applied.values().max();
+        if agree { Ok(()) } else { Err(format!("applied {applied:?}")) }
+    }
+
+    /// The term of whoever leads.
+    pub(crate) fn reign(&self) -> Option<(u64, u64)> {
+        let leader = self.leader()?;
+        let inner = self.lock();
+        Some((inner.probes.get(&leader)?.borrow_watched().current_term, leader))
     }
 
     /// Acknowledged writes that are not where they were said to be.
