@@ -223,12 +223,18 @@ pub fn search_all(events: Vec<Event>) -> linear::Searched {
     all
 }
 
-/// Registrations of the model's workloads, as those of the other one, for the checks on ids.
+/// Registrations of the model's workloads, as those of the other one, for the checks on ids. Those without an answer, too: the
+/// id that a later one is told may have been given then.
 pub(super) fn told_ids(events: &[Event]) -> Vec<Record> {
     let mut all = Vec::new();
     for event in events {
-        let (Op::Register { content }, Some(id), Some(guid)) = (event.op, event.id, &event.guid) else { continue };
-        let Some(Told::Version { version, .. }) = event.told else { continue };
+        let Op::Register { content } = event.op else { continue };
+        let result = match (&event.told, event.id, &event.guid) {
+            (Some(Told::Version { version, .. }), Some(id), Some(guid)) => {
+                Registered::Registered { id, version: *version, guid: guid.clone() }
+            }
+            _ => Registered::Unknown("not told".to_owned()),
+        };
         // The format is fixed by the subject's number, its last part but one.
         let number = event.subject.rsplit('-').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0);
         all.push(Record {
@@ -239,7 +245,7 @@ pub(super) fn told_ids(events: &[Event]) -> Vec<Record> {
             content: schema(&event.subject, format_of(number), content),
             invoked: std::time::Duration::from_nanos(event.invoked),
             returned: std::time::Duration::from_nanos(event.returned),
-            result: Registered::Registered { id, version, guid: guid.clone() },
+            result,
         });
     }
     all
@@ -266,4 +272,28 @@ fn longest_gap_ms(events: &[Event]) -> u64 {
     let mut times: Vec<u64> = events.iter().filter(|event| event.told.is_some()).map(|event| event.returned).collect();
     times.sort_unstable();
     times.windows(2).map(|pair| (pair[1] - pair[0]) / 1_000_000).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A registration of the model's workload: when, of which content, and which id it was told.
+    fn registered(from: u64, content: u32, id: Option<u32>) -> Event {
+        let told = id.map(|_| Told::Version { version: content, content });
+        let last = Event::last_read(Work::Rich, 1, "m-1-0-x".to_owned(), from, Told::Done);
+        let (op, returned, guid) =
+            (Op::Register { content }, from + 10, id.map(|id| format!("guid {content} of {id}")));
+        Event { op, invoked: from, returned, told, id, guid, ..last }
+    }
+
+    #[test]
+    fn an_id_may_come_from_an_attempt_that_nobody_was_told_of() {
+        let first = registered(0, 1, None);
+        let (other, again) = (registered(20, 2, Some(150)), registered(40, 1, Some(106)));
+        let faults = |events: &[Event]| check::growth(&told_ids(events), deletes);
+        assert_eq!(faults(&[first, other.clone(), again.clone()]), Vec::<String>::new());
+        let found = faults(&[other, again]);
+        assert!(found.len() == 1 && found[0].starts_with("I2"), "{found:?}");
+    }
 }
