@@ -138,7 +138,7 @@ async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms:
         let subject = group.subject();
         let op = choose(&group, &mut caller.random);
         let request_id = format!("{process}-{number}");
-        let invoked = now();
+        let invoked = world.stamp(now());
         let (mut told, mut id, mut attempts, mut node) = (None, None, 0, 0);
         let attempts_max = if op.is_write() { ATTEMPTS_MAX } else { 1 };
         while attempts < attempts_max && told.is_none() {
@@ -160,7 +160,7 @@ async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms:
             }
             earlier.push(Earlier { request_id: request_id.clone(), subject: subject.clone(), op, told: told.clone() });
         }
-        let returned = now().max(invoked + 1);
+        let returned = world.stamp(now());
         if told.is_some() || op.is_write() {
             let work = group.work;
             world.event(Event { work, process, node, subject, op, invoked, returned, told, id, guid: None, attempts });

@@ -49,6 +49,8 @@ struct Inner {
     stopping: bool,
     /// Clients rest so many times as long as in busy times.
     pace: u64,
+    /// See [`World::stamp`].
+    stamp: u64,
     clients_running: u32,
     begun: bool,
     trace: u64,
@@ -236,6 +238,14 @@ impl World {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.lock().stopping
+    }
+
+    /// The time of an edge of an operation: the clock of its host, and in the order in which edges really come. In a step the
+    /// hosts run one after the other, each over the whole step, so that their clocks alone tell an order to a step only.
+    pub(crate) fn stamp(&self, now: u64) -> u64 {
+        let mut inner = self.lock();
+        inner.stamp = now.max(inner.stamp + 1);
+        inner.stamp
     }
 
     pub(crate) fn pace(&self) -> u64 {
