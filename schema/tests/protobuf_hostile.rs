@@ -205,6 +205,10 @@ fn a_descriptor_with_an_extension_and_an_unknown_syntax_is_refused() {
         let refused = use_everything(syntax, &STANDARD.encode(&descriptor), &[]).unwrap_err();
         assert!(refused.to_string().contains(&format!("unexpected syntax: {syntax}")), "{refused}");
     }
+    // An empty one is that of a file that names none.
+    let (empty, none) = ([0x3a, 0x00, 0x62, 0x00].as_slice(), [0x3a, 0x00].as_slice());
+    let [empty, none] = [empty, none].map(|descriptor| use_everything("no syntax", &STANDARD.encode(descriptor), &[]));
+    assert_eq!(empty.map_err(|error| error.to_string()), none.map_err(|error| error.to_string()));
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub(super) fn pool_for_options(
     if !descriptor.extension.is_empty() {
         let mut own = descriptor.clone();
         own.name = Some(String::from("\u{1}own"));
+        // prost-reflect panics where it refuses a syntax, an empty one too.
+        own.syntax = own.syntax.filter(|syntax| syntax == "proto3");
         own.dependency.retain(|path| pool.get_file_by_name(path).is_some());
         own.public_dependency.clear();
         own.weak_dependency.clear();
