@@ -108,7 +108,8 @@ impl Criteria {
         Ok(narrowest.unwrap_or(Index::Subjects))
     }
 
-    fn admits(&self, view: &StateView<'_>, index: &Index, found: &FoundVersion) -> Result<bool, ServiceError> {
+    /// Does a version fit, and has its content these terms?
+    fn admits(&self, view: &StateView<'_>, terms: &[String], found: &FoundVersion) -> Result<bool, ServiceError> {
         let FoundVersion { subject, version, row } = found;
         let state = if row.deleted == Deleted::Soft { State::Deleted } else { row.state.state() };
         let wanted = match self.state {
@@ -122,12 +123,10 @@ impl Criteria {
         if !fits || (self.latest_only && query::latest(view, subject)?.is_none_or(|(latest, _)| latest != *version)) {
             return Ok(false);
         }
-        let terms = self.terms();
-        if terms.is_empty() || matches!(index, Index::Term(_)) {
-            // The walk of a term has looked at the content for all of its versions.
+        if terms.is_empty() {
             return Ok(true);
         }
-        Ok(query::content_row(view, row.guid, row.format)?.is_some_and(|content| has_terms(&content, &terms)))
+        Ok(query::content_row(view, row.guid, row.format)?.is_some_and(|content| has_terms(&content, terms)))
     }
 }
 
@@ -189,6 +188,8 @@ impl Service {
                 Some(Place { key, .. }) => Index::of(key, criteria.indexes()).ok_or_else(bad_token)?,
                 None => criteria.narrowest(view)?,
             };
+            // The walk of a term looks at a content once for all of its versions.
+            let terms_left: &[String] = if matches!(index, Index::Term(_)) { &[] } else { &terms };
             let range = criteria.range(&index);
             let range = match &after {
                 Some(Place { key, within: Some(_) }) => range.from(key),
@@ -207,7 +208,7 @@ impl Service {
                         page.next = last.as_ref().map(Place::token);
                         return Ok(page);
                     }
-                    if criteria.admits(view, &index, &found)? {
+                    if criteria.admits(view, terms_left, &found)? {
                         page.items.push(found);
                     }
                     looked_at += 1;
