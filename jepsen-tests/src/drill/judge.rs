@@ -206,7 +206,7 @@ fn idle(judged: &Judged, drill: &Drill, done: &Done, strikes: &[Strike]) -> Vec<
 }
 
 /// The operations of one workload, ready for the search.
-fn resolve(events: &[Event], work: Work) -> Vec<Event> {
+pub fn resolve(events: &[Event], work: Work) -> Vec<Event> {
     let mut events: Vec<Event> = events.iter().filter(|event| event.work == work).cloned().collect();
     if work == Work::Deleting {
         events = unknowns::without_known(events);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
+use jepsen_tests::drill::judge::{resolve, search_all};
 use jepsen_tests::judge::verdict::Verdict;
-use jepsen_tests::judge::{append, linear, sessions, unknowns};
+use jepsen_tests::judge::{append, sessions};
 use jepsen_tests::ops::{Event, Op, Work};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -396,22 +397,12 @@ impl Play<'_> {
             faults.extend(world.lost());
             faults.extend(sessions::faults(&glimpses));
             let events = read_everything(&world, events);
-            for work in [Work::Rich, Work::Deleting, Work::Append] {
-                let mut of: Vec<Event> = events.iter().filter(|event| event.work == work).cloned().collect();
-                if work == Work::Deleting {
-                    of = unknowns::without_known(of);
-                }
-                let of = unknowns::resolve(of, work != Work::Deleting, true);
-                let searched = linear::search(&of);
-                verdict = verdict.and(searched.verdict());
-                faults.extend(searched.faults);
-                faults.extend(searched.unknown);
-                if work == Work::Append {
-                    let judged = append::judge(&of);
-                    verdict = verdict.and(judged.verdict);
-                    faults.extend(judged.faults);
-                }
-            }
+            let appended = append::judge(&resolve(&events, Work::Append));
+            let searched = search_all(events);
+            verdict = searched.verdict().and(appended.verdict);
+            faults.extend(searched.faults);
+            faults.extend(searched.unknown);
+            faults.extend(appended.faults);
         }
         if !faults.is_empty() && verdict != Verdict::Unknown {
             verdict = Verdict::Invalid;
@@ -448,21 +439,8 @@ fn read_everything(world: &World, mut events: Vec<Event>) -> Vec<Event> {
     let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
     for (subject, work) in subjects {
         let name = Subject::parse(&subject).expect("the workload's names are good");
-        let told = Some(service::told(&image.view, &name, Op::Contents));
-        let (process, node, op, returned) = (0, 0, Op::Contents, invoked + 1_000);
-        events.push(Event {
-            work,
-            process,
-            node,
-            subject,
-            op,
-            invoked,
-            returned,
-            told,
-            id: None,
-            guid: None,
-            attempts: 1,
-        });
+        let told = service::told(&image.view, &name, Op::Contents);
+        events.push(Event::last_read(work, 0, subject, invoked, told));
     }
     events
 }
