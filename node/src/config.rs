@@ -32,6 +32,9 @@ pub struct Config {
     /// When snapshots are taken and the log is purged.
     #[serde(default)]
     pub compaction: CompactionConfig,
+    /// How the data on the disk is verified.
+    #[serde(default)]
+    pub scrub: ScrubConfig,
     /// What is kept secret.
     #[serde(default)]
     pub security: SecurityConfig,
@@ -251,6 +254,25 @@ impl Default for CompactionConfig {
     }
 }
 
+/// How the data on the disk is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScrubConfig {
+    /// Bytes to verify before the node serves.
+    pub start_bytes_max: u64,
+    /// Bytes to verify in a second while it serves; 0 for none.
+    pub bytes_per_second: u64,
+    /// Seconds between two rounds over everything.
+    pub pause_seconds: u64,
+}
+
+impl Default for ScrubConfig {
+    fn default() -> Self {
+        // Half a second of a common disk; then a hundredth of what it gives.
+        Self { start_bytes_max: 256 * 1024 * 1024, bytes_per_second: 4 * 1024 * 1024, pause_seconds: 3_600 }
+    }
+}
+
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -382,6 +404,7 @@ mod tests {
             read: ReadConfig { consistency: String::new() },
             limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
             compaction: CompactionConfig { snapshot_entries: 1, keep_entries: 1 },
+            scrub: ScrubConfig { start_bytes_max: 1, bytes_per_second: 1, pause_seconds: 1 },
             security: SecurityConfig::default(),
         }
     }
@@ -430,14 +453,14 @@ mod tests {
         assert_eq!(config.read, ReadConfig::default());
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.compaction, CompactionConfig::default());
+        assert_eq!(config.scrub, ScrubConfig::default());
         assert_eq!(config.security, SecurityConfig::default());
     }
 
     #[test]
     fn unknown_keys_are_errors_in_every_section() {
-        for section in
-            ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "SECURITY", "NO_SUCH_SECTION"]
-        {
+        let sections = ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "SCRUB", "SECURITY"];
+        for section in sections.into_iter().chain(["NO_SUCH_SECTION"]) {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");
             let error = load(&[(name.as_str(), "1")]).unwrap_err();
             assert!(matches!(error, ConfigError::Parse { .. }), "{section}: {error:?}");

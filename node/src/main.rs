@@ -8,6 +8,7 @@ mod config;
 mod consensus;
 mod lifecycle;
 mod readiness;
+mod scrub;
 mod service;
 mod telemetry;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use raft_store::log::{LogConfig, LogStore};
+use raft_store::scrub::Scrubber;
 use raft_store::state::StateStore;
 use registry::{Actor, RequestId};
 use tokio::net::TcpListener;
@@ -25,7 +27,7 @@ use tokio::sync::watch;
 
 use api::http::{self, Front};
 use clock::Deadline;
-use config::Config;
+use config::{Config, ScrubConfig};
 use consensus::{Agreement, Consensus, Gate, Network};
 use lifecycle::{Disk, Phase};
 use service::{Attempts, Caller, Consistency, NodeKey, Service};
@@ -120,6 +122,7 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
         lifecycle::write_identity(&config, false)?;
     }
     let (log, state) = open_stores(&config).await?;
+    let scrubber = scrub::at_start(&config.scrub, log.clone(), state.clone()).await?;
     if disk == Disk::Empty {
         lifecycle::write_identity(&config, true)?;
     }
@@ -153,6 +156,7 @@ async fn run(config: Config, bootstrap: bool) -> Result<(), String> {
         tokio::spawn(service.clone().watch_freshness()),
         tokio::spawn(recover(consensus.clone(), phase.clone())),
         tokio::spawn(keep_house(service.clone())),
+        tokio::spawn(watch_disk(config.scrub.clone(), scrubber)),
     ];
     let http_listener = listen(config.http.listen.clone()).await?;
     tracing::info!(node = config.node.id, region = %config.node.region, http = %config.http.listen, "serving");
@@ -272,6 +276,11 @@ async fn keep_house(service: Service) {
             )),
         }
     }
+}
+
+/// Damage on the disk of a replica ends it: nothing may rest on it any more.
+async fn watch_disk(config: ScrubConfig, scrubber: Scrubber) {
+    end_process(&scrub::run(config, scrubber).await);
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {

@@ -138,6 +138,9 @@ impl Metrics {
             "Age of what this replica shows, at most",
             staleness_ms.unwrap_or(u64::MAX),
         );
+        let scrubbed = consensus.state().scrub_stats();
+        gauge("scrub_bytes_total", "Bytes on the disk that were verified", scrubbed.bytes());
+        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds());
         for (name, value) in consensus.state().figures() {
             gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
         }

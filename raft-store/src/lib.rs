@@ -8,5 +8,6 @@
 pub mod bugs;
 pub mod codec;
 pub mod log;
+pub mod scrub;
 pub mod state;
 pub mod types;

@@ -116,7 +116,7 @@ impl Consensus {
             ..openraft::Config::default()
         };
         let settings = settings.validate().map_err(|error| format!("the timing is not possible: {error}"))?;
-        let machine = StateMachine::new(state.clone()).map_err(|error| error.to_string())?;
+        let machine = StateMachine::new(state.clone());
         let raft = Raft::new(config.node.id, Arc::new(settings), network.clone(), log.clone(), machine)
             .await
             .map_err(|error| format!("start consensus: {error}"))?;

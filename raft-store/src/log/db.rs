@@ -18,6 +18,8 @@ use super::error::OpenError;
 
 const CF_LOGS: &str = "logs";
 const CF_META: &str = "meta";
+/// All column families.
+pub(super) const FAMILIES: [&str; 2] = [CF_LOGS, CF_META];
 
 pub(super) const META_VOTE: &[u8] = b"vote";
 pub(super) const META_PURGED: &[u8] = b"purged";
@@ -83,7 +85,7 @@ fn family_options() -> Options {
 
 /// Opens the database, replaying its WAL.
 pub(super) fn open(path: &Path) -> Result<DB, OpenError> {
-    let families = [CF_LOGS, CF_META].map(|name| ColumnFamilyDescriptor::new(name, family_options()));
+    let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options()));
     DB::open_cf_descriptors(&database_options(), path, families).map_err(|error| database_error(path, &error))
 }
 

@@ -41,6 +41,7 @@ use shared::Shared;
 use state::State;
 use writer::Writer;
 
+use crate::scrub::{Damage, Stretch, read_tables};
 use crate::types::{LogId, Vote};
 
 /// The log of a node. A handle: clones are the same log.
@@ -160,6 +161,21 @@ impl LogStore {
     /// Counters of the writer thread.
     pub fn stats(&self) -> Arc<LogStats> {
         Arc::clone(&self.shared().stats)
+    }
+
+    /// Reads a stretch of a column family with its checksums.
+    pub(crate) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
+        let open = self.shared().db.read();
+        // A closed log has nothing that could be damaged.
+        let Some(db) = open.as_deref() else { return Ok(Stretch { bytes: 0, rest: None, more: 0 }) };
+        let name = db::FAMILIES[family];
+        let handle = db.cf_handle(name).expect("the database is opened with this column family");
+        let read = read_tables(db, name, handle, from, bytes_max);
+        let (bytes, rest) = read.map_err(|error| Damage {
+            place: format!("the log database {}", self.shared().dir.display()),
+            reason: error.to_string(),
+        })?;
+        Ok(Stretch { bytes, rest, more: db::FAMILIES.len() - family - 1 })
     }
 
     fn shared(&self) -> &Shared {

@@ -12,6 +12,7 @@ use rocksdb::{
 };
 
 use crate::codec::{self, CodecError};
+use crate::scrub::{Damage, Stretch, read_tables};
 use crate::types::{LogId, StoredMembership};
 
 /// Column families. Tables with a like pattern of access share one; the table byte keeps their keys apart.
@@ -185,6 +186,18 @@ impl Generation {
 
     pub(super) fn database(&self, action: &'static str, source: rocksdb::Error) -> StateError {
         StateError::Database { action, place: self.dir.display().to_string(), source }
+    }
+
+    /// Reads a stretch of a column family with its checksums.
+    pub(super) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
+        let name = FAMILIES[family];
+        let handle = self.db().cf_handle(name).expect("every column family is opened");
+        let read = read_tables(self.db(), name, handle, from, bytes_max);
+        let (bytes, rest) = read.map_err(|error| Damage {
+            place: format!("the state database {}", self.dir.display()),
+            reason: error.to_string(),
+        })?;
+        Ok(Stretch { bytes, rest, more: FAMILIES.len() - family - 1 })
     }
 
     pub(super) fn retire(&self) {

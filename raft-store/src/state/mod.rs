@@ -32,6 +32,7 @@ use registry::{Envelope, LogIndex, LogPosition, Outcome, Rejection};
 use rocksdb::WriteBatch;
 use tokio::sync::watch;
 
+use crate::scrub::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
 use generation::Generation;
 
@@ -57,6 +58,9 @@ struct Inner {
     applied_id: Mutex<(Option<LogId>, StoredMembership)>,
     flushed: AtomicU64,
     digests: Mutex<VecDeque<(u64, [u8; 32])>>,
+    /// The newest snapshot on disk.
+    snapshot: Mutex<Option<SnapshotDir>>,
+    scrubbed: Arc<ScrubStats>,
     on_fatal: OnFatal,
 }
 
@@ -68,6 +72,7 @@ impl StateStore {
     pub fn open(dir: &Path, on_fatal: OnFatal) -> Result<Self, StateError> {
         let generation = Generation::open_current(&dir.join("sm"))?;
         snapshot::clean(&dir.join("snap"))?;
+        let snapshot = snapshot::newest(&dir.join("snap"))?;
         let applied = generation.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
         // A node that has nothing to replay can be compared with the others all the same.
@@ -85,6 +90,8 @@ impl StateStore {
                 applied_id: Mutex::new(applied),
                 flushed: AtomicU64::new(index),
                 digests: Mutex::new(VecDeque::from_iter(digest)),
+                snapshot: Mutex::new(snapshot),
+                scrubbed: Arc::default(),
                 on_fatal,
             }),
         })
@@ -141,6 +148,22 @@ impl StateStore {
     /// Figures of the database for metrics: name and value.
     pub fn figures(&self) -> Vec<(&'static str, u64)> {
         self.inner.generation.read().figures()
+    }
+
+    /// The newest snapshot on disk.
+    pub(crate) fn snapshot(&self) -> Option<SnapshotDir> {
+        self.inner.snapshot.lock().clone()
+    }
+
+    /// Reads a stretch of a column family with its checksums.
+    pub(crate) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
+        let generation = self.inner.generation.read().clone();
+        generation.scrub(family, from, bytes_max)
+    }
+
+    /// What scrubbing has done.
+    pub fn scrub_stats(&self) -> Arc<ScrubStats> {
+        self.inner.scrubbed.clone()
     }
 
     /// Applies one entry: one write batch, then the answer.

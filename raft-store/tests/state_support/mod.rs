@@ -34,7 +34,7 @@ impl Replica {
         let fatal = Arc::new(Mutex::new(Vec::new()));
         let told = fatal.clone();
         let store = StateStore::open(dir, Arc::new(move |message| told.lock().push(message.to_owned())))?;
-        let machine = StateMachine::new(store.clone())?;
+        let machine = StateMachine::new(store.clone());
         Ok(Self { store, machine, fatal })
     }
 
