@@ -543,3 +543,51 @@ async fn a_search_finds_what_a_look_at_everything_finds() {
     let other = api.get(&format!("/api/v1/search?field=field_2&pageSize=1&pageToken={token}")).send().await.unwrap();
     assert_eq!(other.status, 422, "{}", other.text());
 }
+
+/// What came after a change must not refuse its repetition: the second attempt of a client that never saw the first answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_request_is_not_judged_by_what_came_after_it() {
+    let cluster = Cluster::start(Spec::of(1)).await;
+    let (api, subject) = (cluster.api(1), "llm.costs-value");
+    let mut life = Life { native: native(&cluster.grpc_address(1)), subject };
+    let register = async |text: String, key: &str| {
+        let call = api.post(&format!("/subjects/{subject}/versions")).json(&json!({ "schema": text }));
+        call.header("Idempotency-Key", key).send().await.unwrap()
+    };
+    register(record(&["model"]).text, "first").await.good();
+    let second = register(record(&["model", "team"]).text, "second").await.good().json();
+
+    // Deleted, and what is latest now is incompatible with it.
+    let delete = async || {
+        let call = api.delete(&format!("/subjects/{subject}/versions/latest")).header("Idempotency-Key", "delete");
+        call.send().await.unwrap()
+    };
+    assert_eq!(delete().await.good().json(), 2);
+    let clashing = record(&["model", "team"])
+        .text
+        .replace("team\",\"type\":\"string\",\"default\":\"\"", "team\",\"type\":\"long\",\"default\":0");
+    register(clashing.clone(), "third").await.good();
+    let refused_now = register(record(&["model", "team"]).text, "another").await;
+    assert_eq!(refused_now.error_code(), 40_901, "{}", refused_now.text());
+    let again = register(record(&["model", "team"]).text, "second").await.good().json();
+    assert_eq!((&again["id"], &again["version"]), (&second["id"], &second["version"]));
+    assert_eq!(delete().await.good().json(), 2, "the latest of then");
+
+    // Rolled back, taken back, rolled back again; then something else is registered.
+    let roll_back =
+        v1::RollBackRequest { subject: subject.to_owned(), target: 1, reason: "bad".to_owned(), force: true };
+    life.native.roll_back(by("ada", roll_back.clone())).await.unwrap();
+    life.native.reactivate_version(keyed("ada", "back", life.of(3))).await.unwrap();
+    life.native.roll_back(by("ada", roll_back)).await.unwrap();
+    register(record(&["model", "team"]).text, "fourth").await.good();
+    refused(life.native.reactivate_version(by("ada", life.of(3))).await, 40_901);
+    let back = life.native.reactivate_version(keyed("ada", "back", life.of(3))).await.unwrap().into_inner();
+    assert_eq!(back.version, 3);
+
+    // Nothing is left that the path could name.
+    api.post("/subjects/one/versions").json(&json!({ "schema": record(&["model"]).text })).send().await.unwrap().good();
+    for _ in 0..2 {
+        let deleted = api.delete("/subjects/one/versions/latest").header("Idempotency-Key", "only").send().await;
+        assert_eq!(deleted.unwrap().good().json(), 1);
+    }
+}

@@ -8,8 +8,8 @@ use schema::{Format, Guid, Reference};
 
 use crate::{
     AssociationRow, Config, ConsumerRow, ContentRow, Context, ContextRow, CursorRow, Deleted, DraftId, DraftRow,
-    HistoryRow, Key, KeyRange, LifecyclePolicy, LogIndex, MachineRow, Mode, Row, SchemaId, Scope, SettingRow, Subject,
-    SubjectRow, Version, VersionRow, VersionState, View, ViewError,
+    HistoryRow, Key, KeyRange, LifecyclePolicy, LogIndex, MachineRow, Mode, RequestId, RequestRow, Row, SchemaId,
+    Scope, SettingRow, Subject, SubjectRow, Version, VersionRow, VersionState, View, ViewError,
 };
 
 /// Which of the deleted things a listing includes.
@@ -70,6 +70,10 @@ row_getter!(
 row_getter!(
     /// The id that a content has in a context.
     id_of(context: &Context, guid: Guid, format: Format) -> SchemaId, Key::IdOf(guid, format, context.clone()), IdOf
+);
+row_getter!(
+    /// The remembered outcome of a request.
+    request(id: &RequestId) -> RequestRow, Key::Request(id.clone()), Request
 );
 row_getter!(
     /// A draft.

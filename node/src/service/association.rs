@@ -89,6 +89,18 @@ impl Service {
         schemas: &[AssociatedSchema],
         dry_run: bool,
     ) -> Result<Vec<AssociationRow>, ServiceError> {
+        let done = self.change_associations_now(caller, resource, changes, schemas, dry_run).await;
+        if dry_run { done } else { self.or_earlier(caller, done, changed) }
+    }
+
+    async fn change_associations_now(
+        &self,
+        caller: &Caller,
+        resource: &Resource,
+        changes: &[AssociationChange],
+        schemas: &[AssociatedSchema],
+        dry_run: bool,
+    ) -> Result<Vec<AssociationRow>, ServiceError> {
         self.linearize(caller.deadline).await?;
         let planned = self.inner.consensus.state().read(|view| dry_run_associations(view, resource, changes))?;
         match changed(planned) {

@@ -23,6 +23,17 @@ impl Service {
         spec: VersionSpec,
         permanent: Permanent,
     ) -> Result<Version, ServiceError> {
+        let deleted = self.delete_version_now(caller, subject, spec, permanent).await;
+        self.or_earlier(caller, deleted, version_deleted)
+    }
+
+    async fn delete_version_now(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        spec: VersionSpec,
+        permanent: Permanent,
+    ) -> Result<Version, ServiceError> {
         // What an alias stands for and which version is the latest must not be told by a replica that lags.
         self.linearize(caller.deadline).await?;
         let (subject, version) = self.inner.consensus.state().read(|view| {
@@ -37,10 +48,7 @@ impl Service {
             Ok::<_, ServiceError>((subject, version))
         })?;
         let command = Command::DeleteVersion { subject, version, permanent };
-        match self.write(caller, command).await?.outcome {
-            Outcome::VersionDeleted { version } => Ok(version),
-            outcome => Err(refused(&outcome)),
-        }
+        version_deleted(self.write(caller, command).await?.outcome)
     }
 
     /// Deletes all versions of a subject.
@@ -170,6 +178,13 @@ impl Service {
             Outcome::ModeChanged { old } => Ok(old),
             outcome => Err(refused(&outcome)),
         }
+    }
+}
+
+fn version_deleted(outcome: Outcome) -> Result<Version, ServiceError> {
+    match outcome {
+        Outcome::VersionDeleted { version } => Ok(version),
+        outcome => Err(refused(&outcome)),
     }
 }
 

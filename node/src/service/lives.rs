@@ -428,6 +428,21 @@ impl Service {
         reason: &str,
         prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
     ) -> Result<LifecycleOutcome, ServiceError> {
+        let stepped = self.step_now(caller, subject, reason, prepare).await;
+        self.or_earlier(caller, stepped, |outcome| match outcome {
+            Outcome::Lifecycle(outcome) => Ok(outcome),
+            Outcome::Rejected(rejection) => Err(ServiceError::rejected(&rejection)),
+            outcome => Err(ServiceError::unexpected(&outcome)),
+        })
+    }
+
+    async fn step_now(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        reason: &str,
+        prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
+    ) -> Result<LifecycleOutcome, ServiceError> {
         // What a lagging replica says is not there must not be the answer.
         self.linearize(caller.deadline).await?;
         let mut turn = None;

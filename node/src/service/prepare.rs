@@ -15,7 +15,7 @@ use registry::{
     VersionState, contract,
 };
 use schema::compat::Level;
-use schema::{Format, Metadata, Reference, RuleSet, guid_of};
+use schema::{Format, Guid, Metadata, Reference, RuleSet, guid_of};
 
 use super::compatibility::incompatible;
 use super::lives;
@@ -83,6 +83,17 @@ impl Service {
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
+        let registered = self.register_now(caller, subject, new, options).await;
+        self.or_earlier(caller, registered, |outcome| self.registered_earlier(subject, new, &outcome))
+    }
+
+    async fn register_now(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        new: &NewSchema,
+        options: RegisterOptions,
+    ) -> Result<Registered, ServiceError> {
         self.freshen(caller).await?;
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(Registered { found, is_new: false });
@@ -109,17 +120,8 @@ impl Service {
                     let Content { format, text, references, metadata, rule_set, .. } = content;
                     let row = ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() };
                     let created_ms = self.created_ms(&subject, version)?;
-                    let found = FoundSchema {
-                        subject: Some(subject),
-                        version: Some(version),
-                        id,
-                        guid,
-                        format,
-                        content: Arc::new(row),
-                        created_ms,
-                        deleted: false,
-                        state: VersionState::Active,
-                    };
+                    let content = Arc::new(row);
+                    let found = registered_as(subject, (id, version, guid), format, content, created_ms);
                     return Ok(Registered { found, is_new: true });
                 }
                 // This node has applied the refusal, so the next preparation sees what it missed.
@@ -132,6 +134,30 @@ impl Service {
             }
         }
         Err(too_busy())
+    }
+
+    /// What was answered to an earlier attempt of this registration, whatever has become of the version since.
+    fn registered_earlier(
+        &self,
+        subject: &Subject,
+        new: &NewSchema,
+        outcome: &Outcome,
+    ) -> Result<Registered, ServiceError> {
+        let (id, version, guid) = match outcome {
+            Outcome::Registered { id, version, guid, .. } => (*id, *version, *guid),
+            Outcome::Rejected(rejection) => return Err(ServiceError::rejected(rejection)),
+            outcome => return Err(ServiceError::unexpected(outcome)),
+        };
+        let (subject, kept) = self.inner.consensus.state().read(|view| {
+            Ok::<_, ServiceError>((aliased(view, subject)?, query::content_row(view, guid, new.format)?))
+        })?;
+        let content = kept.unwrap_or_else(|| {
+            let NewSchema { format: _, text, references, metadata, rule_set } = new.clone();
+            ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() }
+        });
+        let created_ms = self.created_ms(&subject, version)?;
+        let found = registered_as(subject, (id, version, guid), new.format, Arc::new(content), created_ms);
+        Ok(Registered { found, is_new: true })
     }
 
     /// A text that was seen before needs no parsing: its content address is known.
@@ -302,6 +328,27 @@ impl Service {
     fn created_ms(&self, subject: &Subject, version: Version) -> Result<u64, ServiceError> {
         let row = self.inner.consensus.state().read(|view| query::version_row(view, subject, version))?;
         Ok(row.map_or(0, |row| row.created_ms))
+    }
+}
+
+/// A version as it was when it was registered.
+fn registered_as(
+    subject: Subject,
+    (id, version, guid): (SchemaId, Version, Guid),
+    format: Format,
+    content: Arc<ContentRow>,
+    created_ms: u64,
+) -> FoundSchema {
+    FoundSchema {
+        subject: Some(subject),
+        version: Some(version),
+        id,
+        guid,
+        format,
+        content,
+        created_ms,
+        deleted: false,
+        state: VersionState::Active,
     }
 }
 

@@ -11,8 +11,8 @@ use raft_store::bugs::planted;
 use raft_store::types::{Proposal, Response};
 use registry::{
     AssociationChange, Basis, Command, Content, Envelope, LifeStep, LogIndex, MACHINE_VERSION, Outcome, Resource, Step,
+    query,
 };
-
 use schema::{Metadata, Rule, RuleSet};
 
 use super::{Caller, Service, ServiceError};
@@ -78,6 +78,26 @@ impl Service {
             )
         })?;
         Ok(Written { outcome: response.outcome, index })
+    }
+
+    /// A request that fails may be a repeated one whose first attempt had its effect: a schema that is registered is not compared
+    /// with what came after it, and a version that is deleted is not looked for. It gets the first attempt's answer.
+    ///
+    /// An attempt that is still on its way to the leader is not seen; a refusal says nothing about that one.
+    ///
+    /// # Errors
+    /// The error that `result` holds, unless the request is known to have come to something else.
+    pub(super) fn or_earlier<T>(
+        &self,
+        caller: &Caller,
+        result: Result<T, ServiceError>,
+        answer: impl FnOnce(Outcome) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let Err(error) = result else { return result };
+        match self.inner.consensus.state().read(|view| query::request(view, &caller.request_id))? {
+            Some(earlier) => answer(earlier.outcome),
+            None => Err(error),
+        }
     }
 
     async fn propose_until(

@@ -1,8 +1,8 @@
 //! Applies one command: (state, position, envelope) → changes and outcome. The same on every node for ever.
 //!
 //! The order is: request seen before → the outcome of then; machine version too high → the node stops; another revision
-//! than the client wants → refused; basis stale → `Stale`; otherwise the command itself. Idempotence is tested before staleness, because a retry of a write that landed
-//! must succeed. Whatever comes of it, one audit record is written.
+//! than the client wants → refused; basis stale → `Stale`; otherwise the command itself. Idempotence is tested before
+//! staleness, because a retry of a write that landed must succeed. Whatever comes of it, one audit record is written.
 
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new command or outcome must make every match here speak up")]
 
@@ -20,7 +20,7 @@ use crate::command::{Command, Envelope, MACHINE_VERSION, Permanent};
 use crate::limits::{REQUEST_AGE_MS_MAX, REQUEST_COUNT_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use crate::{
     AuditRow, Change, Event, EventKind, Key, KeyRange, LifecycleOutcome, LifecycleRejection, LogIndex, MachineRow,
-    Outcome, Rejection, RequestRow, Row, View, ViewError, audit, digest, modified_at,
+    Outcome, Rejection, RequestRow, Row, View, ViewError, audit, digest, modified_at, query,
 };
 use std::ops::ControlFlow;
 
@@ -104,7 +104,7 @@ pub fn apply(
     digest_at: &dyn Fn(LogIndex) -> Option<[u8; 32]>,
 ) -> Result<Applied, ApplyError> {
     let mut machine = machine(view)?;
-    if let Some(earlier) = request(view, envelope)? {
+    if let Some(earlier) = query::request(view, &envelope.request_id)? {
         return Ok(Applied {
             outcome: earlier.outcome,
             effective: earlier.index,
@@ -313,14 +313,5 @@ fn machine(view: &impl View) -> Result<MachineRow, ViewError> {
         None => Ok(MachineRow::default()),
         Some(Row::Machine(row)) => Ok(row),
         Some(_) => Err(ViewError::wrong_row(&Key::Machine)),
-    }
-}
-
-fn request(view: &impl View, envelope: &Envelope) -> Result<Option<RequestRow>, ViewError> {
-    let key = Key::Request(envelope.request_id.clone());
-    match view.get(&key)? {
-        None => Ok(None),
-        Some(Row::Request(row)) => Ok(Some(row)),
-        Some(_) => Err(ViewError::wrong_row(&key)),
     }
 }
