@@ -456,3 +456,21 @@ fn a_crash_while_a_snapshot_is_built_leaves_the_state_and_whole_snapshots() {
         assert_eq!(other.store.read(|view| query::machine(view).unwrap().cluster_id), "c");
     }
 }
+
+/// Whatever fails while a snapshot is made may have been a sync: the node ends itself, as with every other write that fails.
+#[test]
+fn a_snapshot_that_cannot_be_made_ends_the_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut replica = replica_with(dir.path(), &log_of("c", 30));
+    let snap = dir.path().join("snap");
+    let mut builder = block_on(replica.machine.try_create_snapshot_builder(true)).unwrap();
+    fs::remove_dir_all(&snap).unwrap();
+    assert!(block_on(builder.build_snapshot()).is_err(), "the checkpoint is gone");
+    assert_eq!(replica.fatal.lock().len(), 1);
+
+    // The attempt to open what is gone has left a directory.
+    fs::remove_dir_all(&snap).unwrap();
+    fs::write(&snap, "not a directory").unwrap();
+    assert!(block_on(replica.machine.try_create_snapshot_builder(true)).is_none());
+    assert_eq!(replica.fatal.lock().len(), 2, "{:?}", replica.fatal.lock());
+}

@@ -3,7 +3,7 @@
  * The harness steers it through a small shared file (JEPSEN_SHIM_CONTROL; layout: struct control, all 64 bit) and reads what
  * it did from the same file. It touches only files below JEPSEN_SHIM_DATA. For power loss it notes in JEPSEN_SHIM_JOURNAL
  * what was made durable: "S size path" after a sync, "R undo from<TAB>to" after a rename (undo: a second link to what was
- * replaced, or -), "D path" after a sync of a directory. What is not in the journal may be lost.
+ * replaced, or -), "L from<TAB>to" after a link, "D path" after a sync of a directory. What is not in the journal may be lost.
  *
  * It must never fail by itself: without its variables it does nothing.
  */
@@ -255,6 +255,19 @@ int rename(const char *from, const char *to) {
     errno = saved;
     int result = real(from, to);
     if (result == 0) note(line, snprintf(line, sizeof line, "R %s %s\t%s\n", undo, from, to));
+    return result;
+}
+
+/* A second name of the same bytes: they are as durable as under the first. */
+int link(const char *from, const char *to) {
+    REAL(link);
+    int result = real(from, to);
+    if (result == 0 && journal >= 0 && is_ours(to)) {
+        char line[8400];
+        int saved = errno;
+        note(line, snprintf(line, sizeof line, "L %s\t%s\n", from, to));
+        errno = saved;
+    }
     return result;
 }
 

@@ -9,7 +9,6 @@ use futures::StreamExt;
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::type_config::alias::SnapshotOf;
-use parking_lot::Mutex;
 use registry::query;
 use rocksdb::checkpoint::Checkpoint;
 
@@ -22,17 +21,12 @@ use crate::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
 /// What openraft drives. There is one per node.
 pub struct StateMachine {
     store: StateStore,
-    current: Arc<Mutex<Option<SnapshotDir>>>,
 }
 
 impl StateMachine {
-    /// The machine over a store; finds the newest snapshot on disk.
-    ///
-    /// # Errors
-    /// [`SnapshotError`] if the snapshot directory cannot be read.
-    pub fn new(store: StateStore) -> Result<Self, SnapshotError> {
-        let newest = snapshot::newest(&store.inner.dir.join("snap"))?;
-        Ok(Self { store, current: Arc::new(Mutex::new(newest)) })
+    /// The machine over a store.
+    pub fn new(store: StateStore) -> Self {
+        Self { store }
     }
 }
 
@@ -61,20 +55,19 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<StateMachineBuilder> {
         // The checkpoint is taken here, in the state machine's worker, so that no apply runs beside it.
         match checkpoint(&self.store) {
-            Ok(dir) => Some(StateMachineBuilder { store: self.store.clone(), dir, current: self.current.clone() }),
+            Ok(dir) => Some(StateMachineBuilder { store: self.store.clone(), dir }),
+            // It may have been a sync that failed, and then nobody knows what the disk holds.
             Err(error) => {
-                tracing::error!(%error, "take a checkpoint for a snapshot");
+                drop(self.store.fatal(&error));
                 None
             }
         }
     }
 
     async fn get_snapshot_builder(&mut self) -> StateMachineBuilder {
-        self.try_create_snapshot_builder(true).await.unwrap_or_else(|| StateMachineBuilder {
-            store: self.store.clone(),
-            dir: PathBuf::new(),
-            current: self.current.clone(),
-        })
+        self.try_create_snapshot_builder(true)
+            .await
+            .unwrap_or_else(|| StateMachineBuilder { store: self.store.clone(), dir: PathBuf::new() })
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotDir) -> Result<(), io::Error> {
@@ -84,7 +77,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         match installed {
             Ok(Ok(())) => {
                 // What was kept is older than what is installed now.
-                if let Some(old) = self.current.lock().take() {
+                if let Some(old) = self.store.inner.snapshot.lock().take() {
                     old.retire();
                 }
                 Ok(())
@@ -95,7 +88,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<TypeConfig, SnapshotDir>>, io::Error> {
-        let Some(found) = self.current.lock().clone() else { return Ok(None) };
+        let Some(found) = self.store.inner.snapshot.lock().clone() else { return Ok(None) };
         let dir = found.clone();
         let meta = tokio::task::spawn_blocking(move || meta_of(dir.dir())).await.map_err(io::Error::other)?;
         let meta = meta.map_err(|error| self.store.fatal(&error))?;
@@ -107,7 +100,6 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 pub struct StateMachineBuilder {
     store: StateStore,
     dir: PathBuf,
-    current: Arc<Mutex<Option<SnapshotDir>>>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
@@ -115,11 +107,11 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
 
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
         let (store, dir) = (self.store.clone(), self.dir.clone());
-        let current = self.current.lock().clone();
+        let current = self.store.inner.snapshot.lock().clone();
         let built =
             tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
-        let (meta, snapshot) = built.map_err(|error| io::Error::other(error.to_string()))?;
-        if let Some(old) = self.current.lock().replace(snapshot.clone())
+        let (meta, snapshot) = built.map_err(|error| self.store.fatal(&error))?;
+        if let Some(old) = self.store.inner.snapshot.lock().replace(snapshot.clone())
             && old.dir() != snapshot.dir()
         {
             old.retire();
@@ -172,9 +164,14 @@ fn build(
     if place.exists() {
         fs::remove_dir_all(&place).map_err(|error| StateError::file("remove", &place, error))?;
     }
+    // RocksDB syncs what it copies; what it links was synced where it was written. Asked for again, because a sealed snapshot
+    // is one that a power loss leaves whole.
+    snapshot::sync_files(dir, &manifest)?;
     fail::fail_point!("snapshot::before_seal");
     fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
     snapshot::seal(&place, &manifest)?;
+    let snap = store.inner.dir.join("snap");
+    sync_dir(&snap).map_err(|error| StateError::file("sync", &snap, error))?;
     fail::fail_point!("snapshot::after_seal");
     Ok((meta, SnapshotDir::kept(place, manifest)))
 }
