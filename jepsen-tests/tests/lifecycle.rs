@@ -180,6 +180,10 @@ async fn a_schema_lives_its_whole_life_through_a_follower() {
     let listed = life.native.list_versions(by("reader", request)).await.unwrap().into_inner().versions;
     let semantic: Vec<_> = listed.iter().map(|version| version.semantic_version.as_str()).collect();
     assert_eq!(semantic, ["1.0.0", "1.1.0", "2.0.0"]);
+    api.put("/config/llm-alias").json(&json!({ "alias": subject })).send().await.unwrap().good();
+    let request = v1::ListVersionsRequest { subject: "llm-alias".to_owned(), deleted: false };
+    let by_alias = life.native.list_versions(by("reader", request)).await.unwrap().into_inner().versions;
+    assert_eq!(by_alias, listed, "an alias lists what it stands for");
     for (range, expected) in [("^1.0", 2), ("~1.0.0", 1), ("1.x", 2), ("latest", 3), ("2", 2)] {
         let request = v1::GetVersionRequest { subject: subject.to_owned(), version: range.to_owned() };
         let found = life.native.get_version(by("reader", request)).await.unwrap().into_inner();

@@ -12,7 +12,8 @@ use raft_store::bugs::planted;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
-    Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionState, View,
+    Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionRow, VersionState,
+    View,
 };
 use schema::{Format, Guid};
 use tokio::sync::{mpsc, oneshot};
@@ -418,19 +419,29 @@ impl Service {
         subject: &Subject,
         include: Include,
     ) -> Result<Vec<(Version, Deleted)>, ServiceError> {
+        let (_, found) = self.version_rows(caller, subject, include).await?;
+        Ok(found.into_iter().map(|(version, row)| (version, row.deleted)).collect())
+    }
+
+    /// The versions of a subject with their rows, ascending, all of one moment, and the subject that an alias stands for.
+    ///
+    /// # Errors
+    /// 40401.
+    pub async fn version_rows(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        include: Include,
+    ) -> Result<(Subject, Vec<(Version, VersionRow)>), ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
-            let subject = &aliased(view, subject)?;
-            let versions = query::versions(view, subject)?;
-            let found: Vec<_> = versions
-                .into_iter()
-                .filter(|(_, row)| include.admits(row.deleted))
-                .map(|(version, row)| (version, row.deleted))
-                .collect();
-            let is_live = || query::subject_row(view, subject).map(|row| row.is_some_and(|row| row.live > 0));
+            let subject = aliased(view, subject)?;
+            let mut found = query::versions(view, &subject)?;
+            found.retain(|(_, row)| include.admits(row.deleted));
+            let is_live = || query::subject_row(view, &subject).map(|row| row.is_some_and(|row| row.live > 0));
             if found.is_empty() && !(include == Include::DeletedOnly && is_live()?) {
-                return Err(ServiceError::subject_not_found(subject));
+                return Err(ServiceError::subject_not_found(&subject));
             }
-            Ok(found)
+            Ok((subject, found))
         })
         .await
     }

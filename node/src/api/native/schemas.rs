@@ -50,11 +50,8 @@ impl Native {
     ) -> Answer<v1::ListVersionsResponse> {
         let subject = Subject::parse(&request.subject)?;
         let include = if request.deleted { Include::All } else { Include::Live };
-        let mut versions = Vec::new();
-        for (version, _) in self.service.versions(caller, &subject, include).await? {
-            let row = self.service.version_row(caller, &subject, version).await?;
-            versions.push(version_message(&subject, version, &row));
-        }
+        let (subject, rows) = self.service.version_rows(caller, &subject, include).await?;
+        let versions = rows.iter().map(|(version, row)| version_message(&subject, *version, row)).collect();
         Ok(v1::ListVersionsResponse { versions })
     }
 
