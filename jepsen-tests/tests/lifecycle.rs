@@ -584,6 +584,8 @@ async fn a_repeated_request_is_not_judged_by_what_came_after_it() {
     life.native.reactivate_version(keyed("ada", "back", life.of(3))).await.unwrap();
     life.native.roll_back(by("ada", roll_back)).await.unwrap();
     register(record(&["model", "team"]).text, "fourth").await.good();
+    let again = register(record(&["model", "team"]).text, "second").await.good().json();
+    assert_eq!(again["version"], 2, "not the version that has the same content now");
     refused(life.native.reactivate_version(by("ada", life.of(3))).await, 40_901);
     let back = life.native.reactivate_version(keyed("ada", "back", life.of(3))).await.unwrap().into_inner();
     assert_eq!(back.version, 3);

@@ -6,7 +6,7 @@ use registry::limits::REQUEST_ID_BYTES_MAX;
 use registry::{Actor, LogIndex, RequestId};
 
 use crate::clock::Deadline;
-use crate::service::{Caller, Consistency, Service, ServiceError};
+use crate::service::{Caller, Consistency, Service, ServiceError, UNKEYED};
 
 /// Longest principal, in bytes.
 const PRINCIPAL_BYTES_MAX: usize = 256;
@@ -30,7 +30,7 @@ pub fn caller_of(
             return Err(bad("Idempotency-Key must have 1 to 128 characters"));
         }
         Some(key) => format!("client:{key}:{}", fingerprint()),
-        None => format!("node:{}", uuid::Uuid::new_v4()),
+        None => format!("{UNKEYED}{}", uuid::Uuid::new_v4()),
     };
     let consistency = match header("x-registry-consistency").or(consistency) {
         Some(text) => Consistency::parse(text).ok_or_else(|| {

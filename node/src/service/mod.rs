@@ -79,6 +79,9 @@ struct Inner {
     watches_end: watch::Sender<bool>,
 }
 
+/// How the ids begin that a node gives to requests without a key: nobody can repeat those.
+pub const UNKEYED: &str = "node:";
+
 /// What the edge knows about a request.
 #[derive(Debug, Clone)]
 pub struct Caller {

@@ -84,7 +84,14 @@ impl Service {
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
         let registered = self.register_now(caller, subject, new, options).await;
-        self.or_earlier(caller, registered, |outcome| self.registered_earlier(subject, new, &outcome))
+        if registered.as_ref().is_ok_and(|registered| registered.is_new) {
+            return registered;
+        }
+        // What is known by now may be another version of the same content.
+        match self.earlier(caller)? {
+            Some(outcome) => self.registered_earlier(subject, new, &outcome),
+            None => registered,
+        }
     }
 
     async fn register_now(

@@ -15,7 +15,7 @@ use registry::{
 };
 use schema::{Metadata, Rule, RuleSet};
 
-use super::{Caller, Service, ServiceError};
+use super::{Caller, Service, ServiceError, UNKEYED};
 use crate::clock::Deadline;
 use crate::consensus::{HOPS_MAX, ProposeError};
 
@@ -93,11 +93,19 @@ impl Service {
         result: Result<T, ServiceError>,
         answer: impl FnOnce(Outcome) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
-        let Err(error) = result else { return result };
-        match self.inner.consensus.state().read(|view| query::request(view, &caller.request_id))? {
-            Some(earlier) => answer(earlier.outcome),
-            None => Err(error),
+        if result.is_ok() {
+            return result;
         }
+        self.earlier(caller)?.map_or(result, answer)
+    }
+
+    /// What this request came to before, if it was sent before and this node knows.
+    pub(super) fn earlier(&self, caller: &Caller) -> Result<Option<Outcome>, ServiceError> {
+        if caller.request_id.0.starts_with(UNKEYED) {
+            return Ok(None);
+        }
+        let row = self.inner.consensus.state().read(|view| query::request(view, &caller.request_id))?;
+        Ok(row.map(|row| row.outcome))
     }
 
     async fn propose_until(
