@@ -4,6 +4,7 @@
  * it did from the same file. It touches only files below JEPSEN_SHIM_DATA. For power loss it notes in JEPSEN_SHIM_JOURNAL
  * what was made durable: "S size path" after a sync, "R undo from<TAB>to" after a rename (undo: a second link to what was
  * replaced, or -), "L from<TAB>to" after a link, "D path" after a sync of a directory. What is not in the journal may be lost.
+ * "F path" tells of a sync that failed.
  *
  * It must never fail by itself: without its variables it does nothing.
  */
@@ -27,6 +28,7 @@ struct control {
     volatile int64_t sync_delay_every;  /* only every n-th one (0 and 1: each) */
     volatile int64_t sync_fail_count;   /* so many syncs fail; -1: all from now on */
     volatile int64_t sync_errno;
+    volatile int64_t sync_fail_where;   /* 0: anywhere; 1: the log; 2: the state; 3: snapshots; 4: files beside them */
     volatile int64_t space_limited;     /* 1: only space_left more bytes can be written */
     volatile int64_t space_left;
     volatile int64_t write_errno;       /* what a write without space says */
@@ -94,6 +96,13 @@ static int path_of(int fd, char *path, size_t size) {
     return is_ours(path);
 }
 
+/* Is it a place where syncs are to fail? */
+static int fails_at(const char *path) {
+    const char *below = path + data_length;
+    int place = strncmp(below, "/raft", 5) == 0 ? 1 : strncmp(below, "/sm", 3) == 0 ? 2 : strncmp(below, "/snap", 5) == 0 ? 3 : 4;
+    return control->sync_fail_where == 0 || control->sync_fail_where == place;
+}
+
 static void note(const char *line, int length) {
     if (journal >= 0 && length > 0) {
         ssize_t written = write(journal, line, (size_t)length);
@@ -120,8 +129,9 @@ static int sync_with(int fd, int (*real)(int)) {
             rest(control->sync_delay_us);
         }
         int64_t left = control->sync_fail_count;
-        if (left != 0) {
+        if (left != 0 && fails_at(path)) {
             if (left > 0) __sync_sub_and_fetch(&control->sync_fail_count, 1);
+            note(line, snprintf(line, sizeof line, "F %s\n", path));
             __sync_add_and_fetch(&control->syncs_failed, 1);
             errno = control->sync_errno ? (int)control->sync_errno : EIO;
             return -1;

@@ -19,6 +19,7 @@ pub enum Field {
     SyncDelayEvery,
     SyncFailCount,
     SyncErrno,
+    SyncFailWhere,
     SpaceLimited,
     SpaceLeft,
     WriteErrno,
@@ -38,7 +39,7 @@ pub enum Field {
     ReadsFlipped,
 }
 
-const FIELDS: usize = 21;
+const FIELDS: usize = 22;
 /// The first of the figures; what is before them steers.
 const FIRST_FIGURE: usize = Field::Syncs as usize;
 

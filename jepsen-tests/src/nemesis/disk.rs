@@ -62,15 +62,14 @@ pub(super) async fn slow_sync(field: &mut Field<'_>) -> Evidence {
     if count == 0 { Err(what) } else { Ok(what) }
 }
 
-/// Syncs fail from now on. The node must end: what the kernel then holds is anybody's guess. Not one sync only: that may be one
-/// of a background compaction of the state, which the store does again by itself, and which holds nothing that was promised.
+/// A sync fails. The node must end: what the kernel then holds is anybody's guess.
 pub(super) async fn failing_sync(field: &mut Field<'_>) -> Evidence {
     let leader = field.cluster.leader().await;
     let chosen = if field.random.random_bool(0.5) { leader } else { field.cluster.follower().await };
     let shim = field.cluster.shim(chosen);
     let before = shim.get(Control::SyncsFailed);
     shim.set(Control::SyncErrno, 5);
-    shim.set(Control::SyncFailCount, -1);
+    shim.set(Control::SyncFailCount, 1);
     let status = ended_by_itself(field, chosen, "a failed sync").await;
     let count = shim.get(Control::SyncsFailed) - before;
     field.load.progress(10).await;
