@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use jepsen_tests::ops::{Event, Glimpse, Level, Op, Told, Work};
+use jepsen_tests::ops::mix::{self, Mix};
+use jepsen_tests::ops::{Event, Glimpse, Op, Told, Work};
 use openraft::AsyncRuntime;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -136,7 +137,9 @@ async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms:
             again(&mut caller, &earlier[chosen]).await;
         }
         let subject = group.subject();
-        let op = choose(&group, &mut caller.random);
+        let contents = group.contents.load(Ordering::Relaxed);
+        let op = mix::choose(group.work, &Mix::default(), contents, &mut caller.random)
+            .op(|| group.contents.fetch_add(1, Ordering::Relaxed));
         let request_id = format!("{process}-{number}");
         let invoked = world.stamp(now());
         let (mut told, mut id, mut attempts, mut node) = (None, None, 0, 0);
@@ -186,41 +189,6 @@ async fn again(caller: &mut Caller, earlier: &Earlier) {
         && now != *told
     {
         caller.world.fault(format!("I21: request {request_id}, {op:?}, was answered {told:?}, and again {now:?}"));
-    }
-}
-
-fn choose(group: &Group, random: &mut StdRng) -> Op {
-    let fresh = |random: &mut StdRng| {
-        let family = if random.random_bool(0.15) { random.random_range(1..3) } else { 0 };
-        let number = group.contents.fetch_add(1, Ordering::Relaxed);
-        Op::Register { content: number * 3 + family }
-    };
-    if group.work == Work::Append {
-        return if random.random_bool(0.5) { fresh(random) } else { Op::Contents };
-    }
-    let known = |random: &mut StdRng| {
-        let count = group.contents.load(Ordering::Relaxed).max(1);
-        random.random_range(count.saturating_sub(12)..=count) * 3 + u32::from(random.random_bool(0.1))
-    };
-    let version = |random: &mut StdRng| random.random_range(1..12);
-    if group.work == Work::Deleting && random.random_bool(0.18) {
-        return match random.random_range(0..10) {
-            0..7 => Op::DeleteVersion { version: version(random), permanent: random.random_bool(0.4) },
-            7..9 => Op::DeleteSubject { permanent: false },
-            _ => Op::DeleteSubject { permanent: true },
-        };
-    }
-    match random.random_range(0..100) {
-        0..25 => fresh(random),
-        25..37 => Op::Register { content: known(random) },
-        37..55 => Op::Latest,
-        55..68 => Op::Get { version: version(random) },
-        68..76 => Op::Lookup { content: known(random) },
-        76..90 => Op::List { deleted: random.random_bool(0.3) },
-        _ => {
-            let levels = [Level::None, Level::Backward, Level::Backward, Level::FullTransitive];
-            Op::SetLevel { level: levels[random.random_range(0..levels.len())] }
-        }
     }
 }
 

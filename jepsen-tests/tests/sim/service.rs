@@ -151,12 +151,18 @@ impl Service {
         deadline: Deadline,
     ) -> Result<Reply, Failed> {
         for attempt in 0..ATTEMPTS_MAX {
-            let (prepared, index, id) = {
+            let (prepared, index, id, earlier) = {
                 let image = self.state.image.lock().expect("no panic under the lock");
                 let prepared = prepare(&image.view, LogIndex(image.index()), subject, content);
                 let id = if let Prepared::Told(told) = &prepared { id_of(&image.view, subject, told) } else { None };
-                (prepared, image.index(), id)
+                let earlier = query::request(&image.view, &RequestId(question.request_id.clone()));
+                (prepared, image.index(), id, earlier.expect("the state in memory answers"))
             };
+            // Neither refused nor answered anew for what came after the first attempt.
+            if let (Prepared::Told(_) | Prepared::Refused, Some(earlier)) = (&prepared, earlier) {
+                let response = Response { outcome: earlier.outcome, effective: earlier.index };
+                return self.reply(question, &response, index);
+            }
             let (command, basis) = match prepared {
                 Prepared::Told(told) => return Ok(Reply { told: Some(told), id, index }),
                 Prepared::Refused if attempt == 0 => {
@@ -183,7 +189,6 @@ impl Service {
         basis: Basis,
         deadline: Deadline,
     ) -> Result<Reply, Failed> {
-        let op = question.op;
         let envelope = Envelope {
             request_id: RequestId(question.request_id.clone()),
             time_ms: 0,
@@ -195,7 +200,12 @@ impl Service {
         };
         let (response, index) = self.propose_until(Proposal(envelope), deadline).await?;
         self.wait_applied(index, deadline).await?;
-        let told = match (&response.outcome, op) {
+        self.reply(question, &response, index)
+    }
+
+    /// What a client is told of an outcome.
+    fn reply(&self, question: &Question, response: &Response, index: u64) -> Result<Reply, Failed> {
+        let told = match (&response.outcome, question.op) {
             (Outcome::Stale { .. }, _) => return Ok(Reply { told: Some(STALE), id: None, index }),
             (Outcome::Registered { version, .. }, Op::Register { content }) => {
                 Told::Version { version: number(*version), content }
