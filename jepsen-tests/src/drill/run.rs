@@ -288,6 +288,9 @@ pub fn named(name: &str) -> Vec<Drill> {
     }
 }
 
+/// Nodes that a random composition may use up: a cluster has room for so many new ones.
+const NODES_SPENT_MAX: u64 = 2;
+
 /// A drill with a random composition of faults, for a soak: swarm testing.
 pub fn swarm(seed: u64) -> Drill {
     use rand::RngExt;
@@ -297,10 +300,11 @@ pub fn swarm(seed: u64) -> Drill {
     let mut spent = 0;
     while faults.len() < 5 {
         let fault = Fault::ALL[random.random_range(0..Fault::ALL.len())];
-        spent += u64::from(fault.spends_a_node());
-        let possible = (nodes == 5 || !matches!(fault, Fault::Ring)) && spent <= 2;
+        let spends = u64::from(fault.spends_a_node());
+        let possible = (nodes == 5 || !matches!(fault, Fault::Ring)) && spent + spends <= NODES_SPENT_MAX;
         let regional = matches!(fault, Fault::RegionCut | Fault::RegionLoss | Fault::Wan);
         if possible && !regional && fault != Fault::SnapshotAndPurge {
+            spent += spends;
             faults.push(fault);
         }
     }
@@ -312,4 +316,19 @@ pub fn swarm(seed: u64) -> Drill {
     drill.faults = faults;
     drill.compacting = random.random_bool(0.5);
     drill
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_has_a_composition() {
+        for seed in 0..5_000 {
+            let drill = swarm(seed);
+            let spent = drill.faults.iter().filter(|fault| fault.spends_a_node()).count();
+            assert_eq!(drill.faults.len(), 5, "seed {seed}");
+            assert!(spent <= 2, "seed {seed}: {:?}", drill.faults);
+        }
+    }
 }
