@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Simulates whole clusters in one thread, seed after seed: elections, replication, power losses, partitions, membership.
 #
-#   scripts/sim.sh                the short slice, all planted bugs, and that a seed repeats a run
+#   scripts/sim.sh                ten seeds, all planted bugs, and that a seed repeats a run
+#   SIM_FRESH=6 scripts/sim.sh    as every change runs it: ten seeds and six new ones, one planted bug, a repeated run
 #   SIM_SEED=7 scripts/sim.sh     one run, told in full
 #   SIM_MINUTES=60 scripts/sim.sh as many seeds as an hour allows, from SIM_SEED or from anywhere on
 #   SIM_SUM=FILE scripts/sim.sh   adds up what campaigns wrote
@@ -48,6 +49,6 @@ need_tools
 build_rocksdb
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/sim RUSTFLAGS="--cfg tokio_unstable"
 filter=()
-export SIM_ZOO=1
+[ -n "${SIM_FRESH:-}" ] || export SIM_ZOO=1
 [ -z "${SIM_SEED:-}${SIM_MINUTES:-}" ] || filter=(clusters_keep_their_promises)
 exec cargo test --release -p jepsen-tests --test sim -- --nocapture "${filter[@]}"

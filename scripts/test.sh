@@ -12,9 +12,12 @@ export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 say "format"
 cargo fmt --all --check
 
-say "build the server"
+target=${CARGO_TARGET_DIR:-$root/target}
+say "build the server, with and without planted bugs"
+cargo build -p node --features bugs
+cp "$target/debug/registry-node" "$target/registry-node-bugs"
 cargo build --release --workspace --bins
-export REGISTRY_NODE_BIN=${CARGO_TARGET_DIR:-$root/target}/release/registry-node
+export REGISTRY_NODE_BIN=$target/release/registry-node
 
 say "lints"
 cargo clippy --workspace --lib --bins -- -D warnings
@@ -34,7 +37,15 @@ say "tests"
 cargo test --workspace
 
 say "drills: the short slice (scripts/drill.sh has the rest)"
-"${CARGO_TARGET_DIR:-$root/target}/release/jepsen" run slice --seed "${DRILL_SEED:-1}"
+"$target/release/jepsen" run slice --seed "${DRILL_SEED:-1}"
+
+# Others with every change; twice the time that a quiet machine needs, as this one may be busy.
+say "planted bugs: three of sixteen must be found"
+REGISTRY_NODE_BIN=$target/registry-node-bugs "$target/release/jepsen" zoo --some 3 --limit 120 \
+  --seed "${ZOO_SEED:-$(git rev-list --count HEAD 2>/dev/null || echo 1)}"
+
+say "simulation: the short slice"
+SIM_FRESH=${SIM_FRESH:-6} scripts/sim.sh
 
 say "documentation"
 cargo doc --workspace --no-deps --quiet

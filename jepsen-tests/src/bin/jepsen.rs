@@ -60,8 +60,14 @@ enum Command {
         /// Only this one.
         #[arg(long)]
         bug: Option<String>,
+        /// Only so many, others with every seed.
+        #[arg(long)]
+        some: Option<usize>,
         #[arg(long)]
         seed: Option<u64>,
+        /// Seconds for each.
+        #[arg(long, default_value_t = zoo::LIMIT.as_secs())]
+        limit: u64,
     },
     /// Random compositions of faults until the time is over; ends at the first run that is not valid.
     Soak {
@@ -120,12 +126,12 @@ async fn main() -> ExitCode {
             println!("{}", serde_json::to_string(&growth).expect("figures can be printed"));
             verdict(&growth.faults)
         }
-        Command::Zoo { bug, seed } => {
-            let seed = seed_or_any(seed);
+        Command::Zoo { bug, some, seed, limit } => {
+            let (seed, limit) = (seed_or_any(seed), Duration::from_secs(limit));
             let mut missed = Vec::new();
             println!("commit {}, seed {seed}", run::commit());
-            for exhibit in zoo::ZOO.into_iter().filter(|exhibit| bug.as_deref().is_none_or(|bug| bug == exhibit.0)) {
-                let hunt = zoo::hunt(exhibit, seed).await;
+            for exhibit in zoo::chosen(bug.as_deref(), some, seed) {
+                let hunt = zoo::hunt(exhibit, seed, limit).await;
                 let found = if hunt.found { "found" } else { "NOT FOUND" };
                 let zoo::Hunt { bug, about, faults, took, by, .. } = hunt;
                 println!(

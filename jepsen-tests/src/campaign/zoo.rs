@@ -70,15 +70,25 @@ fn drill(faults: &[Fault]) -> Drill {
     drill
 }
 
+/// The exhibits that a run hunts for: all, one by its name, or so many, others with every seed.
+pub fn chosen(bug: Option<&str>, some: Option<usize>, seed: u64) -> Vec<Exhibit> {
+    let named = ZOO.into_iter().filter(|exhibit| bug.is_none_or(|bug| bug == exhibit.0));
+    let some = some.unwrap_or(ZOO.len());
+    let first = usize::try_from(seed % ZOO.len() as u64).expect("a small number") * some;
+    let named: Vec<_> = named.collect();
+    let from = first % named.len().max(1);
+    named.iter().cycle().skip(from).take(some.min(named.len())).copied().collect()
+}
+
 /// Hunts for one bug with fresh seeds until it is found or the time is over.
-pub async fn hunt(exhibit: Exhibit, first_seed: u64) -> Hunt {
+pub async fn hunt(exhibit: Exhibit, first_seed: u64, limit: Duration) -> Hunt {
     let (bug, about, faults) = exhibit;
     let names: Vec<String> = faults.iter().map(|fault| fault.name()).collect();
     let begun = Instant::now();
     let mut hunt = Hunt { bug, about, faults: names.join(", "), found: false, took: Duration::ZERO, by: String::new() };
     for seed in first_seed.. {
         let options = Options { seed, bug: Some(bug.to_owned()), artefacts: None, live: false, hunt: true };
-        let ended = tokio::time::timeout(LIMIT * 2, run::run(&drill(faults), &options)).await;
+        let ended = tokio::time::timeout(limit * 2, run::run(&drill(faults), &options)).await;
         hunt.took = begun.elapsed();
         if let Ok(report) = ended
             && report.verdict == Verdict::Invalid
@@ -87,9 +97,27 @@ pub async fn hunt(exhibit: Exhibit, first_seed: u64) -> Hunt {
             hunt.by = report.faults.first().map(|fault| fault.chars().take(90).collect()).unwrap_or_default();
             return hunt;
         }
-        if hunt.took >= LIMIT {
+        if hunt.took >= limit {
             break;
         }
     }
     hunt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_its_turn() {
+        let names = |exhibits: Vec<Exhibit>| exhibits.into_iter().map(|exhibit| exhibit.0).collect::<Vec<_>>();
+        assert_eq!(names(chosen(None, None, 7)).len(), ZOO.len());
+        assert_eq!(names(chosen(Some("id-local"), None, 7)), ["id-local"]);
+        assert_eq!(names(chosen(None, Some(3), 0)), ["no-sync", "sync-late", "vote-lost"]);
+        assert_eq!(names(chosen(None, Some(3), 5)), ["delete-kept", "no-sync", "sync-late"]);
+        let mut seen: Vec<_> = (0..16).flat_map(|seed| names(chosen(None, Some(3), seed))).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), ZOO.len());
+    }
 }

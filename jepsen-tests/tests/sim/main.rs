@@ -6,7 +6,8 @@
 //! request ids, premises. What is not: RocksDB, gRPC and HTTP, which the drills run as they are. The node's service is told
 //! again in `service`, as the product's cannot run without RocksDB.
 //!
-//! `SIM_SEED` repeats one run, `SIM_MINUTES` goes on for so long, `SIM_OUT` names a file for the summary.
+//! `SIM_SEED` repeats one run, `SIM_MINUTES` goes on for so long, `SIM_FRESH` adds so many new seeds to the slice, `SIM_OUT` names a
+//! file for the summary.
 
 mod client;
 mod disk;
@@ -29,7 +30,7 @@ use run::{Ended, simulate};
 use types::Bug;
 
 /// Seeds of the short slice.
-const SLICE: Range<u64> = 1..7;
+const SLICE: Range<u64> = 1..11;
 /// Seeds that hunt for one planted bug.
 const SEEDS_PER_BUG: u64 = 20;
 /// Memory of the process after any run.
@@ -98,17 +99,20 @@ fn clusters_keep_their_promises() {
     let begun = Instant::now();
     let first = number("SIM_SEED");
     let end = number("SIM_MINUTES").map(|minutes| begun + Duration::from_secs(60 * minutes));
-    let seeds = match (first, end) {
-        (Some(seed), None) => seed..seed + 1,
-        (first, Some(_)) => first.unwrap_or_else(|| rand::random::<u32>().into())..u64::MAX,
-        (None, None) => SLICE,
+    let (seeds, fresh) = match (first, end) {
+        (Some(seed), None) => (seed..seed + 1, 0..0),
+        (first, Some(_)) => (first.unwrap_or_else(|| rand::random::<u32>().into())..u64::MAX, 0..0),
+        (None, None) => {
+            let from = u64::from(rand::random::<u32>());
+            (SLICE, from..from + number("SIM_FRESH").unwrap_or(0))
+        }
     };
     let out = std::env::var("SIM_OUT").ok();
     let memory_mb_max = number("SIM_MEMORY_MB").unwrap_or(MEMORY_MB_MAX);
     let is_slice = seeds == SLICE;
     let mut happened = [0; 6];
     let mut faulty = Vec::new();
-    for seed in seeds {
+    for seed in seeds.chain(fresh) {
         let before = spent().0;
         let ended = simulate_or_panic(seed, None);
         let (processor, memory_mb) = spent();
