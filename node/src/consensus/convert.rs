@@ -39,13 +39,14 @@ pub(super) fn append_to_wire(request: &AppendEntriesRequest<TypeConfig>) -> peer
 pub(super) fn append_from_wire(wire: peer::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Status> {
     let prev_log_id = wire.previous.map(id_from_wire);
     let mut entries = Vec::with_capacity(wire.entries.len());
-    let first = prev_log_id.map_or(0, |id| id.index() + 1);
-    for (expected, record) in (first..).zip(&wire.entries) {
+    let mut next = prev_log_id.map_or(Some(0), |id| id.index().checked_add(1));
+    for record in &wire.entries {
         let entry = codec::decode_entry(record).map_err(|error| damaged(&error))?;
         // openraft only asserts this in debug builds; a gap would be a hole in the log.
-        if entry.log_id.index() != expected {
+        if Some(entry.log_id.index()) != next {
             return Err(Status::invalid_argument("the entries are not contiguous"));
         }
+        next = entry.log_id.index().checked_add(1);
         entries.push(entry);
     }
     Ok(AppendEntriesRequest {
@@ -111,4 +112,39 @@ pub(super) fn vote_response_from_wire(wire: peer::VoteResponse) -> Result<VoteRe
 
 pub(super) fn damaged(error: &CodecError) -> Status {
     Status::invalid_argument(format!("a record of the request cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::EntryPayload;
+    use raft_store::types::Entry;
+
+    use super::*;
+
+    fn append(previous: Option<u64>, indexes: &[u64]) -> peer::AppendRequest {
+        let entry = |index: &u64| Entry { log_id: log_id(1, 1, *index), payload: EntryPayload::Blank };
+        peer::AppendRequest {
+            vote: Some(peer::Vote { term: 1, node_id: 1, committed: true }),
+            previous: previous.map(|index| peer::LogId { term: 1, node_id: 1, index }),
+            committed: None,
+            entries: indexes.iter().map(|index| codec::encode_entry(&entry(index)).into()).collect(),
+        }
+    }
+
+    #[test]
+    fn entries_follow_each_other_up_to_the_last_index_there_is() {
+        for (previous, indexes, is_good) in [
+            (None, &[0, 1, 2][..], true),
+            (Some(7), &[8, 9][..], true),
+            (Some(7), &[][..], true),
+            (Some(7), &[9][..], false),
+            (None, &[0, 2][..], false),
+            (Some(u64::MAX), &[][..], true),
+            (Some(u64::MAX), &[0][..], false),
+            (Some(u64::MAX - 1), &[u64::MAX][..], true),
+            (Some(u64::MAX - 1), &[u64::MAX, 0][..], false),
+        ] {
+            assert_eq!(append_from_wire(append(previous, indexes)).is_ok(), is_good, "{previous:?} {indexes:?}");
+        }
+    }
 }

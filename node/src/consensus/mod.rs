@@ -3,6 +3,7 @@
 mod agreement;
 mod compaction;
 mod convert;
+mod incoming;
 mod membership;
 mod network;
 mod server;

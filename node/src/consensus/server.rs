@@ -24,7 +24,7 @@ use super::convert::{
     vote_response_to_wire, vote_to_wire,
 };
 use super::network::MESSAGE_BYTES_MAX;
-use super::{Consensus, ProposeError, transfer};
+use super::{Consensus, ProposeError, incoming};
 use crate::clock::Deadline;
 
 /// Forwards of one command at most.
@@ -167,7 +167,7 @@ impl Peer for Gate {
         let (snap, cluster_id) = (self.snap.clone(), self.cluster_id.clone());
         let header = request.into_inner();
         let files = tokio::task::spawn_blocking(move || {
-            transfer::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing())
+            incoming::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing())
         });
         let files = files.await.map_err(|error| Status::internal(error.to_string()))??;
         Ok(Response::new(peer::SnapshotWanted { files }))
@@ -178,7 +178,7 @@ impl Peer for Gate {
         request: Request<Streaming<peer::SnapshotPart>>,
     ) -> Result<Response<peer::SnapshotResponse>, Status> {
         let consensus = self.admit(&request)?.clone();
-        let received = transfer::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
+        let received = incoming::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
         tracing::info!(index = received.snapshot.manifest().index, "install a snapshot");
         let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta: received.meta, snapshot: received.snapshot };
         let answer: SnapshotResponse<TypeConfig> =

@@ -1,25 +1,25 @@
-//! Snapshots on the wire: which files, in chunks with checksums, throttled, resumable.
+//! Snapshots on their way out: which files, in chunks with checksums, throttled, resumable. [`super::incoming`] is the other side.
 //!
 //! The sender offers the manifest; the receiver names the files that it lacks; only these are sent. The producer of chunks
 //! runs before the answer is awaited, or the call would wait on itself. What is bounded is the time without progress,
 //! never the whole transfer.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 use std::time::Duration;
 
 use openraft::type_config::alias::SnapshotOf;
 use proto::peer;
 use proto::peer::snapshot_part::Part;
 use raft_store::codec;
-use raft_store::state::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, is_plain_file_name};
-use raft_store::types::{SnapshotMeta, TypeConfig, Vote};
+use raft_store::state::SnapshotDir;
+use raft_store::types::{TypeConfig, Vote};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
-use super::convert::{damaged, id_from_wire, id_to_wire, vote_from_wire, vote_to_wire};
+use super::convert::{id_to_wire, vote_to_wire};
 use super::network::{Client, bounded, vote_of};
 
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -28,8 +28,6 @@ const CHUNKS_AHEAD: usize = 4;
 const PROGRESS_TIME_MAX: Duration = Duration::from_secs(30);
 /// Installing means verifying and opening a database of any size.
 const INSTALL_TIME_MAX: Duration = Duration::from_secs(600);
-/// Most files in one snapshot.
-const FILES_MAX: usize = 100_000;
 
 /// Sends a snapshot and waits until it is installed.
 pub(super) async fn send(
@@ -101,113 +99,4 @@ fn read_chunk(path: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
     let mut data = Vec::with_capacity(CHUNK_BYTES);
     file.take(CHUNK_BYTES as u64).read_to_end(&mut data)?;
     Ok(data)
-}
-
-/// A snapshot on its way in.
-pub(super) struct Incoming {
-    dir: PathBuf,
-    manifest: Manifest,
-}
-
-/// What a transfer brought.
-pub(super) struct Received {
-    pub vote: Vote,
-    pub meta: SnapshotMeta,
-    pub snapshot: SnapshotDir,
-}
-
-impl Incoming {
-    /// Opens the place for the snapshot that a header announces, and checks that it is one of this cluster.
-    pub(super) fn open(snap: &Path, cluster_id: &str, header: &peer::SnapshotHeader) -> Result<Self, Status> {
-        let manifest: Manifest = serde_json::from_slice(&header.manifest)
-            .map_err(|error| Status::invalid_argument(format!("the manifest cannot be read: {error}")))?;
-        let last = header.last.ok_or_else(|| Status::invalid_argument("the snapshot covers no entry"))?;
-        if manifest.cluster_id != cluster_id {
-            return Err(Status::permission_denied("the snapshot is of another cluster"));
-        }
-        if manifest.format != SNAPSHOT_FORMAT {
-            return Err(Status::failed_precondition("the snapshot has a format that this program does not know"));
-        }
-        if (manifest.index, manifest.term, manifest.node_id) != (last.index, last.term, last.node_id) {
-            return Err(Status::invalid_argument("manifest and header of the snapshot differ"));
-        }
-        if manifest.files.len() > FILES_MAX || !manifest.files.iter().all(|file| is_plain_file_name(&file.name)) {
-            return Err(Status::invalid_argument("the manifest names files that cannot be"));
-        }
-        let dir = snap.join(format!("incoming-{}-{}", manifest.index, manifest.term));
-        fs::create_dir_all(&dir).map_err(|error| disk("create", &dir, &error))?;
-        Ok(Self { dir, manifest })
-    }
-
-    /// The files that are not there yet, complete and unchanged.
-    pub(super) fn missing(&self) -> Vec<u32> {
-        (0_u32..).zip(&self.manifest.files).filter(|(_, file)| !self.has(file)).map(|(number, _)| number).collect()
-    }
-
-    fn has(&self, entry: &FileEntry) -> bool {
-        let Ok(content) = fs::read(self.dir.join(&entry.name)) else { return false };
-        content.len() as u64 == entry.size && crc32c::crc32c(&content) == entry.crc32c
-    }
-
-    fn write(&self, chunk: &peer::SnapshotChunk) -> Result<(), Status> {
-        let entry = self.manifest.files.get(chunk.file as usize);
-        let entry = entry.ok_or_else(|| Status::invalid_argument("a chunk is of a file that the manifest lacks"))?;
-        if crc32c::crc32c(&chunk.data) != chunk.crc32c {
-            return Err(Status::data_loss("a chunk was damaged on its way"));
-        }
-        if chunk.offset.saturating_add(chunk.data.len() as u64) > entry.size {
-            return Err(Status::invalid_argument("a chunk goes beyond the end of its file"));
-        }
-        let path = self.dir.join(&entry.name);
-        let write = || -> std::io::Result<()> {
-            let mut file = File::options().create(true).write(true).truncate(chunk.offset == 0).open(&path)?;
-            file.seek(SeekFrom::Start(chunk.offset))?;
-            file.write_all(&chunk.data)
-        };
-        write().map_err(|error| disk("write", &path, &error))
-    }
-}
-
-/// Takes a snapshot from a stream. Whatever is wrong with it ends the transfer and leaves the state as it is; complete files
-/// stay for the next attempt.
-pub(super) async fn receive(
-    snap: &Path,
-    cluster_id: &str,
-    mut parts: Streaming<peer::SnapshotPart>,
-) -> Result<Received, Status> {
-    let Some(Part::Header(header)) = next(&mut parts).await? else {
-        return Err(Status::invalid_argument("a snapshot begins with its header"));
-    };
-    let incoming = Incoming::open(snap, cluster_id, &header)?;
-    let mut empty: Vec<_> = incoming.manifest.files.iter().filter(|file| file.size == 0).collect();
-    while let Some(file) = empty.pop() {
-        File::create(incoming.dir.join(&file.name)).map_err(|error| disk("create", &incoming.dir, &error))?;
-    }
-    while let Some(part) = next(&mut parts).await? {
-        match part {
-            Part::Chunk(chunk) => incoming.write(&chunk)?,
-            Part::Header(_) => return Err(Status::invalid_argument("a snapshot has one header")),
-        }
-    }
-    let missing = incoming.missing().len();
-    if missing > 0 {
-        return Err(Status::aborted(format!("{missing} files of the snapshot did not arrive")));
-    }
-    let membership = codec::decode_membership(&header.membership).map_err(|error| damaged(&error))?;
-    Ok(Received {
-        vote: vote_from_wire(header.vote)?,
-        meta: SnapshotMeta { last_log_id: header.last.map(id_from_wire), last_membership: membership },
-        snapshot: SnapshotDir::received(incoming.dir, incoming.manifest),
-    })
-}
-
-async fn next(parts: &mut Streaming<peer::SnapshotPart>) -> Result<Option<Part>, Status> {
-    let message = tokio::time::timeout(PROGRESS_TIME_MAX, parts.message()).await;
-    let message = message.map_err(|_| Status::deadline_exceeded("the snapshot's sender has stopped"))??;
-    message.map(|part| part.part.ok_or_else(|| Status::invalid_argument("an empty part"))).transpose()
-}
-
-fn disk(action: &str, path: &Path, error: &std::io::Error) -> Status {
-    tracing::error!(path = %path.display(), %error, "{action} a file of a snapshot");
-    Status::internal("the disk failed")
 }
