@@ -57,6 +57,9 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
             load.progress(WORK).await;
             tried += 1;
             let kind = kinds.next().expect("the kinds go round");
+            if kind == Kind::LogTable {
+                restart_all(&mut cluster).await;
+            }
             let mut field = Field { cluster: &mut cluster, load: &load, random: &mut random };
             let damaged = damage_kind(&mut field, kind, Damage::Bit).await;
             heal(&mut field).await;
@@ -83,4 +86,12 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         rotten.faults.extend(faults);
     }
     rotten
+}
+
+/// Restarts all nodes, one by one: a log of a few megabytes has tables only where a start has made one of its write-ahead log.
+async fn restart_all(cluster: &mut Cluster) {
+    for id in cluster.ids() {
+        cluster.kill(id);
+        cluster.restart(id).await;
+    }
 }

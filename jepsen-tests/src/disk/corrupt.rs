@@ -68,7 +68,11 @@ impl Kind {
     }
 
     fn is_snapshot(name: &str) -> bool {
-        name.contains("snap") && (name.ends_with(".sst") || name.contains("MANIFEST") || name.contains("META"))
+        // What a crash left of one that was not finished is removed at the next start.
+        let is_whole = !name.contains("building-") && !name.contains("incoming-");
+        is_whole
+            && name.contains("snap")
+            && (name.ends_with(".sst") || name.contains("MANIFEST") || name.contains("META"))
     }
 
     /// The files of this kind that have bytes, in order.
