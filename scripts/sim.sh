@@ -3,7 +3,7 @@
 #
 #   scripts/sim.sh                ten seeds, all planted bugs, and that a seed repeats a run
 #   SIM_FRESH=6 scripts/sim.sh    as every change runs it: ten seeds and six new ones, one planted bug, a repeated run
-#   SIM_SEED=7 scripts/sim.sh     one run, told in full
+#   SIM_SEED=7 scripts/sim.sh     one run, told in full; SIM_HISTORY=FILE keeps what its clients did
 #   SIM_MINUTES=60 scripts/sim.sh as many seeds as an hour allows, from SIM_SEED or from anywhere on
 #   SIM_SUM=FILE scripts/sim.sh   adds up what campaigns wrote
 #

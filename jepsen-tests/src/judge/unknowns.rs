@@ -3,7 +3,7 @@
 //!
 //! Sound only where nothing is ever hidden or deleted, and where every subject is read at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ops::{Event, Op, Told};
 
@@ -13,11 +13,26 @@ use crate::ops::{Event, Op, Told};
 /// of an earlier life of the subject, which may have had the same number and content, unless another subject keeps the id alive.
 ///
 /// Where such a registration may have made a version after all, its outcome is unknown: where the version may have been
-/// deleted for good before, and where an earlier attempt may have had an effect.
+/// deleted for good before, and where an earlier attempt may have had an effect. And where something is hidden, so is the outcome of
+/// one whose content another registration may have made that began before it and had no answer yet. The one that began first needs
+/// no such doubt: the version cannot be older than it, so it was there at some time while that one ran.
 pub fn without_known(events: Vec<Event>) -> Vec<Event> {
     let mut seen: BTreeMap<(String, u32, u32, Option<u32>), u64> = BTreeMap::new();
     let mut gone: BTreeMap<String, Vec<Gone>> = BTreeMap::new();
+    let mut hiding: BTreeSet<String> = BTreeSet::new();
+    let mut makers: BTreeMap<(String, u32), Vec<Maker>> = BTreeMap::new();
     for event in &events {
+        if let Op::Register { content } = event.op {
+            let made = match event.told {
+                None => None,
+                Some(Told::Version { version, .. }) => Some((version, event.id, event.returned)),
+                Some(_) => continue,
+            };
+            makers.entry((event.subject.clone(), content)).or_default().push(Maker { invoked: event.invoked, made });
+        }
+        if matches!(event.op, Op::DeleteVersion { .. } | Op::DeleteSubject { .. }) {
+            hiding.insert(event.subject.clone());
+        }
         if let Some(Told::Version { version, content }) = event.told {
             let first = seen.entry((event.subject.clone(), version, content, event.id)).or_insert(event.returned);
             *first = (*first).min(event.returned);
@@ -38,7 +53,10 @@ pub fn without_known(events: Vec<Event>) -> Vec<Event> {
         };
         let first = seen[&(event.subject.clone(), *version, *content, event.id)];
         if first >= event.invoked {
-            return Some(event);
+            let others = &makers[&(event.subject.clone(), *content)];
+            let is_doubtful = hiding.contains(&event.subject)
+                && others.iter().any(|other| other.may_have_made(*version, event.id, event.invoked));
+            return Some(if is_doubtful { Event { told: None, ..event } } else { event });
         }
         let gone = gone.get(&event.subject).is_some_and(|gone| {
             gone.iter().any(|gone| {
@@ -50,6 +68,22 @@ pub fn without_known(events: Vec<Event>) -> Vec<Event> {
         (gone || event.attempts > 1).then_some(Event { told: None, ..event })
     });
     kept.collect()
+}
+
+/// A registration that may have made a version.
+struct Maker {
+    invoked: u64,
+    /// The version and id that it was told, and when; nothing if its outcome is not known.
+    made: Option<(u32, Option<u32>, u64)>,
+}
+
+impl Maker {
+    /// Had it begun before this time, and no answer then but the one that a registration of that time was told?
+    fn may_have_made(&self, version: u32, id: Option<u32>, at: u64) -> bool {
+        let is_same =
+            self.made.is_none_or(|(told, told_id, returned)| (told, told_id) == (version, id) && returned > at);
+        self.invoked < at && is_same
+    }
 }
 
 /// A permanent deletion, of one version or of all, that may have taken effect in this time.
@@ -142,6 +176,33 @@ mod tests {
         assert_eq!(told(None), [(10, true), (20, true), (30, false)]);
         assert_eq!(told(Some(8)), [(10, true), (20, true), (30, false)]);
         assert_eq!(told(Some(3)), [(10, true), (20, true)]);
+    }
+
+    /// The simulation called a good history bad, seed 10040: a registration took effect and its answer was lost; its version was
+    /// hidden; another client registered the same content at a replica that did not know that yet, and was told the hidden version
+    /// before the first client had asked again.
+    #[test]
+    fn a_version_of_somebody_who_still_waits_may_be_known() {
+        let waits = Event { returned: 90, attempts: 2, ..registered(1, 10) };
+        let hidden = Event {
+            op: Op::DeleteSubject { permanent: false },
+            told: Some(Told::Versions(vec![8])),
+            ..registered(1, 20)
+        };
+        let known = registered(1, 30);
+        let told = |events: &[&Event]| {
+            let kept = without_known(events.iter().copied().cloned().collect());
+            kept.iter().map(|event| (event.invoked, event.told.is_some())).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[&waits, &hidden, &known]), [(10, true), (20, true), (30, false)]);
+        assert_eq!(
+            told(&[&waits, &known]),
+            [(10, true), (30, true)],
+            "where nothing is hidden, what is known is there"
+        );
+        assert_eq!(told(&[&hidden, &known]), [(20, true), (30, true)], "nobody else can have made it");
+        let older = Event { told: Some(Told::Version { version: 2, content: 3 }), ..registered(7, 1) };
+        assert_eq!(told(&[&older, &hidden, &known]), [(1, true), (20, true), (30, true)], "that was another version");
     }
 
     /// The answer of the first attempt may have been lost, and the second may have asked a replica that lags.

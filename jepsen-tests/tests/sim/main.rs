@@ -7,7 +7,7 @@
 //! again in `service`, as the product's cannot run without RocksDB.
 //!
 //! `SIM_SEED` repeats one run, `SIM_MINUTES` goes on for so long, `SIM_FRESH` adds so many new seeds to the slice, `SIM_OUT` names a
-//! file for the summary.
+//! file for the summary, `SIM_HISTORY` one for what clients did in the last run.
 
 mod client;
 mod disk;

@@ -397,6 +397,10 @@ impl Play<'_> {
             faults.extend(world.lost());
             faults.extend(sessions::faults(&glimpses));
             let events = read_everything(&world, events);
+            if let Ok(path) = std::env::var("SIM_HISTORY") {
+                let lines: Vec<String> = events.iter().map(|event| format!("{event:?}\n")).collect();
+                std::fs::write(path, lines.concat()).expect("write the history");
+            }
             let appended = append::judge(&resolve(&events, Work::Append));
             let searched = search_all(events);
             verdict = searched.verdict().and(appended.verdict);
