@@ -624,8 +624,10 @@ impl Reader<'_> {
         }
     }
 
+    /// A context as it is written: with its dot.
     fn context(&mut self) -> Option<Context> {
-        Context::parse(&self.text()?).ok()
+        let text = self.text()?;
+        Context::parse(&text).ok().filter(|context| context.as_str() == text)
     }
 
     fn subject(&mut self) -> Option<Subject> {
