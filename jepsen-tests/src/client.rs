@@ -1,6 +1,7 @@
 //! A thin HTTP client, and what an answer means: it happened, it was refused, or nobody knows.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::rest::{ClusterStatusBody, ErrorBody, SchemaBody};
@@ -49,14 +50,14 @@ pub struct Api {
     http: Http,
     /// The node.
     pub node_id: u64,
-    /// `127.0.0.1:port`.
+    /// `host:port`.
     pub address: String,
 }
 
 impl Api {
-    /// The node that listens on this port of loopback.
-    pub fn new(http: &Http, node_id: u64, port: u16) -> Self {
-        Self { http: http.clone(), node_id, address: format!("127.0.0.1:{port}") }
+    /// The node that listens there.
+    pub fn new(http: &Http, node_id: u64, address: SocketAddr) -> Self {
+        Self { http: http.clone(), node_id, address: address.to_string() }
     }
 
     /// Begins a call.

@@ -40,7 +40,7 @@ async fn main() {
     if far {
         for (one, other) in [(1, 2), (1, 3), (2, 3)] {
             assert_ne!(region(one), region(other));
-            cluster.mesh().delay(one, other, WAN_DELAY_MS, 0);
+            cluster.mesh().proxies().delay(one, other, WAN_DELAY_MS, 0);
         }
     }
     let http = Http::patient(ATTEMPT_MAX);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 use jepsen_tests::campaign::{growth, rot, zoo};
 use jepsen_tests::drill::{Drill, catalogue, judge, report::Report, run};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Rehearses failures on a scratch cluster and judges what clients saw.
 #[derive(Debug, Parser)]
@@ -82,7 +83,17 @@ enum Command {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let mut terminated = signal(SignalKind::terminate()).expect("listen for SIGTERM");
+    // Whoever breaks off leaves no processes and no namespaces behind: what is dropped cleans up.
+    tokio::select! {
+        code = act(Arguments::parse().command) => code,
+        _ = tokio::signal::ctrl_c() => ExitCode::from(130),
+        _ = terminated.recv() => ExitCode::from(143),
+    }
+}
+
+async fn act(command: Command) -> ExitCode {
+    match command {
         Command::List => {
             for drill in catalogue::all() {
                 println!("{:<22} {} nodes, {:<4} {}", drill.name, drill.nodes, drill.profile, drill.about);
@@ -90,10 +101,20 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Run { name, seed, times, strikes, bug, artefacts } => {
-            let drills = run::named(&name);
+            let mut drills = run::named(&name);
             if drills.is_empty() {
                 eprintln!("there is no drill {name}; 'list' shows them");
                 return ExitCode::from(2);
+            }
+            drills.retain(|drill| {
+                let possible = drill.possible();
+                if let Err(reason) = &possible {
+                    eprintln!("SKIPPED: {} does not run here: {reason}", drill.name);
+                }
+                possible.is_ok()
+            });
+            if drills.is_empty() {
+                return ExitCode::from(3);
             }
             let first = seed_or_any(seed);
             let mut reports = Vec::new();

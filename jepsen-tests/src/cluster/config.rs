@@ -10,7 +10,7 @@ use crate::net::{Mesh, Origin};
 
 /// The text of node `id`'s configuration file. `members` are the peers that it asks before its first start.
 ///
-/// With a mesh the node finds every other one at its own proxy for it.
+/// With proxies the node finds every other one at its own proxy for it.
 pub fn text(
     spec: &Spec,
     id: u64,
@@ -22,7 +22,7 @@ pub fn text(
     let mine = ports[&id];
     let mut text = format!(
         "[node]\nid = {id}\nregion = \"{}\"\ndata_dir = \"{}\"\n\n[cluster]\nid = \"{}\"\nprofile = \"{}\"\n\n\
-         [http]\nlisten = \"127.0.0.1:{}\"\n\n[peer]\nlisten = \"127.0.0.1:{}\"\n",
+         [http]\nlisten = \"{}\"\n\n[peer]\nlisten = \"{}\"\n",
         region(id),
         data.display(),
         spec.cluster_id,
@@ -30,22 +30,24 @@ pub fn text(
         mine.http,
         mine.peer,
     );
-    write!(text, "\n[grpc]\nlisten = \"127.0.0.1:{}\"\n", mine.grpc).expect("writing to a string cannot fail");
+    write!(text, "\n[grpc]\nlisten = \"{}\"\n", mine.grpc).expect("writing to a string cannot fail");
     for (member, ports) in ports.iter().filter(|(member, _)| members.contains(member)) {
         let Ports { http, peer, .. } = ports;
         let written = write!(
             text,
-            "\n[[cluster.members]]\nid = {member}\npeer_address = \"127.0.0.1:{peer}\"\n\
-             http_url = \"http://127.0.0.1:{http}\"\nregion = \"{}\"\n",
+            "\n[[cluster.members]]\nid = {member}\npeer_address = \"{peer}\"\n\
+             http_url = \"http://{http}\"\nregion = \"{}\"\n",
             region(*member)
         );
         written.expect("writing to a string cannot fail");
     }
-    if let Some(mesh) = mesh {
+    let elsewhere = |other: u64| mesh.and_then(|mesh| mesh.address(Origin::Node(id), other));
+    let others = ports.keys().filter(|other| **other != id);
+    let overrides = others.filter_map(|other| Some(format!("{other} = \"{}\"\n", elsewhere(*other)?)));
+    let overrides: String = overrides.collect();
+    if !overrides.is_empty() {
         text.push_str("\n[cluster.peer_overrides]\n");
-        for other in ports.keys().filter(|other| **other != id) {
-            text.push_str(&format!("{other} = \"{}\"\n", mesh.address(Origin::Node(id), *other)));
-        }
+        text.push_str(&overrides);
     }
     text
 }

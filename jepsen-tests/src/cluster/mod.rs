@@ -1,4 +1,4 @@
-//! A scratch cluster on loopback: real processes, real disks, real sockets.
+//! A scratch cluster on this machine: real processes, real disks, real sockets.
 //!
 //! One cluster runs at a time in a test program, so that tests do not slow each other down beyond their bounds. When a test
 //! fails, its directory stays, and its path and the end of each log are printed.
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::client::{Api, Http};
 use crate::disk::power::{self, Loss};
 use crate::disk::shim::Shim;
-use crate::net::{Mesh, Origin};
+use crate::net::{Mesh, Namespaces, Network, Origin, Proxies};
 use crate::wait::until;
 use ports::Ports;
 use process::{Process, Signal};
@@ -38,7 +38,7 @@ pub struct Cluster {
     spec: Spec,
     binary: PathBuf,
     ports: BTreeMap<u64, Ports>,
-    _block: ports::Block,
+    _block: Option<ports::Block>,
     running: BTreeMap<u64, Process>,
     mesh: Option<Mesh>,
     /// What lay on each node's disk when it was started last: durable, whatever happens.
@@ -66,13 +66,11 @@ impl Cluster {
     /// A place for a cluster of which no node runs yet.
     ///
     /// # Panics
-    /// If there is no binary.
+    /// If there is no binary, or the network cannot be made.
     pub async fn prepare(spec: Spec) -> Self {
         let place = parking::take().await;
         let dir = tempfile::Builder::new().prefix("jepsen-").tempdir().expect("make a directory for the cluster");
-        let block = ports::find(NODES_MAX);
-        let ports: BTreeMap<u64, Ports> = (1..).zip(block.ports.iter().copied()).collect();
-        let mesh = if spec.linked { Some(mesh_of(&ports).await) } else { None };
+        let (ports, block, mesh) = network_of(spec.network).await;
         Self {
             spec,
             binary: binary(),
@@ -142,7 +140,8 @@ impl Cluster {
             self.durable.insert(id, power::baseline(&self.data_dir(id)));
             environment.extend(shim.environment(&self.data_dir(id)));
         }
-        let process = Process::start(&self.binary, &arguments, &environment, &log);
+        let launcher = self.mesh.as_ref().map(|mesh| mesh.launcher(id)).unwrap_or_default();
+        let process = Process::start(&launcher, &self.binary, &arguments, &environment, &log);
         self.running.insert(id, process);
     }
 
@@ -188,12 +187,12 @@ impl Cluster {
         Shim::new(self.dir(), id)
     }
 
-    /// The proxies.
+    /// What breaks the network.
     ///
     /// # Panics
     /// If the cluster has none.
     pub fn mesh(&self) -> &Mesh {
-        self.mesh.as_ref().expect("the cluster was made with proxies")
+        self.mesh.as_ref().expect("the cluster was made with a network that can be broken")
     }
 
     /// The number of a running node's process.
@@ -256,15 +255,13 @@ impl Cluster {
 
     /// The HTTP side of a node through the proxy of a group of clients, over connections of `http`.
     pub fn api_of(&self, http: &Http, group: u8, id: u64) -> Api {
-        match &self.mesh {
-            Some(mesh) => Api::new(http, id, mesh.address(Origin::Clients(group), id).port()),
-            None => Api::new(http, id, self.ports[&id].http),
-        }
+        let elsewhere = self.mesh.as_ref().and_then(|mesh| mesh.address(Origin::Clients(group), id));
+        Api::new(http, id, elsewhere.unwrap_or(self.ports[&id].http))
     }
 
     /// Where a node serves gRPC.
     pub fn grpc_address(&self, id: u64) -> String {
-        format!("127.0.0.1:{}", self.ports[&id].grpc)
+        self.ports[&id].grpc.to_string()
     }
 
     /// The HTTP sides of the nodes that run.
@@ -365,8 +362,8 @@ impl Cluster {
         let Ports { http, peer, .. } = self.ports[&id];
         let member = MemberBody {
             node_id: id,
-            peer_address: format!("127.0.0.1:{peer}"),
-            http_url: format!("http://127.0.0.1:{http}"),
+            peer_address: peer.to_string(),
+            http_url: format!("http://{http}"),
             region: region(id).to_owned(),
             priority: 0,
         };
@@ -409,12 +406,23 @@ impl Drop for Cluster {
     }
 }
 
-/// Proxies for every pair of nodes that there can ever be.
-async fn mesh_of(ports: &BTreeMap<u64, Ports>) -> Mesh {
-    let at = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let peer = ports.iter().map(|(id, ports)| (*id, at(ports.peer))).collect();
-    let http = ports.iter().map(|(id, ports)| (*id, at(ports.http))).collect();
-    Mesh::open(&peer, &http).await
+/// Where nodes listen, what keeps their ports, and what breaks their network: for all nodes that there can ever be.
+async fn network_of(network: Network) -> (BTreeMap<u64, Ports>, Option<ports::Block>, Option<Mesh>) {
+    if network == Network::Namespaces {
+        let made = Namespaces::make(NODES_MAX.into()).unwrap_or_else(|error| panic!("make namespaces: {error}"));
+        let ports = (1..=u64::from(NODES_MAX)).map(|id| (id, Ports::from(made.address(id), ports::FIRST))).collect();
+        return (ports, None, Some(Mesh::Namespaces(made)));
+    }
+    let block = ports::find(NODES_MAX);
+    let ports: BTreeMap<u64, Ports> = (1..).zip(block.ports.iter().copied()).collect();
+    let mesh = if network == Network::Proxies {
+        let peer = ports.iter().map(|(id, ports)| (*id, ports.peer)).collect();
+        let http = ports.iter().map(|(id, ports)| (*id, ports.http)).collect();
+        Some(Mesh::Proxies(Proxies::open(&peer, &http).await))
+    } else {
+        None
+    };
+    (ports, Some(block), mesh)
 }
 
 /// The binary under test.

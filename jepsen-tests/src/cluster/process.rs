@@ -22,14 +22,27 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the binary; its output is appended to `log`.
+    /// Starts the binary through `launcher`, which must replace itself by it; its output is appended to `log`.
     ///
     /// # Panics
     /// If it cannot be started.
-    pub fn start(binary: &Path, arguments: &[&str], environment: &[(String, String)], log: &Path) -> Self {
+    pub fn start(
+        launcher: &[String],
+        binary: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+        log: &Path,
+    ) -> Self {
         let log = File::options().create(true).append(true).open(log).expect("open a node's log");
         let error_log = log.try_clone().expect("share a node's log");
-        let mut command = Command::new(binary);
+        let mut command = match launcher.split_first() {
+            Some((program, rest)) => {
+                let mut command = Command::new(program);
+                command.args(rest).arg(binary);
+                command
+            }
+            None => Command::new(binary),
+        };
         command.args(arguments).stdin(Stdio::null()).stdout(log).stderr(error_log);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REGISTRY__")) {
             command.env_remove(name);

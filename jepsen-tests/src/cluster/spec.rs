@@ -1,5 +1,7 @@
 //! What a cluster is made of.
 
+use crate::net::Network;
+
 /// Labels for the nodes, in turn.
 const REGIONS: [&str; 3] = ["eu-west", "us-east", "ap-south"];
 
@@ -14,8 +16,8 @@ pub struct Spec {
     pub profile: String,
     /// `REGISTRY__SECTION__KEY` for every node.
     pub environment: Vec<(String, String)>,
-    /// A proxy for every ordered pair of nodes, and for clients.
-    pub linked: bool,
+    /// What nodes and clients find each other over.
+    pub network: Network,
     /// Nodes run with the library that fails disks and bends clocks.
     pub shimmed: bool,
 }
@@ -28,7 +30,7 @@ impl Spec {
             cluster_id: "jepsen".to_owned(),
             profile: "lan".to_owned(),
             environment: Vec::new(),
-            linked: false,
+            network: Network::default(),
             shimmed: false,
         }
     }
@@ -36,7 +38,19 @@ impl Spec {
     /// The same with proxies between all nodes and before clients.
     #[must_use]
     pub fn linked(self) -> Self {
-        Self { linked: true, ..self }
+        self.over(Network::Proxies)
+    }
+
+    /// The same with a network namespace for each node. Needs root: see [`crate::net::kernel::possible`].
+    #[must_use]
+    pub fn namespaces(self) -> Self {
+        self.over(Network::Namespaces)
+    }
+
+    /// The same over another network.
+    #[must_use]
+    pub fn over(self, network: Network) -> Self {
+        Self { network, ..self }
     }
 
     /// The same with the preloaded library.

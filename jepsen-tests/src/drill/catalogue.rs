@@ -2,6 +2,7 @@
 
 use super::Drill;
 use crate::nemesis::Fault;
+use crate::net::Network;
 use crate::ops::clients::Crowd;
 
 fn drill(name: &str, about: &'static str, nodes: u64, strikes: usize, faults: &[Fault]) -> Drill {
@@ -10,6 +11,7 @@ fn drill(name: &str, about: &'static str, nodes: u64, strikes: usize, faults: &[
         about,
         nodes,
         profile: "lan",
+        network: Network::Proxies,
         faults: faults.to_vec(),
         strikes,
         compacting: false,
@@ -74,6 +76,33 @@ pub fn all() -> Vec<Drill> {
             4,
             &[Damage, FailingSync, DiskLost],
         ),
+        Drill {
+            network: Network::Namespaces,
+            ..drill(
+                "namespaces",
+                "The kernel breaks the network, a namespace for each node, no proxies. Needs root.",
+                5,
+                8,
+                &[
+                    OneWayFromLeader,
+                    CablePulled,
+                    OneWayToLeader,
+                    Star,
+                    IsolateLeader,
+                    Ring,
+                    PauseLeader,
+                    Resets,
+                    // With more strikes than it has by itself.
+                    Halves,
+                    IsolateOne,
+                    Bridge,
+                    Flap,
+                    SlowLink,
+                    KillLeader,
+                    PowerLossOne,
+                ],
+            )
+        },
         compacting(drill(
             "operator",
             "Members come and go, the leadership moves, logs are purged, under load.",
@@ -83,10 +112,15 @@ pub fn all() -> Vec<Drill> {
         )),
     ];
     for fault in Fault::ALL {
-        let wide =
-            matches!(fault, Ring | Bridge | KillMinority | PauseMinority | PowerLossMinority | RegionLoss | RegionCut);
+        let wide = matches!(
+            fault,
+            Ring | Bridge | Star | KillMinority | PauseMinority | PowerLossMinority | RegionLoss | RegionCut
+        );
         let mut one = drill(&fault.name(), "One class of faults by itself.", if wide { 5 } else { 3 }, 3, &[fault]);
         one.compacting = matches!(fault, SnapshotAndPurge | Damage);
+        if !fault.strikes(one.network) {
+            one.network = Network::Namespaces;
+        }
         if matches!(fault, RegionCut | Wan) {
             one.profile = "wan";
         }
@@ -116,4 +150,25 @@ pub fn slice() -> Vec<Drill> {
 /// A drill by its name.
 pub fn find(name: &str) -> Option<Drill> {
     all().into_iter().chain(slice()).find(|drill| drill.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_drill_has_the_network_that_its_faults_need() {
+        for drill in all().into_iter().chain(slice()) {
+            for fault in &drill.faults {
+                assert!(fault.strikes(drill.network), "{}: {}", drill.name, fault.name());
+            }
+        }
+    }
+
+    #[test]
+    fn what_every_change_runs_needs_no_root() {
+        for drill in slice() {
+            assert_eq!(drill.network, Network::Proxies, "{}", drill.name);
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub mod watch;
 
 use crate::cluster::Spec;
 use crate::nemesis::Fault;
+use crate::net::{Network, kernel};
 use crate::ops::clients::Crowd;
 
 /// A named scenario.
@@ -24,6 +25,8 @@ pub struct Drill {
     pub nodes: u64,
     /// Timing profile.
     pub profile: &'static str,
+    /// What breaks the network.
+    pub network: Network,
     /// Faults, in this order, again and again.
     pub faults: Vec<Fault>,
     /// How many strikes in all.
@@ -37,9 +40,21 @@ pub struct Drill {
 }
 
 impl Drill {
+    /// Can it run on this machine, by this user?
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn possible(&self) -> Result<(), String> {
+        match self.network {
+            Network::Loopback | Network::Proxies => Ok(()),
+            Network::Namespaces => kernel::possible()
+                .map_err(|error| format!("it needs root, iproute2 and a kernel with network namespaces: {error}")),
+        }
+    }
+
     /// The cluster that it needs.
     pub fn spec(&self) -> Spec {
-        let spec = Spec::of(self.nodes).linked().shimmed().named().profile(self.profile);
+        let spec = Spec::of(self.nodes).over(self.network).shimmed().named().profile(self.profile);
         if self.compacting {
             spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10)
         } else {

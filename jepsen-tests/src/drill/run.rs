@@ -21,6 +21,7 @@ use crate::dump;
 use crate::history::Record;
 use crate::judge::verdict::Verdict;
 use crate::nemesis::{Fault, Field, strike};
+use crate::net::Network;
 use crate::ops::family::{content_of, format_of, schema};
 use crate::ops::life::read_at_end;
 use crate::ops::{Event, Glimpse, Told, Work};
@@ -296,10 +297,11 @@ pub fn swarm(seed: u64) -> Drill {
     use rand::RngExt;
     let mut random = StdRng::seed_from_u64(seed);
     let nodes = if random.random_bool(0.6) { 3 } else { 5 };
+    let choice: Vec<Fault> = Fault::ALL.into_iter().filter(|fault| fault.strikes(Network::Proxies)).collect();
     let mut faults = Vec::new();
     let mut spent = 0;
     while faults.len() < 5 {
-        let fault = Fault::ALL[random.random_range(0..Fault::ALL.len())];
+        let fault = choice[random.random_range(0..choice.len())];
         let spends = u64::from(fault.spends_a_node());
         let possible = (nodes == 5 || !matches!(fault, Fault::Ring)) && spent + spends <= NODES_SPENT_MAX;
         let regional = matches!(fault, Fault::RegionCut | Fault::RegionLoss | Fault::Wan);

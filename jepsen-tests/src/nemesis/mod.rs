@@ -5,6 +5,7 @@
 
 mod clock;
 mod disk;
+mod kernel;
 mod operations;
 mod partition;
 mod process;
@@ -19,6 +20,7 @@ use rand::rngs::StdRng;
 
 use crate::cluster::Cluster;
 use crate::drill::load::Load;
+use crate::net::Network;
 use crate::wait::until;
 
 /// A class of faults.
@@ -62,11 +64,13 @@ pub enum Fault {
     MembershipChurn,
     LeaderTransfer,
     SnapshotAndPurge,
+    CablePulled,
+    Star,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::KillLeader,
         Self::KillFollower,
         Self::KillMinority,
@@ -104,6 +108,8 @@ impl Fault {
         Self::MembershipChurn,
         Self::LeaderTransfer,
         Self::SnapshotAndPurge,
+        Self::CablePulled,
+        Self::Star,
     ];
 
     /// Its name, in words with hyphens.
@@ -116,6 +122,30 @@ impl Fault {
             name.push(letter.to_ascii_lowercase());
         }
         name
+    }
+
+    /// Can it strike a cluster over this network?
+    pub fn strikes(self, network: Network) -> bool {
+        let needs_proxies = matches!(self, Self::LostAnswers | Self::ClientsInMinority | Self::RegionCut | Self::Wan);
+        let needs_namespaces = matches!(self, Self::CablePulled | Self::Star);
+        let cuts = matches!(
+            self,
+            Self::IsolateLeader
+                | Self::IsolateOne
+                | Self::Halves
+                | Self::OneWayToLeader
+                | Self::OneWayFromLeader
+                | Self::Ring
+                | Self::Bridge
+                | Self::Flap
+                | Self::Resets
+                | Self::SlowLink
+        );
+        match network {
+            Network::Loopback => !cuts && !needs_proxies && !needs_namespaces,
+            Network::Proxies => !needs_namespaces,
+            Network::Namespaces => !needs_proxies,
+        }
     }
 
     /// Does it use up a node id, of which a cluster has only a few?
@@ -146,6 +176,10 @@ pub type Evidence = Result<String, String>;
 /// # Panics
 /// If the cluster does not become whole again in time.
 pub async fn strike(fault: Fault, field: &mut Field<'_>) -> Evidence {
+    let network = field.cluster.spec().network;
+    if !fault.strikes(network) {
+        return Err(format!("{} cannot strike over {network:?}", fault.name()));
+    }
     let evidence = match fault {
         Fault::KillLeader => process::kill_leader(field).await,
         Fault::KillFollower => process::kill_follower(field).await,
@@ -184,6 +218,8 @@ pub async fn strike(fault: Fault, field: &mut Field<'_>) -> Evidence {
         Fault::MembershipChurn => operations::membership_churn(field).await,
         Fault::LeaderTransfer => operations::leader_transfer(field).await,
         Fault::SnapshotAndPurge => operations::snapshot_and_purge(field).await,
+        Fault::CablePulled => kernel::cable_pulled(field).await,
+        Fault::Star => kernel::star(field).await,
     };
     heal(field).await;
     evidence
@@ -192,7 +228,7 @@ pub async fn strike(fault: Fault, field: &mut Field<'_>) -> Evidence {
 /// Takes every fault back, starts what is down, and waits until all nodes are ready.
 pub(crate) async fn heal(field: &mut Field<'_>) {
     let members = field.load.members();
-    if field.cluster.spec().linked {
+    if field.cluster.spec().network != Network::Loopback {
         field.cluster.mesh().heal();
     }
     for id in members {

@@ -6,23 +6,19 @@ use rand::RngExt;
 
 use super::{Evidence, Field, hold, leader_among, leader_and_term, others};
 use crate::cluster::region;
-use crate::net::{CLIENT_GROUPS, Figures, Loss, Origin};
+use crate::net::{CLIENT_GROUPS, Cut, Figures, Loss, Origin};
 
-/// Held or swallowed, by the plan.
-fn some_loss(field: &mut Field<'_>) -> Loss {
-    if field.random.random_bool(0.5) { Loss::Held } else { Loss::Swallowed }
+/// One of the cuts that the network can make, by the plan.
+fn some_cut(field: &mut Field<'_>) -> Cut {
+    let [one, other] = field.cluster.mesh().cuts();
+    if field.random.random_bool(0.5) { one } else { other }
 }
 
-/// What the proxies did since an earlier look, if it was anything.
+/// What the network did since an earlier look, if it was any harm.
 fn proof(field: &Field<'_>, before: Figures, what: String) -> Evidence {
     let done = field.cluster.mesh().figures().since(before);
-    let Figures { held, swallowed, delayed, refused, broken, .. } = done;
-    if held + swallowed + delayed + refused + broken == 0 {
-        return Err(format!("{what}: no byte was touched"));
-    }
-    Ok(format!(
-        "{what}: {held} bytes held, {swallowed} swallowed, {delayed} delayed, {refused} connections refused, {broken} broken"
-    ))
+    let harm = done.harm().ok_or_else(|| format!("{what}: nothing that was sent was touched"))?;
+    Ok(format!("{what}: {harm}"))
 }
 
 pub(super) async fn isolate_leader(field: &mut Field<'_>) -> Evidence {
@@ -30,27 +26,28 @@ pub(super) async fn isolate_leader(field: &mut Field<'_>) -> Evidence {
     let rest = others(&field.cluster.ids(), &[leader]);
     let before = field.cluster.mesh().figures();
     let how = field.random.random_range(0..3);
+    let mesh = field.cluster.mesh();
+    let cut = mesh.cuts().get(how).copied();
     for other in &rest {
-        match how {
-            0 => field.cluster.mesh().separate(leader, *other, Loss::Held),
-            1 => field.cluster.mesh().separate(leader, *other, Loss::Swallowed),
-            _ => field.cluster.mesh().refuse(leader, *other),
+        match cut {
+            Some(cut) => mesh.separate(leader, *other, cut),
+            None => mesh.refuse(leader, *other),
         }
     }
     let (next, next_term) = leader_among(field.cluster, &rest, term).await;
     field.load.progress(20).await;
-    let how = ["held", "swallowed", "refused"][how];
+    let how = cut.map_or_else(|| "Refused".to_owned(), |cut| format!("{cut:?}"));
     proof(field, before, format!("leader {leader} of term {term} cut off ({how}); {next} led in term {next_term}"))
 }
 
 pub(super) async fn isolate_one(field: &mut Field<'_>) -> Evidence {
     let ids = field.cluster.ids();
     let one = ids[field.random.random_range(0..ids.len())];
-    let loss = some_loss(field);
+    let cut = some_cut(field);
     let before = field.cluster.mesh().figures();
-    field.cluster.mesh().partition(&[one], &others(&ids, &[one]), loss);
+    field.cluster.mesh().partition(&[one], &others(&ids, &[one]), cut);
     hold(field).await;
-    proof(field, before, format!("node {one} cut off ({loss:?})"))
+    proof(field, before, format!("node {one} cut off ({cut:?})"))
 }
 
 /// With an even split nobody has a quorum; the drill uses odd sizes, so one half has.
@@ -61,29 +58,29 @@ pub(super) async fn halves(field: &mut Field<'_>) -> Evidence {
         let place = field.random.random_range(0..left.len());
         right.push(left.swap_remove(place));
     }
-    let loss = some_loss(field);
+    let cut = some_cut(field);
     let before = field.cluster.mesh().figures();
-    field.cluster.mesh().partition(&left, &right, loss);
+    field.cluster.mesh().partition(&left, &right, cut);
     hold(field).await;
     field.load.progress(10).await;
-    proof(field, before, format!("{left:?} and {right:?} separated ({loss:?})"))
+    proof(field, before, format!("{left:?} and {right:?} separated ({cut:?})"))
 }
 
 /// The leader hears nobody, or nobody hears the leader.
 pub(super) async fn one_way(field: &mut Field<'_>, to_leader: bool) -> Evidence {
     let (leader, term) = leader_and_term(field.cluster).await;
     let rest = others(&field.cluster.ids(), &[leader]);
-    let loss = some_loss(field);
+    let cut = some_cut(field);
     let before = field.cluster.mesh().figures();
     for other in &rest {
         let (from, to) = if to_leader { (*other, leader) } else { (leader, *other) };
-        field.cluster.mesh().cut(from, to, loss);
+        field.cluster.mesh().cut(from, to, cut);
     }
     // Either way the leader has no quorum any more, and the rest must go on under another.
     let (next, next_term) = leader_among(field.cluster, &rest, term).await;
     field.load.progress(10).await;
     let what = if to_leader { "heard nobody" } else { "was heard by nobody" };
-    proof(field, before, format!("leader {leader} of term {term} {what} ({loss:?}); {next} led in term {next_term}"))
+    proof(field, before, format!("leader {leader} of term {term} {what} ({cut:?}); {next} led in term {next_term}"))
 }
 
 /// Every node sees a majority, and no two the same one.
@@ -92,18 +89,18 @@ pub(super) async fn ring(field: &mut Field<'_>) -> Evidence {
     if ids.len() < 5 {
         return Err("a ring needs five nodes".to_owned());
     }
-    let loss = some_loss(field);
+    let cut = some_cut(field);
     let before = field.cluster.mesh().figures();
     for (place, one) in ids.iter().enumerate() {
         for (at, other) in ids.iter().enumerate().skip(place + 1) {
             let apart = at - place;
             if apart != 1 && apart != ids.len() - 1 {
-                field.cluster.mesh().separate(*one, *other, loss);
+                field.cluster.mesh().separate(*one, *other, cut);
             }
         }
     }
     hold(field).await;
-    proof(field, before, format!("a ring of {ids:?} ({loss:?})"))
+    proof(field, before, format!("a ring of {ids:?} ({cut:?})"))
 }
 
 /// Two groups that see one common node and not each other.
@@ -118,12 +115,12 @@ pub(super) async fn bridge(field: &mut Field<'_>) -> Evidence {
     let middle = followers[field.random.random_range(0..followers.len())];
     ids.retain(|id| *id != middle);
     let (left, right) = ids.split_at(ids.len() / 2);
-    let loss = some_loss(field);
+    let cut = some_cut(field);
     let before = field.cluster.mesh().figures();
-    field.cluster.mesh().partition(left, right, loss);
+    field.cluster.mesh().partition(left, right, cut);
     hold(field).await;
     field.load.progress(5).await;
-    proof(field, before, format!("{left:?} and {right:?} met only through {middle} ({loss:?})"))
+    proof(field, before, format!("{left:?} and {right:?} met only through {middle} ({cut:?})"))
 }
 
 /// Cuts that come and go faster than elections settle.
@@ -133,8 +130,8 @@ pub(super) async fn flap(field: &mut Field<'_>) -> Evidence {
     let turns = 12;
     for _ in 0..turns {
         let one = ids[field.random.random_range(0..ids.len())];
-        let loss = some_loss(field);
-        field.cluster.mesh().partition(&[one], &others(&ids, &[one]), loss);
+        let cut = some_cut(field);
+        field.cluster.mesh().partition(&[one], &others(&ids, &[one]), cut);
         tokio::time::sleep(Duration::from_millis(field.random.random_range(100..600))).await;
         field.cluster.mesh().heal();
         tokio::time::sleep(Duration::from_millis(field.random.random_range(20..300))).await;
@@ -166,7 +163,7 @@ pub(super) async fn lost_answers(field: &mut Field<'_>) -> Evidence {
         let rest = others(&field.cluster.ids(), &[leader]);
         let answers = |loss: Loss, resets: u64| {
             for other in &rest {
-                field.cluster.mesh().change(Origin::Node(*other), leader, |state| {
+                field.cluster.mesh().proxies().change(Origin::Node(*other), leader, |state| {
                     state.back.loss = loss;
                     state.resets += resets;
                 });
@@ -186,15 +183,15 @@ pub(super) async fn clients_in_minority(field: &mut Field<'_>) -> Evidence {
     let ids = field.cluster.ids();
     let rest = others(&ids, &[leader]);
     let before = field.cluster.mesh().figures();
-    field.cluster.mesh().partition(&[leader], &rest, Loss::Held);
+    field.cluster.mesh().partition(&[leader], &rest, Cut::Held);
     for id in &rest {
-        field.cluster.mesh().change(Origin::Clients(0), *id, |state| {
+        field.cluster.mesh().proxies().change(Origin::Clients(0), *id, |state| {
             state.refuse = true;
             state.resets += 1;
         });
     }
     for group in 1..CLIENT_GROUPS {
-        field.cluster.mesh().change(Origin::Clients(group), leader, |state| {
+        field.cluster.mesh().proxies().change(Origin::Clients(group), leader, |state| {
             state.refuse = true;
             state.resets += 1;
         });
@@ -213,13 +210,13 @@ pub(super) async fn region_cut(field: &mut Field<'_>) -> Evidence {
     let ids = field.cluster.ids();
     let chosen = region(ids[field.random.random_range(0..ids.len())]);
     let (inside, outside): (Vec<_>, Vec<_>) = ids.iter().copied().partition(|id| region(*id) == chosen);
-    let loss = some_loss(field);
+    let cut = some_cut(field);
     let before = field.cluster.mesh().figures();
     wan_delays(field);
-    field.cluster.mesh().partition(&inside, &outside, loss);
+    field.cluster.mesh().partition(&inside, &outside, cut);
     hold(field).await;
     field.load.progress(10).await;
-    proof(field, before, format!("region {chosen} with {inside:?} cut off from {outside:?} ({loss:?})"))
+    proof(field, before, format!("region {chosen} with {inside:?} cut off from {outside:?} ({cut:?})"))
 }
 
 /// One-way delays between regions, in milliseconds: round trips of 30, 80 and 150 ms.
@@ -233,9 +230,9 @@ fn wan_delays(field: &Field<'_>) {
                 ("eu-west", _) | (_, "eu-west") => 15,
                 _ => 75,
             };
-            field.cluster.mesh().delay(*one, *other, delay_ms, delay_ms / 5);
+            field.cluster.mesh().proxies().delay(*one, *other, delay_ms, delay_ms / 5);
             for (from, to) in [(*one, *other), (*other, *one)] {
-                field.cluster.mesh().change(Origin::Node(from), to, |state| {
+                field.cluster.mesh().proxies().change(Origin::Node(from), to, |state| {
                     state.forward.retransmit_one_in = 100;
                     state.back.retransmit_one_in = 100;
                 });
@@ -258,18 +255,8 @@ pub(super) async fn slow_link(field: &mut Field<'_>) -> Evidence {
     let ids = field.cluster.ids();
     let one = field.cluster.follower().await;
     let before = field.cluster.mesh().figures();
-    for other in others(&ids, &[one]) {
-        for (from, to) in [(one, other), (other, one)] {
-            field.cluster.mesh().change(Origin::Node(from), to, |state| {
-                for direction in [&mut state.forward, &mut state.back] {
-                    direction.bytes_per_second = 30_000;
-                    direction.delay_ms = 20;
-                    direction.jitter_ms = 200;
-                }
-            });
-        }
-    }
+    field.cluster.mesh().thin(one, &others(&ids, &[one]), 30_000);
     hold(field).await;
     field.load.progress(30).await;
-    proof(field, before, format!("follower {one} behind 30 kB/s with 20 to 220 ms"))
+    proof(field, before, format!("follower {one} behind 30 kB/s"))
 }

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::Figures;
+
 /// What happens to bytes that are sent into a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Loss {
@@ -55,43 +57,6 @@ pub struct State {
     pub refuse: bool,
     /// Counts up: every change breaks all connections.
     pub resets: u64,
-}
-
-/// What a proxy did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct Figures {
-    pub bytes: u64,
-    pub held: u64,
-    pub swallowed: u64,
-    pub delayed: u64,
-    pub refused: u64,
-    pub broken: u64,
-}
-
-impl Figures {
-    /// Adds another's.
-    pub fn add(&mut self, other: Self) {
-        self.bytes += other.bytes;
-        self.held += other.held;
-        self.swallowed += other.swallowed;
-        self.delayed += other.delayed;
-        self.refused += other.refused;
-        self.broken += other.broken;
-    }
-
-    /// What happened since an earlier look.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Self {
-        Self {
-            bytes: self.bytes - earlier.bytes,
-            held: self.held - earlier.held,
-            swallowed: self.swallowed - earlier.swallowed,
-            delayed: self.delayed - earlier.delayed,
-            refused: self.refused - earlier.refused,
-            broken: self.broken - earlier.broken,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -151,6 +116,7 @@ impl Link {
             delayed: read(delayed),
             refused: read(refused),
             broken: read(broken),
+            ..Figures::default()
         }
     }
 }

@@ -1,16 +1,31 @@
-//! The network between nodes, and between clients and nodes: one proxy per ordered pair, steered while it runs.
+//! The network between nodes, and between clients and nodes, broken while it runs: by proxies or by the kernel.
 //!
-//! Node i finds node j at the proxy i → j, so every pair can be broken by itself, in each direction by itself. A cut is
-//! described in packets: [`Mesh::cut`] from a to b stops what a sends to b on connections that either of them opened.
-//! Clients reach each node through a proxy of their group.
+//! The specification of a cluster decides which; faults ask the [`Mesh`] what it can do and see no further difference.
+//! A cut is described in packets: [`Mesh::cut`] from a to b stops what a sends to b on connections that either of them opened.
 
+mod figures;
+pub mod kernel;
 mod link;
+mod proxies;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use link::Link;
-pub use link::{Direction, Figures, Loss, State};
+pub use figures::Figures;
+pub use kernel::Namespaces;
+pub use link::{Direction, Loss, State};
+pub use proxies::{CLIENT_GROUPS, Proxies};
+
+/// What a cluster's nodes find each other over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// Loopback, and nothing that could break it.
+    #[default]
+    Loopback,
+    /// Loopback, with a proxy for every ordered pair.
+    Proxies,
+    /// A network namespace for every node, joined by a bridge. Needs root.
+    Namespaces,
+}
 
 /// Who opens connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,119 +36,147 @@ pub enum Origin {
     Clients(u8),
 }
 
-/// All proxies of a cluster.
-#[derive(Debug)]
-pub struct Mesh {
-    links: BTreeMap<(Origin, u64), Link>,
+/// How a cut treats what is sent into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// By a proxy: bytes wait and arrive when the link heals.
+    Held,
+    /// By a proxy: bytes are gone, and their connection stays silent for ever.
+    Swallowed,
+    /// By the receiver's kernel: packets vanish without a word. TCP sends them again until the link heals.
+    Dropped,
+    /// By the sender's kernel, which has no route: who opens a connection is told so at once, established ones are silent.
+    Unrouted,
 }
 
-/// Groups of clients that can be cut off by themselves.
-pub const CLIENT_GROUPS: u8 = 2;
+/// A network that can be broken.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a cluster")]
+pub enum Mesh {
+    /// Through proxies.
+    Proxies(Proxies),
+    /// In the kernel.
+    Namespaces(Namespaces),
+}
 
 impl Mesh {
-    /// Opens a proxy for every ordered pair; `peer` and `http` say where nodes listen.
-    ///
-    /// # Panics
-    /// If a port cannot be bound.
-    pub async fn open(peer: &BTreeMap<u64, SocketAddr>, http: &BTreeMap<u64, SocketAddr>) -> Self {
-        let mut links = BTreeMap::new();
-        for (to, address) in peer {
-            for from in peer.keys().filter(|from| *from != to) {
-                links.insert((Origin::Node(*from), *to), Link::open(*address).await);
-            }
+    /// Where `from` finds `to`, if it is not where `to` listens.
+    pub fn address(&self, from: Origin, to: u64) -> Option<SocketAddr> {
+        match self {
+            Self::Proxies(proxies) => Some(proxies.address(from, to)),
+            Self::Namespaces(_) => None,
         }
-        for (to, address) in http {
-            for group in 0..CLIENT_GROUPS {
-                links.insert((Origin::Clients(group), *to), Link::open(*address).await);
-            }
-        }
-        Self { links }
     }
 
-    /// Where `from` finds `to`.
-    ///
-    /// # Panics
-    /// If there is no such pair.
-    pub fn address(&self, from: Origin, to: u64) -> SocketAddr {
-        self.links[&(from, to)].address
+    /// What a node's command line begins with, so that it runs where this network wants it.
+    pub fn launcher(&self, id: u64) -> Vec<String> {
+        match self {
+            Self::Proxies(_) => Vec::new(),
+            Self::Namespaces(namespaces) => namespaces.launcher(id),
+        }
     }
 
-    /// Changes the state of one proxy.
-    ///
-    /// # Panics
-    /// If there is no such pair.
-    pub fn change(&self, from: Origin, to: u64, change: impl FnOnce(&mut State)) {
-        self.links[&(from, to)].change(change);
+    /// The two kinds of cuts that this network can make.
+    pub fn cuts(&self) -> [Cut; 2] {
+        match self {
+            Self::Proxies(_) => [Cut::Held, Cut::Swallowed],
+            Self::Namespaces(_) => [Cut::Dropped, Cut::Unrouted],
+        }
     }
 
     /// Stops what `from` sends to `to`, on the connections of both.
-    pub fn cut(&self, from: u64, to: u64, loss: Loss) {
-        self.change(Origin::Node(from), to, |state| state.forward.loss = loss);
-        self.change(Origin::Node(to), from, |state| state.back.loss = loss);
+    ///
+    /// # Panics
+    /// If this network does not make such cuts.
+    pub fn cut(&self, from: u64, to: u64, cut: Cut) {
+        match (self, cut) {
+            (Self::Proxies(proxies), Cut::Held) => proxies.cut(from, to, Loss::Held),
+            (Self::Proxies(proxies), Cut::Swallowed) => proxies.cut(from, to, Loss::Swallowed),
+            (Self::Namespaces(namespaces), Cut::Dropped) => namespaces.drop_packets(from, to),
+            (Self::Namespaces(namespaces), Cut::Unrouted) => namespaces.unroute(from, to),
+            (Self::Proxies(_), Cut::Dropped | Cut::Unrouted) | (Self::Namespaces(_), Cut::Held | Cut::Swallowed) => {
+                panic!("this network makes no cut of the kind {cut:?}, but {:?}", self.cuts())
+            }
+        }
     }
 
     /// Stops everything between these two, in both directions.
-    pub fn separate(&self, one: u64, other: u64, loss: Loss) {
-        self.cut(one, other, loss);
-        self.cut(other, one, loss);
+    pub fn separate(&self, one: u64, other: u64, cut: Cut) {
+        self.cut(one, other, cut);
+        self.cut(other, one, cut);
+    }
+
+    /// Separates two groups of nodes.
+    pub fn partition(&self, one: &[u64], others: &[u64], cut: Cut) {
+        for a in one {
+            for b in others {
+                self.separate(*a, *b, cut);
+            }
+        }
     }
 
     /// Refuses connections between these two and breaks those there are.
     pub fn refuse(&self, one: u64, other: u64) {
-        for (from, to) in [(one, other), (other, one)] {
-            self.change(Origin::Node(from), to, |state| {
-                state.refuse = true;
-                state.resets += 1;
-            });
+        match self {
+            Self::Proxies(proxies) => proxies.refuse(one, other),
+            Self::Namespaces(namespaces) => {
+                self.separate(one, other, Cut::Unrouted);
+                namespaces.reset(one, other);
+            }
         }
     }
 
     /// Breaks the connections between these two once.
     pub fn reset(&self, one: u64, other: u64) {
-        for (from, to) in [(one, other), (other, one)] {
-            self.change(Origin::Node(from), to, |state| state.resets += 1);
+        match self {
+            Self::Proxies(proxies) => proxies.reset(one, other),
+            Self::Namespaces(namespaces) => namespaces.reset(one, other),
         }
     }
 
-    /// Separates two groups of nodes.
-    pub fn partition(&self, one: &[u64], others: &[u64], loss: Loss) {
-        for a in one {
-            for b in others {
-                self.separate(*a, *b, loss);
-            }
+    /// Lets only so much pass between a node and each of the others; with proxies it comes late, too.
+    pub fn thin(&self, one: u64, others: &[u64], bytes_per_second: u64) {
+        match self {
+            Self::Proxies(proxies) => others.iter().for_each(|other| proxies.thin(one, *other, bytes_per_second)),
+            Self::Namespaces(namespaces) => namespaces.thin(one, bytes_per_second),
         }
     }
 
-    /// Delays everything between two nodes by so much each way.
-    pub fn delay(&self, one: u64, other: u64, delay_ms: u64, jitter_ms: u64) {
-        for (from, to) in [(one, other), (other, one)] {
-            self.change(Origin::Node(from), to, |state| {
-                for direction in [&mut state.forward, &mut state.back] {
-                    direction.delay_ms = delay_ms;
-                    direction.jitter_ms = jitter_ms;
-                }
-            });
-        }
-    }
-
-    /// Every link as it was made; connections that lost bytes do not come back.
+    /// Everything as it was made. What was lost does not come back.
     pub fn heal(&self) {
-        for link in self.links.values() {
-            link.change(|state| *state = State { resets: state.resets, ..State::default() });
+        match self {
+            Self::Proxies(proxies) => proxies.heal(),
+            Self::Namespaces(namespaces) => namespaces.heal(),
         }
     }
 
-    /// What the proxies did so far, all together.
+    /// What was done so far, all together.
     pub fn figures(&self) -> Figures {
-        let mut sum = Figures::default();
-        for link in self.links.values() {
-            sum.add(link.figures());
+        match self {
+            Self::Proxies(proxies) => proxies.figures(),
+            Self::Namespaces(namespaces) => namespaces.figures(),
         }
-        sum
     }
 
-    /// What the proxies of one origin did so far.
-    pub fn figures_of(&self, from: Origin, to: u64) -> Figures {
-        self.links[&(from, to)].figures()
+    /// The proxies, for faults that only they can make.
+    ///
+    /// # Panics
+    /// If the cluster was made without.
+    pub fn proxies(&self) -> &Proxies {
+        match self {
+            Self::Proxies(proxies) => proxies,
+            Self::Namespaces(_) => panic!("the cluster was made with namespaces, not with proxies"),
+        }
+    }
+
+    /// The namespaces, for faults that only the kernel can make.
+    ///
+    /// # Panics
+    /// If the cluster was made without.
+    pub fn namespaces(&self) -> &Namespaces {
+        match self {
+            Self::Namespaces(namespaces) => namespaces,
+            Self::Proxies(_) => panic!("the cluster was made with proxies, not with namespaces"),
+        }
     }
 }
