@@ -10,9 +10,10 @@ use crate::cluster::Cluster;
 use crate::dump::{self, Dump};
 use crate::history::{Record, Result as Registered};
 use crate::judge::verdict::Verdict;
-use crate::judge::{append, audit, feed, life, linear, sessions, settings, unknowns};
+use crate::judge::{append, audit, feed, life, linear, references, sessions, settings, unknowns};
 use crate::native::Seen;
 use crate::ops::family::{format_of, schema};
+use crate::ops::references::is_ours as refers;
 use crate::ops::{Event, Op, Told, Work, ledger, watchers};
 use crate::wait::until;
 use crate::{check, workload};
@@ -37,6 +38,9 @@ pub struct Judged {
     pub life_refusals: usize,
     /// Changes and reads of levels and modes, with registrations between them.
     pub settings: usize,
+    /// References that were made, and deletions that one of them prevented.
+    pub references: usize,
+    pub references_kept: usize,
     /// Events that every watcher saw, and how often one went on at its token.
     pub watched_events: usize,
     pub watch_resumes: usize,
@@ -55,6 +59,8 @@ pub(super) async fn judge(cluster: &Cluster, drill: &Drill, done: &Done, strikes
     lives(&mut judged, done, &dumps);
     searched(&mut judged, settings::search(&done.did.settings));
     judged.settings = done.did.settings.len();
+    searched(&mut judged, references::search(&done.did.links));
+    (judged.references, judged.references_kept) = references::liveliness(&done.did.links);
     if !done.watched.is_empty() {
         let logs = event_logs(cluster, &nodes, &done.last_event).await;
         events(&mut judged, done, &logs, &dumps);
@@ -99,7 +105,7 @@ fn registrations(judged: &mut Judged, done: &Done, dumps: &BTreeMap<u64, Dump>) 
 
 /// Does the workload of this subject delete for good?
 pub(super) fn deletes(subject: &str) -> bool {
-    subject.starts_with("d-")
+    subject.starts_with("d-") || refers(subject)
 }
 
 fn operations(judged: &mut Judged, done: &Done) {
@@ -199,6 +205,7 @@ fn idle(judged: &Judged, drill: &Drill, done: &Done, strikes: &[Strike]) -> Vec<
     need(crowd.sessions == 0 || !done.did.glimpses.is_empty(), "no session read");
     need(crowd.life_groups == 0 || judged.life_steps > 0, "nothing lived: no step of a draft or a version");
     need(crowd.setting_groups == 0 || judged.settings > 0, "no setting was changed");
+    need(crowd.reference_groups == 0 || judged.references > 0, "no schema referred to another");
     need(!crowd.watching || judged.watched_events > 0, "no event was watched");
     need(!crowd.watching || judged.watch_resumes > 0, "no watcher was ever interrupted");
     need(judged.audit_records > 0, "the audit log is empty");

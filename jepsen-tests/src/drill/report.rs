@@ -50,6 +50,9 @@ pub struct Report {
     pub life_refusals: usize,
     /// Changes and reads of levels and modes, with registrations between them.
     pub settings: usize,
+    /// References that were made, and deletions that one of them prevented.
+    pub references: usize,
+    pub references_kept: usize,
     /// Events that every watcher saw, and how often one went on at its token.
     pub watched_events: usize,
     pub watch_resumes: usize,
@@ -98,6 +101,10 @@ impl Report {
             self.life_steps, self.life_refusals, self.settings
         );
         println!(
+            "  {} references to other schemas, which kept {} deletions from happening",
+            self.references, self.references_kept
+        );
+        println!(
             "  {} events on every watcher ({} resumed), {} audit records",
             self.watched_events, self.watch_resumes, self.audit_records
         );
@@ -131,6 +138,7 @@ pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, samples: &[Sample]
         write_lines(&dir.join("glimpses.jsonl"), &done.did.glimpses);
         write_lines(&dir.join("lives.jsonl"), &done.did.lived);
         write_lines(&dir.join("settings.jsonl"), &done.did.settings);
+        write_lines(&dir.join("references.jsonl"), &done.did.links);
         write_lines(&dir.join("ledger.jsonl"), &done.did.ledger);
     }
     write_lines(&dir.join("nodes.jsonl"), samples);

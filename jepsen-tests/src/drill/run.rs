@@ -93,6 +93,8 @@ pub async fn run(drill: &Drill, options: &Options) -> Report {
         life_steps: judged.life_steps,
         life_refusals: judged.life_refusals,
         settings: judged.settings,
+        references: judged.references,
+        references_kept: judged.references_kept,
         watched_events: judged.watched_events,
         watch_resumes: judged.watch_resumes,
         audit_records: judged.audit_records,

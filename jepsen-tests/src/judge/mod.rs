@@ -6,6 +6,7 @@ pub mod feed;
 pub mod life;
 pub mod linear;
 pub mod model;
+pub mod references;
 pub mod search;
 pub mod sessions;
 pub mod settings;

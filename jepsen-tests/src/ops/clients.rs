@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 
 use super::ledger::Sent;
 use super::life::Lived;
+use super::references::Link;
 use super::settings::Set;
 use super::shared::{Shared, taken};
-use super::{Event, Glimpse, Work, life, operations, session, settings};
+use super::{Event, Glimpse, Work, life, operations, references, session, settings};
 use crate::client::Api;
 
 /// Clients of all workloads.
@@ -34,6 +35,8 @@ pub struct Crowd {
     pub life_groups: u32,
     /// Groups that change levels and modes.
     pub setting_groups: u32,
+    /// Groups that make references and delete both sides of them.
+    pub reference_groups: u32,
     /// A client that registers many large schemas at once.
     pub bulk: bool,
     /// One watcher of events at home on every node.
@@ -45,7 +48,7 @@ pub struct Crowd {
 impl Crowd {
     /// Only registrations, reads, deletions and sessions: for campaigns that judge nothing else.
     pub fn plain() -> Self {
-        Self { life_groups: 0, setting_groups: 0, bulk: false, watching: false, ..Self::default() }
+        Self { life_groups: 0, setting_groups: 0, reference_groups: 0, bulk: false, watching: false, ..Self::default() }
     }
 }
 
@@ -59,6 +62,7 @@ impl Default for Crowd {
             sessions: 1,
             life_groups: 1,
             setting_groups: 1,
+            reference_groups: 1,
             bulk: true,
             watching: true,
             rest_ms: 5,
@@ -74,6 +78,7 @@ pub struct Did {
     pub glimpses: Vec<Glimpse>,
     pub lived: Vec<Lived>,
     pub settings: Vec<Set>,
+    pub links: Vec<Link>,
     /// The ids of drafts, by subject and content.
     pub drafts: BTreeMap<(String, u32), u64>,
     /// The writes of all workloads that are judged by operations.
@@ -116,6 +121,13 @@ impl Clients {
             for _ in 0..crowd.clients_per_group {
                 process += 1;
                 tasks.push(tokio::spawn(settings::run(shared.clone(), group.clone(), process)));
+            }
+        }
+        for number in 0..crowd.reference_groups {
+            let group = Arc::new(references::Group::new(number, seed));
+            for _ in 0..crowd.clients_per_group {
+                process += 1;
+                tasks.push(tokio::spawn(references::run(shared.clone(), group.clone(), process)));
             }
         }
         Self { shared, tasks }
@@ -184,6 +196,7 @@ impl Clients {
             glimpses: taken(&shared.glimpses),
             lived: taken(&shared.lived),
             settings: taken(&shared.settings),
+            links: taken(&shared.links),
             drafts: taken(&shared.drafts),
             ledger: taken(&shared.ledger),
         }

@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod life;
 pub mod mix;
 mod operations;
+pub mod references;
 mod session;
 pub mod settings;
 mod shared;

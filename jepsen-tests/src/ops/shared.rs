@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use super::clients::Crowd;
 use super::ledger::Sent;
 use super::life::Lived;
+use super::references::Link;
 use super::settings::Set;
 use super::{Event, Glimpse};
 use crate::client::{Answer, Api, Call, Outcome};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) glimpses: Mutex<Vec<Glimpse>>,
     pub(crate) lived: Mutex<Vec<Lived>>,
     pub(crate) settings: Mutex<Vec<Set>>,
+    pub(crate) links: Mutex<Vec<Link>>,
     pub(crate) drafts: Mutex<BTreeMap<(String, u32), u64>>,
     pub(crate) ledger: Mutex<Vec<Sent>>,
     pub(crate) nodes: Mutex<BTreeMap<u64, Api>>,
@@ -54,6 +56,7 @@ impl Shared {
             glimpses: Mutex::default(),
             lived: Mutex::default(),
             settings: Mutex::default(),
+            links: Mutex::default(),
             drafts: Mutex::default(),
             ledger: Mutex::default(),
             nodes: Mutex::new(nodes.into_iter().map(|api| (api.node_id, api)).collect()),
@@ -113,6 +116,10 @@ impl Shared {
 
     pub(crate) fn set(&self, set: Set) {
         self.settings.lock().expect("no panic under the lock").push(set);
+    }
+
+    pub(crate) fn link(&self, link: Link) {
+        self.links.lock().expect("no panic under the lock").push(link);
     }
 
     /// A draft has this id.

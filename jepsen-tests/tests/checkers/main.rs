@@ -3,6 +3,7 @@
 mod audit;
 mod feed;
 mod life;
+mod references;
 mod settings;
 
 use jepsen_tests::judge::{append, linear, model::Subject, sessions, unknowns, verdict::Verdict};
