@@ -103,12 +103,8 @@ impl Pair {
                 Ok(row) if row.is_live => Some(NOT_HIDDEN),
                 Ok(_) => (self.referrers(side, version, false) > 0).then_some(REFERENCED),
             },
-            // What is hidden is not there for who reads.
-            Tie::Count { version } => match self.target.find(version) {
-                _ if !self.target.rows.iter().any(|row| row.is_live) => Some(NO_SUBJECT),
-                Some(row) if row.is_live => None,
-                Some(_) | None => Some(NO_VERSION),
-            },
+            // Who refers to a hidden version may be asked, too.
+            Tie::Count { version } => find(Side::Target, version).err(),
         }
     }
 

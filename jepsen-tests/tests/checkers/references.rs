@@ -93,6 +93,8 @@ fn a_count_is_of_its_moment() {
     check(&then(&[hide(Side::Referrer, 2, DONE), count(1, Tied::Count(1))]), Verdict::Valid, "one is hidden");
     check(&then(&[count(2, Tied::Refused { code: 40_402 })]), Verdict::Valid, "no such version");
     check(&[count(1, Tied::Refused { code: 40_401 })], Verdict::Valid, "no such subject");
+    let hidden = [define(1), hide(Side::Target, 1, DONE)];
+    check(&[hidden.as_slice(), &[count(1, Tied::Count(0))]].concat(), Verdict::Valid, "hidden, and asked for");
     check(&then(&[hide(Side::Referrer, 1, code(40_406))]), Verdict::Invalid, "it is not hidden");
     check(&then(&[drop_for_good(Side::Referrer, 1, code(40_407))]), Verdict::Valid, "not hidden before");
 }
