@@ -10,4 +10,5 @@ pub mod codec;
 pub mod log;
 pub mod scrub;
 pub mod state;
+mod torn;
 pub mod types;

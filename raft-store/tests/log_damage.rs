@@ -231,6 +231,30 @@ fn a_last_record_with_wrong_bytes_opens_unless_it_was_marked() {
     assert!(matches!(&refused, OpenError::BehindMark { marked, .. } if marked.index() == 99), "{refused}");
 }
 
+/// The MANIFEST of a database, with an edit behind it that was being written when the power went.
+fn tear_manifest(database: &Path) {
+    let current = fs::read_to_string(database.join("CURRENT")).unwrap();
+    let path = database.join(current.trim());
+    let mut manifest = fs::read(&path).unwrap();
+    // Checksum, length, kind: of full length, and nothing that fits.
+    manifest.extend_from_slice(&[0xA7, 0xA7, 0xA7, 0xA7, 40, 0, 1]);
+    manifest.extend_from_slice(&[0xA7; 40]);
+    fs::write(path, manifest).unwrap();
+}
+
+/// A soak took the power of a node while RocksDB wrote an edit to a MANIFEST, and the node never came back.
+#[test]
+fn a_torn_edit_of_the_manifest_opens_with_everything() {
+    let written = log(99);
+    tear_manifest(&written.data().join("raft"));
+    assert_eq!(held(written.data()), 100);
+    // A power loss may tear the log, too.
+    let written = log(40);
+    tear_manifest(&written.data().join("raft"));
+    written.damage(Damage::FlippedInTheLastRecord);
+    assert_eq!(held(written.data()), 99);
+}
+
 #[test]
 fn a_wal_that_ends_early_or_is_gone_is_behind_the_mark() {
     let written = log(60);

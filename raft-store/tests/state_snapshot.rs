@@ -474,3 +474,30 @@ fn a_snapshot_that_cannot_be_made_ends_the_node() {
     assert!(block_on(replica.machine.try_create_snapshot_builder(true)).is_none());
     assert_eq!(replica.fatal.lock().len(), 2, "{:?}", replica.fatal.lock());
 }
+
+/// A soak took the power of a node while RocksDB wrote an edit to the MANIFEST of the state, and the node never came back.
+#[test]
+fn a_torn_edit_of_the_manifest_opens_with_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let replica = replica_with(dir.path(), &log_of("c", 30));
+    let (rows, digest) = (replica.rows(), replica.digest());
+    drop(replica);
+    let generation = live_generation(dir.path());
+    let manifest = generation.join(fs::read_to_string(generation.join("CURRENT")).unwrap().trim());
+    let mut bytes = fs::read(&manifest).unwrap();
+    // Checksum, length, kind: of full length, and nothing that fits.
+    bytes.extend_from_slice(&[0xA7, 0xA7, 0xA7, 0xA7, 40, 0, 1]);
+    bytes.extend_from_slice(&[0xA7; 40]);
+    fs::write(&manifest, bytes).unwrap();
+    let replica = Replica::open(dir.path());
+    assert_eq!((replica.rows(), replica.digest()), (rows, digest));
+    drop(replica);
+
+    // Damage in the midst of it is none that a power loss leaves.
+    let manifest = generation.join(fs::read_to_string(generation.join("CURRENT")).unwrap().trim());
+    let mut bytes = fs::read(&manifest).unwrap();
+    let early = bytes.len() / 3;
+    bytes[early] ^= 1;
+    fs::write(&manifest, bytes).unwrap();
+    assert!(Replica::try_open(dir.path()).is_err());
+}

@@ -8,7 +8,8 @@
 //! state in memory ([`state`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
 //! of one moment. A mark beside the database ([`mark`]) and the checks at the start ([`boot`]) notice what was lost.
 //!
-//! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see [`torn`]), trying a failed sync again, a decision about what may be purged.
+//! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see [`crate::torn`]), trying a failed
+//! sync again, a decision about what may be purged.
 
 mod boot;
 mod clock;
@@ -22,7 +23,6 @@ mod sizes;
 mod state;
 mod stats;
 mod storage;
-mod torn;
 mod writer;
 
 use std::fs;
@@ -42,6 +42,7 @@ use state::State;
 use writer::Writer;
 
 use crate::scrub::{Damage, Stretch, read_tables};
+use crate::torn;
 use crate::types::{LogId, Vote};
 
 /// The log of a node. A handle: clones are the same log.
@@ -205,15 +206,23 @@ impl Drop for Core {
 
 /// Opens the database; a last record that a power loss tore is cut off first. The checks at the start say whether it was marked.
 fn open_database(dir: &Path) -> Result<rocksdb::DB, OpenError> {
-    let damaged = match db::open(dir) {
+    let mut damaged = match db::open(dir) {
         Err(error @ OpenError::Corrupt { .. }) => error,
         opened => return opened,
     };
-    let torn =
-        torn::cut(dir).map_err(|source| OpenError::Io { doing: "look at the WAL of", path: dir.to_owned(), source })?;
-    let Some(torn::Torn { wal, kept, cut }) = torn else { return Err(damaged) };
-    tracing::warn!(wal = %wal.display(), kept, cut, "the last record of the log was torn and is cut off");
-    db::open(dir)
+    // A power loss may tear both.
+    for cut in [torn::cut_manifest, torn::cut_wal] {
+        let torn =
+            cut(dir).map_err(|source| OpenError::Io { doing: "look at the end of", path: dir.to_owned(), source })?;
+        if torn.is_none() {
+            continue;
+        }
+        match db::open(dir) {
+            Err(error @ OpenError::Corrupt { .. }) => damaged = error,
+            opened => return opened,
+        }
+    }
+    Err(damaged)
 }
 
 /// Makes a directory whose name is durable.

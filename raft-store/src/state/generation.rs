@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use registry::{ApplyError, Key, Row, Table, ViewError};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, FlushOptions, Options,
-    WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, FlushOptions,
+    Options, WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, CodecError};
 use crate::scrub::{Damage, Stretch, read_tables};
+use crate::torn;
 use crate::types::{LogId, StoredMembership};
 
 /// Column families. Tables with a like pattern of access share one; the table byte keeps their keys apart.
@@ -99,10 +100,25 @@ impl Generation {
     }
 
     pub(super) fn open(dir: &Path) -> Result<Self, StateError> {
-        let cache = Cache::new_lru_cache(CACHE_BYTES);
-        let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
-        let db = DB::open_cf_descriptors(&database_options(), dir, families)
-            .map_err(|source| StateError::Database { action: "open", place: dir.display().to_string(), source })?;
+        let open = || {
+            let cache = Cache::new_lru_cache(CACHE_BYTES);
+            let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
+            DB::open_cf_descriptors(&database_options(), dir, families)
+        };
+        let opened = match open() {
+            Err(error) if error.kind() == ErrorKind::Corruption => {
+                // What a power loss left of an edit that nobody had relied on.
+                let torn = torn::cut_manifest(dir);
+                let torn = torn.map_err(|error| StateError::file("look at the MANIFEST in", dir, error))?;
+                if torn.is_some() { open() } else { Err(error) }
+            }
+            opened => opened,
+        };
+        let db = opened.map_err(|source| StateError::Database {
+            action: "open",
+            place: dir.display().to_string(),
+            source,
+        })?;
         Ok(Self { db: Some(db), dir: dir.to_owned(), obsolete: AtomicBool::new(false) })
     }
 

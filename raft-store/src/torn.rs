@@ -1,15 +1,17 @@
-//! The last record of a WAL that was being written when the power went: some of its bytes are there and some are not.
+//! The last record of a file that was being written when the power went: some of its bytes are there and some are not.
 //!
 //! RocksDB tolerates a last record that is short, and calls one of full length with wrong bytes damage. Disks leave both. After
 //! a power loss of all nodes at once the second kind would keep a majority out for ever, though nobody was ever told of what the
 //! record holds. So it is cut off, if it is the last: no whole record may follow it, and less than [`TAIL_BYTES_MAX`] may.
 //!
-//! A bit that rots in the very last record looks the same. The mark tells: a log that ends before its mark does not open. What
-//! is not marked is less than [`super::config::MARK_INTERVAL`] old; so much of a log could always be lost unnoticed, as a file
-//! that is cut between two records looks whole. Votes are marked at once.
+//! A bit that rots in the very last record looks the same. Of a WAL the mark tells: a log that ends before its mark does not open.
+//! What is not marked is less than `MARK_INTERVAL` old; so much of a log could always be lost unnoticed, as a file that is cut
+//! between two records looks whole. Votes are marked at once. A MANIFEST without its last edit names the tables of a moment before:
+//! where those are gone the database does not open; where the state is older for it, the log has what is missing or the start checks
+//! refuse; where the log is, its mark does.
 //!
 //! ```text
-//! a WAL is blocks of 32768 bytes; a block is fragments and, at its end, fewer than 7 zeros
+//! a WAL or MANIFEST is blocks of 32768 bytes; a block is fragments and, at its end, fewer than 7 zeros
 //! fragment: masked CRC32C of kind and payload (4, little endian) | length of the payload (2) | kind (1) | payload
 //! ```
 
@@ -24,21 +26,34 @@ const TAIL_BYTES_MAX: usize = 2 * BLOCK;
 
 /// What was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Torn {
-    pub(super) wal: PathBuf,
-    pub(super) kept: u64,
-    pub(super) cut: u64,
+pub(crate) struct Torn {
+    pub(crate) file: PathBuf,
+    pub(crate) kept: u64,
+    pub(crate) cut: u64,
 }
 
 /// Cuts the torn record off the newest WAL of a database that does not open; nothing if there is none.
-pub(super) fn cut(dir: &Path) -> io::Result<Option<Torn>> {
-    let Some(wal) = newest_wal(dir)? else { return Ok(None) };
-    let bytes = fs::read(&wal)?;
+pub(crate) fn cut_wal(dir: &Path) -> io::Result<Option<Torn>> {
+    newest_wal(dir)?.map_or(Ok(None), |wal| cut(&wal))
+}
+
+/// Cuts the torn record off the MANIFEST of a database that does not open; nothing if there is none.
+pub(crate) fn cut_manifest(dir: &Path) -> io::Result<Option<Torn>> {
+    // A CURRENT that cannot be read is damage of another kind.
+    let Ok(name) = fs::read_to_string(dir.join("CURRENT")) else { return Ok(None) };
+    let manifest = dir.join(name.trim());
+    if name.starts_with("MANIFEST-") && manifest.is_file() { cut(&manifest) } else { Ok(None) }
+}
+
+fn cut(path: &Path) -> io::Result<Option<Torn>> {
+    let bytes = fs::read(path)?;
     let Some(at) = torn_at(&bytes) else { return Ok(None) };
-    let file = File::options().write(true).open(&wal)?;
+    let file = File::options().write(true).open(path)?;
     file.set_len(at as u64)?;
     file.sync_all()?;
-    Ok(Some(Torn { wal, kept: at as u64, cut: (bytes.len() - at) as u64 }))
+    let torn = Torn { file: path.to_owned(), kept: at as u64, cut: (bytes.len() - at) as u64 };
+    tracing::warn!(file = %torn.file.display(), kept = torn.kept, cut = torn.cut, "a torn last record is cut off");
+    Ok(Some(torn))
 }
 
 fn newest_wal(dir: &Path) -> io::Result<Option<PathBuf>> {
