@@ -24,36 +24,27 @@ const HEADER: usize = 7;
 /// A fragment ends with its block, and behind it lies at most what the same write left.
 const TAIL_BYTES_MAX: usize = 2 * BLOCK;
 
-/// What was cut off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Torn {
-    pub(crate) file: PathBuf,
-    pub(crate) kept: u64,
-    pub(crate) cut: u64,
+/// Cuts the torn record off the newest WAL of a database that does not open. Was there one?
+pub(crate) fn cut_wal(dir: &Path) -> io::Result<bool> {
+    newest_wal(dir)?.map_or(Ok(false), |wal| cut(&wal))
 }
 
-/// Cuts the torn record off the newest WAL of a database that does not open; nothing if there is none.
-pub(crate) fn cut_wal(dir: &Path) -> io::Result<Option<Torn>> {
-    newest_wal(dir)?.map_or(Ok(None), |wal| cut(&wal))
-}
-
-/// Cuts the torn record off the MANIFEST of a database that does not open; nothing if there is none.
-pub(crate) fn cut_manifest(dir: &Path) -> io::Result<Option<Torn>> {
+/// Cuts the torn record off the MANIFEST of a database that does not open. Was there one?
+pub(crate) fn cut_manifest(dir: &Path) -> io::Result<bool> {
     // A CURRENT that cannot be read is damage of another kind.
-    let Ok(name) = fs::read_to_string(dir.join("CURRENT")) else { return Ok(None) };
+    let Ok(name) = fs::read_to_string(dir.join("CURRENT")) else { return Ok(false) };
     let manifest = dir.join(name.trim());
-    if name.starts_with("MANIFEST-") && manifest.is_file() { cut(&manifest) } else { Ok(None) }
+    if name.starts_with("MANIFEST-") && manifest.is_file() { cut(&manifest) } else { Ok(false) }
 }
 
-fn cut(path: &Path) -> io::Result<Option<Torn>> {
+fn cut(path: &Path) -> io::Result<bool> {
     let bytes = fs::read(path)?;
-    let Some(at) = torn_at(&bytes) else { return Ok(None) };
+    let Some(at) = torn_at(&bytes) else { return Ok(false) };
     let file = File::options().write(true).open(path)?;
     file.set_len(at as u64)?;
     file.sync_all()?;
-    let torn = Torn { file: path.to_owned(), kept: at as u64, cut: (bytes.len() - at) as u64 };
-    tracing::warn!(file = %torn.file.display(), kept = torn.kept, cut = torn.cut, "a torn last record is cut off");
-    Ok(Some(torn))
+    tracing::warn!(file = %path.display(), kept = at, cut = bytes.len() - at, "a torn last record is cut off");
+    Ok(true)
 }
 
 fn newest_wal(dir: &Path) -> io::Result<Option<PathBuf>> {

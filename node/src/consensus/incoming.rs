@@ -2,7 +2,7 @@
 //! snapshot is given, and no file grows beyond what its manifest says.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 use proto::peer;
 use proto::peer::snapshot_part::Part;
 use raft_store::codec;
-use raft_store::state::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, is_plain_file_name};
+use raft_store::state::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, describe, is_plain_file_name};
 use raft_store::types::{SnapshotMeta, Vote};
 use tonic::Status;
 
@@ -18,8 +18,6 @@ use super::convert::{damaged, id_from_wire, vote_from_wire};
 
 /// A sender that is silent for so long has stopped.
 const PROGRESS_TIME_MAX: Duration = Duration::from_secs(30);
-/// Bytes that are read at once.
-const BUFFER_BYTES: usize = 256 * 1024;
 /// Most files in one snapshot.
 const FILES_MAX: usize = 100_000;
 
@@ -65,7 +63,7 @@ impl Incoming {
     }
 
     fn has(&self, entry: &FileEntry) -> bool {
-        checksum(&self.dir.join(&entry.name), entry.size).is_ok_and(|crc32c| crc32c == Some(entry.crc32c))
+        describe(&self.dir.join(&entry.name)).is_ok_and(|found| found == *entry)
     }
 
     fn write(&self, chunk: &peer::SnapshotChunk) -> Result<(), Status> {
@@ -133,21 +131,6 @@ async fn next(
     let message = tokio::time::timeout(PROGRESS_TIME_MAX, parts.next()).await;
     let message = message.map_err(|_| Status::deadline_exceeded("the snapshot's sender has stopped"))?.transpose()?;
     message.map(|part| part.part.ok_or_else(|| Status::invalid_argument("an empty part"))).transpose()
-}
-
-/// The checksum of a file that has the expected size.
-fn checksum(path: &Path, size: u64) -> std::io::Result<Option<u32>> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() != size {
-        return Ok(None);
-    }
-    let (mut crc32c, mut buffer) = (0, vec![0; BUFFER_BYTES]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Some(crc32c)),
-            read => crc32c = crc32c::crc32c_append(crc32c, &buffer[..read]),
-        }
-    }
 }
 
 fn disk(action: &str, path: &Path, error: &std::io::Error) -> Status {

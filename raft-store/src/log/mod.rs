@@ -41,7 +41,7 @@ use shared::Shared;
 use state::State;
 use writer::Writer;
 
-use crate::scrub::{Damage, Stretch, read_tables};
+use crate::scrub::{self, Damage, Stretch};
 use crate::torn;
 use crate::types::{LogId, Vote};
 
@@ -169,14 +169,8 @@ impl LogStore {
         let open = self.shared().db.read();
         // A closed log has nothing that could be damaged.
         let Some(db) = open.as_deref() else { return Ok(Stretch { bytes: 0, rest: None, more: 0 }) };
-        let name = db::FAMILIES[family];
-        let handle = db.cf_handle(name).expect("the database is opened with this column family");
-        let read = read_tables(db, name, handle, from, bytes_max);
-        let (bytes, rest) = read.map_err(|error| Damage {
-            place: format!("the log database {}", self.shared().dir.display()),
-            reason: error.to_string(),
-        })?;
-        Ok(Stretch { bytes, rest, more: db::FAMILIES.len() - family - 1 })
+        let place = || format!("the log database {}", self.shared().dir.display());
+        scrub::stretch(db, &db::FAMILIES, family, from, bytes_max, place)
     }
 
     fn shared(&self) -> &Shared {
@@ -214,7 +208,7 @@ fn open_database(dir: &Path) -> Result<rocksdb::DB, OpenError> {
     for cut in [torn::cut_manifest, torn::cut_wal] {
         let torn =
             cut(dir).map_err(|source| OpenError::Io { doing: "look at the end of", path: dir.to_owned(), source })?;
-        if torn.is_none() {
+        if !torn {
             continue;
         }
         match db::open(dir) {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use place::{Ended, InFile, Place};
-pub(crate) use tables::read as read_tables;
+pub(crate) use tables::stretch;
 
 use crate::log::LogStore;
 use crate::state::{FileEntry, SnapshotDir, StateStore};

@@ -2,6 +2,8 @@
 
 use rocksdb::{ColumnFamily, DB, Error, ReadOptions};
 
+use super::{Damage, Stretch};
+
 /// Read ahead in steps, because what is scrubbed is cold.
 const READAHEAD_BYTES: usize = 256 * 1024;
 
@@ -14,12 +16,28 @@ fn options() -> ReadOptions {
     options
 }
 
-/// Reads from a key on until about `bytes_max` bytes of keys and values were seen; gives the bytes and the key to go on
-/// with, if there is more. Every block of every table that has keys in that stretch is read.
+/// Reads a stretch of one of a database's column families: from a key on until about `bytes_max` bytes of keys and values were
+/// seen. Every block of every table that has keys in that stretch is read, with its checksum.
 ///
 /// # Errors
-/// What RocksDB says of a block that it cannot read, or that does not have its checksum.
-pub(crate) fn read(
+/// [`Damage`] with what RocksDB says of a block that it cannot read, or that does not have its checksum.
+pub(crate) fn stretch(
+    db: &DB,
+    families: &[&str],
+    family: usize,
+    from: &[u8],
+    bytes_max: u64,
+    place: impl FnOnce() -> String,
+) -> Result<Stretch, Damage> {
+    let name = families[family];
+    let handle = db.cf_handle(name).expect("every column family is opened");
+    let (bytes, rest) = read(db, name, handle, from, bytes_max)
+        .map_err(|error| Damage { place: place(), reason: error.to_string() })?;
+    Ok(Stretch { bytes, rest, more: families.len() - family - 1 })
+}
+
+/// Gives the bytes and the key to go on with, if there is more.
+fn read(
     db: &DB,
     name: &str,
     family: &ColumnFamily,

@@ -12,7 +12,7 @@ use rocksdb::{
 };
 
 use crate::codec::{self, CodecError};
-use crate::scrub::{Damage, Stretch, read_tables};
+use crate::scrub::{self, Damage, Stretch};
 use crate::torn;
 use crate::types::{LogId, StoredMembership};
 
@@ -110,7 +110,7 @@ impl Generation {
                 // What a power loss left of an edit that nobody had relied on.
                 let torn = torn::cut_manifest(dir);
                 let torn = torn.map_err(|error| StateError::file("look at the MANIFEST in", dir, error))?;
-                if torn.is_some() { open() } else { Err(error) }
+                if torn { open() } else { Err(error) }
             }
             opened => opened,
         };
@@ -206,14 +206,8 @@ impl Generation {
 
     /// Reads a stretch of a column family with its checksums.
     pub(super) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
-        let name = FAMILIES[family];
-        let handle = self.db().cf_handle(name).expect("every column family is opened");
-        let read = read_tables(self.db(), name, handle, from, bytes_max);
-        let (bytes, rest) = read.map_err(|error| Damage {
-            place: format!("the state database {}", self.dir.display()),
-            reason: error.to_string(),
-        })?;
-        Ok(Stretch { bytes, rest, more: FAMILIES.len() - family - 1 })
+        let place = || format!("the state database {}", self.dir.display());
+        scrub::stretch(self.db(), &FAMILIES, family, from, bytes_max, place)
     }
 
     pub(super) fn retire(&self) {

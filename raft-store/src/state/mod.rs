@@ -18,7 +18,7 @@ mod view;
 
 pub use generation::StateError;
 pub use machine::{StateMachine, StateMachineBuilder};
-pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, is_plain_file_name};
+pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, describe, is_plain_file_name};
 pub use view::StateView;
 
 use std::collections::VecDeque;

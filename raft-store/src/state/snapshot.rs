@@ -146,7 +146,11 @@ pub(super) fn describe_all(dir: &Path) -> Result<Vec<FileEntry>, SnapshotError> 
     Ok(files)
 }
 
-fn describe(path: &Path) -> Result<FileEntry, SnapshotError> {
+/// Reads a file: what a manifest says of it.
+///
+/// # Errors
+/// [`SnapshotError`] if it cannot be read.
+pub fn describe(path: &Path) -> Result<FileEntry, SnapshotError> {
     let mut content = File::open(path).map_err(|error| file("open a file of", path, error))?;
     let mut buffer = vec![0; CHUNK_BYTES];
     let (mut size, mut crc32c) = (0_u64, 0);
