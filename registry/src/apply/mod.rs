@@ -103,7 +103,7 @@ pub fn apply(
     envelope: &Envelope,
     digest_at: &dyn Fn(LogIndex) -> Option<[u8; 32]>,
 ) -> Result<Applied, ApplyError> {
-    let mut machine = machine(view)?;
+    let mut machine = query::machine(view)?;
     if let Some(earlier) = query::request(view, &envelope.request_id)? {
         return Ok(Applied {
             outcome: earlier.outcome,
@@ -306,12 +306,4 @@ fn remember(
         machine.request_count -= 1;
     }
     Ok(())
-}
-
-fn machine(view: &impl View) -> Result<MachineRow, ViewError> {
-    match view.get(&Key::Machine)? {
-        None => Ok(MachineRow::default()),
-        Some(Row::Machine(row)) => Ok(row),
-        Some(_) => Err(ViewError::wrong_row(&Key::Machine)),
-    }
 }
