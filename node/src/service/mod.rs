@@ -12,6 +12,7 @@ mod compatibility;
 mod data;
 mod error;
 mod events;
+mod freshness;
 mod governance;
 mod lives;
 mod lookup;
@@ -39,9 +40,10 @@ pub use catalogue::{Criteria, FoundVersion};
 pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};
+pub use freshness::Freshness;
 pub use lives::{DraftStep, DraftView, LifeOf};
 pub use prepare::{NewSchema, RegisterOptions};
-pub use read::{Consistency, FoundSchema, Freshness, ReadMark, VersionSpec};
+pub use read::{Consistency, FoundSchema, ReadMark, VersionSpec};
 
 use crate::clock::Deadline;
 use crate::config::Config;
@@ -70,7 +72,7 @@ struct Inner {
     sealer: Sealer,
     /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
     proposals: Semaphore,
-    read_batches: read::ReadBatches,
+    read_batches: freshness::ReadBatches,
     data: data::Validators,
     key: NodeKey,
     attempts: Attempts,
@@ -112,7 +114,7 @@ impl Service {
         attempts: Attempts,
     ) -> Self {
         let proposals = config.limits.proposal_bytes_max / 1024;
-        let read_batches = read::ReadBatches::start(consensus.clone());
+        let read_batches = freshness::ReadBatches::start(consensus.clone());
         Self {
             inner: Arc::new(Inner {
                 consensus,
@@ -175,9 +177,14 @@ impl Service {
     pub async fn watch_freshness(self) {
         loop {
             let is_first = self.silence().is_none();
-            tokio::time::sleep(if is_first { read::FIRST_FRESHNESS_INTERVAL } else { read::FRESHNESS_INTERVAL }).await;
+            tokio::time::sleep(if is_first {
+                freshness::FIRST_FRESHNESS_INTERVAL
+            } else {
+                freshness::FRESHNESS_INTERVAL
+            })
+            .await;
             // A failure only means that the figure grows, which is the truth.
-            drop(self.linearize(Deadline::after(read::FRESHNESS_INTERVAL)).await);
+            drop(self.linearize(Deadline::after(freshness::FRESHNESS_INTERVAL)).await);
         }
     }
 
