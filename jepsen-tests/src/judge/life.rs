@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::search::{Machine, Searched, Timed};
+use super::search::{self, Machine, Searched, Timed};
 use super::unknowns::NEVER;
 use crate::dump::Dump;
 use crate::ops::family::{content_of, family};
@@ -310,12 +310,11 @@ impl Machine for Life {
 /// Judges all steps, subject by subject. A step of unknown outcome counts as possible for ever, but for a draft that nobody
 /// learnt the name of: nobody can see it, so it is left out.
 pub fn search(history: &[Lived]) -> Searched {
-    let mut subjects: BTreeMap<&str, Vec<Timed<Life>>> = BTreeMap::new();
-    for lived in history {
-        if lived.told.is_none() && (matches!(lived.deed.step, Step::Create { .. }) || !lived.deed.step.is_write()) {
-            continue;
-        }
-        subjects.entry(&lived.subject).or_default().push(Timed {
+    let is_seen = |lived: &&Lived| {
+        lived.told.is_some() || (lived.deed.step.is_write() && !matches!(lived.deed.step, Step::Create { .. }))
+    };
+    search::search(history.iter().filter(is_seen).map(|lived| {
+        let timed = Timed::<Life> {
             process: lived.process,
             node: lived.node,
             invoked: lived.invoked,
@@ -323,13 +322,9 @@ pub fn search(history: &[Lived]) -> Searched {
             op: lived.deed,
             told: lived.told.clone(),
             is_write: lived.deed.step.is_write(),
-        });
-    }
-    let mut searched = Searched::default();
-    for (subject, history) in subjects {
-        searched.look(subject, &history);
-    }
-    searched
+        };
+        (lived.subject.as_str(), timed)
+    }))
 }
 
 /// What nodes hold of activated drafts: under the number that was told, the content that was drafted.

@@ -1,10 +1,8 @@
 //! Linearizability of registrations, deletions, settings and reads, subject by subject.
 
-use std::collections::BTreeMap;
-
 use super::model::Subject;
 pub use super::search::Searched;
-use super::search::{Machine, Timed};
+use super::search::{self, Machine, Timed};
 use crate::ops::{Event, Op, Told};
 
 impl Machine for Subject {
@@ -18,9 +16,8 @@ impl Machine for Subject {
 
 /// Judges resolved events; see [`super::unknowns`].
 pub fn search(events: &[Event]) -> Searched {
-    let mut subjects: BTreeMap<&str, Vec<Timed<Subject>>> = BTreeMap::new();
-    for event in events {
-        subjects.entry(&event.subject).or_default().push(Timed {
+    search::search(events.iter().map(|event| {
+        let timed = Timed::<Subject> {
             process: event.process,
             node: event.node,
             invoked: event.invoked,
@@ -28,11 +25,7 @@ pub fn search(events: &[Event]) -> Searched {
             op: event.op,
             told: event.told.clone(),
             is_write: event.op.is_write(),
-        });
-    }
-    let mut searched = Searched::default();
-    for (subject, history) in subjects {
-        searched.look(subject, &history);
-    }
-    searched
+        };
+        (event.subject.as_str(), timed)
+    }))
 }

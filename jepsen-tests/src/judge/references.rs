@@ -1,8 +1,6 @@
 //! A pair of subjects, one of which refers to versions of the other, one operation after another.
 
-use std::collections::BTreeMap;
-
-use super::search::{Machine, Searched, Timed};
+use super::search::{self, Machine, Searched, Timed};
 use super::unknowns::NEVER;
 use crate::ops::references::{Link, Side, Tie, Tied};
 
@@ -145,9 +143,8 @@ impl Machine for Pair {
 
 /// Judges all operations, pair by pair. What has no known outcome counts as possible for ever.
 pub fn search(history: &[Link]) -> Searched {
-    let mut pairs: BTreeMap<&str, Vec<Timed<Pair>>> = BTreeMap::new();
-    for link in history {
-        pairs.entry(&link.pair).or_default().push(Timed {
+    search::search(history.iter().map(|link| {
+        let timed = Timed::<Pair> {
             process: link.process,
             node: link.node,
             invoked: link.invoked,
@@ -155,13 +152,9 @@ pub fn search(history: &[Link]) -> Searched {
             op: link.tie,
             told: link.told.clone(),
             is_write: link.tie.is_write(),
-        });
-    }
-    let mut searched = Searched::default();
-    for (pair, history) in pairs {
-        searched.look(pair, &history);
-    }
-    searched
+        };
+        (link.pair.as_str(), timed)
+    }))
 }
 
 /// References that were made, and deletions that were refused because of one: without either the workload did nothing.

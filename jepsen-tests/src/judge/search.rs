@@ -1,6 +1,7 @@
 //! The search for an order that explains every answer, over any model: by porcupine-rs and, where the history is small enough, by
 //! todc-utils, too. The two share no code, and a disagreement is a fault.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -111,7 +112,7 @@ impl Searched {
     }
 
     /// Judges all operations on one object.
-    pub fn look<M: Machine>(&mut self, object: &str, history: &[Timed<M>]) {
+    fn look<M: Machine>(&mut self, object: &str, history: &[Timed<M>]) {
         self.subjects += 1;
         self.operations += history.len();
         let first = first_opinion(history);
@@ -141,6 +142,19 @@ impl Searched {
         self.faults.extend(other.faults);
         self.unknown.extend(other.unknown);
     }
+}
+
+/// Judges operations, each with the object that it was on.
+pub fn search<'a, M: Machine>(history: impl IntoIterator<Item = (&'a str, Timed<M>)>) -> Searched {
+    let mut objects: BTreeMap<&str, Vec<Timed<M>>> = BTreeMap::new();
+    for (object, timed) in history {
+        objects.entry(object).or_default().push(timed);
+    }
+    let mut searched = Searched::default();
+    for (object, history) in objects {
+        searched.look(object, &history);
+    }
+    searched
 }
 
 fn first_opinion<M: Machine>(history: &[Timed<M>]) -> CheckResult {

@@ -1,8 +1,6 @@
 //! A subject with a level and a mode of its own, or none, one operation after another. Global are NONE and READWRITE.
 
-use std::collections::BTreeMap;
-
-use super::search::{Machine, Searched, Timed};
+use super::search::{self, Machine, Searched, Timed};
 use super::unknowns::NEVER;
 use crate::ops::Level;
 use crate::ops::family::family;
@@ -112,9 +110,8 @@ impl Machine for Settings {
 
 /// Judges all operations, subject by subject. What has no known outcome counts as possible for ever.
 pub fn search(history: &[Set]) -> Searched {
-    let mut subjects: BTreeMap<&str, Vec<Timed<Settings>>> = BTreeMap::new();
-    for set in history {
-        subjects.entry(&set.subject).or_default().push(Timed {
+    search::search(history.iter().map(|set| {
+        let timed = Timed::<Settings> {
             process: set.process,
             node: set.node,
             invoked: set.invoked,
@@ -122,11 +119,7 @@ pub fn search(history: &[Set]) -> Searched {
             op: set.wish,
             told: set.told.clone(),
             is_write: set.wish.is_write(),
-        });
-    }
-    let mut searched = Searched::default();
-    for (subject, history) in subjects {
-        searched.look(subject, &history);
-    }
-    searched
+        };
+        (set.subject.as_str(), timed)
+    }))
 }

@@ -10,6 +10,7 @@ pub mod life;
 pub mod mix;
 mod operations;
 pub mod references;
+mod rotation;
 mod session;
 pub mod settings;
 mod shared;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::family::{content_of, format_of, schema};
 use super::ledger::{Came, Sent};
 use super::mix::{Mix, choose};
+use super::rotation::{Rotation, Turn};
 use super::shared::{Asked, Shared};
 use super::{Event, Op, Told, Work};
 use crate::client::{Answer, Api, Call, segment};
@@ -19,8 +20,6 @@ use crate::native::PRINCIPAL_HEADER;
 const OPS_PER_SUBJECT: u32 = 150;
 /// Attempts of a write under one key.
 const ATTEMPTS_MAX: u32 = 3;
-/// Writes without outcome on one subject before a fresh one follows: each doubles what the search has to try.
-const UNKNOWN_MAX: u32 = 4;
 /// What no content is: a text that nobody of this subject sent.
 const STRANGER: u32 = u32::MAX;
 
@@ -28,9 +27,7 @@ const STRANGER: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Group {
     work: Work,
-    name: String,
-    ops: AtomicU32,
-    unknown: AtomicU32,
+    subjects: Rotation,
     contents: AtomicU32,
 }
 
@@ -41,16 +38,8 @@ impl Group {
             Work::Deleting => 'd',
             Work::Append => 'a',
         };
-        // Marked by the run: a second crowd on the same cluster has subjects of its own.
-        let name = format!("{letter}-{}-{number}", seed % 1_000_000);
-        Self { work, name, ops: AtomicU32::new(0), unknown: AtomicU32::new(0), contents: AtomicU32::new(0) }
-    }
-
-    fn subject(&self) -> (String, u64) {
-        let (ops, unknown) = (self.ops.fetch_add(1, Ordering::Relaxed), self.unknown.load(Ordering::Relaxed));
-        // Every change of either number gives a fresh name.
-        let number = u64::from(ops / OPS_PER_SUBJECT) * 1_000 + u64::from(unknown / UNKNOWN_MAX);
-        (format!("{}-{number}-x", self.name), number)
+        let subjects = Rotation::new(letter, number, seed, OPS_PER_SUBJECT);
+        Self { work, subjects, contents: AtomicU32::new(0) }
     }
 }
 
@@ -59,7 +48,7 @@ pub(crate) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
     let mut number = 0_u64;
     while !shared.stop.load(Ordering::Relaxed) {
         number += 1;
-        let (subject, subject_number) = group.subject();
+        let Turn { object: subject, number: subject_number, .. } = group.subjects.turn();
         let chosen = choose(group.work, &Mix::default(), group.contents.load(Ordering::Relaxed), &mut random);
         let op = chosen.op(|| group.contents.fetch_add(1, Ordering::Relaxed));
         let key = format!("{}-{process}-{number}", shared.seed);
@@ -81,7 +70,7 @@ pub(crate) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         let Asked { told: understood, node, attempts } = asked;
         let Understood { told, id, guid } = understood.unwrap_or_default();
         if told.is_none() && op.is_write() {
-            group.unknown.fetch_add(1, Ordering::Relaxed);
+            group.subjects.count_unknown();
         }
         let returned = shared.now();
         shared.count(told.is_some());

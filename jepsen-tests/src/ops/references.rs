@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{Came, Sent};
 use super::mix::place;
+use super::rotation::Rotation;
 use super::shared::Shared;
 use crate::client::{Answer, Api, Call, segment};
 use crate::native::PRINCIPAL_HEADER;
@@ -18,8 +19,6 @@ use crate::schemas::{Content, Format};
 
 /// Operations on one pair of subjects before a fresh one follows.
 const OPS_PER_PAIR: u32 = 90;
-/// Changes without outcome on one pair before a fresh one follows.
-const UNKNOWN_MAX: u32 = 4;
 const ATTEMPTS_MAX: u32 = 3;
 /// Versions back from the newest that clients name; some are not there yet.
 const RECENT: u32 = 6;
@@ -114,9 +113,7 @@ pub fn is_ours(subject: &str) -> bool {
 /// Clients that share pairs.
 #[derive(Debug)]
 pub(super) struct Group {
-    name: String,
-    ops: AtomicU32,
-    unknown: AtomicU32,
+    pairs: Rotation,
     contents: AtomicU32,
     /// The highest version that anybody was told of each side, in the pair of now.
     newest: [AtomicU32; 2],
@@ -124,17 +121,17 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn new(number: u32, seed: u64) -> Self {
-        let name = format!("r-{}-{number}", seed % 1_000_000);
         let zero = || AtomicU32::new(0);
-        Self { name, ops: zero(), unknown: zero(), contents: zero(), newest: [zero(), zero()] }
+        let pairs = Rotation::new('r', number, seed, OPS_PER_PAIR);
+        Self { pairs, contents: zero(), newest: [zero(), zero()] }
     }
 
     fn pair(&self) -> String {
-        let (ops, unknown) = (self.ops.fetch_add(1, Ordering::Relaxed), self.unknown.load(Ordering::Relaxed));
-        if ops.is_multiple_of(OPS_PER_PAIR) {
+        let turn = self.pairs.turn();
+        if turn.is_fresh {
             self.newest.iter().for_each(|newest| newest.store(0, Ordering::Relaxed));
         }
-        format!("{}-{}-x", self.name, (ops / OPS_PER_PAIR) * 1_000 + unknown / UNKNOWN_MAX)
+        turn.object
     }
 
     fn choose(&self, random: &mut StdRng) -> Tie {
@@ -183,7 +180,9 @@ pub(super) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         let told = asked.told.filter(is_sure);
         group.note(tie, told.as_ref());
         if tie.is_write() {
-            group.unknown.fetch_add(u32::from(told.is_none()), Ordering::Relaxed);
+            if told.is_none() {
+                group.pairs.count_unknown();
+            }
             let came = match told {
                 Some(Tied::Refused { .. }) => Came::Refused { sure: true },
                 Some(_) => Came::Done { logged: !tie.is_register() },

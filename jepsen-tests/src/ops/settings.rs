@@ -13,6 +13,7 @@ use super::Level;
 use super::family::{FAMILIES, content_of, schema};
 use super::ledger::{Came, Sent};
 use super::mix::place;
+use super::rotation::Rotation;
 use super::shared::Shared;
 use crate::client::{Answer, Api, Call, segment};
 use crate::native::PRINCIPAL_HEADER;
@@ -20,8 +21,6 @@ use crate::schemas::Format;
 
 /// Operations on one subject before a fresh one follows.
 const OPS_PER_SUBJECT: u32 = 100;
-/// Changes without outcome on one subject before a fresh one follows.
-const UNKNOWN_MAX: u32 = 4;
 const ATTEMPTS_MAX: u32 = 3;
 /// A refusal that a preparer gives by what it sees.
 const INCOMPATIBLE: u32 = 40_901;
@@ -89,21 +88,13 @@ pub struct Set {
 /// Clients that share subjects.
 #[derive(Debug)]
 pub(super) struct Group {
-    name: String,
-    ops: AtomicU32,
-    unknown: AtomicU32,
+    subjects: Rotation,
     contents: AtomicU32,
 }
 
 impl Group {
     pub(super) fn new(number: u32, seed: u64) -> Self {
-        let name = format!("c-{}-{number}", seed % 1_000_000);
-        Self { name, ops: AtomicU32::new(0), unknown: AtomicU32::new(0), contents: AtomicU32::new(0) }
-    }
-
-    fn subject(&self) -> String {
-        let (ops, unknown) = (self.ops.fetch_add(1, Ordering::Relaxed), self.unknown.load(Ordering::Relaxed));
-        format!("{}-{}-x", self.name, (ops / OPS_PER_SUBJECT) * 1_000 + unknown / UNKNOWN_MAX)
+        Self { subjects: Rotation::new('c', number, seed, OPS_PER_SUBJECT), contents: AtomicU32::new(0) }
     }
 }
 
@@ -116,7 +107,7 @@ pub(super) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
     let mut number = 0_u64;
     while !shared.stopped() {
         number += 1;
-        let subject = group.subject();
+        let subject = group.subjects.turn().object;
         let wish = choose(&group.contents, &mut random);
         let (key, who) = (format!("c{}-{process}-{number}", shared.seed), principal(process));
         let invoked = shared.now();
@@ -133,7 +124,9 @@ pub(super) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         let is_sure = asked.attempts == 1 || !is_register;
         let told = asked.told.filter(|told| is_sure || !matches!(told, Granted::Refused { .. }));
         if wish.is_write() {
-            group.unknown.fetch_add(u32::from(told.is_none()), Ordering::Relaxed);
+            if told.is_none() {
+                group.subjects.count_unknown();
+            }
             let came = match told {
                 Some(Granted::Refused { .. }) => Came::Refused { sure: true },
                 Some(_) => Came::Done { logged: !is_register },

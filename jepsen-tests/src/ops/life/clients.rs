@@ -13,46 +13,34 @@ use crate::client::{Api, segment};
 use crate::judge::life::INCOMPATIBLE;
 use crate::native::PRINCIPAL_HEADER;
 use crate::ops::ledger::{Came, Sent};
+use crate::ops::rotation::Rotation;
 use crate::ops::shared::Shared;
 
 /// Operations on one subject before a fresh one follows.
 const OPS_PER_SUBJECT: u32 = 110;
-/// Steps without outcome on one subject before a fresh one follows.
-const UNKNOWN_MAX: u32 = 4;
 /// Attempts of a step under one key.
 const ATTEMPTS_MAX: u32 = 3;
 
 /// Clients that share subjects.
 #[derive(Debug)]
 pub(crate) struct Group {
-    name: String,
+    subjects: Rotation,
     work: Mutex<Work>,
 }
 
 #[derive(Debug, Default)]
 struct Work {
-    ops: u32,
-    unknown: u32,
     contents: u32,
     heard: BTreeMap<String, Heard>,
 }
 
 impl Group {
     pub(crate) fn new(number: u32, seed: u64) -> Self {
-        Self { name: format!("l-{}-{number}", seed % 1_000_000), work: Mutex::default() }
+        Self { subjects: Rotation::new('l', number, seed, OPS_PER_SUBJECT), work: Mutex::default() }
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Work) -> T) -> T {
         change(&mut self.work.lock().expect("no panic under the lock"))
-    }
-
-    /// The subject of the next operation.
-    fn subject(&self) -> String {
-        self.with(|work| {
-            work.ops += 1;
-            let number = (work.ops / OPS_PER_SUBJECT) * 1_000 + work.unknown / UNKNOWN_MAX;
-            format!("{}-{number}-x", self.name)
-        })
     }
 }
 
@@ -61,7 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
     let mut number = 0_u64;
     let mut prepared = String::new();
     while !shared.stopped() {
-        let subject = group.subject();
+        let subject = group.subjects.turn().object;
         if prepared != subject {
             if !prepare(&shared, &subject, process, &mut random).await {
                 continue;
@@ -102,8 +90,10 @@ pub(crate) async fn run(shared: Arc<Shared>, group: Arc<Group>, process: u32) {
         if let (Step::Create { draft }, Some(Told::Done)) = (deed.step, &told) {
             shared.drafted(&subject, draft, answer_id);
         }
+        if told.is_none() && deed.step.is_write() {
+            group.subjects.count_unknown();
+        }
         group.with(|work| {
-            work.unknown += u32::from(told.is_none() && deed.step.is_write());
             let heard = work.heard.entry(subject.clone()).or_default();
             hear(heard, deed.step, told.as_ref(), answer_id);
         });
