@@ -6,46 +6,23 @@
 #[path = "../src/frame.rs"]
 mod frame;
 
+use std::fmt::Debug;
+
 use libfuzzer_sys::fuzz_target;
-use raft_store::codec;
-use registry::{Key, Row};
+use raft_store::codec::{self, CodecError};
+use registry::Key;
 
 fuzz_target!(|input: &[u8]| {
     let [which, fit, bytes @ ..] = input else { return };
     let bytes = &if fit % 4 == 0 { bytes.to_vec() } else { frame::fitting(bytes) };
     match which % 10 {
-        0 => {
-            let Ok(entry) = codec::decode_entry(bytes) else { return };
-            let again = codec::decode_entry(&codec::encode_entry(&entry)).expect("an entry that was read is written");
-            assert_eq!(entry, again);
-        }
-        1 => {
-            let Ok(proposal) = codec::decode_proposal(bytes) else { return };
-            let again = codec::decode_proposal(&codec::encode_proposal(&proposal));
-            assert_eq!(proposal, again.expect("a proposal that was read is written"));
-        }
-        2 => {
-            let Ok(response) = codec::decode_response(bytes) else { return };
-            let again = codec::decode_response(&codec::encode_response(&response));
-            assert_eq!(response, again.expect("a response that was read is written"));
-        }
-        3 => {
-            let Ok(vote) = codec::decode_vote(bytes) else { return };
-            assert_eq!(vote, codec::decode_vote(&codec::encode_vote(&vote)).expect("a vote that was read is written"));
-        }
-        4 => {
-            let Ok(id) = codec::decode_log_id(bytes) else { return };
-            assert_eq!(id, codec::decode_log_id(&codec::encode_log_id(&id)).expect("an id that was read is written"));
-        }
-        5 => {
-            let Ok(mark) = codec::decode_mark(bytes) else { return };
-            assert_eq!(mark, codec::decode_mark(&codec::encode_mark(&mark)).expect("a mark that was read is written"));
-        }
-        6 => {
-            let Ok(members) = codec::decode_membership(bytes) else { return };
-            let again = codec::decode_membership(&codec::encode_membership(&members));
-            assert_eq!(members, again.expect("a membership that was read is written"));
-        }
+        0 => round(bytes, codec::decode_entry, codec::encode_entry),
+        1 => round(bytes, codec::decode_proposal, codec::encode_proposal),
+        2 => round(bytes, codec::decode_response, codec::encode_response),
+        3 => round(bytes, codec::decode_vote, codec::encode_vote),
+        4 => round(bytes, codec::decode_log_id, codec::encode_log_id),
+        5 => round(bytes, codec::decode_mark, codec::encode_mark),
+        6 => round(bytes, codec::decode_membership, codec::encode_membership),
         7 => {
             let Some(key) = Key::decode(bytes) else { return };
             assert_eq!(key.encode(), *bytes, "a key has one form");
@@ -59,7 +36,16 @@ fn row(bytes: &[u8]) {
     let Some((length, rest)) = bytes.split_first() else { return };
     let Some((key, body)) = rest.split_at_checked(usize::from(*length)) else { return };
     let Some(key) = Key::decode(key) else { return };
-    let Ok(row) = codec::decode_row(&key, &frame::fitting(body)) else { return };
-    let again: Row = codec::decode_row(&key, &codec::encode_row(&row)).expect("a row that was read is written");
-    assert_eq!(row, again);
+    round(&frame::fitting(body), |bytes| codec::decode_row(&key, bytes), codec::encode_row);
+}
+
+/// What is read is written and read again as the same.
+fn round<T: PartialEq + Debug>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, CodecError>,
+    encode: impl Fn(&T) -> Vec<u8>,
+) {
+    let Ok(value) = decode(bytes) else { return };
+    let again = decode(&encode(&value)).expect("what was read is written");
+    assert_eq!(value, again);
 }
