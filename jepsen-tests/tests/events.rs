@@ -135,7 +135,7 @@ async fn who_is_slower_than_the_retention_is_told_so_and_goes_on() {
         last = mark(&grpc).await;
     }
     let request = v1::WatchRequest { after: "1".to_owned(), ..v1::WatchRequest::default() };
-    let status = client.watch(request).await.err().expect("the events are gone");
+    let status = client.watch(request).await.expect_err("the events are gone");
     assert_eq!((error_code(&status), status.code()), (41_051, tonic::Code::OutOfRange), "{status}");
     let token = status.message().rsplit(' ').next().expect("the message ends with the token").to_owned();
     for (way, after) in [(Way::Grpc, token.as_str()), (Way::ServerSent, token.as_str()), (Way::WebSocket, "0")] {

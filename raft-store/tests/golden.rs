@@ -429,7 +429,7 @@ fn rejections() -> Vec<Rejection> {
         Rejection::SubjectAssociated { subject: subject.clone() },
         Rejection::StrongAssociationExists { subject: subject.clone() },
         Rejection::NoActiveVersion { subject: subject.clone() },
-        Rejection::AssociationFrozen { role: "value".into(), subject: subject.clone() },
+        Rejection::AssociationFrozen { role: "value".into(), subject },
         Rejection::AssociationNotFound { resource: "id".into() },
     ]
     .into_iter()
@@ -735,7 +735,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "{text}");
+    assert!(text.len().is_multiple_of(2), "{text}");
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 

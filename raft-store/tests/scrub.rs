@@ -81,7 +81,7 @@ fn scrub(log: &LogStore, replica: &Replica) -> Result<u64, Damage> {
 fn what_is_whole_is_read_whole_round_after_round() {
     let home = written();
     let (log, replica) = opened(home.path());
-    let mut scrubber = Scrubber::new(log.clone(), replica.store.clone());
+    let mut scrubber = Scrubber::new(log, replica.store.clone());
     let bytes = scrubber.run(ALL).unwrap();
     assert!(bytes > LOG_ENTRIES * 20_000, "{bytes}");
     assert_eq!(scrubber.run(ALL).unwrap(), bytes);

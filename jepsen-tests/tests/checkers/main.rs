@@ -66,11 +66,11 @@ fn planted_faults_are_not_linearizable() {
         "stale latest"
     );
     let lost = contents(2, 40, 50, &[0]);
-    assert_eq!(verdict(vec![first.clone(), second.clone(), lost]), Verdict::Invalid, "a lost write");
+    assert_eq!(verdict(vec![first.clone(), second, lost]), Verdict::Invalid, "a lost write");
     let swapped = register(1, 20, 30, 3, version(1, 3));
     assert_eq!(verdict(vec![first.clone(), swapped]), Verdict::Invalid, "a version is used twice");
     let twice = register(1, 20, 30, 0, version(2, 0));
-    assert_eq!(verdict(vec![first.clone(), twice]), Verdict::Invalid, "the same content as two versions");
+    assert_eq!(verdict(vec![first, twice]), Verdict::Invalid, "the same content as two versions");
     let level = event(3, 0, 5, Op::SetLevel { level: Level::Backward }, Some(Told::Done));
     let one = register(1, 10, 30, 0, version(1, 0));
     let other = register(2, 10, 30, 1, version(2, 1));
@@ -104,7 +104,7 @@ fn cycles_are_found_by_the_second_kind_of_checker() {
     assert_eq!(append(&stale), Verdict::Invalid, "a stale read");
     let reordered = [a.clone(), b.clone(), contents(2, 40, 50, &[2, 1])];
     assert_eq!(append(&reordered), Verdict::Invalid, "against real time");
-    let lost = [a.clone(), b.clone(), contents(2, 40, 50, &[2])];
+    let lost = [a.clone(), b, contents(2, 40, 50, &[2])];
     assert_eq!(append(&lost), Verdict::Invalid, "a lost write");
     let refused = [a.clone(), register(1, 20, 30, 2, Some(Told::Incompatible)), contents(2, 40, 50, &[1, 2])];
     assert_eq!(append(&refused), Verdict::Invalid, "what was refused happened");

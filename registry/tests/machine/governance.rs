@@ -284,7 +284,7 @@ fn policies_ask_for_properties_and_limit_versions() {
         ..LifecyclePolicy::default()
     };
     machine.register("a", "1");
-    machine.accept(policy(scope("b"), LifecyclePolicy { required_properties: None, ..required.clone() }));
+    machine.accept(policy(scope("b"), LifecyclePolicy { required_properties: None, ..required }));
     machine.accept(policy(scope("a"), required));
     let refused = machine.refuse(register("a", "2"));
     let name = "owner".to_owned();

@@ -200,7 +200,7 @@ impl Player {
             }
         }
         self.propose_due();
-        if self.log.len() % 8 == 0 {
+        if self.log.len().is_multiple_of(8) {
             checker::check(&self.machine.view);
         }
     }
@@ -360,14 +360,15 @@ impl Player {
         // Mostly something in the fitting state, at times anything.
         let draft_in = |states: &[DraftState]| {
             let fitting: Vec<_> =
-                drafts.iter().filter(|(_, _, row)| which % 16 == 0 || states.contains(&row.state)).collect();
+                drafts.iter().filter(|(_, _, row)| which.is_multiple_of(16) || states.contains(&row.state)).collect();
             pick(&fitting, which).map_or(DraftId(u64::from(which)), |(_, id, _)| *id)
         };
         let version_in = |state: VersionState| {
-            let fitting: Vec<_> = versions.iter().filter(|(_, row)| which % 16 == 0 || row.state == state).collect();
+            let fitting: Vec<_> =
+                versions.iter().filter(|(_, row)| which.is_multiple_of(16) || row.state == state).collect();
             pick(&fitting, which).map_or(Version(u32::from(which % 4) + 1), |(version, _)| *version)
         };
-        let report = Report { compatible: text != 3, breaking: which % 3 == 0, ..Report::default() };
+        let report = Report { compatible: text != 3, breaking: which.is_multiple_of(3), ..Report::default() };
         let draft = || {
             let content = content(&text_of(text), Vec::new());
             DraftContent { content, sent: None, report: report.clone() }
@@ -386,16 +387,16 @@ impl Player {
             8 => LifeStep::Activate { id: draft_in(&[DraftState::Approved]), report, semver },
             9 => LifeStep::Deprecate {
                 version: version_in(VersionState::Active),
-                sunset_ms: (which % 2 == 0).then(|| self.clock_ms + u64::from(which) * 10),
-                successor: (which % 5 == 0).then_some(Version(1)),
+                sunset_ms: which.is_multiple_of(2).then(|| self.clock_ms + u64::from(which) * 10),
+                successor: which.is_multiple_of(5).then_some(Version(1)),
             },
             10 => LifeStep::Reinstate { version: version_in(VersionState::Deprecated) },
-            11 => LifeStep::Archive { version: version_in(VersionState::Deprecated), force: which % 2 == 0 },
-            12 => LifeStep::RollBack { target: version_in(VersionState::Active), force: which % 2 == 0 },
+            11 => LifeStep::Archive { version: version_in(VersionState::Deprecated), force: which.is_multiple_of(2) },
+            12 => LifeStep::RollBack { target: version_in(VersionState::Active), force: which.is_multiple_of(2) },
             13 => LifeStep::Reactivate { version: version_in(VersionState::RolledBack) },
             14 => LifeStep::Quarantine { version: version_in(VersionState::Active) },
             15 => LifeStep::Release { version: version_in(VersionState::Quarantined) },
-            _ if which % 3 == 0 => LifeStep::RemoveConsumer { id: "c".to_owned() },
+            _ if which.is_multiple_of(3) => LifeStep::RemoveConsumer { id: "c".to_owned() },
             _ => LifeStep::PutConsumer {
                 id: "c".to_owned(),
                 from: Version(1 + u32::from(which % 2)),
@@ -490,7 +491,7 @@ fn in_import_mode(subject: &Subject, register: Option<Command>) -> Vec<Command> 
 }
 
 fn reason_of(which: u8) -> String {
-    if which % 5 == 0 { String::new() } else { "because".to_owned() }
+    if which.is_multiple_of(5) { String::new() } else { "because".to_owned() }
 }
 
 fn text_of(number: u8) -> String {
