@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jepsen_tests::check::faults;
-use jepsen_tests::client::Outcome;
+use jepsen_tests::client::{Api, Outcome};
 use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::dump::{self, Dump};
 use jepsen_tests::history::{Result, append};
+use jepsen_tests::net::Cut;
 use jepsen_tests::schemas::{Content, Format, unique};
 use jepsen_tests::wait::until;
 use jepsen_tests::workload::Workload;
@@ -94,6 +95,53 @@ async fn term(cluster: &Cluster) -> u64 {
     cluster.leader().await;
     let status = cluster.status().await;
     status.nodes.iter().map(|node| node.term).max().expect("there are nodes")
+}
+
+/// A machine that is gone answers nothing: a write that is on its way to it must not wait for its attempt to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_on_its_way_to_a_machine_that_is_gone_goes_to_the_next_leader_at_once() {
+    let (_, mut random) = seed::generator("machine-gone");
+    let mut cluster = Cluster::start(Spec::of(3).linked()).await;
+    cluster.api(1).allow_everything().await;
+    for round in 0..3_u64 {
+        let leader = cluster.leader().await;
+        let rest: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
+        let mut contents = (0..=LATER).map(|number| unique(Format::Avro, round * 100 + number, &mut random));
+        let api = cluster.api(rest[0]);
+        let before = term_of(&api).await;
+        cluster.mesh().partition(&[leader], &rest, Cut::Swallowed);
+        cluster.kill(leader);
+        let first = tokio::spawn({
+            let (api, content) = (api.clone(), contents.next().expect("the first content"));
+            async move { id(api.register("gone", &content).outcome().await) }
+        });
+        until("another term", async || if term_of(&api).await > before { Ok(()) } else { Err(format!("{before}")) })
+            .await;
+        let mut last = 0;
+        for content in contents {
+            last = id(api.register("gone", &content).outcome().await);
+        }
+        let first = first.await.expect("the first write ends");
+        assert!(first < last, "the write that was on its way has id {first}, the last of {LATER} later ones {last}");
+        cluster.mesh().heal();
+        cluster.restart(leader).await;
+    }
+}
+
+/// The term that this node is in.
+async fn term_of(api: &Api) -> u64 {
+    let answer = api.get("/schemas/types").send().await.expect("this node answers");
+    answer.header("x-registry-term").and_then(|term| term.parse().ok()).expect("every answer tells the term")
+}
+
+/// Writes after the election.
+const LATER: u64 = 20;
+
+fn id(outcome: Outcome) -> u64 {
+    match outcome {
+        Outcome::Done(answer) => answer.json()["id"].as_u64().expect("a registration tells the id"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

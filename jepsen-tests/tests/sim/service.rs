@@ -291,7 +291,7 @@ impl Service {
         limit: Duration,
     ) -> Result<(Response, u64), NotProposed> {
         self.world.figure(|figures| figures.forwarded += 1);
-        match self.hub.ask(leader, Ask::Propose(proposal, hops, limit), limit).await {
+        match self.ask_leader(leader, Ask::Propose(proposal, hops, limit), limit).await {
             Some(Answer::Proposed(answer)) => answer,
             _ => Err(NotProposed::Unknown),
         }
@@ -310,6 +310,21 @@ impl Service {
                 Box::pin(self.forward(leader, proposal, hops - 1, limit)).await
             }
             proposed => proposed,
+        }
+    }
+
+    /// Asks a leader until it answers or another one is known.
+    async fn ask_leader(&self, leader: u64, ask: Ask, limit: Duration) -> Option<Answer> {
+        let believed = self.leader();
+        let wait = self.raft.wait(None);
+        let another = wait.metrics(
+            |metrics| metrics.current_leader.is_some_and(|now| now != leader && Some(now) != believed),
+            "another leader",
+        );
+        tokio::select! {
+            biased;
+            answer = self.hub.ask(leader, ask, limit) => answer,
+            _ = another => None,
         }
     }
 
@@ -339,7 +354,7 @@ impl Service {
             Runtime::timeout(deadline.left(), self.local_read_index()).await.ok().flatten().ok_or(Failed)?
         } else {
             let limit = deadline.left().min(Duration::from_millis(2 * self.world.timing.election_max));
-            match self.hub.ask(leader, Ask::ReadIndex, limit).await {
+            match self.ask_leader(leader, Ask::ReadIndex, limit).await {
                 Some(Answer::ReadIndex(Some(answer))) => answer,
                 _ => return Err(Failed),
             }

@@ -215,7 +215,9 @@ impl Consensus {
             hops,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         };
-        let answer = network::bounded(left, client.propose(request)).await;
+        let Some(answer) = self.while_leading(leader, network::bounded(left, client.propose(request))).await else {
+            return Err(ProposeError::Unknown(format!("node {leader} is followed by another leader")));
+        };
         let answer = answer.map_err(|status| ProposeError::Unknown(format!("the leader did not answer: {status}")))?;
         match answer.into_inner().result {
             Some(peer::propose_response::Result::Accepted(accepted)) => {
@@ -235,6 +237,21 @@ impl Consensus {
     /// The leader as this node knows it.
     pub fn leader(&self) -> Option<u64> {
         self.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// Gives up on a call to the leader as soon as another one is known: a machine that is gone never says so.
+    async fn while_leading<T>(&self, leader: u64, call: impl Future<Output = T>) -> Option<T> {
+        // Whoever named that leader may know more than this node: what it believes already is no news.
+        let believed = self.leader();
+        let metrics = |metrics: &openraft::RaftMetrics<TypeConfig>| {
+            metrics.current_leader.is_some_and(|now| now != leader && Some(now) != believed)
+        };
+        let wait = self.raft.wait(None);
+        tokio::select! {
+            biased;
+            answer = call => Some(answer),
+            _ = wait.metrics(metrics, "another leader") => None,
+        }
     }
 
     /// Waits until the leader is another than `than`, at most this long.
@@ -258,7 +275,8 @@ impl Consensus {
             self.local_linearizer(deadline.left()).await?
         } else {
             let mut client = self.client_of(leader).ok_or(ReadIndexError::NoLeader)?;
-            let answer = network::bounded(deadline.left(), client.read_index(peer::ReadIndexRequest {})).await;
+            let call = network::bounded(deadline.left(), client.read_index(peer::ReadIndexRequest {}));
+            let answer = self.while_leading(leader, call).await.ok_or(ReadIndexError::NoLeader)?;
             let answer = answer.map_err(|status| ReadIndexError::Unavailable(status.to_string()))?.into_inner();
             let read = answer.read.ok_or_else(|| ReadIndexError::Unavailable("no index was given".to_owned()))?;
             // The leader's own id and applied entry: with ours the wait would be skipped while we still lag.
