@@ -1,12 +1,14 @@
 //! Measures fail-over: from the kill of the leader to the next acknowledged write through another node.
 #![allow(clippy::print_stdout)]
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use jepsen_tests::client::{Http, Outcome};
 use jepsen_tests::cluster::{Cluster, Spec, region};
 use jepsen_tests::drill::run::commit;
+use jepsen_tests::net::Cut;
 use jepsen_tests::schemas::{Format, unique};
 use jepsen_tests::seed;
 
@@ -18,10 +20,9 @@ struct Arguments {
     /// Timing profile; with "wan" every two regions are 150 ms apart.
     #[arg(long, default_value = "lan")]
     profile: String,
-    /// Puts proxies between the nodes, also where there is nothing to delay. A proxy goes on accepting when its node is dead, so
-    /// nobody sees a refused connection: as if the machine were gone, and not only the process.
+    /// The machine is gone and not only its process: the leader is cut off before it is killed, so nobody is refused.
     #[arg(long)]
-    proxied: bool,
+    vanish: bool,
 }
 
 /// One way between regions under "wan": half of 150 ms.
@@ -35,13 +36,11 @@ async fn main() {
     let (seed, mut random) = seed::generator("failover");
     let far = arguments.profile != "lan";
     let spec = Spec::of(3).profile(&arguments.profile);
-    let mut cluster = Cluster::start(if far || arguments.proxied { spec.linked() } else { spec }).await;
+    let mut cluster = Cluster::start(if far || arguments.vanish { spec.linked() } else { spec }).await;
     cluster.api(1).allow_everything().await;
     if far {
-        for (one, other) in [(1, 2), (1, 3), (2, 3)] {
-            assert_ne!(region(one), region(other));
-            cluster.mesh().proxies().delay(one, other, WAN_DELAY_MS, 0);
-        }
+        assert_eq!([1, 2, 3].map(region).iter().collect::<BTreeSet<_>>().len(), 3, "three regions");
+        apart(&cluster);
     }
     let http = Http::patient(ATTEMPT_MAX);
     let mut times = Vec::new();
@@ -50,6 +49,9 @@ async fn main() {
         let leader = cluster.leader().await;
         let rest: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
         let begun = Instant::now();
+        if arguments.vanish {
+            cluster.mesh().partition(&[leader], &rest, Cut::Swallowed);
+        }
         cluster.kill(leader);
         let mut attempt = 0;
         loop {
@@ -65,6 +67,12 @@ async fn main() {
         let took = begun.elapsed();
         println!("leader {leader} killed: {} ms, {attempt} attempts", took.as_millis());
         times.push(took);
+        if arguments.vanish {
+            cluster.mesh().heal();
+            if far {
+                apart(&cluster);
+            }
+        }
         cluster.restart(leader).await;
     }
     times.sort_unstable();
@@ -73,11 +81,18 @@ async fn main() {
         "{} leader kills, profile {}{}, commit {}, seed {seed}: p50 {} ms, p90 {} ms, p99 {} ms, max {} ms",
         times.len(),
         arguments.profile,
-        if far || arguments.proxied { " behind proxies" } else { "" },
+        if arguments.vanish { ", the machine gone" } else { "" },
         commit(),
         at(50),
         at(90),
         at(99),
         times[times.len() - 1].as_millis()
     );
+}
+
+/// Every two nodes are a wide area apart.
+fn apart(cluster: &Cluster) {
+    for (one, other) in [(1, 2), (1, 3), (2, 3)] {
+        cluster.mesh().proxies().delay(one, other, WAN_DELAY_MS, 0);
+    }
 }

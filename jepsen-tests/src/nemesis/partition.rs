@@ -9,7 +9,7 @@ use crate::cluster::region;
 use crate::net::{CLIENT_GROUPS, Cut, Figures, Loss, Origin};
 
 /// One of the cuts that the network can make, by the plan.
-fn some_cut(field: &mut Field<'_>) -> Cut {
+pub(super) fn some_cut(field: &mut Field<'_>) -> Cut {
     let [one, other] = field.cluster.mesh().cuts();
     if field.random.random_bool(0.5) { one } else { other }
 }

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use super::partition::some_cut;
 use super::{Evidence, Field, hold, leader_among, leader_and_term, minority, others};
 use crate::cluster::region;
 
@@ -72,7 +73,7 @@ pub(super) async fn pause_minority(field: &mut Field<'_>) -> Evidence {
     Ok(format!("nodes {chosen:?} frozen"))
 }
 
-/// All nodes of one region at once.
+/// All nodes of one region at once, and the way there: nobody is left who could refuse a connection.
 pub(super) async fn region_loss(field: &mut Field<'_>) -> Evidence {
     let ids = field.cluster.ids();
     let chosen = region(ids[field.random.random_range(0..ids.len())]);
@@ -80,6 +81,8 @@ pub(super) async fn region_loss(field: &mut Field<'_>) -> Evidence {
     if lost.len() * 2 >= ids.len() {
         return Err(format!("region {chosen} holds a majority"));
     }
+    let cut = some_cut(field);
+    field.cluster.mesh().partition(&lost, &others(&ids, &lost), cut);
     for id in &lost {
         field.cluster.kill(*id);
     }

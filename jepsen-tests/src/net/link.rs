@@ -3,7 +3,11 @@
 //! Two kinds of loss. *Held* bytes wait and arrive when the link heals: late messages, as TCP delivers them after a short
 //! cut. *Swallowed* bytes never arrive, and the connection they were on stays silent for ever in that direction, as behind a
 //! router that lost its state: only a bound on the call notices.
+//!
+//! Where nobody listens at the target, nobody listens here either: a peer is refused, as the kernel of the target would refuse
+//! it, and learns that the process is gone. A cut hides that: then connections are taken, and stay silent.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +16,9 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::Figures;
@@ -46,6 +50,12 @@ pub struct Direction {
     pub retransmit_one_in: u32,
 }
 
+impl Direction {
+    fn is_cut(&self) -> bool {
+        self.loss != Loss::None
+    }
+}
+
 /// How a proxy behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct State {
@@ -57,6 +67,18 @@ pub struct State {
     pub refuse: bool,
     /// Counts up: every change breaks all connections.
     pub resets: u64,
+}
+
+impl State {
+    /// Does one side hear nothing of the other?
+    fn is_cut(&self) -> bool {
+        self.forward.is_cut() || self.back.is_cut()
+    }
+
+    /// How long an answer takes at least.
+    fn round_trip(&self) -> Duration {
+        Duration::from_millis(self.forward.delay_ms + self.back.delay_ms)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +98,9 @@ const PIECES_MAX: usize = 256;
 /// A lost packet comes again after so long: the least that Linux waits.
 const RETRANSMIT: Duration = Duration::from_millis(200);
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How often a target that is down is asked whether it is up.
+const PROBE_INTERVAL: Duration = Duration::from_millis(20);
+const BACKLOG: u32 = 1024;
 
 /// One proxy. It ends when this is dropped.
 #[derive(Debug)]
@@ -94,11 +119,11 @@ impl Drop for Link {
 
 impl Link {
     pub(super) async fn open(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a free port on loopback");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        let port = Port::reserve();
+        let (address, listener) = (port.address, port.listen());
         let state = watch::Sender::new(State::default());
         let counters = Arc::new(Counters::default());
-        let task = tokio::spawn(accept(listener, target, state.subscribe(), counters.clone()));
+        let task = tokio::spawn(serve(port, listener, target, state.subscribe(), counters.clone()));
         Self { address, state, counters, task }
     }
 
@@ -121,35 +146,102 @@ impl Link {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, state: watch::Receiver<State>, counters: Arc<Counters>) {
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        while connections.try_join_next().is_some() {}
-        if state.borrow().refuse {
-            counters.refused.fetch_add(1, Ordering::Relaxed);
-            drop(stream.set_zero_linger());
-            continue;
-        }
-        connections.spawn(connection(stream, target, state.clone(), counters.clone()));
+/// A port that stays ours while nobody listens at it.
+struct Port {
+    address: SocketAddr,
+    _holder: TcpSocket,
+}
+
+impl Port {
+    fn reserve() -> Self {
+        let holder = Self::bind(SocketAddr::from(([127, 0, 0, 1], 0)));
+        Self { address: holder.local_addr().expect("a bound socket has an address"), _holder: holder }
+    }
+
+    fn bind(address: SocketAddr) -> TcpSocket {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseport(true).expect("a port may be bound by holder and listener");
+        socket.bind(address).expect("bind a free port on loopback");
+        socket
+    }
+
+    fn listen(&self) -> TcpListener {
+        Self::bind(self.address).listen(BACKLOG).expect("listen at a port of our own")
     }
 }
 
-async fn connection(
-    incoming: TcpStream,
+/// What a link's connections share.
+#[derive(Clone)]
+struct Shared {
     target: SocketAddr,
-    mut state: watch::Receiver<State>,
+    state: watch::Receiver<State>,
+    counters: Arc<Counters>,
+    /// Told when the target refused a connection.
+    refused: Arc<Notify>,
+}
+
+async fn serve(
+    port: Port,
+    mut listener: TcpListener,
+    target: SocketAddr,
+    state: watch::Receiver<State>,
     counters: Arc<Counters>,
 ) {
-    let resets = state.borrow().resets;
-    let Ok(Ok(outgoing)) = tokio::time::timeout(CONNECT_TIME_MAX, TcpStream::connect(target)).await else {
-        // The target is down: whoever connected sees what it would have seen.
-        drop(incoming.set_zero_linger());
-        return;
+    let mut connections = JoinSet::new();
+    loop {
+        // What a connection of an earlier time is told says nothing of the process that listens now.
+        let refused = Arc::new(Notify::new());
+        let shared = Shared { target, state: state.clone(), counters: counters.clone(), refused };
+        tokio::select! {
+            () = accept(&listener, &shared, &mut connections) => {}
+            () = shared.refused.notified() => {}
+        }
+        drop(listener);
+        until_back(target, state.clone()).await;
+        listener = port.listen();
+    }
+}
+
+async fn accept(listener: &TcpListener, shared: &Shared, connections: &mut JoinSet<()>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        while connections.try_join_next().is_some() {}
+        if shared.state.borrow().refuse {
+            shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+            drop(stream.set_zero_linger());
+            continue;
+        }
+        connections.spawn(connection(stream, shared.clone()));
+    }
+}
+
+/// Waits until the target listens, or a cut hides that it does not.
+async fn until_back(target: SocketAddr, mut state: watch::Receiver<State>) {
+    while !state.borrow_and_update().is_cut() && TcpStream::connect(target).await.is_err() {
+        tokio::select! {
+            () = tokio::time::sleep(PROBE_INTERVAL) => {}
+            Ok(()) = state.changed() => {}
+        }
+    }
+}
+
+async fn connection(incoming: TcpStream, shared: Shared) {
+    let Shared { target, mut state, counters, refused } = shared;
+    let now = *state.borrow();
+    drop(incoming.set_zero_linger());
+    let is_over = move |state: &State| state.resets != now.resets;
+    let outgoing = match tokio::time::timeout(CONNECT_TIME_MAX, TcpStream::connect(target)).await {
+        Ok(Ok(outgoing)) => outgoing,
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+            tokio::time::sleep(now.round_trip()).await;
+            drop(state.wait_for(|state| !state.is_cut() || is_over(state)).await);
+            refused.notify_one();
+            return;
+        }
+        _ => return,
     };
     drop(incoming.set_nodelay(true));
     drop(outgoing.set_nodelay(true));
-    drop(incoming.set_zero_linger());
     drop(outgoing.set_zero_linger());
     let (from, to_back) = incoming.into_split();
     let (from_back, to) = outgoing.into_split();
@@ -159,7 +251,7 @@ async fn connection(
         // When one side ends, the other does: HTTP has no half-open connections.
         () = forward => {}
         () = back => {}
-        _ = state.wait_for(|state| state.resets != resets) => {
+        _ = state.wait_for(is_over) => {
             counters.broken.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -174,13 +266,15 @@ async fn carry(
     counters: Arc<Counters>,
 ) {
     let (sender, mut receiver) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES_MAX);
-    let (seen, counted) = (state.clone(), counters.clone());
+    let (mut seen, counted) = (state.clone(), counters.clone());
     let reading = async move {
         let mut buffer = vec![0; PIECE_BYTES];
         let mut silent = false;
         loop {
-            let Ok(length) = from.read(&mut buffer).await else { return };
+            let length = from.read(&mut buffer).await.unwrap_or(0);
             if length == 0 {
+                // A cut swallows the news of the end, too; who asks after it hears of it.
+                drop(seen.wait_for(|state| !of(state).is_cut()).await);
                 return;
             }
             let direction = of(&seen.borrow());
@@ -293,6 +387,49 @@ mod tests {
             figures.held == 1 && figures.swallowed >= 1 && figures.refused == 1 && figures.broken >= 1,
             "{figures:?}"
         );
+    }
+
+    async fn is_refused(address: SocketAddr) -> bool {
+        TcpStream::connect(address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_is_refused_unless_a_cut_hides_it() {
+        let gone = Port::reserve();
+        let link = Link::open(gone.address).await;
+        // The first who comes is reset; then nobody listens.
+        let mut first = TcpStream::connect(link.address).await.unwrap();
+        assert!(first.read_u8().await.is_err());
+        while !is_refused(link.address).await {
+            tokio::task::yield_now().await;
+        }
+
+        link.change(|state| state.forward.loss = Loss::Swallowed);
+        while is_refused(link.address).await {
+            tokio::task::yield_now().await;
+        }
+        let mut hidden = TcpStream::connect(link.address).await.unwrap();
+        assert!(is_silent(hidden.read_u8()).await, "behind a cut nobody knows");
+        link.change(|state| *state = State::default());
+        assert!(hidden.read_u8().await.is_err());
+
+        let back = gone.listen();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = back.accept().await {
+                drop(stream.write_u8(7).await);
+            }
+        });
+        let answer = async {
+            loop {
+                if let Ok(mut stream) = TcpStream::connect(link.address).await
+                    && let Ok(answer) = stream.read_u8().await
+                {
+                    return answer;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        assert_eq!(tokio::time::timeout(Duration::from_secs(5), answer).await, Ok(7), "who came back is heard");
     }
 
     #[tokio::test]
