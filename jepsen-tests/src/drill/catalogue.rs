@@ -135,15 +135,15 @@ pub fn slice() -> Vec<Drill> {
     let wan = |drill: Drill| Drill { profile: "wan", ..drill };
     let compacting = |drill: Drill| Drill { compacting: true, ..drill };
     vec![
-        drill("slice-kill", "", 3, 2, &[KillLeader, KillAll]),
-        drill("slice-partition", "", 5, 3, &[IsolateLeader, OneWayToLeader, OneWayFromLeader]),
-        drill("slice-pause", "", 3, 2, &[PauseLeader]),
-        drill("slice-power", "", 3, 3, &[PowerLossAll]),
-        drill("slice-disk", "", 3, 2, &[DiskFull, SlowSync]),
-        drill("slice-rot", "", 3, 1, &[Damage]),
-        compacting(drill("slice-operator", "", 3, 2, &[MembershipChurn, SnapshotAndPurge])),
-        wan(drill("slice-region", "", 5, 1, &[RegionCut])),
-        drill("slice-clock", "", 3, 2, &[ClockJump, ClockStrobe]),
+        drill("slice-kill", "", 3, 5, &[KillLeader, KillAll, KillLeader]),
+        drill("slice-partition", "", 5, 6, &[IsolateLeader, OneWayToLeader, OneWayFromLeader]),
+        drill("slice-pause", "", 3, 4, &[PauseLeader]),
+        drill("slice-power", "", 3, 6, &[PowerLossAll]),
+        drill("slice-disk", "", 3, 4, &[DiskFull, SlowSync]),
+        drill("slice-rot", "", 3, 2, &[Damage]),
+        compacting(drill("slice-operator", "", 3, 4, &[MembershipChurn, SnapshotAndPurge])),
+        wan(drill("slice-region", "", 5, 2, &[RegionCut, RegionLoss])),
+        drill("slice-clock", "", 3, 4, &[ClockJump, ClockStrobe]),
     ]
 }
 

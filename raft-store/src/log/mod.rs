@@ -8,7 +8,7 @@
 //! state in memory ([`state`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
 //! of one moment. A mark beside the database ([`mark`]) and the checks at the start ([`boot`]) notice what was lost.
 //!
-//! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see [`crate::torn`]), trying a failed
+//! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see `crate::torn`), trying a failed
 //! sync again, a decision about what may be purged.
 
 mod boot;
