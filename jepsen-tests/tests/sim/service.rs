@@ -315,16 +315,21 @@ impl Service {
 
     /// Asks a leader until it answers or another one is known.
     async fn ask_leader(&self, leader: u64, ask: Ask, limit: Duration) -> Option<Answer> {
-        let believed = self.leader();
-        let wait = self.raft.wait(None);
-        let another = wait.metrics(
-            |metrics| metrics.current_leader.is_some_and(|now| now != leader && Some(now) != believed),
-            "another leader",
-        );
+        let mut metrics = self.raft.server_metrics();
+        let believed = metrics.borrow_and_update().current_leader;
+        let replaced = async {
+            while metrics.changed().await.is_ok() {
+                let known = metrics.borrow_and_update().current_leader;
+                if known.is_some_and(|known| known != leader && Some(known) != believed) {
+                    return;
+                }
+            }
+            std::future::pending().await
+        };
         tokio::select! {
             biased;
             answer = self.hub.ask(leader, ask, limit) => answer,
-            _ = another => None,
+            () = replaced => None,
         }
     }
 

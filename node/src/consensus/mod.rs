@@ -241,16 +241,24 @@ impl Consensus {
 
     /// Gives up on a call to the leader as soon as another one is known: a machine that is gone never says so.
     async fn while_leading<T>(&self, leader: u64, call: impl Future<Output = T>) -> Option<T> {
+        // Changes with votes and members only; the other metrics change with every entry.
+        let mut metrics = self.raft.server_metrics();
         // Whoever named that leader may know more than this node: what it believes already is no news.
-        let believed = self.leader();
-        let metrics = |metrics: &openraft::RaftMetrics<TypeConfig>| {
-            metrics.current_leader.is_some_and(|now| now != leader && Some(now) != believed)
+        let believed = metrics.borrow_and_update().current_leader;
+        let replaced = async {
+            while metrics.changed().await.is_ok() {
+                let known = metrics.borrow_and_update().current_leader;
+                if known.is_some_and(|known| known != leader && Some(known) != believed) {
+                    return;
+                }
+            }
+            // Consensus has stopped: nobody will tell of another leader.
+            std::future::pending().await
         };
-        let wait = self.raft.wait(None);
         tokio::select! {
             biased;
             answer = call => Some(answer),
-            _ = wait.metrics(metrics, "another leader") => None,
+            () = replaced => None,
         }
     }
 
