@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use jepsen_tests::client::{Answer, Api, segment};
 use jepsen_tests::cluster::{Cluster, Spec, region};
+use jepsen_tests::net::Cut;
 use jepsen_tests::schemas::{Content, Format, unique};
 use jepsen_tests::seed;
 use jepsen_tests::wait::until;
@@ -265,4 +266,69 @@ async fn check_alone(api: &Api, known: &Content, body: &SchemaBody, new: &Conten
         assert!(answer.error_code() >= 500, "{what}: {}", answer.text());
     }
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+}
+
+/// Answers from before an election that arrive after it prove nothing: a read that waits on the old leader meanwhile must not be
+/// confirmed by them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_answers_do_not_confirm_a_read() {
+    let (_, mut random) = seed::generator("late-answers");
+    let cluster = Cluster::start(Spec::of(3).linked()).await;
+    cluster.api(1).allow_everything().await;
+    for round in 0..LATE_ROUNDS {
+        let leader = cluster.leader().await;
+        let rest: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
+        let (old, new) = (cluster.api(leader), cluster.api(rest[0]));
+        let before = term(&new).await;
+        // Entries whose answers are on their way when nothing reaches the leader any more.
+        let subject = format!("late-{round}");
+        let writes: Vec<_> = (0..LATE_WRITES)
+            .map(|number| {
+                let (api, subject) = (old.clone(), format!("filling-{}", number % 4));
+                let content = unique(Format::Avro, round * 1_000 + number, &mut random);
+                tokio::spawn(async move { drop(api.register(&subject, &content).outcome().await) })
+            })
+            .collect();
+        until("some writes", async || {
+            let applied = old.get("/schemas/types").send().await?.index();
+            if applied > round * LATE_WRITES / 2 { Ok(()) } else { Err(format!("{applied}")) }
+        })
+        .await;
+        for id in &rest {
+            cluster.mesh().cut(*id, leader, Cut::Held);
+        }
+        until("another term", async || if term(&new).await > before { Ok(()) } else { Err(format!("{before}")) }).await;
+        let content = unique(Format::Avro, round * 1_000 + 999, &mut random);
+        let (_, written) = register(&new, &subject, &content).await;
+        let reads: Vec<_> = (0..LATE_READS)
+            .map(|_| {
+                let call = old.get(&format!("/subjects/{subject}/versions/latest"));
+                tokio::spawn(async move { call.send().await })
+            })
+            .collect();
+        // The node has taken them when it answers what came after them.
+        for _ in 0..LATE_READS {
+            old.get("/schemas/types").send().await.expect("what needs no leader is answered");
+        }
+        cluster.mesh().heal();
+        for read in reads {
+            let Ok(answer) = read.await.expect("the read ends") else { continue };
+            assert_ne!(answer.status, 404, "round {round}: the old leader does not know what was acknowledged");
+            if answer.status == 200 {
+                assert_eq!(answer.schema().id, written.id, "round {round}");
+            }
+        }
+        for write in writes {
+            write.await.expect("the write ends");
+        }
+    }
+}
+
+const LATE_ROUNDS: u64 = 8;
+const LATE_WRITES: u64 = 60;
+const LATE_READS: u64 = 24;
+
+async fn term(api: &Api) -> u64 {
+    let answer = api.get("/schemas/types").send().await.expect("this node answers");
+    answer.header("x-registry-term").and_then(|term| term.parse().ok()).expect("every answer tells the term")
 }

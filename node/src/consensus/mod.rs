@@ -2,6 +2,7 @@
 
 mod agreement;
 mod compaction;
+mod confirm;
 mod convert;
 mod incoming;
 mod membership;
@@ -15,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, ForwardReason, LinearizableReadError, RaftError};
+use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
 use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
-use openraft::{LinearizerOption, Raft, ServerState, SnapshotPolicy};
+use openraft::{Raft, ServerState, SnapshotPolicy};
 use proto::peer;
 use raft_store::bugs::planted;
 use raft_store::codec;
@@ -307,15 +308,6 @@ impl Consensus {
             Ok(Err(_)) => Err(ReadIndexError::TimedOut),
             Err(error) => Err(ReadIndexError::Unavailable(error.to_string())),
         }
-    }
-
-    /// On the leader: an index that a quorum has committed now.
-    async fn local_linearizer(&self, limit: Duration) -> Result<Linearizer<TypeConfig>, ReadIndexError> {
-        let option = LinearizerOption::new(Some(Duration::ZERO), true).with_wait_timeout(limit);
-        self.raft.get_read_linearizer(option).await.map_err(|error| match error {
-            RaftError::APIError(LinearizableReadError::ForwardToLeader(_)) => ReadIndexError::NoLeader,
-            error => ReadIndexError::Unavailable(error.to_string()),
-        })
     }
 
     /// Waits until this node has applied `index`; false if the deadline passes first.
