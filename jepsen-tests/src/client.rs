@@ -245,9 +245,20 @@ impl Answer {
     /// # Panics
     /// If it does not.
     pub fn index(&self) -> u64 {
-        self.header("x-registry-index")
-            .and_then(|text| text.parse().ok())
-            .expect("every answer tells the applied index")
+        self.number("x-registry-index")
+    }
+
+    /// The term that every answer tells.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn term(&self) -> u64 {
+        self.number("x-registry-term")
+    }
+
+    fn number(&self, header: &str) -> u64 {
+        let number = self.header(header).and_then(|text| text.parse().ok());
+        number.unwrap_or_else(|| panic!("every answer tells {header}"))
     }
 
     /// This answer, which must be a 200.
