@@ -15,7 +15,7 @@ cd "$root"
 need_tools
 build_rocksdb
 target=${CARGO_TARGET_DIR:-$root/target}/release
-cargo build --release --quiet -p node -p jepsen-tests --bins
+cargo build --release --quiet -p schemareg-node -p schemareg-jepsen --bins
 export REGISTRY_NODE_BIN=${REGISTRY_NODE_BIN:-$target/registry-node}
 
 case $1 in

@@ -31,7 +31,7 @@ if [ -z "$(ls -A "corpus/$target")" ]; then
   if [ "$crate" = node ]; then
     ./seeds.sh "$target" "corpus/$target"
   elif [ -d "$corpora" ]; then
-    (cd "$root" && cargo run --quiet -p schema --example fuzz_seeds -- "$target" "$corpora" "schema/fuzz/corpus/$target")
+    (cd "$root" && cargo run --quiet -p schemareg-schema --example fuzz_seeds -- "$target" "$corpora" "schema/fuzz/corpus/$target")
   fi
 fi
 dictionary=dictionaries/${target%%_*}.dict

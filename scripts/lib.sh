@@ -50,7 +50,7 @@ build_rocksdb() {
   dir=$cache/rocksdb-$version
   if [ ! -e "$dir/librocksdb.a" ]; then
     say "compile RocksDB (once; about 8 minutes on 2 cores)"
-    (cd "$root" && CARGO_TARGET_DIR="$cache/rocksdb-build" cargo build --release -p raft-store --lib)
+    (cd "$root" && CARGO_TARGET_DIR="$cache/rocksdb-build" cargo build --release -p librocksdb-sys)
     built=$(find "$cache/rocksdb-build/release/build" -path '*librocksdb-sys-*/out/librocksdb.a' | head -n 1)
     [ -n "$built" ] || { echo "RocksDB was not built" >&2; exit 1; }
     mkdir -p "$dir"

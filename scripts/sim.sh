@@ -51,4 +51,4 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/sim RUSTFLAGS="--cfg t
 filter=()
 [ -n "${SIM_FRESH:-}" ] || export SIM_ZOO=1
 [ -z "${SIM_SEED:-}${SIM_MINUTES:-}" ] || filter=(clusters_keep_their_promises)
-exec cargo test --profile sim -p jepsen-tests --test sim -- --nocapture "${filter[@]}"
+exec cargo test --profile sim -p schemareg-jepsen --test sim -- --nocapture "${filter[@]}"

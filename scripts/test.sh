@@ -14,7 +14,7 @@ cargo fmt --all --check
 
 target=${CARGO_TARGET_DIR:-$root/target}
 say "build the server, with and without planted bugs"
-cargo build -p node --features bugs
+cargo build -p schemareg-node --features bugs
 cp "$target/debug/registry-node" "$target/registry-node-bugs"
 cargo build --release --workspace --bins
 export REGISTRY_NODE_BIN=$target/release/registry-node

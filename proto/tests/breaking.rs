@@ -1,7 +1,7 @@
 //! The native API is only ever added to: everything that the last release described is still there, unchanged.
 //!
 //! `proto/released/registry.v1.txt` describes the last release, a line for each method, field and enum value. A release writes it
-//! anew with `cargo run -p proto --example describe > proto/released/registry.v1.txt`; nothing else may.
+//! anew with `cargo run -p schemareg-proto --example describe > proto/released/registry.v1.txt`; nothing else may.
 
 #[path = "../examples/support/mod.rs"]
 mod support;

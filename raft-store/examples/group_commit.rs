@@ -1,7 +1,7 @@
 //! What group commit gains: operations per sync and per second with 1, 16, 64 and 256 writers, against one operation per
 //! batch.
 //!
-//! `cargo run --release -p raft-store --example group_commit [DIRECTORY]`; the directory decides which disk is measured.
+//! `cargo run --release -p schemareg-raft-store --example group_commit [DIRECTORY]`; the directory decides which disk is measured.
 //! As in a node, one task submits the appends of all writers; each writer waits until its entry is durable.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a program for developers")]

@@ -4,7 +4,7 @@
 //! for ever; a failing line means that the code changed the format, and the code is what has to change back. A new shape is
 //! a new struct with a new version, and gets new lines.
 //!
-//! `GOLDEN_PRINT=1 cargo test -p registry -p raft-store --test golden -- --nocapture golden` prints the lines of records that have
+//! `GOLDEN_PRINT=1 cargo test -p schemareg-registry -p schemareg-raft-store --test golden -- --nocapture golden` prints the lines of records that have
 //! none yet, to be added by hand.
 
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test panics where it is surprised")]

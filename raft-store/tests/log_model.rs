@@ -1,7 +1,7 @@
 //! The log against a model: any sequence of appends, truncations, purges, votes, commits and reopenings leaves what a map
 //! would hold.
 //!
-//! A failure prints its seed; `LOG_MODEL_SEED=… cargo test -p raft-store --test log_model` runs the same cases again.
+//! A failure prints its seed; `LOG_MODEL_SEED=… cargo test -p schemareg-raft-store --test log_model` runs the same cases again.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 

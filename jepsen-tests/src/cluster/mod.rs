@@ -434,7 +434,7 @@ fn binary() -> PathBuf {
     let path = std::env::var_os("REGISTRY_NODE_BIN").map_or(default, PathBuf::from);
     assert!(
         path.is_file(),
-        "{} is not there: build it with 'cargo build --release -p node', or let REGISTRY_NODE_BIN name one",
+        "{} is not there: build it with 'cargo build --release -p schemareg-node', or let REGISTRY_NODE_BIN name one",
         path.display()
     );
     path

@@ -1,7 +1,7 @@
 //! The description of the API (OpenAPI 3.1): made from the code, served, committed as `docs/openapi.json`, and compared.
 //!
 //! The native API is added from its descriptors. Bodies are derived from the types of `proto`; operations stand in one table, and tests hold that table, the routes and
-//! the committed file together. `OPENAPI_WRITE=1 cargo test -p node openapi` writes the file anew.
+//! the committed file together. `OPENAPI_WRITE=1 cargo test -p schemareg-node openapi` writes the file anew.
 
 mod operations;
 
@@ -198,7 +198,7 @@ mod tests {
         let committed = std::fs::read_to_string(COMMITTED).unwrap();
         assert!(
             committed == now,
-            "docs/openapi.json is not that of the code: OPENAPI_WRITE=1 cargo test -p node openapi"
+            "docs/openapi.json is not that of the code: OPENAPI_WRITE=1 cargo test -p schemareg-node openapi"
         );
     }
 
