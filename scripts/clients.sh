@@ -17,6 +17,9 @@ while [ $# -gt 0 ]; do
     *) sed -n '2,7p' "$0" >&2; exit 2 ;;
   esac
 done
+. "$root/scripts/lib.sh"
+need_tools
+command -v node >/dev/null && command -v npm >/dev/null || { echo "Install Node.js 20 or newer, with npm, and start again." >&2; exit 1; }
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 tests=$root/clients-test

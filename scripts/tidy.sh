@@ -34,4 +34,57 @@ for crate in schema registry; do
 done
 
 if git grep -nE '(/root/|/home/[a-z]+/|/work/)' -- . ':!scripts/tidy.sh' | grep -vE '^Cargo.lock' >&2; then complain "a path of somebody's machine"; fi
+
+# What sources and documents cite must be in the repository, or be public with an address.
+if git grep -nE '`?(rest-api|compatibility|raft-and-storage|fault-injection|storage|style|house-review)`? reference\b|\bDESIGN(\.md)?\b|reference,? (sections? )?[0-9]+\.[0-9]|requirement, point' -- . ':!scripts/tidy.sh' ':!jepsen-tests/src/check.rs' >&2
+then complain "a document that is not in the repository is cited: state the rule in docs/, and cite that"; fi
+if git grep -nE '\.\./shared' -- '*.rs' '*.md' ':!jepsen-tests/' ':!schema/tests/corpora/mod.rs' ':!CONTRIBUTING.md' ':!docs/contributing/*' >&2
+then complain "../shared is named outside the two places that may look for it"; fi
+
+# A source that cites a section of a document by its heading: the heading must be there.
+while IFS=$'\t' read -r file document heading; do
+  grep -qE "^#+ $heading\$" "$document" 2>/dev/null || complain "$file cites $document, \"$heading\", which is no heading there"
+done < <(git ls-files '*.rs' | xargs awk '
+  FNR == 1 { joined = "" }
+  { line = $0; sub(/^[ \t]*\/\/[!\/]?[ ]?/, "", line); joined = joined " " line
+    while (match(joined, /`docs\/[a-z\/0-9-]+\.md`,? "[^"]+"/)) {
+      found = substr(joined, RSTART, RLENGTH); joined = substr(joined, RSTART + RLENGTH)
+      split(found, part, "`"); document = part[2]; heading = found; sub(/^[^"]*"/, "", heading); sub(/"$/, "", heading)
+      gsub(/[()\[\].*+?]/, ".", heading)
+      print FILENAME "\t" document "\t" heading
+    }
+    if (length(joined) > 400) joined = substr(joined, length(joined) - 300)
+  }')
+
+# Links between documents, and paths that documents name: each leads to something.
+slug() { tr '[:upper:]' '[:lower:]' <<< "$1" | sed -E 's/[`*]//g; s/[^a-z0-9 _-]//g; s/ /-/g'; }
+while IFS=$'\t' read -r file link; do
+  document=${link%%#*} anchor=
+  [ "$link" = "$document" ] || anchor=${link#*#}
+  place=$(dirname "$file")/$document
+  [ -n "$document" ] || place=$file
+  if [ ! -e "$place" ]; then complain "$file: the link to $link leads nowhere"; continue; fi
+  [ -z "$anchor" ] && continue
+  found=
+  while IFS= read -r heading; do [ "$(slug "$heading")" != "$anchor" ] || found=1; done < <(sed -nE 's/^#+ +//p' "$place")
+  [ -n "$found" ] || complain "$file: $link names no heading"
+done < <(git ls-files '*.md' | xargs awk '
+  FNR == 1 { code = 0 } /^```/ { code = !code }
+  !code { line = $0; while (match(line, /\]\([^)]+\)/)) { link = substr(line, RSTART + 2, RLENGTH - 3); line = substr(line, RSTART + RLENGTH)
+    if (link !~ /^[a-z]+:/) print FILENAME "\t" link } }')
+top=$(git ls-files | grep / | cut -d/ -f1 | sort -u | paste -sd'|' | sed 's/\./\\./g')
+while IFS=$'\t' read -r file path; do
+  # A folder of a crate may be named from the crate ("src/…"), and so may a file beside the document.
+  [ -e "$path" ] || [ -e "$(dirname "$file")/$path" ] || complain "$file names $path, which is not there"
+done < <(git ls-files '*.md' ':!CHANGELOG.md' ':!docs/adr/*' ':!docs/reliability-log.md' | xargs awk -v top="^($top)/" '
+  FNR == 1 { code = 0 } /^```/ { code = !code }
+  !code { line = $0; while (match(line, /`[^` ]+`/)) { path = substr(line, RSTART + 1, RLENGTH - 2); line = substr(line, RSTART + RLENGTH)
+    if (path ~ top && path !~ /[*<>{}…$]|\.\.\.|[A-Z]{3}|:/) print FILENAME "\t" path } }')
+
+# Prose is at most 120 characters wide; tables, code and lines without a blank are as long as they are.
+while IFS= read -r line; do complain "longer than 120 characters: $line"; done < <(git ls-files '*.md' ':!jepsen-tests/README.md' | while read -r file; do
+  awk '/^ *```/ { code = !code } { print code || /^\|/ ? "" : $0 }' "$file" | LC_ALL=C.UTF-8 grep -nE '^ *[^ ].* .{1,}$' |
+    LC_ALL=C.UTF-8 grep -E '^[0-9]+:.{121,}$' | sed "s#^#$file:#" | cut -c1-100 || true
+done)
+
 exit $bad

@@ -1,6 +1,6 @@
 //! Damage to the WAL: what RocksDB does with it in each recovery mode, and what the log says.
 //!
-//! The first half keeps the table of the storage reference true for the RocksDB version in use: the choice of
+//! The first half keeps what the boot checks rely on true for the RocksDB version in use: the choice of
 //! `TolerateCorruptedTailRecords` rests on it. The second half shows that the mark and the checks at the start catch what
 //! RocksDB lets through.
 

@@ -1,6 +1,6 @@
 //! Associations: which subject holds the schemas of a resource (a topic's keys or values), and how closely they are tied.
 //!
-//! Source: `rest-api` reference 1.2, rows 41 to 46, and 1.3.
+//! Source: `docs/contexts.md`, "Associations".
 
 use schema::Guid;
 

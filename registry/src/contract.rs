@@ -1,7 +1,7 @@
 //! Data contracts: how metadata and rules of a schema are merged, compared and checked. Pure functions over the vocabulary
 //! of `schema`.
 //!
-//! Source: `compatibility` reference, sections 5 and 8. Rules are never run here, and their expressions never parsed.
+//! Source: `docs/formats.md`, "Data contracts" and "Identity". Rules are never run here, and their expressions never parsed.
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //!
 //! A qualified subject is `:.ctx:name`. A name that starts with `:.` has its context up to the next `:` and the rest is the
 //! subject; without a second `:` the whole rest is the context and the subject is empty. Anything else is a subject of
-//! the default context `.`. Source: `rest-api` reference 2.6.
+//! the default context `.`. Source: `docs/contexts.md`, "Names".
 
 use std::fmt;
 

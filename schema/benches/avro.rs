@@ -1,6 +1,6 @@
 //! What Avro costs on the way of a registration: parse, canonical text, guid; and the comparison of two versions.
 //!
-//! The schemas have some 2 KB, as real event schemas do. The limits to hold (requirement, point 7): the prepare path
+//! The schemas have some 2 KB, as real event schemas do. The limits to hold: the prepare path
 //! within twice the 30 µs of the library that only parses and prints, a comparison below 100 µs.
 
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 //!
 //! The three formats answer "can this reader read what this writer wrote?" as lists of [`Difference`]s; this module
 //! chooses the versions and the directions to ask about, and puts the answers together as Confluent does
-//! (`compatibility` reference, section 1). It never decides about formats itself.
+//! (`docs/formats.md`, "Levels and messages"). It never decides about formats itself.
 
 use std::collections::BTreeSet;
 

@@ -66,7 +66,7 @@ pub struct InvalidGuid;
 /// properties (sorted; key, value) and sensitive names (sorted); if there is a rule set the byte 1, then the migration,
 /// domain and encoding rules in list order, then `enableAt`. Absent fields add nothing.
 ///
-/// Source: `rest-api` reference 2.2, reproduced against Confluent's golden hashes.
+/// Source: `docs/formats.md`, "Identity".
 pub fn guid_of(
     canonical: &str,
     references: &[Reference],

@@ -6,8 +6,8 @@
 //! indexes  count, then every index, each a zig-zag varint; the list [0] is the single byte 00
 //! ```
 //!
-//! Only framing: nothing here knows schemas, and the payload is never looked at. Source: `compatibility` reference,
-//! section 7.
+//! Only framing: nothing here knows schemas, and the payload is never looked at. Source: `docs/formats.md`,
+//! "Wire format".
 
 use thiserror::Error;
 
@@ -193,7 +193,7 @@ mod tests {
         check(SchemaRef::Id(7), Format::Json, &[], b"\x00\x00\x00\x00\x07xy");
         check(SchemaRef::Id(7), Format::Protobuf, &[0], b"\x00\x00\x00\x00\x07\x00xy");
         check(SchemaRef::Id(7), Format::Protobuf, &[], b"\x00\x00\x00\x00\x07\x00xy");
-        // Second top-level message; first message inside the second one (reference, section 7).
+        // Second top-level message; first message inside the second one (`docs/formats.md`, "Wire format").
         check(SchemaRef::Id(7), Format::Protobuf, &[1], b"\x00\x00\x00\x00\x07\x02\x02xy");
         check(SchemaRef::Id(7), Format::Protobuf, &[1, 0], b"\x00\x00\x00\x00\x07\x04\x02\x00xy");
         let guid = SchemaRef::Guid(Guid(*b"0123456789abcdef"));

@@ -1,5 +1,5 @@
 //! The rules of Avro, one small case each: what is a schema, how it is printed, what reads what. The source of every
-//! rule is the `compatibility` reference, sections 2 and 6.2, or the Avro specification.
+//! rule is `docs/formats.md` or the Avro specification.
 
 use schema::avro::{AvroSchema, validate_binary, validate_json};
 use schema::compat::{Direction, Policy, differences};

@@ -40,6 +40,15 @@ fn check_rows(format: Format, policy: Policy, rows: &[Row]) {
         let line = format!("| {change} | {} | {} |", word(backward), word(forward));
         assert!(guide.contains(&line), "docs/compatibility.md has no row {line}");
     }
+    // And the other way round: no row of the format's section is without a case.
+    let heading = match format {
+        Format::Avro => "\n## Avro\n",
+        Format::Json => "\n## JSON Schema\n",
+        Format::Protobuf => "\n## Protobuf\n",
+    };
+    let section = guide.split_once(heading).unwrap().1.split("\n## ").next().unwrap();
+    let written = section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| change |")).count();
+    assert_eq!(written, rows.len(), "rows of changes in the section{heading}of docs/compatibility.md");
 }
 
 fn avro_record(fields: &str) -> String {

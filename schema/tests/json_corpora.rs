@@ -1,27 +1,17 @@
 //! The JSON Schema rows of the corpora: validity, canonical form, compatibility.
-//!
-//! The corpora are test data beside the repository; without them these tests say so and pass.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it saw")]
 
+mod corpora;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use schema::compat::{Level, Policy, Previous, check, differences};
 use schema::{Format, ParsedSchema, Reference, ResolvedReference, Strictness, guid_of};
 use serde_json::Value;
 
 fn rows(file: &str) -> Option<Vec<Value>> {
-    let path = format!("{}/../../shared/corpora/{file}", env!("CARGO_MANIFEST_DIR"));
-    let paths = [path, format!("{}/../../../shared/corpora/{file}", env!("CARGO_MANIFEST_DIR"))];
-    let Some(found) = paths.iter().find(|path| Path::new(path).exists()) else {
-        println!("skipped: no corpus {file}");
-        return None;
-    };
-    #[expect(clippy::disallowed_methods, reason = "test data")]
-    let text = std::fs::read_to_string(found).unwrap();
-    let all: Vec<Value> = serde_json::from_str(&text).unwrap();
-    Some(all.into_iter().filter(|row| row["format"].as_str() == Some("JSON")).collect())
+    corpora::corpus_rows(file, "JSON")
 }
 
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {

@@ -3,13 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it saw")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use schema::json::{Formats, JsonSchema};
 use schema::{Reference, ResolvedReference, SchemaError, Strictness};
-use serde_json::Value;
 use support::bounded;
 
+mod corpora;
 mod support;
 
 fn parse(text: &str) -> JsonSchema {
@@ -23,15 +22,7 @@ fn paths(schema: &str, document: &str) -> Vec<String> {
 
 #[test]
 fn the_corpus() {
-    let paths = ["/../../shared/corpora/validate-json.json", "/../../../shared/corpora/validate-json.json"];
-    let mut found = paths.iter().map(|path| format!("{}{path}", env!("CARGO_MANIFEST_DIR")));
-    let Some(path) = found.find(|path| Path::new(path).exists()) else {
-        println!("skipped: no corpus validate-json.json");
-        return;
-    };
-    #[expect(clippy::disallowed_methods, reason = "test data")]
-    let text = std::fs::read_to_string(path).unwrap();
-    let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let Some(rows) = corpora::corpus_rows("validate-json.json", "JSON") else { return };
     let mut failures = Vec::new();
     let mut groups: BTreeMap<String, usize> = BTreeMap::new();
     for row in &rows {

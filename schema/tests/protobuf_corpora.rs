@@ -1,12 +1,12 @@
 //! Runs the corpora with Confluent's known answers against the Protobuf engine.
 //!
-//! The corpora are not part of the repository; without them the tests say so and pass. Every row must agree, except
-//! those named in the lists here, each with its reason.
+//! Every row must agree, except those named in the lists here, each with its reason.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and say what they did")]
 
+mod corpora;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use schema::compat::{self, Direction, Level, Policy, Previous};
 use schema::{Format, ParsedSchema, Reference, Rendering, ResolvedReference, Strictness, guid_of};
@@ -14,16 +14,8 @@ use serde_json::Value;
 
 const NEW: Strictness = Strictness::New { validate_fields: false };
 
-/// The Protobuf rows of a corpus; none where the corpora are absent.
 fn rows(file: &str) -> Option<Vec<Value>> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora")).join(file);
-    #[expect(clippy::disallowed_methods, reason = "a test may read its data")]
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("SKIPPED: no corpus {file}");
-        return None;
-    };
-    let rows: Vec<Value> = serde_json::from_str(&text).expect("a corpus is a JSON array");
-    Some(rows.into_iter().filter(|row| row["format"] == "PROTOBUF").collect())
+    corpora::corpus_rows(file, "PROTOBUF")
 }
 
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {
@@ -205,9 +197,7 @@ fn data_validation_agrees_with_the_corpus() {
     use schema::protobuf::validate::{MessageSelector, Validator};
 
     let Some(rows) = rows("validate-protobuf.json") else { return };
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora/validate-protobuf-schemas.json");
-    #[expect(clippy::disallowed_methods, reason = "a test may read its data")]
-    let schemas: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let Some(schemas) = corpora::corpus("validate-protobuf-schemas.json") else { return };
     let schema_text = |key: &str| match key.strip_prefix('@') {
         Some(hash) => text(&schemas, hash).to_owned(),
         None => key.to_owned(),

@@ -479,7 +479,7 @@ pub(super) fn aliased(view: &impl View, subject: &Subject) -> Result<Subject, Se
 }
 
 /// Looks in the subject that is named; one of the default context that has not what is asked for is then looked for under
-/// the same name in every other context, in order (`rest-api` reference 2.6).
+/// the same name in every other context, in order (`docs/contexts.md`, "Search in every context").
 pub(super) fn in_any_context<T>(
     view: &impl View,
     subject: &Subject,

@@ -244,7 +244,7 @@ fn write_content(
 }
 
 /// Registering content anew that the subject holds in soft-deleted versions removes those for good, unless something
-/// refers to them, a soft-deleted schema included (Confluent's rule; `rest-api` reference 2.1, step 11). The id itself
+/// refers to them, a soft-deleted schema included (`docs/contexts.md`, "Deletion and registering again"). The id itself
 /// stays, the new version holds it. An import that takes the number of such a version again replaces it in any case.
 fn bury_soft_deleted_twins(
     view: &impl View,

@@ -1,6 +1,6 @@
 //! A verdict rests on what was read. Whatever of it has changed since, the command is refused, and nothing else changes.
 //!
-//! Source: `raft-and-storage` reference, section 2, traps 1 to 7.
+//! Source: `docs/adr/0001-prepare-anywhere-basis.md`.
 
 use registry::{
     Assign, BasisKey, Command, Config, Envelope, LogIndex, Mode, Outcome, Permanent, Scope, Table, Version, modified_at,

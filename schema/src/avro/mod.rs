@@ -1,7 +1,7 @@
 //! Avro: parse, print, compare, validate.
 //!
-//! Everything follows Java's Avro 1.12.1 as Confluent Schema Registry uses it (`compatibility` reference, sections 2
-//! and 6.2). [`AvroSchema`] is what the rest of the crate holds; the modules below do one thing each to its model.
+//! Everything follows Java's Avro 1.12.1 as Confluent Schema Registry uses it (`docs/formats.md`).
+//! [`AvroSchema`] is what the rest of the crate holds; the modules below do one thing each to its model.
 
 mod defaults;
 mod diff;

@@ -1,6 +1,6 @@
 //! Loader for drafts 4, 6 and 7: a JSON object is cut by extractors, each of which takes its keywords.
 //!
-//! Source: compatibility reference 3.2, the rules of everit-json-schema 1.14. It is also the validity check: what does
+//! Source: `docs/formats.md`, "JSON Schema: drafts 4 to 7", the rules of everit-json-schema 1.14. It is also the validity check: what does
 //! not load is not a schema. It loads only what is reachable, so a broken definition that nobody refers to passes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "any other JSON type is the same error")]
@@ -145,7 +145,7 @@ impl<'d> Loader<'d> {
             kinds.push(Kind::Enum(self.loading.values(items)?));
             taken.push("enum");
         }
-        // This order is that of the reference implementation's hash set.
+        // This order is that of everit-json-schema's hash set.
         for criterion in [Criterion::AllOf, Criterion::OneOf, Criterion::AnyOf] {
             if let Some(branches) = self.loading.array(object, criterion.name())? {
                 let subschemas = self.branches(criterion, branches, scope)?;

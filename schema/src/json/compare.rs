@@ -1,6 +1,6 @@
 //! The comparison of two object models: what has changed from `old` to `new`, and is it compatible?
 //!
-//! Source: compatibility reference 3.3. A pair of schemas is compared once; a pair that is met again inside itself is
+//! Source: `docs/formats.md`, "JSON Schema: the comparison". A pair of schemas is compared once; a pair that is met again inside itself is
 //! cut, and the whole is repeated with what was learnt until no further pair turns out incompatible. Work is bounded by
 //! the budget, depth and passes; the findings of shared pairs are shared, never copied, so that a doubling graph of
 //! references stays small until it is written out, which is bounded too.

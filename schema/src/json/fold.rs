@@ -1,6 +1,6 @@
 //! How the one-keyword schemas of a modern object become one: merged where they are of a kind, else side by side.
 //!
-//! Source: compatibility reference 3.2. Pure data in, pure data out; the keywords are read by [`super::modern`].
+//! Source: `docs/formats.md`, "JSON Schema: 2019-09 and 2020-12". Pure data in, pure data out; the keywords are read by [`super::modern`].
 
 use super::model::{ArrayRules, Kind, NumberRules, ObjectRules, StringRules};
 

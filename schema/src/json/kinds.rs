@@ -1,6 +1,6 @@
 //! The types of difference that the comparison can find, which of them each policy forgives, and their message texts.
 //!
-//! Source: compatibility reference 3.4 and 3.5. Plain data; the comparison itself is in [`super::compare`].
+//! Source: `docs/formats.md`, "JSON Schema: types of differences". Plain data; the comparison itself is in [`super::compare`].
 
 use crate::compat::{Difference, Direction, Policy};
 
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn the_sizes_of_the_sets_are_confluents() {
-        // Three types of the reference are never produced; none of them is compatible under any policy.
+        // Three types of Confluent's list are never produced; none of them is compatible under any policy.
         assert_eq!(ALL.len(), 129);
         assert_eq!(ALL.iter().filter(|kind| kind.strict).count(), 65);
         assert_eq!(ALL.iter().filter(|kind| kind.lenient).count(), 74);

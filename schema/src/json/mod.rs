@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn an_exclusive_limit_is_compared_with_an_exclusive_limit() {
-        // Deviation 1 of the reference: Confluent compares with the inclusive one, or fails.
+        // Difference 1 in `docs/compatibility.md`: Confluent compares with the inclusive one, or fails.
         let parse = |text| JsonSchema::parse(text, &[], Strictness::Stored).unwrap();
         let old = parse(r#"{"exclusiveMaximum":10}"#);
         let new = parse(r#"{"exclusiveMaximum":9,"maximum":50}"#);

@@ -1,6 +1,6 @@
 //! The object model on which compatibility is decided: schemas as kinds with rules, in one arena.
 //!
-//! It mirrors what Confluent's two loaders build (compatibility reference 3.2), because the verdict depends on how a
+//! It mirrors what Confluent's two loaders build (`docs/formats.md`), because the verdict depends on how a
 //! schema is cut into kinds as much as on its keywords. It is plain data: loading is in [`super::classic`] and
 //! [`super::modern`], comparing in [`super::compare`].
 
@@ -77,7 +77,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Equal numbers = same class in the reference implementation. `True` is a sub-kind of `Empty`, not the same.
+    /// Equal numbers = same class in everit-json-schema. `True` is a sub-kind of `Empty`, not the same.
     pub(super) fn class(&self) -> u8 {
         match self {
             Self::Empty => 0,

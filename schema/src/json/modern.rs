@@ -1,6 +1,6 @@
 //! Loader for 2019-09 and 2020-12: every keyword is a schema of its own, and the schemas of one object are folded.
 //!
-//! Source: compatibility reference 3.2, the rules of json-sKema 0.30 and of the translation into the older model. Like
+//! Source: `docs/formats.md`, "JSON Schema: 2019-09 and 2020-12", the rules of json-sKema 0.30 and of the translation into the older model. Like
 //! [`super::classic`] it is also the validity check.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "any other JSON type is the same error")]

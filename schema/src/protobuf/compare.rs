@@ -1,5 +1,5 @@
 //! Can a reader with one file read what a writer with another wrote? Confluent's rules over syntax trees
-//! (`compatibility` reference, sections 4.2 to 4.4).
+//! (`docs/formats.md`, "Protobuf: the comparison").
 //!
 //! Only the schemas' own files are compared; a type of another file is followed where a field uses it. Types are matched
 //! by simple name, fields by number. The walk is bounded by the budget and by a depth, and a pair of imported messages

@@ -1,5 +1,5 @@
 //! What the comparison of two files can find: Confluent's names and texts, and which of them are compatible
-//! (`compatibility` reference, sections 4.3 and 4.4).
+//! (`docs/formats.md`, "Protobuf: messages").
 
 /// What can differ. The names are Confluent's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

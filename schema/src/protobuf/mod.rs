@@ -47,7 +47,7 @@ impl ProtobufSchema {
     ///
     /// # Errors
     /// See [`crate::ParsedSchema::parse`]. A new schema must resolve all its types; with `validate_fields` it must also
-    /// make a descriptor (`compatibility` reference, section 4.1). A stored one must only have been parsed once.
+    /// make a descriptor (`docs/formats.md`, "Protobuf: what is a schema"). A stored one must only have been parsed once.
     pub fn parse(text: &str, references: &[ResolvedReference], strictness: Strictness) -> Result<Self, SchemaError> {
         let mut budget = Budget::walk();
         let file = match parser::parse(text) {

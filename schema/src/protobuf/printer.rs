@@ -1,4 +1,4 @@
-//! Syntax tree to text, in Confluent's layout (`compatibility` reference, section 6.4).
+//! Syntax tree to text, in Confluent's layout (`docs/formats.md`).
 //!
 //! It prints what the tree says and decides nothing: normalising is a change of the tree (see `normalize`). The text of
 //! a printed tree parses into an equal tree, weak imports aside.

@@ -1,4 +1,4 @@
-//! Checks every entry against the table of states and transitions, written here once more from DESIGN section 4, and the
+//! Checks every entry against the table of states and transitions, written here once more from `docs/lifecycle.md`, and the
 //! events of the entry against what it changed.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Problems in Confluent's words (`compatibility` reference, section 2.4).
+//! Problems in Confluent's words (`docs/formats.md`, "Avro: messages").
 
 use super::{Place, Segment, Walk, What};
 use crate::SchemaError;

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Mends what a program can mend, in the checkout: layout, clippy's suggestions, and the files that are made from the code.
+# Look at the result with git diff before you commit it.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+
+need_tools
+build_rocksdb
+say "clippy's suggestions"
+cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets
+say "layout"
+cargo fmt --all
+say "files made from the code: docs/openapi.json"
+OPENAPI_WRITE=1 cargo test --quiet -p schemareg-node openapi
+git status --short
