@@ -1,16 +1,50 @@
 //! The only file that reads a clock.
+//!
+//! Monotonic time is tokio's, which a test or a simulation may stop and move. Wall time comes from a [`Clock`] that is handed
+//! to the node, so that several nodes in one process may disagree about it.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since the Unix epoch, for stamping proposals. It may jump; apply never lets time go back.
+pub use tokio::time::Instant;
+
+/// Where a node takes the time of day from. Cheap to clone.
+#[derive(Clone)]
+pub struct Clock {
+    wall_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.wall_ms()).finish()
+    }
+}
+
+impl Clock {
+    /// The clock of this machine.
+    pub fn system() -> Self {
+        Self::of(system_ms)
+    }
+
+    /// A clock that shows what `wall_ms` returns: milliseconds since the Unix epoch.
+    pub fn of(wall_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self { wall_ms: Arc::new(wall_ms) }
+    }
+
+    /// Milliseconds since the Unix epoch, for stamping proposals. It may jump; apply never lets time go back.
+    pub fn wall_ms(&self) -> u64 {
+        (self.wall_ms)()
+    }
+}
+
 #[allow(clippy::disallowed_methods)]
-pub fn wall_ms() -> u64 {
+fn system_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A point of monotonic time, for deadlines and ages.
-#[allow(clippy::disallowed_methods)]
 pub fn now() -> Instant {
     Instant::now()
 }

@@ -2,14 +2,10 @@
 //!
 //! The first byte says which message, the second whether the checksums of records in it are made to fit.
 #![no_main]
-#![allow(dead_code, reason = "the other direction of some messages")]
-
-#[path = "../../src/consensus/convert.rs"]
-mod convert;
-#[path = "../src/frame.rs"]
-mod frame;
 
 use libfuzzer_sys::fuzz_target;
+use node::consensus::convert;
+use node_fuzz::frame;
 use prost::Message;
 use proto::peer;
 use raft_store::codec;

@@ -3,12 +3,10 @@
 //! The first byte says which record, the second whether the checksum is made to fit: a fuzzer does not find one that fits.
 #![no_main]
 
-#[path = "../src/frame.rs"]
-mod frame;
-
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
+use node_fuzz::frame;
 use raft_store::codec::{self, CodecError};
 use registry::Key;
 

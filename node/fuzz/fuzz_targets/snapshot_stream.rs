@@ -4,16 +4,11 @@
 //! The input is a number of parts, each with its length before it. The first is the manifest as text, so that the fuzzer can
 //! learn it; chunks have the number of a file, an offset and bytes, and a checksum that fits unless the offset is odd.
 #![no_main]
-#![allow(dead_code, reason = "the other direction of some messages")]
-
-#[path = "../../src/consensus/convert.rs"]
-mod convert;
-#[path = "../../src/consensus/incoming.rs"]
-mod incoming;
 
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use node::consensus::incoming;
 use proto::peer;
 use proto::peer::snapshot_part::Part;
 use raft_store::codec;

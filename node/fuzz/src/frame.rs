@@ -3,7 +3,7 @@
 const HEADER_BYTES: usize = 12;
 
 /// A record whose length and checksum fit, of whatever version, kind and flags the bytes begin with.
-pub(crate) fn fitting(bytes: &[u8]) -> Vec<u8> {
+pub fn fitting(bytes: &[u8]) -> Vec<u8> {
     let mut record = bytes.to_vec();
     if record.len() < HEADER_BYTES {
         record.resize(HEADER_BYTES, 0);

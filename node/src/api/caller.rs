@@ -30,7 +30,7 @@ pub fn caller_of(
             return Err(bad("Idempotency-Key must have 1 to 128 characters"));
         }
         Some(key) => format!("client:{key}:{}", fingerprint()),
-        None => format!("{UNKEYED}{}", uuid::Uuid::new_v4()),
+        None => format!("{UNKEYED}{}", service.random().uuid()),
     };
     let consistency = match header("x-registry-consistency").or(consistency) {
         Some(text) => Consistency::parse(text).ok_or_else(|| {

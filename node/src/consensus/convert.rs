@@ -6,28 +6,36 @@ use raft_store::codec::{self, CodecError};
 use raft_store::types::{LogId, TypeConfig, Vote, log_id};
 use tonic::Status;
 
-pub(super) fn vote_to_wire(vote: &Vote) -> peer::Vote {
+/// A vote as it is sent.
+pub fn vote_to_wire(vote: &Vote) -> peer::Vote {
     let leader = vote.leader_id();
     peer::Vote { term: leader.term, node_id: leader.node_id, committed: vote.committed }
 }
 
-pub(super) fn vote_from_wire(wire: Option<peer::Vote>) -> Result<Vote, Status> {
+/// A vote as it was received.
+///
+/// # Errors
+/// [`Status`] if there is none.
+pub fn vote_from_wire(wire: Option<peer::Vote>) -> Result<Vote, Status> {
     let wire = wire.ok_or_else(|| Status::invalid_argument("the vote is missing"))?;
     let mut vote = Vote::new(wire.term, wire.node_id);
     vote.committed = wire.committed;
     Ok(vote)
 }
 
-pub(super) fn id_to_wire(id: &LogId) -> peer::LogId {
+/// The id of an entry as it is sent.
+pub fn id_to_wire(id: &LogId) -> peer::LogId {
     let leader = id.committed_leader_id();
     peer::LogId { term: leader.term, node_id: leader.node_id, index: id.index() }
 }
 
-pub(super) fn id_from_wire(wire: peer::LogId) -> LogId {
+/// The id of an entry as it was received.
+pub fn id_from_wire(wire: peer::LogId) -> LogId {
     log_id(wire.term, wire.node_id, wire.index)
 }
 
-pub(super) fn append_to_wire(request: &AppendEntriesRequest<TypeConfig>) -> peer::AppendRequest {
+/// An append as it is sent.
+pub fn append_to_wire(request: &AppendEntriesRequest<TypeConfig>) -> peer::AppendRequest {
     peer::AppendRequest {
         vote: Some(vote_to_wire(&request.vote)),
         previous: request.prev_log_id.as_ref().map(id_to_wire),
@@ -36,7 +44,11 @@ pub(super) fn append_to_wire(request: &AppendEntriesRequest<TypeConfig>) -> peer
     }
 }
 
-pub(super) fn append_from_wire(wire: peer::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Status> {
+/// An append as it was received.
+///
+/// # Errors
+/// [`Status`] if a record is damaged or the entries leave a gap.
+pub fn append_from_wire(wire: peer::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Status> {
     let prev_log_id = wire.previous.map(id_from_wire);
     let mut entries = Vec::with_capacity(wire.entries.len());
     let mut next = prev_log_id.map_or(Some(0), |id| id.index().checked_add(1));
@@ -57,7 +69,8 @@ pub(super) fn append_from_wire(wire: peer::AppendRequest) -> Result<AppendEntrie
     })
 }
 
-pub(super) fn stream_result_to_wire(result: &StreamAppendResult<TypeConfig>) -> peer::AppendResponse {
+/// The answer to an append as it is sent.
+pub fn stream_result_to_wire(result: &StreamAppendResult<TypeConfig>) -> peer::AppendResponse {
     use peer::append_response::Result as Wire;
     let (result, log_id, vote) = match result {
         Ok(id) => (Wire::Success, id.as_ref().map(id_to_wire), None),
@@ -67,7 +80,11 @@ pub(super) fn stream_result_to_wire(result: &StreamAppendResult<TypeConfig>) -> 
     peer::AppendResponse { result: result.into(), log_id, vote }
 }
 
-pub(super) fn stream_result_from_wire(wire: peer::AppendResponse) -> Result<StreamAppendResult<TypeConfig>, Status> {
+/// The answer to an append as it was received.
+///
+/// # Errors
+/// [`Status`] if a part is missing.
+pub fn stream_result_from_wire(wire: peer::AppendResponse) -> Result<StreamAppendResult<TypeConfig>, Status> {
     use peer::append_response::Result as Wire;
     let log_id = wire.log_id.map(id_from_wire);
     Ok(match wire.result() {
@@ -80,7 +97,8 @@ pub(super) fn stream_result_from_wire(wire: peer::AppendResponse) -> Result<Stre
     })
 }
 
-pub(super) fn vote_request_to_wire(request: &VoteRequest<TypeConfig>) -> peer::VoteRequest {
+/// A request for a vote as it is sent.
+pub fn vote_request_to_wire(request: &VoteRequest<TypeConfig>) -> peer::VoteRequest {
     peer::VoteRequest {
         vote: Some(vote_to_wire(&request.vote)),
         last: request.last_log_id.as_ref().map(id_to_wire),
@@ -88,13 +106,18 @@ pub(super) fn vote_request_to_wire(request: &VoteRequest<TypeConfig>) -> peer::V
     }
 }
 
-pub(super) fn vote_request_from_wire(wire: peer::VoteRequest) -> Result<VoteRequest<TypeConfig>, Status> {
+/// A request for a vote as it was received.
+///
+/// # Errors
+/// [`Status`] if the vote is missing.
+pub fn vote_request_from_wire(wire: peer::VoteRequest) -> Result<VoteRequest<TypeConfig>, Status> {
     let mut request = VoteRequest::new(vote_from_wire(wire.vote)?, wire.last.map(id_from_wire));
     request.leadership_transfer = wire.leadership_transfer;
     Ok(request)
 }
 
-pub(super) fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> peer::VoteResponse {
+/// The answer to a request for a vote as it is sent.
+pub fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> peer::VoteResponse {
     peer::VoteResponse {
         vote: Some(vote_to_wire(&response.vote)),
         granted: response.vote_granted,
@@ -102,7 +125,11 @@ pub(super) fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> peer
     }
 }
 
-pub(super) fn vote_response_from_wire(wire: peer::VoteResponse) -> Result<VoteResponse<TypeConfig>, Status> {
+/// The answer to a request for a vote as it was received.
+///
+/// # Errors
+/// [`Status`] if the vote is missing.
+pub fn vote_response_from_wire(wire: peer::VoteResponse) -> Result<VoteResponse<TypeConfig>, Status> {
     Ok(VoteResponse {
         vote: vote_from_wire(wire.vote)?,
         vote_granted: wire.granted,
@@ -110,7 +137,8 @@ pub(super) fn vote_response_from_wire(wire: peer::VoteResponse) -> Result<VoteRe
     })
 }
 
-pub(super) fn damaged(error: &CodecError) -> Status {
+/// The answer to a record that cannot be read.
+pub fn damaged(error: &CodecError) -> Status {
     Status::invalid_argument(format!("a record of the request cannot be read: {error}"))
 }
 

@@ -28,9 +28,12 @@ pub(super) struct Incoming {
 }
 
 /// What a transfer brought.
-pub(super) struct Received {
+pub struct Received {
+    /// Of the leader that sent it.
     pub vote: Vote,
+    /// What it covers.
     pub meta: SnapshotMeta,
+    /// Where it lies.
     pub snapshot: SnapshotDir,
 }
 
@@ -94,7 +97,10 @@ impl Incoming {
 
 /// Takes a snapshot from a stream. Whatever is wrong with it ends the transfer and leaves the state as it is; complete files
 /// stay for the next attempt.
-pub(super) async fn receive(
+///
+/// # Errors
+/// [`Status`] says what is wrong with it.
+pub async fn receive(
     snap: &Path,
     cluster_id: &str,
     mut parts: impl Stream<Item = Result<peer::SnapshotPart, Status>> + Unpin,

@@ -3,8 +3,8 @@
 mod agreement;
 mod compaction;
 mod confirm;
-mod convert;
-mod incoming;
+pub mod convert;
+pub mod incoming;
 mod membership;
 mod network;
 mod server;
@@ -32,7 +32,7 @@ pub use membership::MembershipError;
 pub use network::{Client, Network};
 pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve};
 
-use crate::clock::Deadline;
+use crate::clock::{Clock, Deadline};
 use crate::config::{Config, MemberConfig, Timing};
 
 type RegistryRaft = Raft<TypeConfig, StateMachine>;
@@ -45,10 +45,22 @@ pub struct Consensus {
     log: LogStore,
     network: Network,
     node_id: u64,
+    clock: Clock,
     timing: Timing,
     /// There is reason to look whether the leader's process is still there.
     leader_doubted: Arc<tokio::sync::Notify>,
     forward_clients: Arc<parking_lot::Mutex<BTreeMap<u64, (String, Client)>>>,
+}
+
+/// Why consensus does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The timing of the profile is not possible.
+    #[error("the timing is not possible: {0}")]
+    Settings(openraft::ConfigError),
+    /// What is on the disk does not fit.
+    #[error("start consensus: {0}")]
+    Raft(openraft::errors::Fatal<TypeConfig>),
 }
 
 /// Why a proposal did not come back with an outcome.
@@ -95,8 +107,14 @@ impl Consensus {
     /// Starts consensus over an opened log and state.
     ///
     /// # Errors
-    /// A text for the operator if openraft refuses the settings or what is on disk.
-    pub async fn start(config: &Config, network: Network, log: LogStore, state: StateStore) -> Result<Self, String> {
+    /// [`StartError`] if openraft refuses the settings or what is on disk.
+    pub async fn start(
+        config: &Config,
+        network: Network,
+        log: LogStore,
+        state: StateStore,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let timing = config.cluster.profile.timing();
         let settings = openraft::Config {
             cluster_name: config.cluster.id.clone(),
@@ -117,17 +135,18 @@ impl Consensus {
             install_snapshot_timeout: 600_000,
             ..openraft::Config::default()
         };
-        let settings = settings.validate().map_err(|error| format!("the timing is not possible: {error}"))?;
+        let settings = settings.validate().map_err(StartError::Settings)?;
         let machine = StateMachine::new(state.clone());
         let raft = Raft::new(config.node.id, Arc::new(settings), network.clone(), log.clone(), machine)
             .await
-            .map_err(|error| format!("start consensus: {error}"))?;
+            .map_err(StartError::Raft)?;
         Ok(Self {
             raft,
             state,
             log,
             network,
             node_id: config.node.id,
+            clock,
             timing,
             leader_doubted: Arc::default(),
             forward_clients: Arc::default(),

@@ -283,7 +283,7 @@ impl Consensus {
         mut proposal: raft_store::types::Proposal,
         deadline: Deadline,
     ) -> Result<(raft_store::types::Response, registry::LogIndex), ProposeError> {
-        proposal.0.time_ms = crate::clock::wall_ms();
+        proposal.0.time_ms = self.clock.wall_ms();
         self.propose(proposal, deadline).await
     }
 }

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use sha2::{Digest, Sha256};
 
 use super::{Caller, ServiceError};
-use crate::clock;
+use crate::clock::Clock;
 
 /// Attempts that may wait for the disk; more are counted and dropped: a flood must not slow requests down.
 const WAITING_MAX: usize = 1_024;
@@ -25,6 +25,7 @@ const FILE: &str = "attempts.jsonl";
 /// Takes attempts and writes them in a thread of its own. Cheap to clone.
 #[derive(Clone)]
 pub struct Attempts {
+    clock: Clock,
     waiting: SyncSender<serde_json::Value>,
 }
 
@@ -33,17 +34,17 @@ impl Attempts {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub fn start(data_dir: &Path) -> io::Result<Self> {
+    pub fn start(data_dir: &Path, clock: Clock) -> io::Result<Self> {
         let mut writer = Writer::open(data_dir.join("attempts"))?;
         let (waiting, queue) = sync_channel(WAITING_MAX);
         std::thread::Builder::new().name("attempts".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok(Self { waiting })
+        Ok(Self { clock, waiting })
     }
 
     /// Records that a change was not made.
     pub fn record(&self, caller: &Caller, action: &str, error: &ServiceError) {
         let attempt = serde_json::json!({
-            "time_ms": clock::wall_ms(),
+            "time_ms": self.clock.wall_ms(),
             "principal": caller.actor.principal,
             "action": action,
             "request_id": caller.request_id.0,

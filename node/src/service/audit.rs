@@ -1,7 +1,7 @@
 //! The audit log as clients see it: records, tree heads signed by this node, proofs.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::read::Kind;
 use super::{Caller, Service, ServiceError};
+use crate::random::Random;
 
 /// Records that one query looks at, at most; the answer tells where to go on.
 const SCANNED_MAX: u64 = 20_000;
@@ -223,14 +224,13 @@ impl NodeKey {
     ///
     /// # Errors
     /// If the file cannot be read or written, or holds no key.
-    pub fn load(data_dir: &Path, cluster_id: &str, node_id: u64) -> std::io::Result<Self> {
+    pub fn load(data_dir: &Path, cluster_id: &str, node_id: u64, random: &Random) -> std::io::Result<Self> {
         let path = data_dir.join(KEY_FILE);
         let seed = match fs::read(&path) {
             Ok(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
                 .map_err(|_| std::io::Error::other(format!("{} holds no key of 32 bytes", path.display())))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut seed = [0; 32];
-                fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+                let seed = random.key_bytes();
                 let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
                 file.write_all(&seed)?;
                 file.sync_all()?;

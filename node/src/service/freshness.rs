@@ -1,13 +1,13 @@
 //! How old what a replica shows is at most, and the rounds to the leader that tell it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use registry::LogIndex;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::{self, Deadline};
+use crate::clock::{self, Deadline, Instant};
 use crate::consensus::{Consensus, ReadIndexError};
 
 /// How often a node that nobody reads from asks for a read index.

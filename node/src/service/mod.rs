@@ -48,7 +48,8 @@ pub use read::{Consistency, FoundSchema, ReadMark, VersionSpec};
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::consensus::Consensus;
-use crate::telemetry::Metrics;
+use crate::host::telemetry::Metrics;
+use crate::random::Random;
 use cache::{KnownTexts, ParsedSchemas};
 use pool::ParserPool;
 use sensitive::Sealer;
@@ -76,6 +77,7 @@ struct Inner {
     data: data::Validators,
     key: NodeKey,
     attempts: Attempts,
+    random: Random,
     /// Watches at once: each holds a batch and a connection for as long as it likes.
     watches: Arc<Semaphore>,
     watches_end: watch::Sender<bool>,
@@ -112,6 +114,7 @@ impl Service {
         metadata_secrets: &str,
         key: NodeKey,
         attempts: Attempts,
+        random: Random,
     ) -> Self {
         let proposals = config.limits.proposal_bytes_max / 1024;
         let read_batches = freshness::ReadBatches::start(consensus.clone());
@@ -130,6 +133,7 @@ impl Service {
                 data: data::Validators::default(),
                 key,
                 attempts,
+                random,
                 watches: Arc::new(Semaphore::new(events::WATCHES_MAX)),
                 watches_end: watch::Sender::new(false),
                 config,
@@ -150,6 +154,11 @@ impl Service {
     /// Where changes that were not made are recorded.
     pub fn attempts(&self) -> &Attempts {
         &self.inner.attempts
+    }
+
+    /// Where ids come from that no client gives.
+    pub fn random(&self) -> &Random {
+        &self.inner.random
     }
 
     /// Ends all watches: they would never end by themselves, and a node that stops waits for what is under way.

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic_health::ServingStatus;
 
-use crate::lifecycle::Phase;
-use crate::readiness;
+use crate::host::Phase;
+use crate::host::readiness;
 use crate::service::Service;
 use service::Grpc;
 

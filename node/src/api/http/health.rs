@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Front;
 use super::reply::Reply;
-use crate::readiness;
+use crate::host::readiness;
 
 pub(super) fn live(front: &Front) -> Reply {
     let failed = front.service.consensus().standing().failed;

@@ -25,7 +25,7 @@ use proto::error_code as code;
 use tokio::sync::Semaphore;
 
 use crate::clock;
-use crate::lifecycle::Phase;
+use crate::host::Phase;
 use crate::service::{AssociationQuery, Caller, Consistency, Service, ServiceError};
 use reply::{MEDIA_TYPES, NodeHeaders, Reply};
 use request::Request;

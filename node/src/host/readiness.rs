@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lifecycle::Phase;
+use super::Phase;
 use crate::service::Service;
 
 /// A node that lags by more entries than this is not ready.

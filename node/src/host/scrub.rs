@@ -7,20 +7,22 @@ use raft_store::log::LogStore;
 use raft_store::scrub::{Scrubber, Step};
 use raft_store::state::StateStore;
 
+use super::StartError;
 use crate::config::ScrubConfig;
 
 /// Reads the first stretch of the data, as far as the configuration says.
 ///
 /// # Errors
-/// A text for the operator if something is damaged: the node must not start.
-pub async fn at_start(config: &ScrubConfig, log: LogStore, state: StateStore) -> Result<Scrubber, String> {
+/// [`StartError::Damaged`] if something is damaged: the node must not start.
+pub async fn at_start(config: &ScrubConfig, log: LogStore, state: StateStore) -> Result<Scrubber, StartError> {
     let bytes_max = config.start_bytes_max;
     let scrubbed = tokio::task::spawn_blocking(move || {
         let mut scrubber = Scrubber::new(log, state);
         scrubber.run(bytes_max).map(|bytes| (scrubber, bytes))
     });
-    let scrubbed = scrubbed.await.map_err(|error| format!("scrub: {error}"))?;
-    let (scrubber, bytes) = scrubbed.map_err(|damage| damage.to_string())?;
+    let scrubbed =
+        scrubbed.await.map_err(|error| StartError::System { doing: "read the data", reason: error.to_string() })?;
+    let (scrubber, bytes) = scrubbed.map_err(|damage| StartError::Damaged(damage.to_string()))?;
     tracing::info!(bytes, "scrubbed before serving");
     Ok(scrubber)
 }

@@ -1,145 +1,13 @@
-//! The life of the process: identity of the data directory, start checks, serving, draining.
+//! May this node start? One with an empty disk, or one that is to make a new cluster, asks the members of its configuration
+//! first: a voter that forgot its vote must not come back as itself, and no cluster is made beside another one.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use proto::peer::{StatusRequest, StatusResponse};
-use serde::{Deserialize, Serialize};
 
+use super::StartError;
 use crate::config::Config;
 use crate::consensus::{Network, ROLE_STARTING};
-
-/// How far the process has come.
-#[derive(Debug, Clone, Default)]
-pub struct Phase {
-    inner: Arc<Flags>,
-}
-
-#[derive(Debug, Default)]
-struct Flags {
-    started: AtomicBool,
-    draining: AtomicBool,
-}
-
-impl Phase {
-    /// What was committed before the last stop is applied again.
-    pub fn set_started(&self) {
-        self.inner.started.store(true, Ordering::Relaxed);
-    }
-
-    /// The node is about to stop.
-    pub fn set_draining(&self) {
-        self.inner.draining.store(true, Ordering::Relaxed);
-    }
-
-    /// See [`Phase::set_started`].
-    pub fn has_started(&self) -> bool {
-        self.inner.started.load(Ordering::Relaxed)
-    }
-
-    /// See [`Phase::set_draining`].
-    pub fn is_draining(&self) -> bool {
-        self.inner.draining.load(Ordering::Relaxed)
-    }
-}
-
-/// Version of the layout of the data directory.
-const FORMAT: u32 = 1;
-
-/// What a data directory belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    format: u32,
-    cluster_id: String,
-    node_id: u64,
-    /// The log and the state were created: from then on their absence is damage.
-    initialized: bool,
-}
-
-/// The state of the data directory at the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disk {
-    /// It belongs to this node and was used before.
-    Known,
-    /// It is empty.
-    Empty,
-}
-
-/// Checks whose data directory this is.
-///
-/// # Errors
-/// A text for the operator if it is another node's or another cluster's.
-pub fn check_identity(config: &Config) -> Result<Disk, String> {
-    let data = &config.node.data_dir;
-    fs::create_dir_all(data).map_err(|error| format!("create the data directory {}: {error}", data.display()))?;
-    let path = data.join("NODE");
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if data.join("raft").exists() || data.join("sm").exists() {
-                return Err(format!(
-                    "{} holds data, but its file NODE is gone: the directory is damaged. Wipe it and let the node rejoin \
-                     under a new node id",
-                    data.display()
-                ));
-            }
-            return Ok(Disk::Empty);
-        }
-        Err(error) => return Err(format!("read {}: {error}", path.display())),
-    };
-    let found: Identity =
-        serde_json::from_slice(&text).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    if found.format != FORMAT {
-        return Err(format!("{} has format {}, this program knows {FORMAT}", path.display(), found.format));
-    }
-    if found.cluster_id != config.cluster.id || found.node_id != config.node.id {
-        return Err(format!(
-            "{} belongs to node {} of cluster {}, the configuration names node {} of cluster {}",
-            data.display(),
-            found.node_id,
-            found.cluster_id,
-            config.node.id,
-            config.cluster.id
-        ));
-    }
-    if !found.initialized {
-        return Ok(Disk::Empty);
-    }
-    for part in ["raft", "sm", "MARK"] {
-        if !data.join(part).exists() {
-            return Err(format!(
-                "{} was in use, but {part} is gone: the disk has lost data. Wipe it and let the node rejoin under a new \
-                 node id",
-                data.display()
-            ));
-        }
-    }
-    Ok(Disk::Known)
-}
-
-/// Marks an empty data directory as this node's: written beside, synced, renamed, directory synced.
-///
-/// # Errors
-/// A text for the operator if the disk fails.
-pub fn write_identity(config: &Config, initialized: bool) -> Result<(), String> {
-    let data = &config.node.data_dir;
-    let cluster_id = config.cluster.id.clone();
-    let identity = Identity { format: FORMAT, cluster_id, node_id: config.node.id, initialized };
-    let write = |data: &Path| -> std::io::Result<()> {
-        let temporary = data.join("NODE.tmp");
-        let mut file = File::create(&temporary)?;
-        file.write_all(&serde_json::to_vec_pretty(&identity)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, data.join("NODE"))?;
-        File::open(data)?.sync_all()
-    };
-    write(data).map_err(|error| format!("write {}/NODE: {error}", data.display()))
-}
 
 /// What follows from what the peers say of themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +50,9 @@ fn judge_bootstrap(node_id: u64, peers: usize, answers: &[StatusResponse]) -> Ve
     if admitted == peers { Verdict::Start } else { Verdict::Wait }
 }
 
-/// How often peers are asked, and how long for.
-const ASK_INTERVAL: Duration = Duration::from_millis(200);
+/// How often peers are asked, at first and later, and how long for.
+const ASK_INTERVAL_MIN: Duration = Duration::from_millis(10);
+const ASK_INTERVAL_MAX: Duration = Duration::from_millis(200);
 const ASK_TIME_MAX: Duration = Duration::from_millis(1_000);
 /// Rounds of asking between two lines in the log.
 const ASK_ROUNDS_PER_LINE: u32 = 25;
@@ -193,10 +62,11 @@ async fn hear(
     config: &Config,
     network: &Network,
     judge: impl Fn(u64, usize, &[StatusResponse]) -> Verdict,
-) -> Result<Verdict, String> {
+) -> Result<Verdict, StartError> {
     let node_id = config.node.id;
     let peers: Vec<_> = config.cluster.members.iter().filter(|member| member.id != node_id).collect();
     let mut rounds = 0_u32;
+    let mut interval = ASK_INTERVAL_MIN;
     loop {
         let asked = peers.iter().copied().map(|peer| async move {
             let mut client = network.client(peer.id, &peer.peer_address).ok()?;
@@ -208,12 +78,12 @@ async fn hear(
             match answer {
                 Ok(answer) => answers.push(answer),
                 Err(status) if status.code() == tonic::Code::PermissionDenied => {
-                    return Err(format!(
+                    return Err(StartError::Mismatch(format!(
                         "node {} at {} does not speak to this node: {}. Compare cluster.id and cluster.members",
                         peer.id,
                         peer.peer_address,
                         status.message()
-                    ));
+                    )));
                 }
                 Err(_) => {}
             }
@@ -226,7 +96,8 @@ async fn hear(
             tracing::info!(heard = answers.len(), of = peers.len(), "wait for the peers before the first start");
         }
         rounds += 1;
-        tokio::time::sleep(ASK_INTERVAL).await;
+        tokio::time::sleep(interval).await;
+        interval = (interval * 2).min(ASK_INTERVAL_MAX);
     }
 }
 
@@ -236,32 +107,32 @@ async fn hear(
 /// lacks acknowledged entries. So it is refused, and it comes back under a new id.
 ///
 /// # Errors
-/// A text for the operator if the node must not start.
-pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), String> {
+/// [`StartError`] if the node must not start.
+pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), StartError> {
     let node_id = config.node.id;
     match hear(config, network, judge_empty_disk).await? {
         Verdict::Start | Verdict::Join | Verdict::Wait => Ok(()),
-        Verdict::Refuse => Err(format!(
+        Verdict::Refuse => Err(StartError::Damaged(format!(
             "node {node_id} is a voter of this cluster, but its disk is empty: it has forgotten its vote and its \
              log. Remove it from the cluster (registryctl member remove {node_id}) and start it under a new \
              node id (registryctl member add)"
-        )),
+        ))),
     }
 }
 
 /// Waits until it is certain whether a new cluster may be made: true if so, false if there is one that counts on this node.
 ///
 /// # Errors
-/// A text for the operator if there is a cluster without this node.
-pub async fn admit_bootstrap(config: &Config, network: &Network) -> Result<bool, String> {
+/// [`StartError::Mismatch`] if there is a cluster without this node.
+pub async fn admit_bootstrap(config: &Config, network: &Network) -> Result<bool, StartError> {
     match hear(config, network, judge_bootstrap).await? {
         Verdict::Start => Ok(true),
         Verdict::Join | Verdict::Wait => Ok(false),
-        Verdict::Refuse => Err(format!(
+        Verdict::Refuse => Err(StartError::Mismatch(format!(
             "--bootstrap makes a new cluster, but there is a cluster already and node {} is no voter of it. Start this \
              node without the flag and add it (registryctl member add)",
             config.node.id
-        )),
+        ))),
     }
 }
 

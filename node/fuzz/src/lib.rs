@@ -1,0 +1,3 @@
+//! What the fuzz targets of this directory share.
+
+pub mod frame;

@@ -1,0 +1,78 @@
+//! What a node does now and then beside serving: it recovers, the leader founds the cluster once, every node compares itself
+//! with the others and verifies its disk.
+
+use std::time::Duration;
+
+use raft_store::scrub::Scrubber;
+use registry::{Actor, RequestId};
+
+use super::{Phase, scrub};
+use crate::clock::Deadline;
+use crate::config::ScrubConfig;
+use crate::consensus::{Agreement, Consensus};
+use crate::random::Random;
+use crate::service::{Caller, Consistency, Service};
+
+/// Between two comparisons of the replicas.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(60);
+/// Between two looks whether this node is to found the cluster.
+const FOUND_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest that founding may take; it is tried again.
+const FOUND_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Waits until what was committed before the last stop is applied again.
+pub(super) async fn recover(consensus: Consensus, phase: Phase) {
+    const ROUND: Duration = Duration::from_secs(5);
+    while !consensus.wait_for_recovery(ROUND).await {
+        tracing::info!("waiting for the cluster to confirm what this node knows");
+    }
+    phase.set_started();
+    tracing::info!(applied = %consensus.state().applied_index(), "recovered");
+}
+
+/// Gives a new cluster its identity, where this node leads; ends as soon as somebody has a leader.
+pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: String, random: Random) {
+    let node_id = consensus.node_id();
+    loop {
+        tokio::time::sleep(FOUND_INTERVAL).await;
+        match consensus.leader() {
+            None => continue,
+            Some(leader) if leader != node_id => return,
+            Some(_) => {}
+        }
+        let caller = Caller {
+            actor: Actor { principal: "system".to_owned(), node_id },
+            request_id: RequestId(format!("system:found:{}", random.uuid())),
+            deadline: Deadline::after(FOUND_TIME_MAX),
+            consistency: Consistency::Local,
+            at_least: None,
+            if_revision: None,
+        };
+        match service.found(&caller, &cluster_id).await {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(%error, "give the cluster its identity"),
+        }
+    }
+}
+
+/// Compares this replica with the others; returns with the reason when it must not go on.
+pub(super) async fn compare(consensus: Consensus) -> String {
+    loop {
+        tokio::time::sleep(COMPARE_INTERVAL).await;
+        match consensus.compare_replicas().await {
+            (_, Agreement::Agreed) => {}
+            (index, Agreement::Unknown) => tracing::debug!(%index, "too few replicas could be compared"),
+            (index, Agreement::Outvoted) => {
+                return format!(
+                    "a majority of the replicas has another state at index {index}: this one is damaged. Keep its data \
+                     for analysis, remove it from the cluster and let the node rejoin under a new id"
+                );
+            }
+        }
+    }
+}
+
+/// Verifies the disk; returns with what is damaged: nothing may rest on it any more.
+pub(super) async fn watch_disk(config: ScrubConfig, scrubber: Scrubber) -> String {
+    scrub::run(config, scrubber).await
+}

@@ -1,0 +1,352 @@
+//! One node, from its checks at the start to its end.
+//!
+//! Everything that a node does hangs on one task: it owns the background work and the servers, and when it ends, they do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use raft_store::log::{LogConfig, LogStore};
+use raft_store::state::StateStore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::identity::{self, Disk};
+use super::telemetry::Metrics;
+use super::{Addresses, End, Listeners, Phase, StartError, admission, background, readiness, scrub, starting};
+use crate::api;
+use crate::api::http::{self, Front};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::consensus::{self, Consensus, Gate, Network};
+use crate::random::{Random, Seed};
+use crate::service::{Attempts, NodeKey, Service};
+
+/// Requests under way get this long when the node stops.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Between two looks whether the node is ready.
+const READY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Called once with the reason when the node cannot go on. Where it returns, [`Handle::ended`] has the reason.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How a node is run, beside its configuration.
+#[derive(Clone)]
+pub struct Options {
+    /// Make a new cluster of the members in the configuration.
+    pub bootstrap: bool,
+    /// See [`OnFatal`]. In a process of its own a node aborts here: nothing may be acknowledged after a failed sync.
+    pub on_fatal: OnFatal,
+}
+
+impl Default for Options {
+    /// A node that joins, and that only ends itself when it cannot go on.
+    fn default() -> Self {
+        Self { bootstrap: false, on_fatal: Arc::new(|_| {}) }
+    }
+}
+
+/// A running node. Dropping the handle stops the node.
+pub struct Handle {
+    addresses: Addresses,
+    stop: watch::Sender<bool>,
+    serving: watch::Receiver<Option<Serving>>,
+    ended: JoinHandle<Result<(), End>>,
+}
+
+/// What a node has when it has started.
+#[derive(Clone)]
+struct Serving {
+    service: Service,
+    phase: Phase,
+}
+
+impl Handle {
+    /// Where the node listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Waits until clients may be sent to this node; false if it ends before that.
+    pub async fn wait_ready(&self) -> bool {
+        let mut serving = self.serving.clone();
+        let found = serving.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
+        let Some(Serving { service, phase }) = found else { return false };
+        while !readiness::reasons_against(&service, &phase).is_empty() {
+            if self.ended.is_finished() {
+                return false;
+            }
+            tokio::time::sleep(READY_INTERVAL).await;
+        }
+        true
+    }
+
+    /// The service of this node, for callers in the same process; none before it has started.
+    pub fn service(&self) -> Option<Service> {
+        self.serving.borrow().as_ref().map(|serving| serving.service.clone())
+    }
+
+    /// Asks the node to stop: it hands its leadership over, finishes what is under way and closes its data.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the node has ended.
+    ///
+    /// # Errors
+    /// [`End`] says why it ended, if it was not asked to.
+    pub async fn ended(&mut self) -> Result<(), End> {
+        match (&mut self.ended).await {
+            Ok(ended) => ended,
+            Err(error) => Err(End::Panicked(error.to_string())),
+        }
+    }
+}
+
+/// Runs a node on bound listeners, with the time and the randomness that it is given.
+///
+/// Returns at once; whether the node starts is to be learnt from the [`Handle`].
+///
+/// # Errors
+/// [`StartError`] if the listeners have no addresses.
+pub fn run(
+    config: Config,
+    listeners: Listeners,
+    clock: Clock,
+    seed: Seed,
+    options: Options,
+) -> Result<Handle, StartError> {
+    let addresses = listeners.addresses()?;
+    let (stop, stopping) = watch::channel(false);
+    let (shown, serving) = watch::channel(None);
+    let (failed, failure) = watch::channel(None);
+    let hook = options.on_fatal;
+    let on_fatal: OnFatal = Arc::new(move |reason: &str| {
+        hook(reason);
+        failed.send_replace(Some(reason.to_owned()));
+    });
+    let node =
+        Node { config, clock, random: Random::new(seed), on_fatal, bootstrap: options.bootstrap, stopping, shown };
+    let ended = tokio::spawn(async move {
+        tokio::select! {
+            ended = node.live(listeners) => ended.map_err(End::from),
+            reason = reason_of(failure) => Err(End::Fatal(reason)),
+        }
+    });
+    Ok(Handle { addresses, stop, serving, ended })
+}
+
+async fn reason_of(mut failure: watch::Receiver<Option<String>>) -> String {
+    let reason = failure.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+    match reason {
+        Some(reason) => reason,
+        // Nothing is left that could fail.
+        None => std::future::pending().await,
+    }
+}
+
+struct Node {
+    config: Config,
+    clock: Clock,
+    random: Random,
+    on_fatal: OnFatal,
+    bootstrap: bool,
+    stopping: watch::Receiver<bool>,
+    shown: watch::Sender<Option<Serving>>,
+}
+
+/// What a node works with once its data is open.
+struct Opened {
+    consensus: Consensus,
+    log: LogStore,
+    state: StateStore,
+    service: Service,
+    /// Ends with the node.
+    background: JoinSet<()>,
+}
+
+impl Node {
+    async fn live(self, listeners: Listeners) -> Result<(), StartError> {
+        let Listeners { peer, http, grpc } = listeners;
+        let disk = identity::check_identity(&self.config)?;
+        let config = &self.config;
+        let network = Network::new(
+            &config.cluster.id,
+            config.node.id,
+            peer_overrides(config),
+            config.peer.snapshot_bytes_per_second,
+        )
+        .map_err(|error| StartError::Mismatch(format!("cluster.id: {error}")))?;
+        let gate = Gate::new(&config.cluster.id, config.node.id, &config.node.region, &config.node.data_dir);
+        let mut peers = JoinSet::new();
+        let served = consensus::serve(gate.clone(), peer, stopped(self.stopping.clone()));
+        peers.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "serve peers");
+            }
+        });
+
+        let phase = Phase::default();
+        let opened = tokio::select! {
+            opened = self.open(disk, &network, &gate, &phase) => opened?,
+            () = starting::answer_http(&http) => return Ok(()),
+            () = starting::refuse(grpc.as_ref()) => return Ok(()),
+            () = stopped(self.stopping.clone()) => return Ok(()),
+        };
+        let fronts = self.serve(&opened.service, &phase, http, grpc);
+        self.shown.send_replace(Some(Serving { service: opened.service.clone(), phase: phase.clone() }));
+
+        stopped(self.stopping.clone()).await;
+        drain(&opened.consensus, &phase).await;
+        opened.service.end_watches();
+        self.close(opened, fronts, peers).await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Everything between bound ports and serving; dropped half-way where the node is told to stop.
+    async fn open(&self, disk: Disk, network: &Network, gate: &Gate, phase: &Phase) -> Result<Opened, StartError> {
+        let config = &self.config;
+        if disk == Disk::Empty {
+            admission::admit_empty_disk(config, network).await?;
+            identity::write_identity(config, false)?;
+        }
+        let (log, state) = self.open_stores().await?;
+        let scrubber = scrub::at_start(&config.scrub, log.clone(), state.clone()).await?;
+        if disk == Disk::Empty {
+            identity::write_identity(config, true)?;
+        }
+        let key = NodeKey::load(&config.node.data_dir, &config.cluster.id, config.node.id, &self.random)
+            .map_err(StartError::disk("read or make the node's audit key in", &config.node.data_dir))?;
+        let attempts = Attempts::start(&config.node.data_dir, self.clock.clone())
+            .map_err(StartError::disk("open the record of refused changes in", &config.node.data_dir))?;
+        let secrets = config.security.metadata_secrets()?;
+        let consensus =
+            Consensus::start(config, network.clone(), log.clone(), state.clone(), self.clock.clone()).await?;
+        gate.open(consensus.clone());
+        if self.bootstrap {
+            self.make_cluster(&consensus, network).await?;
+        }
+        let service = Service::new(
+            consensus.clone(),
+            config.clone(),
+            Metrics::default(),
+            &secrets,
+            key,
+            attempts,
+            self.random.clone(),
+        );
+        let mut background = JoinSet::new();
+        background.spawn(consensus.clone().watch_succession());
+        background.spawn(consensus.clone().compact(config.compaction.clone()));
+        background.spawn(service.clone().watch_freshness());
+        background.spawn(background::recover(consensus.clone(), phase.clone()));
+        let cluster_id = config.cluster.id.clone();
+        background.spawn(background::found(service.clone(), consensus.clone(), cluster_id, self.random.clone()));
+        let on_fatal = self.on_fatal.clone();
+        let compared = background::compare(consensus.clone());
+        background.spawn(async move { on_fatal(&compared.await) });
+        let on_fatal = self.on_fatal.clone();
+        let watched = background::watch_disk(config.scrub.clone(), scrubber);
+        background.spawn(async move { on_fatal(&watched.await) });
+        Ok(Opened { consensus, log, state, service, background })
+    }
+
+    async fn open_stores(&self) -> Result<(LogStore, StateStore), StartError> {
+        let (data, on_fatal) = (self.config.node.data_dir.clone(), self.on_fatal.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut log_config = LogConfig::in_data_dir(&data);
+            log_config.on_fatal = on_fatal.clone();
+            let log = LogStore::open(log_config)?;
+            let state = StateStore::open(&data, on_fatal)?;
+            let applied = state.applied_state().0.map(|id| id.index());
+            let purged = log.purged().map(|id| id.index());
+            if purged > applied {
+                return Err(StartError::Damaged(format!(
+                    "the log is purged up to {purged:?}, but the state has applied only {applied:?}: entries are lost on \
+                     this node. Wipe it and let it rejoin under a new node id"
+                )));
+            }
+            Ok((log, state))
+        });
+        opened
+            .await
+            .map_err(|error| StartError::System { doing: "open the data directory", reason: error.to_string() })?
+    }
+
+    /// Makes a new cluster, unless there is one that counts on this node.
+    async fn make_cluster(&self, consensus: &Consensus, network: &Network) -> Result<(), StartError> {
+        if consensus.is_initialized().await || !admission::admit_bootstrap(&self.config, network).await? {
+            return Ok(());
+        }
+        let members = &self.config.cluster.members;
+        match consensus.initialize(members).await {
+            Ok(()) => tracing::info!(members = members.len(), "a new cluster"),
+            // Another node was told to make it as well, and was first.
+            Err(_) if consensus.is_initialized().await => {}
+            Err(error) => return Err(StartError::Mismatch(format!("make a new cluster: {error}"))),
+        }
+        Ok(())
+    }
+
+    fn serve(&self, service: &Service, phase: &Phase, http: TcpListener, grpc: Option<TcpListener>) -> JoinSet<()> {
+        let mut fronts = JoinSet::new();
+        if let Some(listener) = grpc {
+            let served = api::grpc::serve(service.clone(), phase.clone(), listener, stopped(self.stopping.clone()));
+            fronts.spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::error!(%error, "serve gRPC");
+                }
+            });
+        }
+        let node = &self.config.node;
+        tracing::info!(node = node.id, region = %node.region, http = %self.config.http.listen, "serving");
+        let front = Front::new(service.clone(), phase.clone());
+        let served = http::serve(front, http, stopped(self.stopping.clone()));
+        fronts.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "serve HTTP");
+            }
+        });
+        fronts
+    }
+
+    async fn close(&self, opened: Opened, fronts: JoinSet<()>, mut peers: JoinSet<()>) {
+        let Opened { consensus, log, state, service, mut background } = opened;
+        drop(tokio::time::timeout(DRAIN_TIME_MAX, fronts.join_all()).await);
+        background.shutdown().await;
+        consensus.shutdown().await;
+        peers.shutdown().await;
+        drop((service, consensus));
+        let closed = tokio::task::spawn_blocking(move || {
+            if let Err(error) = state.flush() {
+                tracing::warn!(%error, "flush the state");
+            }
+            log.close();
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "close the data");
+        }
+    }
+}
+
+/// Hands the leadership over, so that the others need not wait for an election.
+async fn drain(consensus: &Consensus, phase: &Phase) {
+    phase.set_draining();
+    if consensus.leader() == Some(consensus.node_id()) {
+        match consensus.transfer_leader(None).await {
+            Ok(to) => tracing::info!(to, "the leadership is handed over"),
+            Err(error) => tracing::warn!(%error, "the leadership is not handed over"),
+        }
+    }
+}
+
+fn peer_overrides(config: &Config) -> std::collections::BTreeMap<u64, String> {
+    let overrides = config.cluster.peer_overrides.iter();
+    overrides.filter_map(|(id, address)| Some((id.parse().ok()?, address.clone()))).collect()
+}
+
+/// Waits until the node is told to stop; its handle being gone says so, too.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    drop(stopping.wait_for(|stop| *stop).await);
+}

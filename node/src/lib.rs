@@ -1,0 +1,22 @@
+//! A node of the LLM Schema Registry as a library: [`run`] starts one on bound [`Listeners`], with the [`Clock`] and the
+//! [`Seed`] that it is given, and hands back a [`Handle`]. Several nodes can run in one process.
+//!
+//! `main.rs` adds what belongs to a process of its own: arguments, signals, exit codes.
+
+#![allow(
+    unreachable_pub,
+    reason = "pub marks what a module offers to the others; this crate is no published interface"
+)]
+
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod consensus;
+pub mod host;
+pub mod random;
+pub mod service;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use host::{Addresses, End, Handle, Listeners, Options, StartError, run};
+pub use random::Seed;

@@ -1,0 +1,242 @@
+//! Clusters in the process of a test: each node has a runtime of its own, so that one can be killed without a word, and ports
+//! of loopback that were free.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use node::config::{
+    ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile,
+    ReadConfig, ScrubConfig, SecurityConfig,
+};
+use node::{Clock, End, Handle, Listeners, Options, Seed};
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+
+/// Longest that a test waits for anything; most of it takes milliseconds.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a killed node may take to let go of its files.
+const KILL_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Nodes of one cluster, from id 1 on.
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    /// Asks the nodes.
+    runtime: Runtime,
+    client: reqwest::Client,
+    _dir: tempfile::TempDir,
+}
+
+/// One node, running or not.
+pub struct Node {
+    pub config: Config,
+    running: Option<(Runtime, Handle)>,
+    /// Why nodes of this test could not go on.
+    failures: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a node answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub index: u64,
+    pub body: String,
+}
+
+impl Cluster {
+    /// Starts a new cluster of three nodes, all with empty disks, and waits until all of them serve.
+    pub fn start() -> Self {
+        let mut cluster = Self::prepared(3);
+        for node in &mut cluster.nodes {
+            node.start(true);
+        }
+        cluster.nodes.iter().for_each(Node::wait_ready);
+        cluster
+    }
+
+    /// The same, with nothing running yet.
+    pub fn prepared(count: u64) -> Self {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        let ports: Vec<_> = (0..count).map(|_| (free_address(), free_address())).collect();
+        let members: Vec<_> = (1..)
+            .zip(&ports)
+            .map(|(id, (peer, http))| MemberConfig {
+                id,
+                peer_address: peer.to_string(),
+                http_url: format!("http://{http}"),
+                region: "here".to_owned(),
+                priority: 0,
+            })
+            .collect();
+        let failures = Arc::default();
+        let nodes = (1..)
+            .zip(&ports)
+            .map(|(id, (peer, http))| Node {
+                config: config(id, *peer, *http, dir.path().join(id.to_string()), members.clone()),
+                running: None,
+                failures: Arc::clone(&failures),
+            })
+            .collect();
+        let runtime = runtime();
+        Self { nodes, runtime, client: reqwest::Client::new(), _dir: dir }
+    }
+
+    /// A node by its id.
+    pub fn node(&mut self, id: u64) -> &mut Node {
+        &mut self.nodes[usize::try_from(id - 1).expect("nodes are few")]
+    }
+
+    /// Asks a node, as a client does. Status 0 if it does not answer.
+    pub fn ask(&self, id: u64, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
+        let method = method.parse().expect("a method of HTTP");
+        let mut request = self.client.request(method, format!("http://{http}{path}")).timeout(PATIENCE);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        self.runtime.block_on(async {
+            match request.send().await {
+                Ok(answer) => {
+                    let index = answer.headers().get("x-registry-index");
+                    let index = index.and_then(|index| index.to_str().ok()?.parse().ok()).unwrap_or(0);
+                    let status = answer.status().as_u16();
+                    Answer { status, index, body: answer.text().await.unwrap_or_default() }
+                }
+                Err(error) => Answer { status: 0, index: 0, body: error.to_string() },
+            }
+        })
+    }
+
+    /// Registers a version through a node, whatever it takes, and returns the answer of that node.
+    pub fn register(&self, id: u64, subject: &str, name: &str) -> Answer {
+        let schema = format!(r#"{{"schema":"{{\"type\":\"enum\",\"name\":\"{name}\",\"symbols\":[\"A\"]}}"}}"#);
+        let path = format!("/subjects/{subject}/versions");
+        let mut last = None;
+        wait_for(&format!("a registration through node {id}: {last:?}"), || {
+            let answer = self.ask(id, "POST", &path, Some(&schema));
+            let done = answer.status == 200;
+            last = Some(answer);
+            done
+        });
+        last.expect("it was asked")
+    }
+
+    /// The node that leads, as a node that runs knows it.
+    pub fn leader(&self) -> u64 {
+        let mut leader = None;
+        wait_for("a leader", || {
+            leader = self.nodes.iter().find_map(|node| node.leader());
+            leader.is_some()
+        });
+        leader.expect("it was waited for")
+    }
+
+    /// A node that runs and does not lead.
+    pub fn follower(&self) -> u64 {
+        let leader = self.leader();
+        let mut running = self.nodes.iter().filter(|node| node.running.is_some()).map(|node| node.config.node.id);
+        running.find(|id| *id != leader).expect("more than one node runs")
+    }
+}
+
+impl Node {
+    /// Starts this node; `bootstrap` makes the cluster if there is none.
+    pub fn start(&mut self, bootstrap: bool) {
+        let runtime = runtime();
+        let failures = self.failures.clone();
+        let on_fatal = Arc::new(move |reason: &str| failures.lock().push(reason.to_owned()));
+        let config = self.config.clone();
+        let handle = runtime.block_on(async {
+            let listeners = Listeners::bind(&config).await.expect("the ports of this test are free");
+            let seed = Seed::Fixed(config.node.id);
+            node::run(config, listeners, Clock::system(), seed, Options { bootstrap, on_fatal }).expect("it runs")
+        });
+        self.running = Some((runtime, handle));
+    }
+
+    /// Waits until clients may be sent here.
+    pub fn wait_ready(&self) {
+        let (runtime, handle) = self.running.as_ref().expect("it runs");
+        let ready = runtime.block_on(async { tokio::time::timeout(PATIENCE, handle.wait_ready()).await });
+        assert_eq!(ready, Ok(true), "node {} is not ready: {:?}", self.config.node.id, self.failures.lock());
+    }
+
+    /// Ends this node as a killed process ends: at any place, without a word to anybody.
+    pub fn kill(&mut self) {
+        let (runtime, handle) = self.running.take().expect("it runs");
+        // The runtime goes first: a handle that is dropped before it asks the node to stop.
+        runtime.shutdown_timeout(KILL_TIME_MAX);
+        drop(handle);
+    }
+
+    /// Asks this node to stop and waits until it has.
+    pub fn stop(&mut self) {
+        let (runtime, mut handle) = self.running.take().expect("it runs");
+        handle.stop();
+        runtime.block_on(handle.ended()).expect("it stops as it should");
+        runtime.shutdown_timeout(KILL_TIME_MAX);
+    }
+
+    /// Waits for the end of a node that is not asked to end, and returns why.
+    pub fn ended(&mut self) -> End {
+        let (runtime, mut handle) = self.running.take().expect("it runs");
+        let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, handle.ended()).await });
+        let end = ended.expect("it ends").expect_err("it says why");
+        runtime.shutdown_timeout(KILL_TIME_MAX);
+        end
+    }
+
+    fn leader(&self) -> Option<u64> {
+        self.running.as_ref()?.1.service()?.consensus().leader()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if node.running.is_some() {
+                node.kill();
+            }
+        }
+    }
+}
+
+/// Waits for a condition that holds soon.
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// An address that was free a moment ago; nothing else on this machine asks for ports of its range so soon.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, members: Vec<MemberConfig>) -> Config {
+    Config {
+        node: NodeConfig { id, region: "here".to_owned(), data_dir, priority: 0 },
+        cluster: ClusterConfig {
+            id: "in-process".to_owned(),
+            profile: Profile::Lan,
+            members,
+            peer_overrides: std::collections::BTreeMap::new(),
+        },
+        http: HttpConfig { listen: http.to_string(), legacy_responses: false, principal_header: String::new() },
+        grpc: None,
+        peer: PeerConfig { listen: peer.to_string(), snapshot_bytes_per_second: 64 * 1024 * 1024 },
+        read: ReadConfig::default(),
+        limits: LimitsConfig::default(),
+        compaction: CompactionConfig::default(),
+        scrub: ScrubConfig::default(),
+        security: SecurityConfig::default(),
+    }
+}
