@@ -13,6 +13,7 @@ mod error;
 mod guid;
 pub mod json;
 pub mod limits;
+pub mod lint;
 mod parsed;
 pub mod protobuf;
 mod types;

@@ -119,6 +119,18 @@ impl ParsedSchema {
         }
     }
 
+    /// What is questionable about the schema though it is accepted; [`crate::lint::LINT_COUNT_MAX`] remarks at most.
+    /// Formats without lints of their own have none.
+    ///
+    /// # Errors
+    /// [`SchemaError::Limit`] when looking for them exceeds its budget.
+    pub fn lints(&self) -> Result<Vec<crate::lint::Lint>, SchemaError> {
+        match self {
+            Self::Avro(_) | Self::Json(_) => Ok(Vec::new()),
+            Self::Protobuf(schema) => schema.lints(),
+        }
+    }
+
     /// What decides whether the schema reads or is read: two schemas of one shape are compatible with the same schemas.
     /// None where the format has no cheap one.
     pub(crate) fn shape(&self) -> Option<[u8; 32]> {

@@ -59,6 +59,18 @@ impl Score {
     }
 }
 
+/// Rows whose verdict we do not share: the row, and the fields that differ. Editions are read, which Wire does not; and
+/// with `validateFields` what no compiler takes is refused, which Java's runtime lets pass (docs/confluent-compatibility).
+const VALIDITY_EXCEPTIONS: [(&str, &[&str]); 7] = [
+    ("p-schema-135", &["schema_valid", "schema_valid_with_validateFields"]),
+    ("p-schema-139", &["schema_valid_with_validateFields"]),
+    ("p-schema-140", &["schema_valid_with_validateFields"]),
+    ("p-schema-141", &["schema_valid_with_validateFields"]),
+    ("p-schema-142", &["schema_valid_with_validateFields"]),
+    ("p-schema-145", &["schema_valid_with_validateFields"]),
+    ("p-schema-147", &["schema_valid_with_validateFields"]),
+];
+
 #[test]
 fn validity_agrees_with_the_corpus() {
     let Some(rows) = rows("schema-validity.json") else { return };
@@ -68,11 +80,14 @@ fn validity_agrees_with_the_corpus() {
             let strictness = Strictness::New { validate_fields };
             let parsed =
                 ParsedSchema::parse(Format::Protobuf, text(row, "schema"), &references(&row["references"]), strictness);
-            let expected = row[key].as_bool().unwrap();
+            let id = text(row, "id");
+            let exception = VALIDITY_EXCEPTIONS.iter().any(|(row, keys)| *row == id && keys.contains(&key));
+            let expected = row[key].as_bool().unwrap() != exception;
             score
                 .check(key, row, parsed.is_ok() == expected, || format!("{expected} expected, got {:?}", parsed.err()));
         }
     }
+    println!("of these {} rows are exceptions", VALIDITY_EXCEPTIONS.len());
     score.finish("schema-validity.json");
 }
 

@@ -51,6 +51,13 @@ fn deep_nesting_is_refused() {
         ("bare aggregates", format!("option (a) = {};", nested("{a", ":1", "}", 20_000))),
         ("lists", format!("option (a) = {};", nested("[", "1", "]", 20_000))),
         ("maps", format!("message M {{ {} m = 1; }}", nested("map<string,", "int32", ">", 20_000))),
+        ("aggregates in angles", format!("option (a) = {};", nested("<a", "", ">", 20_000))),
+        ("groups", format!("message M {{ {} }}", nested("repeated group G = 1 {", "", "}", 20_000))),
+        (
+            "groups of extensions",
+            format!("extend M {{ {} }}", nested("repeated group G = 1 {extend M {", "", "}}", 9_000)),
+        ),
+        ("extensions in an option path", format!("option (a){} = 1;", ".(a.b).c".repeat(20_000))),
         ("option path", format!("option (a){} = 1;", ".a".repeat(20_000))),
     ];
     for (name, body) in cases {
@@ -62,6 +69,41 @@ fn deep_nesting_is_refused() {
     // As deep as allowed is fine, on the same stack.
     let body = nested("message M { M f = 1;", "", "}", 90);
     assert_eq!(use_everything("90 messages", &format!("{PROTO3}{body}"), &[]), Ok(()));
+}
+
+/// Groups are found by their place without a search, whatever they stand in, and editions are lowered in one pass.
+#[test]
+fn many_groups_and_features_are_bounded() {
+    let count = 9_000;
+    let each = |of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<String>();
+    let cases = [
+        ("groups", format!("message M {{ {} }}", each(&|n| format!("optional group G{n} = {} {{}}", n + 1)))),
+        (
+            "groups in oneofs",
+            format!("message M {{ {} }}", each(&|n| format!("oneof o{n} {{ group G{n} = {} {{}} }}", n + 1))),
+        ),
+        (
+            "groups of extensions",
+            format!(
+                "message M {{ extensions 1 to max; }} {}",
+                each(&|n| format!("extend M {{ optional group G{n} = {} {{}} }}", n + 1))
+            ),
+        ),
+        (
+            "fields of one group",
+            format!(
+                "message M {{ {} optional group Last = 50000 {{}} }}",
+                each(&|n| format!("optional Last f{n} = {};", n + 1))
+            ),
+        ),
+        ("parts of names that stand apart", format!("message M {{ optional {} f = 1; }}", "a . ".repeat(count) + "a")),
+    ];
+    for (name, text) in cases {
+        let result = use_everything(name, &format!("syntax = \"proto2\"; {text}"), &[]);
+        assert!(result.is_ok() || name.starts_with("parts"), "{name}: {result:?}");
+    }
+    let features = each(&|n| format!("int32 f{n} = {} [features.field_presence = IMPLICIT];", n + 1));
+    assert_eq!(use_everything("features", &format!("edition = \"2023\"; message M {{ {features} }}"), &[]), Ok(()));
 }
 
 #[test]
@@ -199,12 +241,16 @@ fn descriptors_are_bounded_before_they_are_decoded() {
 /// Found by fuzzing: the library that builds extensions panics where it refuses a file's syntax.
 #[test]
 fn a_descriptor_with_an_extension_and_an_unknown_syntax_is_refused() {
-    for syntax in ["x", "editions", "proto4"] {
+    for syntax in ["x", "proto4"] {
         let mut descriptor = vec![0x3a, 0x00, 0x62, u8::try_from(syntax.len()).unwrap()];
         descriptor.extend(syntax.bytes());
         let refused = use_everything(syntax, &STANDARD.encode(&descriptor), &[]).unwrap_err();
         assert!(refused.to_string().contains(&format!("unexpected syntax: {syntax}")), "{refused}");
     }
+    // Editions are known, but this one names none.
+    let descriptor = [&[0x3a, 0x00, 0x62, 8], b"editions".as_slice()].concat();
+    let refused = use_everything("editions", &STANDARD.encode(&descriptor), &[]).unwrap_err();
+    assert!(refused.to_string().contains("unexpected edition"), "{refused}");
     // An empty one is that of a file that names none.
     let (empty, none) = ([0x3a, 0x00, 0x62, 0x00].as_slice(), [0x3a, 0x00].as_slice());
     let [empty, none] = [empty, none].map(|descriptor| use_everything("no syntax", &STANDARD.encode(descriptor), &[]));

@@ -1,7 +1,7 @@
 //! The files that a registry knows without a registration: google/protobuf, google/type and Confluent's own.
 //!
-//! google/protobuf comes as a descriptor set from prost-reflect; the others are written down here from their public
-//! definitions, without comments. They are parsed once per process. Nothing is ever read from a disk or a network.
+//! google/protobuf comes as a descriptor set from prost-reflect, but for descriptor.proto, which is older than editions
+//! there; that one and the others are written down here from their public definitions, without comments. They are parsed once per process. Nothing is ever read from a disk or a network.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,11 +11,12 @@ use super::files::{Files, Origin, Unit};
 use super::{decode, parser};
 use crate::Budget;
 
-/// The files of `google/protobuf/`, as Confluent lists them.
-const GOOGLE_PROTOBUF: [&str; 11] = [
+const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
+const DESCRIPTOR_TEXT: &str = include_str!("bundled/descriptor.proto");
+
+/// The other files of `google/protobuf/`, as Confluent lists them, in dependency order.
+const GOOGLE_PROTOBUF: [&str; 10] = [
     "google/protobuf/any.proto",
-    "google/protobuf/api.proto",
-    "google/protobuf/descriptor.proto",
     "google/protobuf/duration.proto",
     "google/protobuf/empty.proto",
     "google/protobuf/field_mask.proto",
@@ -23,11 +24,15 @@ const GOOGLE_PROTOBUF: [&str; 11] = [
     "google/protobuf/struct.proto",
     "google/protobuf/timestamp.proto",
     "google/protobuf/type.proto",
+    "google/protobuf/api.proto",
     "google/protobuf/wrappers.proto",
 ];
 
 /// The others: import path and text.
-pub(super) const TEXTS: [(&str, &str); 19] = [
+pub(super) const TEXTS: [(&str, &str); 22] = [
+    ("google/protobuf/cpp_features.proto", include_str!("bundled/cpp_features.proto")),
+    ("google/protobuf/go_features.proto", include_str!("bundled/go_features.proto")),
+    ("google/protobuf/java_features.proto", include_str!("bundled/java_features.proto")),
     ("confluent/meta.proto", include_str!("bundled/confluent_meta.proto")),
     ("confluent/type/decimal.proto", include_str!("bundled/confluent_decimal.proto")),
     ("confluent/type/variant.proto", include_str!("bundled/confluent_variant.proto")),
@@ -56,6 +61,8 @@ pub(super) fn files() -> &'static Files {
         let mut budget = Budget::walk();
         let mut units = Vec::new();
         let pool = DescriptorPool::global();
+        // The library's is older than editions. It comes first, since what options mean is in it.
+        units.push((DESCRIPTOR, parser::parse(DESCRIPTOR_TEXT).expect("bundled texts are tested")));
         for name in GOOGLE_PROTOBUF {
             let descriptor = pool.get_file_by_name(name).expect("prost-reflect brings google/protobuf along");
             let file = decode::file(descriptor.file_descriptor_proto());

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Enum, Field, File, Label, Message, Oneof, Scalar, TypeName};
+use super::features;
 use super::files::{Files, Found, Kind, Origin, joined};
 use super::findings::{Finding, Type};
 use crate::compat::{Difference, Direction};
@@ -37,6 +38,16 @@ pub(super) fn differences(
 
 /// All differences; `writer` counts as the old schema and `reader` as the new one.
 pub(super) fn findings(reader: &Files, writer: &Files, budget: &mut Budget) -> Result<Vec<Finding>, SchemaError> {
+    if features::any_edition(reader) || features::any_edition(writer) {
+        // What counts is what is on the wire, so both sides are brought to the same terms.
+        let reader = features::for_comparison(reader, budget)?;
+        let writer = features::for_comparison(writer, budget)?;
+        return findings_as_written(&reader, &writer, budget);
+    }
+    findings_as_written(reader, writer, budget)
+}
+
+fn findings_as_written(reader: &Files, writer: &Files, budget: &mut Budget) -> Result<Vec<Finding>, SchemaError> {
     let mut compare = Compare {
         old: Side::new(writer),
         new: Side::new(reader),
@@ -418,6 +429,10 @@ impl<'a> Compare<'a, '_> {
         }
         if old.field.name != new.field.name {
             self.add(Type::FieldNameChanged)?;
+        }
+        if old.field.delimited != new.field.delimited {
+            // A reader of one encoding of messages takes the other for an unknown field.
+            return self.add(Type::FieldKindChanged);
         }
         let written = Pair {
             old: Written { type_name: &old.field.type_name, scope: &scopes.old },

@@ -10,8 +10,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage};
 
 use super::ast::{
     Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
-    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName,
+    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
+use super::encode::default_json_name;
 use super::{descriptors, options};
 use crate::{ResolvedReference, SchemaError, limits};
 
@@ -30,19 +31,21 @@ pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Op
         && descriptor.enum_type.is_empty()
         && descriptor.service.is_empty()
         && descriptor.extension.is_empty()
-        && descriptor.name.is_none();
+        && descriptor.name.is_none()
+        && !matches!(descriptor.syntax.as_deref(), Some("proto2" | "proto3" | "editions"));
     if is_empty {
         return Ok(None);
     }
     // Before anything else looks at the file: prost-reflect panics where it refuses a syntax.
     match descriptor.syntax.as_deref() {
-        None | Some("" | "proto2" | "proto3") => {}
+        None | Some("" | "proto2" | "proto3" | "editions") => {}
         Some(other) => return Err(SchemaError::invalid(format!("unexpected syntax: {other}"))),
     }
     let pool = descriptors::pool_for_options(&descriptor, references)?;
     let Some(kind) = pool.get_message_by_name("google.protobuf.FileDescriptorProto") else { return Ok(None) };
     let Ok(message) = DynamicMessage::decode(kind, bytes) else { return Ok(None) };
-    Ok(Some(Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)))
+    let decoder = Decoder::new(&message)?;
+    Ok(Some(decoder.file(&message)))
 }
 
 /// The tree of a descriptor that is known to be sound.
@@ -52,7 +55,7 @@ pub(super) fn file(descriptor: &FileDescriptorProto) -> File {
         .expect("prost-reflect brings descriptor.proto along");
     let mut message = DynamicMessage::new(kind);
     message.transcode_from(descriptor).expect("both are the same message");
-    Decoder { proto3: descriptor.syntax() == "proto3" }.file(&message)
+    Decoder::new(&message).expect("the bundled descriptors have no edition").file(&message)
 }
 
 /// A message of descriptor.proto that holds members of a file.
@@ -165,30 +168,55 @@ fn option_list(message: &DynamicMessage) -> Vec<super::ast::Opt> {
     }
 }
 
+const TYPE_STRING: i32 = 9;
 const TYPE_GROUP: i32 = 10;
+const TYPE_BYTES: i32 = 12;
 
 struct Decoder {
-    proto3: bool,
+    syntax: Option<Syntax>,
 }
 
 impl Decoder {
+    fn new(file: &DynamicMessage) -> Result<Self, SchemaError> {
+        let syntax = match text(file, "syntax").as_deref() {
+            Some("proto3") => Some(Syntax::Proto3),
+            Some("proto2") => Some(Syntax::Proto2),
+            Some("editions") => {
+                let edition = number(file, "edition").unwrap_or_default();
+                let known = [Syntax::Edition2023, Syntax::Edition2024];
+                let found = known.into_iter().find(|known| known.edition_number() == edition);
+                let unknown = || format!("unexpected edition: {edition}; known are 2023 (1000) and 2024 (1001)");
+                Some(found.ok_or_else(|| SchemaError::invalid(unknown()))?)
+            }
+            _ => None,
+        };
+        Ok(Self { syntax })
+    }
+
+    /// Is this field a group? In editions there are none; a feature says how a message is encoded.
+    fn is_group(&self, field: &DynamicMessage) -> bool {
+        number(field, "type") == Some(TYPE_GROUP) && !self.is_edition()
+    }
+
+    fn is_edition(&self) -> bool {
+        self.syntax.is_some_and(Syntax::is_edition)
+    }
+
     fn file(&self, file: &DynamicMessage) -> File {
         debug_assert_eq!(file.descriptor().name(), "FileDescriptorProto");
         let (public, weak) = (numbers(file, "public_dependency"), numbers(file, "weak_dependency"));
         let mut result = File {
-            syntax: match text(file, "syntax").as_deref() {
-                Some("proto3") => Some(Syntax::Proto3),
-                Some("proto2") => Some(Syntax::Proto2),
-                _ => None,
-            },
+            syntax: self.syntax,
+            option_imports: texts(file, "option_dependency"),
             package: text(file, "package").filter(|package| !package.is_empty()),
             options: option_list(file),
-            messages: each(file, "message_type", |message| self.message(message)),
             enums: each(file, "enum_type", enumeration),
-            extends: self.extends(file),
             services: each(file, "service", service),
             ..File::default()
         };
+        let mut messages = each(file, "message_type", |message| self.message(message));
+        result.extends = self.extends(file, &mut messages);
+        result.messages = messages;
         for (position, path) in texts(file, "dependency").into_iter().enumerate() {
             let position = i32::try_from(position).unwrap_or(i32::MAX);
             if public.contains(&position) {
@@ -214,7 +242,8 @@ impl Decoder {
             options: option_list(message),
             reserved: reserved(message, 1),
             extensions: each(message, "extension_range", extension_range),
-            extends: self.extends(message),
+            visibility: visibility(message),
+            extends: self.extends(message, &mut nested),
             enums: each(message, "enum_type", enumeration),
             ..Message::default()
         };
@@ -229,8 +258,8 @@ impl Decoder {
             }
             let member = oneof.filter(|_| !optional);
             let mut field = self.field(&descriptor, member.is_some());
-            let is_group = number(&descriptor, "type") == Some(TYPE_GROUP);
-            if let Some(group) = is_group.then(|| take_group(&mut nested, &field)).flatten() {
+            let group = if self.is_group(&descriptor) { take_group(&mut nested, &field) } else { None };
+            if let Some(group) = group {
                 match member {
                     Some(index) => oneofs[index].groups.push(group),
                     None => result.groups.push(group),
@@ -262,36 +291,65 @@ impl Decoder {
         let type_name = written
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| scalar_name(number(field, "type").unwrap_or_default()).to_owned());
+        let default = text(field, "default_value").map(|text| default_value(field, &text));
         let label = match number(field, "label") {
+            Some(2 | 1) if self.is_edition() => None,
             Some(2) => Some(Label::Required),
             Some(3) => Some(Label::Repeated),
             _ if in_oneof => None,
-            _ if self.proto3 => flag(field, "proto3_optional").then_some(Label::Optional),
+            _ if self.is_edition() => None,
+            _ if self.syntax == Some(Syntax::Proto3) => flag(field, "proto3_optional").then_some(Label::Optional),
             _ => Some(Label::Optional),
         };
         Field {
             label,
             type_name: TypeName::Name(type_name),
             tag: number(field, "number").unwrap_or_default(),
-            default: text(field, "default_value"),
+            default,
             json_name: text(field, "json_name").filter(|json_name| *json_name != default_json_name(&name)),
             options: option_list(field),
+            delimited: false,
             name,
         }
     }
 
-    /// Extensions of one message that follow each other are one block.
-    fn extends(&self, message: &DynamicMessage) -> Vec<Extend> {
+    /// Extensions of one message that follow each other are one block. `nested` has the messages of groups among them,
+    /// which move into the groups.
+    fn extends(&self, message: &DynamicMessage, nested: &mut Vec<Message>) -> Vec<Extend> {
         let mut extends: Vec<Extend> = Vec::new();
-        for (extendee, field) in
-            each(message, "extension", |field| (required_text(field, "extendee"), self.field(field, false)))
-        {
-            match extends.last_mut() {
-                Some(last) if last.name == extendee => last.fields.push(field),
-                Some(_) | None => extends.push(Extend { name: extendee, fields: vec![field] }),
+        for descriptor in each(message, "extension", Clone::clone) {
+            let (extendee, field) = (required_text(&descriptor, "extendee"), self.field(&descriptor, false));
+            let group = if self.is_group(&descriptor) { take_group(nested, &field) } else { None };
+            if extends.last().is_none_or(|last| last.name != extendee) {
+                extends.push(Extend { name: extendee, fields: Vec::new(), groups: Vec::new() });
+            }
+            let Some(last) = extends.last_mut() else { continue };
+            match group {
+                Some(group) => last.groups.push(group),
+                None => last.fields.push(field),
             }
         }
         extends
+    }
+}
+
+fn visibility(declared: &DynamicMessage) -> Option<Visibility> {
+    match number(declared, "visibility") {
+        Some(1) => Some(Visibility::Local),
+        Some(2) => Some(Visibility::Export),
+        _ => None,
+    }
+}
+
+/// A default as a value: descriptors have all of them as text, that of bytes with C escapes.
+fn default_value(field: &DynamicMessage, text: &str) -> Value {
+    match number(field, "type") {
+        Some(TYPE_BYTES) => super::lexer::unescaped(text).unwrap_or_else(|| Value::Text(text.to_owned())),
+        Some(TYPE_STRING) => Value::Text(text.to_owned()),
+        _ if text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '.')) => {
+            Value::Number(text.to_owned())
+        }
+        _ => Value::Word(text.to_owned()),
     }
 }
 
@@ -314,12 +372,13 @@ fn take_group(nested: &mut Vec<Message>, field: &Field) -> Option<Group> {
     let simple = type_name.rsplit('.').next().unwrap_or(type_name);
     let position = nested.iter().position(|message| message.name == simple)?;
     let message = nested.remove(position);
-    Some(Group { label: field.label, name: message.name, tag: field.tag, fields: message.fields })
+    Some(Group { label: field.label, tag: field.tag, options: field.options.clone(), body: message })
 }
 
 fn enumeration(declared: &DynamicMessage) -> Enum {
     Enum {
         name: required_text(declared, "name"),
+        visibility: visibility(declared),
         reserved: reserved(declared, 0),
         options: option_list(declared),
         constants: each(declared, "value", |value| Constant {
@@ -383,19 +442,4 @@ fn scalar_name(number: i32) -> &'static str {
         18 => "sint64",
         _ => "unknown",
     }
-}
-
-/// The JSON name that protoc derives: underscores removed, the letter after each in upper case.
-fn default_json_name(name: &str) -> String {
-    let mut result = String::with_capacity(name.len());
-    let mut upper = false;
-    for character in name.chars() {
-        if character == '_' {
-            upper = true;
-        } else {
-            result.push(if upper { character.to_ascii_uppercase() } else { character });
-            upper = false;
-        }
-    }
-    result
 }

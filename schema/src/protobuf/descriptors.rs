@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use prost_reflect::DescriptorPool;
-use prost_reflect::prost_types::FileDescriptorProto;
+use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
 
 use super::bundled;
 use super::encode::{Encoded, Mode, encode};
@@ -17,13 +17,13 @@ use crate::{ResolvedReference, SchemaError};
 pub(super) fn bundled_pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
     POOL.get_or_init(|| {
-        let mut pool = DescriptorPool::global();
+        let mut pool = DescriptorPool::new();
         let files = bundled::files();
-        for (name, _) in bundled::TEXTS {
-            let unit = files.import(name).expect("bundled files contain themselves");
+        for unit in files.units() {
+            let Origin::Bundled(name) = unit.origin else { continue };
             // No options, since options are what this pool is needed for.
             let mut unit_file = unit.file.clone();
-            super::options::retain(&mut unit_file, &|_| false);
+            super::options::retain(&mut unit_file, &|option| option.is("map_entry"));
             let plain = Unit::new(unit_file, unit.origin.clone(), &mut crate::Budget::walk());
             let plain = plain.expect("bundled files are small");
             let encoded = encode(files, &plain, Mode::Resolved(name.to_owned())).expect("bundled files are sound");
@@ -33,12 +33,44 @@ pub(super) fn bundled_pool() -> &'static DescriptorPool {
     })
 }
 
-/// A pool with the schema's own file under the returned name and everything that it uses.
-pub(super) fn pool(files: &Files) -> Result<(DescriptorPool, String), SchemaError> {
+/// A pool with all files of the schema, used by types or not: what options mean is defined anywhere among them. What
+/// makes no descriptor is left out.
+pub(super) fn pool_with_all(files: &Files) -> Result<DescriptorPool, SchemaError> {
+    let mut pool = bundled_pool().clone();
+    for unit in files.units() {
+        let name = match &unit.origin {
+            Origin::Own => own_name(files),
+            Origin::Reference(reference) => reference.name.clone(),
+            Origin::Bundled(name) => (*name).to_owned(),
+        };
+        if unit.origin == Origin::Own || pool.get_file_by_name(&name).is_some() {
+            continue;
+        }
+        add_if_sound(&mut pool, &encode(files, unit, Mode::Resolved(name))?);
+    }
+    add_if_sound(&mut pool, &encode(files, files.own(), Mode::Resolved(own_name(files)))?);
+    Ok(pool)
+}
+
+fn add_if_sound(pool: &mut DescriptorPool, encoded: &Encoded) {
+    let mut attempt = pool.clone();
+    if add(&mut attempt, encoded).is_ok() {
+        *pool = attempt;
+    }
+}
+
+/// A file name for the schema's own file that no import has.
+fn own_name(files: &Files) -> String {
     let mut own_name = "default".to_owned();
     while files.import(&own_name).is_some() {
         own_name.push('_');
     }
+    own_name
+}
+
+/// A pool with the schema's own file under the returned name and everything that it uses.
+pub(super) fn pool(files: &Files) -> Result<(DescriptorPool, String), SchemaError> {
+    let own_name = own_name(files);
     let own = encode(files, files.own(), Mode::Resolved(own_name.clone()))?;
     let mut pool = add_used(files, &own)?;
     add(&mut pool, &own)?;
@@ -82,7 +114,10 @@ pub(super) fn pool_for_options(
 ) -> Result<DescriptorPool, SchemaError> {
     let mut pool = bundled_pool().clone();
     let needs_more = descriptor.dependency.iter().any(|path| pool.get_file_by_name(path).is_none());
-    if (references.is_empty() || !needs_more) && descriptor.extension.is_empty() {
+    let extends = !descriptor.extension.is_empty() || descriptor.message_type.iter().any(extends_anything);
+    // Imports for options only are not in the generated type, so references may be needed without a dependency.
+    let is_edition = descriptor.syntax() == "editions";
+    if (references.is_empty() || !(needs_more || is_edition)) && !extends {
         return Ok(pool);
     }
     let mut budget = crate::Budget::walk();
@@ -96,17 +131,16 @@ pub(super) fn pool_for_options(
         let Some(unit) = files.import(name) else { continue };
         if known.insert(name) && pool.get_file_by_name(name).is_none() {
             let encoded = encode(&files, unit, Mode::Resolved(name.to_owned()))?;
-            let mut attempt = pool.clone();
-            if add(&mut attempt, &encoded).is_ok() {
-                pool = attempt;
-            }
+            add_if_sound(&mut pool, &encoded);
         }
     }
-    if !descriptor.extension.is_empty() {
+    if extends {
         let mut own = descriptor.clone();
         own.name = Some(String::from("\u{1}own"));
         // prost-reflect panics where it refuses a syntax, an empty one too.
         own.syntax = own.syntax.filter(|syntax| syntax == "proto3");
+        // What data needs is not needed here, and features are not known to the library.
+        own.options = None;
         own.dependency.retain(|path| pool.get_file_by_name(path).is_some());
         own.public_dependency.clear();
         own.weak_dependency.clear();
@@ -116,4 +150,9 @@ pub(super) fn pool_for_options(
         }
     }
     Ok(pool)
+}
+
+/// Does the message declare an extension, itself or further in? Recursion is bounded by the decoder.
+fn extends_anything(message: &DescriptorProto) -> bool {
+    !message.extension.is_empty() || message.nested_type.iter().any(extends_anything)
 }

@@ -107,6 +107,14 @@ fn changed(old: impl Into<String>, new: impl Into<String>) -> ChangeKind {
     ChangeKind::Changed { old: old.into(), new: new.into() }
 }
 
+/// The default of a field as text.
+fn default_text(field: &Field) -> Option<String> {
+    field.default.as_ref().map(|value| match value.scalar() {
+        Some(text) => text.to_owned(),
+        None => printer::option_texts(&Opt::plain("default", value.clone())).1,
+    })
+}
+
 /// Something that is there or not, before and after.
 fn presence(old: Option<String>, new: Option<String>) -> Option<ChangeKind> {
     match (old, new) {
@@ -283,7 +291,7 @@ impl<'a> Differ<'a> {
             }
         }
         let groups = |message: &Message| -> BTreeSet<String> {
-            message.groups.iter().map(|group| format!("group {} = {}", group.name, group.tag)).collect()
+            message.groups.iter().map(|group| format!("group {} = {}", group.body.name, group.tag)).collect()
         };
         self.texts("group", &groups(old), &groups(new))?;
         self.texts(
@@ -369,7 +377,7 @@ impl<'a> Differ<'a> {
             let kind = changed(label(old.0), label(new.0));
             self.push_at(paths.clone(), "label", kind, Effect::By(&[Type::FieldNumericLabelChanged]))?;
         }
-        if let Some(kind) = presence(old.0.default.clone(), new.0.default.clone()) {
+        if let Some(kind) = presence(default_text(old.0), default_text(new.0)) {
             self.push_at(paths.clone(), "default", kind, Effect::Harmless)?;
         }
         if let Some(kind) = presence(old.0.json_name.clone(), new.0.json_name.clone()) {

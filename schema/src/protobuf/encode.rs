@@ -1,19 +1,21 @@
-//! Syntax tree to FileDescriptorProto, in two ways: as written, which is Confluent's `format=serialized`, and resolved,
-//! which is what a descriptor pool wants.
+//! Syntax tree to FileDescriptorProto, in three ways: as written, which is Confluent's `format=serialized`; resolved,
+//! which is what a descriptor pool wants; compiled, which is what protoc makes.
 //!
 //! As written: the file is called `default`, labels stand only where they were written, type names are as in the text,
-//! members of oneofs come first, and there are no derived JSON names. Resolved: absolute names, real imports, custom
-//! options left out.
+//! members of oneofs come first, and there are no derived JSON names. Resolved: absolute names, the imports that are
+//! used, custom options left out, editions brought to proto2. Compiled: absolute names, every option, JSON names.
 
 use std::collections::BTreeSet;
 
+use prost_reflect::DescriptorPool;
+
 use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Scalar,
-    Syntax, TypeName,
+    Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
 use super::files::{Files, Found, Kind, Origin, Unit, joined};
-use super::options;
 use super::wire::Writer;
+use super::{defaults, descriptors, features, options};
 use crate::{Budget, SchemaError};
 
 /// Which of the two descriptors to write.
@@ -23,6 +25,8 @@ pub(super) enum Mode {
     AsWritten,
     /// For a descriptor pool, under this file name.
     Resolved(String),
+    /// As protoc's, under this file name.
+    Compiled(String),
 }
 
 /// A written descriptor.
@@ -35,8 +39,13 @@ pub(super) struct Encoded {
 
 /// Writes the descriptor of one file of `files`.
 pub(super) fn encode(files: &Files, unit: &Unit, mode: Mode) -> Result<Encoded, SchemaError> {
-    let mut encoder = Encoder { files, unit, mode, used: BTreeSet::new(), budget: Budget::walk(), proto3: false };
-    let bytes = encoder.file(&unit.file)?.bytes;
+    let pool = match &mode {
+        Mode::AsWritten | Mode::Resolved(_) => None,
+        Mode::Compiled(_) => Some(descriptors::pool_with_all(files)?),
+    };
+    let lowered = (matches!(mode, Mode::Resolved(_)) && unit.file.is_edition()).then(|| features::lowered(&unit.file));
+    let mut encoder = Encoder { files, unit, mode, pool, used: BTreeSet::new(), budget: Budget::walk(), proto3: false };
+    let bytes = encoder.file(lowered.as_ref().unwrap_or(&unit.file))?.bytes;
     Ok(Encoded { bytes, used: encoder.used })
 }
 
@@ -51,14 +60,26 @@ struct Encoder<'a> {
     files: &'a Files,
     unit: &'a Unit,
     mode: Mode,
+    /// Where the options are defined, if not among the bundled files.
+    pool: Option<DescriptorPool>,
     used: BTreeSet<String>,
     budget: Budget,
     proto3: bool,
 }
 
 impl<'a> Encoder<'a> {
-    fn is_resolved(&self) -> bool {
+    /// Are names absolute and labels always there?
+    fn is_linked(&self) -> bool {
         self.mode != Mode::AsWritten
+    }
+
+    /// Is only written what data needs?
+    fn is_lean(&self) -> bool {
+        matches!(self.mode, Mode::Resolved(_))
+    }
+
+    fn is_compiled(&self) -> bool {
+        matches!(self.mode, Mode::Compiled(_))
     }
 
     fn file(&mut self, file: &File) -> Result<Writer, SchemaError> {
@@ -70,7 +91,7 @@ impl<'a> Encoder<'a> {
             body.message(4, &message);
         }
         for declared in &file.enums {
-            body.message(5, &self.enumeration(declared)?);
+            body.message(5, &self.enumeration(package, declared)?);
         }
         for service in &file.services {
             let mut writer = Writer::default();
@@ -80,34 +101,50 @@ impl<'a> Encoder<'a> {
                 method.text(1, &rpc.name);
                 method.text(2, &self.rpc_type(package, &rpc.request)?);
                 method.text(3, &self.rpc_type(package, &rpc.response)?);
-                self.options(&mut method, 4, "MethodOptions", &rpc.options);
-                method.bool(5, rpc.request_streaming);
-                method.bool(6, rpc.response_streaming);
+                self.options(&mut method, 4, "MethodOptions", package, &rpc.options);
+                for (tag, streaming) in [(5, rpc.request_streaming), (6, rpc.response_streaming)] {
+                    // protoc leaves out what is the default.
+                    if streaming || !self.is_compiled() {
+                        method.bool(tag, streaming);
+                    }
+                }
                 writer.message(2, &method);
             }
-            self.options(&mut writer, 3, "ServiceOptions", &service.options);
+            self.options(&mut writer, 3, "ServiceOptions", package, &service.options);
             body.message(6, &writer);
         }
-        self.extends(&mut body, 7, package, &file.extends)?;
-        self.options(&mut body, 8, "FileOptions", &file.options);
+        let mut nested = Vec::new();
+        self.extends(&mut body, 7, package, &file.extends, &mut nested)?;
+        nested.iter().for_each(|group| body.message(4, group));
+        self.options(&mut body, 8, "FileOptions", package, &file.options);
         let mut writer = Writer::default();
         match &self.mode {
             Mode::AsWritten => writer.text(1, "default"),
-            Mode::Resolved(name) => writer.text(1, name),
+            Mode::Resolved(name) | Mode::Compiled(name) => writer.text(1, name),
         }
         if let Some(package) = &file.package {
             writer.text(2, package);
         }
         self.imports(&mut writer, file);
         writer.bytes.extend(&body.bytes);
-        if let Some(syntax) = file.syntax {
-            writer.text(12, syntax.name());
+        match file.syntax {
+            None => {}
+            // protoc leaves out what is the default.
+            Some(Syntax::Proto2) if self.is_compiled() => {}
+            Some(syntax @ (Syntax::Proto2 | Syntax::Proto3)) => writer.text(12, syntax.name()),
+            Some(edition @ (Syntax::Edition2023 | Syntax::Edition2024)) => {
+                writer.text(12, "editions");
+                writer.int32(14, edition.edition_number());
+            }
+        }
+        if !self.is_lean() {
+            file.option_imports.iter().for_each(|path| writer.text(15, path));
         }
         Ok(writer)
     }
 
     fn imports(&self, writer: &mut Writer, file: &File) {
-        if self.is_resolved() {
+        if self.is_lean() {
             self.used.iter().for_each(|path| writer.text(3, path));
             return;
         }
@@ -119,16 +156,26 @@ impl<'a> Encoder<'a> {
         (0..file.weak_imports.len()).for_each(|position| writer.number(11, (plain + public + position) as u64));
     }
 
-    /// Writes an options message if any of the options is known.
-    fn options(&self, writer: &mut Writer, tag: u32, name: &str, options: &[Opt]) {
-        let encoded = if self.is_resolved() {
-            let plain: Vec<_> = options.iter().filter(|option| !option.parenthesized).cloned().collect();
-            options::encode(name, &plain)
-        } else {
-            options::encode(name, options)
-        };
-        if let Some(encoded) = encoded {
+    /// Writes an options message if any of the options is known. `scope` is where the names of options are looked up.
+    fn options(&self, writer: &mut Writer, tag: u32, name: &str, scope: &str, options: &[Opt]) {
+        if let Some(encoded) = self.encoded_options(name, scope, options) {
             writer.message(tag, &encoded);
+        }
+    }
+
+    fn encoded_options(&self, name: &str, scope: &str, options: &[Opt]) -> Option<Writer> {
+        // The bundled pool itself is made by this encoder, from files without options.
+        if options.is_empty() {
+            return None;
+        }
+        let pool = self.pool.as_ref().unwrap_or_else(|| descriptors::bundled_pool());
+        match &self.mode {
+            Mode::AsWritten => options::encode(pool, name, "", options),
+            Mode::Compiled(_) => options::encode(pool, name, scope, options),
+            Mode::Resolved(_) => {
+                let plain: Vec<_> = options.iter().filter(|option| !option.parenthesized).cloned().collect();
+                options::encode(pool, name, "", &plain)
+            }
         }
     }
 
@@ -170,35 +217,65 @@ impl<'a> Encoder<'a> {
             let inner = self.message(&scope, inner)?;
             writer.message(3, &inner);
         }
+        let mut extensions = Writer::default();
+        self.extends(&mut extensions, 6, &scope, &message.extends, &mut nested)?;
         nested.iter().for_each(|entry| writer.message(3, entry));
         for inner in &message.enums {
-            writer.message(4, &self.enumeration(inner)?);
+            writer.message(4, &self.enumeration(&scope, inner)?);
         }
-        self.extension_ranges(&mut writer, &message.extensions)?;
-        self.extends(&mut writer, 6, &scope, &message.extends)?;
-        self.options(&mut writer, 7, "MessageOptions", &message.options);
+        // A message set has more numbers; `max` is its highest.
+        let is_set = message.options.iter().any(|option| option.is("message_set_wire_format"));
+        let max = if is_set && self.is_linked() { i32::MAX - 1 } else { TAG_MAX };
+        self.extension_ranges(&mut writer, &scope, &message.extensions, max)?;
+        writer.bytes.extend(&extensions.bytes);
+        self.options(&mut writer, 7, "MessageOptions", &scope, &message.options);
         for (name, options) in oneofs {
             let mut oneof = Writer::default();
             oneof.text(1, &name);
-            if !self.is_resolved() {
-                oneof.message(2, &options::encode("OneofOptions", options).unwrap_or_default());
+            match &self.mode {
+                Mode::Resolved(_) => {}
+                Mode::AsWritten => {
+                    let encoded = self.encoded_options("OneofOptions", "", options);
+                    oneof.message(2, &encoded.unwrap_or_default());
+                }
+                Mode::Compiled(_) => self.options(&mut oneof, 2, "OneofOptions", &scope, options),
             }
             writer.message(8, &oneof);
         }
         self.reserved(&mut writer, (9, 10), &message.reserved, 1)?;
+        self.visibility(&mut writer, 11, message.visibility);
         Ok(writer)
     }
 
-    fn extension_ranges(&mut self, writer: &mut Writer, extensions: &[Extensions]) -> Result<(), SchemaError> {
-        for range in extensions.iter().flat_map(|statement| &statement.ranges) {
-            self.budget.step()?;
+    fn visibility(&self, writer: &mut Writer, tag: u32, visibility: Option<Visibility>) {
+        match visibility {
+            Some(Visibility::Local) if !self.is_lean() => writer.int32(tag, 1),
+            Some(Visibility::Export) if !self.is_lean() => writer.int32(tag, 2),
+            Some(_) | None => {}
+        }
+    }
+
+    fn extension_ranges(
+        &mut self,
+        writer: &mut Writer,
+        scope: &str,
+        extensions: &[Extensions],
+        max: i32,
+    ) -> Result<(), SchemaError> {
+        let ranges =
+            extensions.iter().flat_map(|statement| statement.ranges.iter().map(move |range| (statement, range)));
+        for (statement, range) in ranges {
+            self.budget.steps(1 + statement.options.len() as u64)?;
             let (start, end) = match *range {
                 ExtensionRange::Tag(tag) => (tag, tag),
                 ExtensionRange::Range(start, end) => (start, end),
             };
             let mut written = Writer::default();
             written.int32(1, start);
-            written.int32(2, end.saturating_add(1));
+            written.int32(2, if end == TAG_MAX { max } else { end }.saturating_add(1));
+            if !self.is_lean() {
+                self.options(&mut written, 3, "ExtensionRangeOptions", scope, &statement.options);
+            }
             writer.message(5, &written);
         }
         Ok(())
@@ -212,7 +289,7 @@ impl<'a> Encoder<'a> {
         statements: &[Reserved],
         end_offset: i32,
     ) -> Result<(), SchemaError> {
-        if self.is_resolved() {
+        if self.is_lean() {
             return Ok(());
         }
         for value in statements.iter().flat_map(|statement| &statement.values) {
@@ -233,20 +310,28 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn extends(&mut self, writer: &mut Writer, tag: u32, scope: &str, extends: &[Extend]) -> Result<(), SchemaError> {
+    fn extends(
+        &mut self,
+        writer: &mut Writer,
+        tag: u32,
+        scope: &str,
+        extends: &[Extend],
+        nested: &mut Vec<Writer>,
+    ) -> Result<(), SchemaError> {
         for extend in extends {
             let extendee = match self.resolve(scope, &TypeName::Name(extend.name.clone()))? {
-                Some(found) if self.is_resolved() => format!(".{}", found.full_name),
+                Some(found) if self.is_linked() => format!(".{}", found.full_name),
                 Some(_) | None => extend.name.clone(),
             };
             // The nested types of a map extension have nowhere to go; Protobuf has no such thing.
-            let mut nested = Vec::new();
+            let mut entries = Vec::new();
             for field in &extend.fields {
-                let mut written = Writer::default();
-                written.text(2, &extendee);
-                let rest = self.field(scope, field, Place::Extension, &mut nested)?;
-                written.bytes.extend(&rest.bytes);
-                writer.message(tag, &written);
+                let rest = self.field(scope, field, Place::Extension, &mut entries)?;
+                extension(writer, tag, &extendee, &rest);
+            }
+            for group in &extend.groups {
+                let rest = self.group(scope, group, None, nested)?;
+                extension(writer, tag, &extendee, &rest);
             }
         }
         Ok(())
@@ -259,27 +344,25 @@ impl<'a> Encoder<'a> {
         oneof: Option<usize>,
         nested: &mut Vec<Writer>,
     ) -> Result<Writer, SchemaError> {
-        let inner_scope = joined(scope, &group.name);
-        let mut inner = Writer::default();
-        inner.text(1, &group.name);
-        let mut inner_nested = Vec::new();
-        for field in &group.fields {
-            let member = self.field(scope, field, Place::Plain, &mut inner_nested)?;
-            inner.message(2, &member);
-        }
-        inner_nested.iter().for_each(|entry| inner.message(3, entry));
-        nested.push(inner);
+        let body = self.message(scope, &group.body)?;
+        nested.push(body);
+        let name = group.body.name.to_lowercase();
         let mut writer = Writer::default();
-        writer.text(1, &group.name.to_lowercase());
+        writer.text(1, &name);
         writer.int32(3, group.tag);
-        let default = (self.is_resolved() || oneof.is_some()).then_some(Label::Optional);
+        let default = (self.is_linked() || oneof.is_some()).then_some(Label::Optional);
         if let Some(label) = group.label.or(default) {
             writer.int32(4, label_number(label));
         }
         writer.int32(5, TYPE_GROUP);
-        writer.text(6, &if self.is_resolved() { format!(".{inner_scope}") } else { group.name.clone() });
+        let type_name = format!(".{}", joined(scope, &group.body.name));
+        writer.text(6, if self.is_linked() { &type_name } else { &group.body.name });
+        self.options(&mut writer, 8, "FieldOptions", scope, &group.options);
         if let Some(index) = oneof {
             writer.number(9, index as u64);
+        }
+        if self.is_compiled() {
+            writer.text(10, &default_json_name(&name));
         }
         Ok(writer)
     }
@@ -299,42 +382,72 @@ impl<'a> Encoder<'a> {
             (Place::Oneof(_), ..) => Some(Label::Optional),
             (_, _, TypeName::Map(..)) => Some(Label::Repeated),
             (_, Some(label), _) => Some(label),
-            (_, None, _) => self.is_resolved().then_some(Label::Optional),
+            (_, None, _) => self.is_linked().then_some(Label::Optional),
         };
         if let Some(label) = label {
             writer.int32(4, label_number(label));
         }
         match &field.type_name {
             TypeName::Map(key, value) => {
-                let entry = map_entry_name(&field.name);
-                let map = self.map_entry(scope, &entry, key, value)?;
+                let entry =
+                    if self.is_compiled() { compiled_entry_name(&field.name) } else { map_entry_name(&field.name) };
+                let map = self.map_entry(scope, &entry, key, value, &field.options)?;
                 nested.push(map);
-                if self.is_resolved() {
+                if self.is_linked() {
                     writer.int32(5, TYPE_MESSAGE);
                     writer.text(6, &format!(".{}", joined(scope, &entry)));
                 } else {
                     writer.text(6, &entry);
                 }
             }
-            TypeName::Name(_) => self.field_type(&mut writer, scope, &field.type_name)?,
+            TypeName::Name(_) => self.field_type(&mut writer, scope, &field.type_name, field.delimited)?,
         }
         if let Some(default) = &field.default {
-            writer.text(7, default);
+            writer.text(7, &self.default_text(&field.type_name, default));
         }
-        self.options(&mut writer, 8, "FieldOptions", &field.options);
+        self.options(&mut writer, 8, "FieldOptions", scope, &field.options);
         if let Place::Oneof(index) | Place::Synthetic(index) = place {
             writer.number(9, index as u64);
         }
-        if let Some(json_name) = &field.json_name {
-            writer.text(10, json_name);
+        match &field.json_name {
+            Some(json_name) => writer.text(10, json_name),
+            None if self.is_compiled() => writer.text(10, &default_json_name(&field.name)),
+            None => {}
         }
-        if matches!(place, Place::Synthetic(_)) {
+        let optional_extension = place == Place::Extension && self.proto3 && self.is_compiled();
+        if matches!(place, Place::Synthetic(_)) || (optional_extension && field.label == Some(Label::Optional)) {
             writer.bool(17, true);
         }
         Ok(writer)
     }
 
-    fn map_entry(&mut self, scope: &str, name: &str, key: &TypeName, value: &TypeName) -> Result<Writer, SchemaError> {
+    /// The default as descriptors hold it; only protoc's numbers are written anew.
+    fn default_text(&self, type_name: &TypeName, default: &Value) -> String {
+        let scalar = match type_name {
+            TypeName::Name(name) => Scalar::from_name(name),
+            TypeName::Map(..) => None,
+        };
+        let text = default.scalar();
+        if self.is_compiled() {
+            return defaults::compiled(scalar, default);
+        }
+        match (scalar, text) {
+            (_, None) => defaults::compiled(Some(Scalar::Bytes), default),
+            (Some(Scalar::Bytes), Some(text)) if text.bytes().any(|byte| byte < 0x20 || byte == b'\\') => {
+                defaults::compiled(scalar, default)
+            }
+            (_, Some(text)) => text.to_owned(),
+        }
+    }
+
+    fn map_entry(
+        &mut self,
+        scope: &str,
+        name: &str,
+        key: &TypeName,
+        value: &TypeName,
+        field_options: &[Opt],
+    ) -> Result<Writer, SchemaError> {
         let mut entry = Writer::default();
         entry.text(1, name);
         for (tag, name, type_name) in [(1, "key", key), (2, "value", value)] {
@@ -344,10 +457,17 @@ impl<'a> Encoder<'a> {
             let mut member = Writer::default();
             member.text(1, name);
             member.int32(3, tag);
-            if self.is_resolved() {
+            if self.is_linked() {
                 member.int32(4, LABEL_OPTIONAL);
             }
-            self.field_type(&mut member, scope, type_name)?;
+            self.field_type(&mut member, scope, type_name, false)?;
+            if self.is_compiled() {
+                // Features of the field hold for its entry, too.
+                let features: Vec<_> =
+                    field_options.iter().filter(|option| features::is_features(option)).cloned().collect();
+                self.options(&mut member, 8, "FieldOptions", scope, &features);
+                member.text(10, name);
+            }
             entry.message(2, &member);
         }
         let mut options = Writer::default();
@@ -356,7 +476,13 @@ impl<'a> Encoder<'a> {
         Ok(entry)
     }
 
-    fn field_type(&mut self, writer: &mut Writer, scope: &str, type_name: &TypeName) -> Result<(), SchemaError> {
+    fn field_type(
+        &mut self,
+        writer: &mut Writer,
+        scope: &str,
+        type_name: &TypeName,
+        delimited: bool,
+    ) -> Result<(), SchemaError> {
         let TypeName::Name(name) = type_name else { return Ok(()) };
         if let Some(scalar) = Scalar::from_name(name) {
             writer.int32(5, scalar_number(scalar));
@@ -366,8 +492,15 @@ impl<'a> Encoder<'a> {
             Some(found) => {
                 let full_name = format!(".{}", found.full_name);
                 self.budget.steps(full_name.len() as u64 / 8)?;
-                writer.int32(5, if found.kind == Kind::Enum { TYPE_ENUM } else { TYPE_MESSAGE });
-                writer.text(6, if self.is_resolved() { &full_name } else { name });
+                writer.int32(
+                    5,
+                    match found.kind {
+                        Kind::Enum => TYPE_ENUM,
+                        Kind::Message if delimited => TYPE_GROUP,
+                        Kind::Message | Kind::MapEntry => TYPE_MESSAGE,
+                    },
+                );
+                writer.text(6, if self.is_linked() { &full_name } else { name });
             }
             None => writer.text(6, name),
         }
@@ -377,7 +510,7 @@ impl<'a> Encoder<'a> {
     fn rpc_type(&mut self, scope: &str, type_name: &TypeName) -> Result<String, SchemaError> {
         let written = type_name.to_string();
         let found = self.resolve(scope, type_name)?;
-        Ok(found.filter(|_| self.is_resolved()).map_or(written, |found| format!(".{}", found.full_name)))
+        Ok(found.filter(|_| self.is_linked()).map_or(written, |found| format!(".{}", found.full_name)))
     }
 
     /// Finds a type and notes in which file.
@@ -398,7 +531,7 @@ impl<'a> Encoder<'a> {
         Ok(found)
     }
 
-    fn enumeration(&mut self, declared: &Enum) -> Result<Writer, SchemaError> {
+    fn enumeration(&mut self, scope: &str, declared: &Enum) -> Result<Writer, SchemaError> {
         let mut writer = Writer::default();
         writer.text(1, &declared.name);
         for constant in &declared.constants {
@@ -406,11 +539,12 @@ impl<'a> Encoder<'a> {
             let mut value = Writer::default();
             value.text(1, &constant.name);
             value.int32(2, constant.tag);
-            self.options(&mut value, 3, "EnumValueOptions", &constant.options);
+            self.options(&mut value, 3, "EnumValueOptions", scope, &constant.options);
             writer.message(2, &value);
         }
-        self.options(&mut writer, 3, "EnumOptions", &declared.options);
+        self.options(&mut writer, 3, "EnumOptions", scope, &declared.options);
         self.reserved(&mut writer, (4, 5), &declared.reserved, 0)?;
+        self.visibility(&mut writer, 6, declared.visibility);
         Ok(writer)
     }
 }
@@ -422,6 +556,13 @@ enum Place {
     /// The oneof of one that stands for a proto3 `optional`.
     Synthetic(usize),
     Extension,
+}
+
+fn extension(writer: &mut Writer, tag: u32, extendee: &str, field: &Writer) {
+    let mut written = Writer::default();
+    written.text(2, extendee);
+    written.bytes.extend(&field.bytes);
+    writer.message(tag, &written);
 }
 
 fn label_number(label: Label) -> i32 {
@@ -450,6 +591,36 @@ fn scalar_number(scalar: Scalar) -> i32 {
         Scalar::Sint32 => 17,
         Scalar::Sint64 => 18,
     }
+}
+
+/// The JSON name that protoc derives: underscores removed, the letter after each in upper case.
+pub(super) fn default_json_name(name: &str) -> String {
+    let mut result = String::with_capacity(name.len());
+    let mut upper = false;
+    for character in name.chars() {
+        if character == '_' {
+            upper = true;
+        } else {
+            result.push(if upper { character.to_ascii_uppercase() } else { character });
+            upper = false;
+        }
+    }
+    result
+}
+
+/// The name of the entry message of a map field, as protoc makes it.
+pub(super) fn compiled_entry_name(field: &str) -> String {
+    let mut name = String::with_capacity(field.len() + 5);
+    let mut upper = true;
+    for character in field.chars() {
+        if character == '_' {
+            upper = true;
+        } else {
+            name.push(if upper { character.to_ascii_uppercase() } else { character });
+            upper = false;
+        }
+    }
+    name + "Entry"
 }
 
 /// The name of the entry message of a map field. Confluent capitalises only names that have an underscore.

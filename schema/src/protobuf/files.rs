@@ -5,12 +5,13 @@
 //! innermost scope outwards. Building the index takes steps by the length of the names, because a long name around many
 //! short ones would otherwise fill the memory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use super::ast::{Enum, Field, File, Message, TypeName};
+use super::ast::{Enum, Extend, Field, File, Message, Step, TypeName};
 use super::bundled;
 use crate::{Budget, Reference, ResolvedReference, SchemaError};
 
@@ -37,8 +38,16 @@ pub(super) struct Unit {
 struct TypeEntry {
     full_name: String,
     kind: Kind,
-    /// Positions from the file down: messages, and for an enum the last among the enums.
-    path: Vec<u32>,
+    place: Place,
+    /// The position of the message around it among the types of the file.
+    outer: Option<u32>,
+}
+
+/// Where a type is declared in what is around it.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Message(Step),
+    Enum(usize),
 }
 
 /// What a type name leads to.
@@ -75,12 +84,7 @@ impl<'a> Found<'a> {
         if self.kind == Kind::Enum {
             return None;
         }
-        let mut positions = self.entry.path.iter();
-        let mut message = self.unit.file.messages.get(*positions.next()? as usize)?;
-        for position in positions {
-            message = message.messages.get(*position as usize)?;
-        }
-        Some(message)
+        self.unit.message(self.entry)
     }
 
     /// The key and the value of a map entry. Finding them takes steps by the number of fields, since an entry written
@@ -102,14 +106,8 @@ impl<'a> Found<'a> {
         if self.kind != Kind::Enum {
             return None;
         }
-        let (last, messages) = self.entry.path.split_last()?;
-        let mut enums = &self.unit.file.enums;
-        let mut nested = &self.unit.file.messages;
-        for position in messages {
-            let message = nested.get(*position as usize)?;
-            (enums, nested) = (&message.enums, &message.messages);
-        }
-        enums.get(*last as usize)
+        let Place::Enum(index) = self.entry.place else { return None };
+        self.unit.enums_around(self.entry)?.get(index)
     }
 
     /// Do both stand for the same declaration in memory?
@@ -122,17 +120,40 @@ impl Unit {
     pub(super) fn new(file: File, origin: Origin, budget: &mut Budget) -> Result<Self, SchemaError> {
         let mut types = Vec::new();
         let mut prefix = file.package.clone().unwrap_or_default();
-        for (position, message) in file.messages.iter().enumerate() {
-            let mut path = vec![index(position)];
-            collect(message, &mut prefix, &mut path, &mut types, budget)?;
+        for (step, message) in file.declared() {
+            collect(message, &mut prefix, Around { step, outer: None }, &mut types, budget)?;
         }
         for (position, declared) in file.enums.iter().enumerate() {
-            let path = vec![index(position)];
-            types.push(TypeEntry { full_name: joined(&prefix, &declared.name), kind: Kind::Enum, path });
+            let full_name = joined(&prefix, &declared.name);
+            types.push(TypeEntry { full_name, kind: Kind::Enum, place: Place::Enum(position), outer: None });
             budget.step()?;
         }
         Ok(Self { file, origin, types })
     }
+
+    /// The message of an entry. The way up is as long as the depth that the parser allows.
+    fn message(&self, entry: &TypeEntry) -> Option<&Message> {
+        let Place::Message(step) = entry.place else { return None };
+        match entry.outer {
+            None => self.file.at(step),
+            Some(outer) => self.message(self.types.get(outer as usize)?)?.at(step),
+        }
+    }
+
+    /// The enums among which an enum is declared.
+    fn enums_around(&self, entry: &TypeEntry) -> Option<&[Enum]> {
+        match entry.outer {
+            None => Some(&self.file.enums),
+            Some(outer) => Some(&self.message(self.types.get(outer as usize)?)?.enums),
+        }
+    }
+}
+
+/// Where a message stands: its place in what is around it, and the position of that among the types.
+#[derive(Clone, Copy)]
+struct Around {
+    step: Step,
+    outer: Option<u32>,
 }
 
 fn index(position: usize) -> u32 {
@@ -143,28 +164,32 @@ fn index(position: usize) -> u32 {
 fn collect(
     message: &Message,
     prefix: &mut String,
-    path: &mut Vec<u32>,
+    Around { step, outer }: Around,
     types: &mut Vec<TypeEntry>,
     budget: &mut Budget,
 ) -> Result<(), SchemaError> {
     let full_name = joined(prefix, &message.name);
     budget.steps(1 + full_name.len() as u64 / 8)?;
     let kind = if message.map_entry().is_some() { Kind::MapEntry } else { Kind::Message };
-    types.push(TypeEntry { full_name: full_name.clone(), kind, path: path.clone() });
-    let outer = std::mem::replace(prefix, full_name);
-    for (position, nested) in message.messages.iter().enumerate() {
-        path.push(index(position));
-        collect(nested, prefix, path, types, budget)?;
-        path.pop();
+    let own = Some(index(types.len()));
+    types.push(TypeEntry { full_name: full_name.clone(), kind, place: Place::Message(step), outer });
+    let before = std::mem::replace(prefix, full_name);
+    for (step, nested) in message.declared() {
+        collect(nested, prefix, Around { step, outer: own }, types, budget)?;
     }
     for (position, nested) in message.enums.iter().enumerate() {
         let full_name = joined(prefix, &nested.name);
         budget.steps(1 + full_name.len() as u64 / 8)?;
-        let path = path.iter().copied().chain([index(position)]).collect();
-        types.push(TypeEntry { full_name, kind: Kind::Enum, path });
+        types.push(TypeEntry { full_name, kind: Kind::Enum, place: Place::Enum(position), outer: own });
     }
-    *prefix = outer;
+    *prefix = before;
     Ok(())
+}
+
+/// The simple names of what a block extends by; a group's field has the group's name in lower case.
+fn extension_names(extend: &Extend) -> impl Iterator<Item = Cow<'_, str>> {
+    let groups = extend.groups.iter().map(|group| Cow::Owned(group.body.name.to_lowercase()));
+    extend.fields.iter().map(|field| Cow::Borrowed(field.name.as_str())).chain(groups)
 }
 
 /// `scope.name`, or `name` in the empty scope.
@@ -326,17 +351,17 @@ impl Files {
         let mut names = BTreeSet::new();
         for unit in self.units.iter().chain(&bundled::files().units) {
             let package = unit.file.package.as_deref().unwrap_or_default();
-            for field in unit.file.extends.iter().flat_map(|extend| &extend.fields) {
+            for name in unit.file.extends.iter().flat_map(extension_names) {
                 budget.steps(1 + package.len() as u64 / 8)?;
-                names.insert(joined(package, &field.name));
+                names.insert(joined(package, &name));
             }
             for entry in unit.types.iter().filter(|entry| entry.kind == Kind::Message) {
                 budget.step()?;
                 let found = Found { unit, full_name: &entry.full_name, kind: entry.kind, entry };
                 let Some(message) = found.message() else { continue };
-                for field in message.extends.iter().flat_map(|extend| &extend.fields) {
+                for name in message.extends.iter().flat_map(extension_names) {
                     budget.steps(1 + entry.full_name.len() as u64 / 8)?;
-                    names.insert(joined(&entry.full_name, &field.name));
+                    names.insert(joined(&entry.full_name, &name));
                 }
             }
         }

@@ -9,9 +9,11 @@ mod ast;
 mod bundled;
 mod compare;
 mod decode;
+mod defaults;
 mod descriptors;
 mod differ;
 mod encode;
+mod features;
 mod files;
 mod findings;
 mod json_text;
@@ -21,6 +23,7 @@ mod options;
 mod parser;
 mod parser_options;
 mod printer;
+mod rules;
 mod strict;
 pub mod validate;
 mod well_known;
@@ -88,8 +91,8 @@ impl ProtobufSchema {
     pub fn normalized(&self) -> Result<String, SchemaError> {
         let text = printer::print(&normalize::normalize(&self.files)?);
         if text.is_empty() {
-            // Only `syntax = "proto2";` was there, which normalising leaves out.
-            return Err(SchemaError::invalid("the schema is empty"));
+            // Only `syntax = "proto2";` was there, which normalising leaves out; an empty text is no schema.
+            return Ok(self.canonical.clone());
         }
         Ok(text)
     }
@@ -118,6 +121,25 @@ impl ProtobufSchema {
                 Ok(printer::print(&file))
             }
         }
+    }
+
+    /// The FileDescriptorProto that protoc makes of the file, under the file name `name` and without source positions:
+    /// names absolute, every option resolved, JSON names filled in. Members of one kind stand together, because the
+    /// schema does not keep the order between kinds.
+    ///
+    /// # Errors
+    /// [`SchemaError`] if the schema makes no descriptor, or making it exceeds a limit.
+    pub fn descriptor(&self, name: &str) -> Result<Vec<u8>, SchemaError> {
+        let mode = encode::Mode::Compiled(name.to_owned());
+        Ok(encode::encode(&self.files, self.files.own(), mode)?.bytes)
+    }
+
+    /// What no compiler takes, though Confluent's registry does: see [`crate::lint`].
+    ///
+    /// # Errors
+    /// [`SchemaError::Limit`] when looking for it exceeds its budget.
+    pub fn lints(&self) -> Result<Vec<crate::lint::Lint>, SchemaError> {
+        rules::check(&self.files, &mut Budget::walk())
     }
 
     /// Is the content the same for a lookup?

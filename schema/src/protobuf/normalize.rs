@@ -7,12 +7,19 @@
 use std::collections::BTreeSet;
 
 use super::ast::{
-    Enum, Extend, ExtensionRange, Extensions, Field, File, Label, Message, Oneof, Opt, Reserved, ReservedValue, Scalar,
-    Syntax, TypeName, Value,
+    Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Opt, Reserved, ReservedValue,
+    Scalar, Syntax, TypeName, Value,
 };
+use super::features;
 use super::files::{Files, Kind, joined};
 use super::parser_options::Entries;
 use crate::{Budget, SchemaError};
+
+/// Options that descriptor.proto gives `RETENTION_SOURCE`: compilers do not hand them on, so the descriptor of a file has
+/// not got them, and the normalised forms of text and descriptor must be one.
+const SOURCE_ONLY_RANGE_OPTIONS: [&str; 2] = ["declaration", "verification"];
+/// The features of which the same is true.
+const SOURCE_ONLY_FEATURES: [&str; 3] = ["enforce_naming_style", "default_symbol_visibility", "enforce_proto_limits"];
 
 /// The normalised tree of the schema's own file.
 pub(super) fn normalize(files: &Files) -> Result<File, SchemaError> {
@@ -51,8 +58,8 @@ impl Check<'_, '_> {
         for oneof in &message.oneofs {
             self.fields(&scope, &oneof.fields)?;
         }
-        for group in message.groups.iter().chain(message.oneofs.iter().flat_map(|oneof| &oneof.groups)) {
-            self.fields(&scope, &group.fields)?;
+        for group in message.all_groups() {
+            self.message(&scope, &group.body)?;
         }
         self.extends(&scope, &message.extends)?;
         for nested in &message.messages {
@@ -67,6 +74,9 @@ impl Check<'_, '_> {
                 return Err(unresolved(&extend.name));
             }
             self.fields(scope, &extend.fields)?;
+            for group in &extend.groups {
+                self.message(scope, &group.body)?;
+            }
         }
         Ok(())
     }
@@ -118,11 +128,12 @@ impl Walk<'_> {
         let package = file.package.as_deref().unwrap_or_default();
         let sorted = |paths: &[String]| paths.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         Ok(File {
-            syntax: file.syntax.filter(|syntax| *syntax == Syntax::Proto3),
+            syntax: file.syntax.filter(|syntax| *syntax != Syntax::Proto2),
             package: file.package.clone(),
             imports: sorted(&file.imports),
             public_imports: sorted(&file.public_imports),
             weak_imports: Vec::new(),
+            option_imports: sorted(&file.option_imports),
             options: self.options(package, &file.options)?,
             messages: self.messages(package, &file.messages)?,
             enums: self.enums(package, &file.enums)?,
@@ -164,6 +175,7 @@ impl Walk<'_> {
         oneofs.sort_by_key(|oneof| oneof.fields.first().map_or(0, |field| field.tag));
         Ok(Message {
             name: message.name.clone(),
+            visibility: message.visibility,
             reserved: reserved(&message.reserved),
             options: self.options(&scope, &message.options)?,
             fields: self.fields(&scope, &message.fields)?,
@@ -176,13 +188,14 @@ impl Walk<'_> {
         })
     }
 
-    fn groups(&mut self, scope: &str, groups: &[super::ast::Group]) -> Result<Vec<super::ast::Group>, SchemaError> {
-        let mut groups = groups.to_vec();
-        for group in &mut groups {
-            group.fields = self.fields(scope, &group.fields)?;
+    fn groups(&mut self, scope: &str, groups: &[Group]) -> Result<Vec<Group>, SchemaError> {
+        let mut result = Vec::with_capacity(groups.len());
+        for group in groups {
+            let options = self.options(scope, &group.options)?;
+            result.push(Group { label: group.label, tag: group.tag, options, body: self.message(scope, &group.body)? });
         }
-        groups.sort_by_key(|group| group.tag);
-        Ok(groups)
+        result.sort_by_key(|group| group.tag);
+        Ok(result)
     }
 
     fn enums(&mut self, scope: &str, enums: &[Enum]) -> Result<Vec<Enum>, SchemaError> {
@@ -204,7 +217,9 @@ impl Walk<'_> {
         for extend in extends {
             let found = self.files.resolve(scope, &extend.name, &mut self.budget)?;
             let full_name = found.ok_or_else(|| unresolved(&extend.name))?.full_name;
-            result.push(Extend { name: format!(".{full_name}"), fields: self.fields(scope, &extend.fields)? });
+            let name = format!(".{full_name}");
+            let (fields, groups) = (self.fields(scope, &extend.fields)?, self.groups(scope, &extend.groups)?);
+            result.push(Extend { name, fields, groups });
         }
         Ok(result)
     }
@@ -212,7 +227,11 @@ impl Walk<'_> {
     fn extensions(&mut self, scope: &str, extensions: &[Extensions]) -> Result<Vec<Extensions>, SchemaError> {
         let mut result = Vec::new();
         for statement in extensions {
-            let options = self.options(scope, &statement.options)?;
+            let kept = statement
+                .options
+                .iter()
+                .filter(|option| option.parenthesized || !SOURCE_ONLY_RANGE_OPTIONS.contains(&option.name.as_str()));
+            let options = self.options(scope, &kept.cloned().collect::<Vec<_>>())?;
             for range in &statement.ranges {
                 self.budget.steps(1 + options.len() as u64)?;
                 let range = match *range {
@@ -242,6 +261,7 @@ impl Walk<'_> {
                 default: field.default.clone(),
                 json_name: field.json_name.clone(),
                 options: self.options(scope, &field.options)?,
+                delimited: field.delimited,
             });
         }
         result.sort_by_key(|field| field.tag);
@@ -290,8 +310,22 @@ impl Walk<'_> {
             self.budget.step()?;
             let name =
                 if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
-            let value = self.value(&option.value)?;
-            if option.path.is_empty() {
+            let mut value = self.value(&option.value)?;
+            let (name, path) = self.option_path(scope, name, option)?;
+            if features::is_features(option) {
+                let source_only = |name: &str| SOURCE_ONLY_FEATURES.contains(&name);
+                if path.first().is_some_and(|part| source_only(part)) {
+                    continue;
+                }
+                if let Value::Map(entries) = &mut value {
+                    let before = entries.len();
+                    entries.retain(|(name, _)| !source_only(name));
+                    if entries.is_empty() && before > 0 {
+                        continue;
+                    }
+                }
+            }
+            if path.is_empty() {
                 result.push(Opt { name, parenthesized: option.parenthesized, path: Vec::new(), value });
                 continue;
             }
@@ -300,10 +334,31 @@ impl Walk<'_> {
                 result.push(Opt { name, parenthesized: option.parenthesized, path: Vec::new(), value });
                 result.len() - 1
             });
-            merge(&mut result[place].value, &option.path, value, &mut self.budget)?;
+            merge(&mut result[place].value, &path, value, &mut self.budget)?;
         }
         result.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(result)
+    }
+
+    /// The name and the path of an option, as keys of nested aggregates: extensions by full name in brackets, and
+    /// `features.a` as the part `a` of `features`.
+    fn option_path(&mut self, scope: &str, name: String, option: &Opt) -> Result<(String, Vec<String>), SchemaError> {
+        let mut path = Vec::with_capacity(option.path.len());
+        let mut own_name = name;
+        if features::is_features(option)
+            && let Some((first, rest)) = own_name.split_once('.')
+        {
+            path.extend(rest.split('.').map(str::to_owned));
+            own_name = first.to_owned();
+        }
+        for part in &option.path {
+            self.budget.step()?;
+            path.push(match part.strip_prefix('(').and_then(|part| part.strip_suffix(')')) {
+                Some(extension) => format!("[{}]", self.extension_name(scope, extension)?),
+                None => part.clone(),
+            });
+        }
+        Ok((own_name, path))
     }
 
     /// The full name of the extension that an option in parentheses means; as written where it is unknown.
@@ -330,7 +385,7 @@ impl Walk<'_> {
     fn value(&mut self, value: &Value) -> Result<Value, SchemaError> {
         self.budget.step()?;
         Ok(match value {
-            Value::Text(_) | Value::Word(_) => value.clone(),
+            Value::Text(_) | Value::Bytes(_) | Value::Word(_) => value.clone(),
             Value::Number(number) => Value::Number(java_decimal(number)),
             Value::Map(entries) => {
                 let mut sorted = Vec::with_capacity(entries.len());

@@ -1,12 +1,14 @@
 //! Options between the syntax tree and the option messages of descriptors, and their removal from a tree.
 //!
-//! Going to a descriptor, only what descriptor.proto and Confluent's own extensions define is written, as Confluent
-//! does; the rest is left out. Coming from one, everything is kept whose extension is known.
+//! Going to a descriptor, only what the given pool defines is written (for `format=serialized` descriptor.proto and
+//! Confluent's own extensions, as Confluent does); the rest is left out. Coming from one, everything is kept whose extension is known.
 
-use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor};
+use prost_reflect::{
+    Cardinality, DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+};
 
-use super::ast::{Enum, Extend, Field, File, Group, Message, Opt, Value};
-use super::descriptors;
+use super::ast::{Enum, Extend, Field, File, Group, Message, Opt, Value, integer};
+use super::defaults::float;
 use super::wire::Writer;
 
 /// Removes the options that `keep` does not want from a whole file.
@@ -24,11 +26,11 @@ pub(super) fn retain(file: &mut File, keep: &dyn Fn(&Opt) -> bool) {
 fn retain_message(message: &mut Message, keep: &dyn Fn(&Opt) -> bool) {
     message.options.retain(keep);
     retain_fields(&mut message.fields, keep);
-    message.groups.iter_mut().for_each(|group: &mut Group| retain_fields(&mut group.fields, keep));
+    retain_groups(&mut message.groups, keep);
     for oneof in &mut message.oneofs {
         oneof.options.retain(keep);
         retain_fields(&mut oneof.fields, keep);
-        oneof.groups.iter_mut().for_each(|group| retain_fields(&mut group.fields, keep));
+        retain_groups(&mut oneof.groups, keep);
     }
     message.extensions.iter_mut().for_each(|extensions| extensions.options.retain(keep));
     message.extends.iter_mut().for_each(|extend| retain_extend(extend, keep));
@@ -43,34 +45,42 @@ fn retain_enum(declared: &mut Enum, keep: &dyn Fn(&Opt) -> bool) {
 
 fn retain_extend(extend: &mut Extend, keep: &dyn Fn(&Opt) -> bool) {
     retain_fields(&mut extend.fields, keep);
+    retain_groups(&mut extend.groups, keep);
+}
+
+fn retain_groups(groups: &mut [Group], keep: &dyn Fn(&Opt) -> bool) {
+    for group in groups {
+        group.options.retain(keep);
+        retain_message(&mut group.body, keep);
+    }
 }
 
 fn retain_fields(fields: &mut [Field], keep: &dyn Fn(&Opt) -> bool) {
     fields.iter_mut().for_each(|field| field.options.retain(keep));
 }
 
-/// The options message `google.protobuf.<name>` with the options that are known; none if there are none.
-pub(super) fn encode(name: &str, options: &[Opt]) -> Option<Writer> {
+/// The options message `google.protobuf.<name>` with the options that are known; none if there are none. Names of
+/// extensions are looked up in `pool` from `scope` outwards.
+pub(super) fn encode(pool: &DescriptorPool, name: &str, scope: &str, options: &[Opt]) -> Option<Writer> {
     if options.is_empty() {
         return None;
     }
-    let pool = descriptors::bundled_pool();
     let message = pool.get_message_by_name(&format!("google.protobuf.{name}"))?;
+    let names = Names { pool, scope };
     let mut parts = Vec::new();
     for option in options {
-        let target = if option.parenthesized {
-            let name = option.name.strip_prefix('.').unwrap_or(&option.name);
-            pool.get_extension_by_name(name)
-                .filter(|found| found.containing_message() == message)
-                .map(Target::Extension)
+        let (target, path) = if option.parenthesized {
+            (names.extension(&message, &option.name).map(Target::Extension), option.path.clone())
         } else {
-            message.get_field_by_name(&option.name).map(Target::Field)
+            // `features.field_presence` is one name to the parser.
+            let mut parts = option.name.split('.').map(str::to_owned);
+            let first = parts.next().unwrap_or_default();
+            (message.get_field_by_name(&first).map(Target::Field), parts.chain(option.path.iter().cloned()).collect())
         };
         let Some(target) = target else { continue };
-        let value =
-            option.path.iter().rev().fold(option.value.clone(), |value, part| Value::Map(vec![(part.clone(), value)]));
+        let value = path.iter().rev().fold(option.value.clone(), |value, part| Value::Map(vec![(key(part), value)]));
         let mut writer = Writer::default();
-        target.write(&mut writer, &value);
+        names.write_all(&mut writer, target.number(), &target.kind(), &value);
         if !writer.bytes.is_empty() {
             parts.push((target.number(), writer));
         }
@@ -85,9 +95,17 @@ pub(super) fn encode(name: &str, options: &[Opt]) -> Option<Writer> {
     Some(all)
 }
 
+/// A part of an option's path as the key of an aggregate: extensions stand in brackets there.
+pub(super) fn key(part: &str) -> String {
+    match part.strip_prefix('(').and_then(|part| part.strip_suffix(')')) {
+        Some(name) => format!("[{name}]"),
+        None => part.to_owned(),
+    }
+}
+
 enum Target {
     Field(FieldDescriptor),
-    Extension(prost_reflect::ExtensionDescriptor),
+    Extension(ExtensionDescriptor),
 }
 
 impl Target {
@@ -98,92 +116,168 @@ impl Target {
         }
     }
 
-    fn write(&self, writer: &mut Writer, value: &Value) {
-        let (kind, number) = match self {
-            Self::Field(field) => (field.kind(), field.number()),
-            Self::Extension(extension) => (extension.kind(), extension.number()),
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Field(field) => field.kind(),
+            Self::Extension(extension) => extension.kind(),
+        }
+    }
+
+    fn is_group(&self) -> bool {
+        match self {
+            Self::Field(field) => field.is_group(),
+            Self::Extension(extension) => extension.is_group(),
+        }
+    }
+}
+
+/// The definitions that the names in options mean.
+struct Names<'a> {
+    pool: &'a DescriptorPool,
+    scope: &'a str,
+}
+
+impl Names<'_> {
+    fn extension(&self, message: &MessageDescriptor, name: &str) -> Option<ExtensionDescriptor> {
+        let of =
+            |name: &str| self.pool.get_extension_by_name(name).filter(|found| found.containing_message() == *message);
+        if let Some(full_name) = name.strip_prefix('.') {
+            return of(full_name);
+        }
+        let mut scope = self.scope;
+        while !scope.is_empty() {
+            if let Some(found) = of(&format!("{scope}.{name}")) {
+                return Some(found);
+            }
+            scope = scope.rfind('.').map_or("", |end| &scope[..end]);
+        }
+        of(name)
+    }
+
+    /// A list writes each of its elements.
+    fn write_all(&self, writer: &mut Writer, number: u32, kind: &Kind, value: &Value) {
+        match value {
+            Value::List(values) => values.iter().for_each(|value| self.write(writer, number, kind, value)),
+            Value::Text(_) | Value::Bytes(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => {
+                self.write(writer, number, kind, value);
+            }
+        }
+    }
+
+    /// Writes one value; a value that does not fit its kind is left out. Recursion is bounded by the parser's depth.
+    fn write(&self, writer: &mut Writer, number: u32, kind: &Kind, value: &Value) {
+        match (kind, value) {
+            (Kind::Message(message), Value::Map(entries)) => {
+                return writer.message(number, &self.write_message(message, entries));
+            }
+            (Kind::String | Kind::Bytes, Value::Bytes(bytes)) => return writer.delimited(number, bytes),
+            _ => {}
+        }
+        let Some(text) = value.scalar() else { return };
+        let integer = || {
+            let value = integer(text)?;
+            i64::try_from(value).ok().or_else(|| u64::try_from(value).ok().map(u64::cast_signed))
         };
-        write_all(writer, number, &kind, value);
+        match kind {
+            Kind::Bool => writer.bool(number, matches!(text, "true" | "True" | "t" | "1")),
+            Kind::String | Kind::Bytes => writer.text(number, text),
+            Kind::Enum(declared) => {
+                let constant = declared.get_value_by_name(text).map(|constant| constant.number());
+                let constant = constant.or_else(|| i32::try_from(integer()?).ok());
+                if let Some(constant) = constant {
+                    writer.int32(number, constant);
+                }
+            }
+            Kind::Float => {
+                if let Some(value) = float(text) {
+                    #[expect(clippy::cast_possible_truncation, reason = "the option is a float")]
+                    writer.fixed32(number, (value as f32).to_le_bytes());
+                }
+            }
+            Kind::Double => {
+                if let Some(value) = float(text) {
+                    writer.fixed64(number, value.to_le_bytes());
+                }
+            }
+            Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => {
+                if let Some(value) = integer() {
+                    writer.number(number, value.cast_unsigned());
+                }
+            }
+            Kind::Sint32 | Kind::Sint64 => {
+                if let Some(value) = integer() {
+                    writer.number(number, ((value << 1) ^ (value >> 63)).cast_unsigned());
+                }
+            }
+            Kind::Fixed32 | Kind::Sfixed32 => {
+                if let Some(value) = integer() {
+                    let [a, b, c, d, ..] = value.to_le_bytes();
+                    writer.fixed32(number, [a, b, c, d]);
+                }
+            }
+            Kind::Fixed64 | Kind::Sfixed64 => {
+                if let Some(value) = integer() {
+                    writer.fixed64(number, value.to_le_bytes());
+                }
+            }
+            Kind::Message(_) => {}
+        }
+    }
+
+    fn write_message(&self, message: &MessageDescriptor, entries: &[(String, Value)]) -> Writer {
+        let mut writer = Writer::default();
+        let mut fields: Vec<(Target, &Value)> = Vec::new();
+        for (key, value) in entries {
+            let bracketed = key.strip_prefix('[').and_then(|key| key.strip_suffix(']'));
+            let target = match bracketed {
+                Some(url) if url.contains('/') && message.full_name() == "google.protobuf.Any" => {
+                    writer.bytes.extend(self.any(url, value).unwrap_or_default().bytes);
+                    continue;
+                }
+                Some(name) => self.extension(message, name).map(Target::Extension),
+                None => field_of(message, key).map(Target::Field),
+            };
+            fields.extend(target.map(|target| (target, value)));
+        }
+        fields.sort_by_key(|(target, _)| target.number());
+        for (target, value) in fields {
+            match (target.kind(), target.is_group(), value) {
+                (Kind::Message(inner), true, Value::Map(entries)) => {
+                    writer.group(target.number(), &self.write_message(&inner, entries));
+                }
+                (kind, _, value) => self.write_all(&mut writer, target.number(), &kind, value),
+            }
+        }
+        writer
+    }
+
+    /// An Any written as the message in it.
+    fn any(&self, url: &str, value: &Value) -> Option<Writer> {
+        let Value::Map(entries) = value else { return None };
+        let message = self.pool.get_message_by_name(url.rsplit('/').next()?)?;
+        let mut writer = Writer::default();
+        writer.text(1, url);
+        writer.message(2, &self.write_message(&message, entries));
+        Some(writer)
     }
 }
 
-/// A list writes each of its elements.
-fn write_all(writer: &mut Writer, number: u32, kind: &Kind, value: &Value) {
-    match value {
-        Value::List(values) => values.iter().for_each(|value| write(writer, number, kind, value)),
-        Value::Text(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => write(writer, number, kind, value),
-    }
+/// The field of this name; text format calls groups by the names of their types.
+fn field_of(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    message.get_field_by_name(name).or_else(|| {
+        let field = message.get_field_by_name(&name.to_lowercase()).filter(FieldDescriptor::is_group)?;
+        field.kind().as_message().is_some_and(|inner| inner.name() == name).then_some(field)
+    })
 }
 
-/// Writes one value; a value that does not fit its kind is left out. Recursion is bounded by the parser's depth.
-fn write(writer: &mut Writer, number: u32, kind: &Kind, value: &Value) {
-    if let (Kind::Message(message), Value::Map(entries)) = (kind, value) {
-        return writer.message(number, &write_message(message, entries));
+/// The name of a field in text format.
+fn text_name(field: &FieldDescriptor) -> String {
+    match field.kind() {
+        Kind::Message(inner) if field.is_group() && inner.name().to_lowercase() == field.name() => {
+            inner.name().to_owned()
+        }
+        _ => field.name().to_owned(),
     }
-    let Some(text) = value.scalar() else { return };
-    let integer = || parse_integer(text);
-    match kind {
-        Kind::Bool => writer.bool(number, text == "true"),
-        Kind::String | Kind::Bytes => writer.text(number, text),
-        Kind::Enum(declared) => {
-            if let Some(constant) = declared.get_value_by_name(text) {
-                writer.int32(number, constant.number());
-            }
-        }
-        Kind::Float => {
-            if let Ok(value) = text.parse::<f32>() {
-                writer.fixed32(number, value.to_le_bytes());
-            }
-        }
-        Kind::Double => {
-            if let Ok(value) = text.parse::<f64>() {
-                writer.fixed64(number, value.to_le_bytes());
-            }
-        }
-        Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => {
-            if let Some(value) = integer() {
-                writer.number(number, value.cast_unsigned());
-            }
-        }
-        Kind::Sint32 | Kind::Sint64 => {
-            if let Some(value) = integer() {
-                writer.number(number, ((value << 1) ^ (value >> 63)).cast_unsigned());
-            }
-        }
-        Kind::Fixed32 | Kind::Sfixed32 => {
-            if let Some(value) = integer() {
-                let [a, b, c, d, ..] = value.to_le_bytes();
-                writer.fixed32(number, [a, b, c, d]);
-            }
-        }
-        Kind::Fixed64 | Kind::Sfixed64 => {
-            if let Some(value) = integer() {
-                writer.fixed64(number, value.to_le_bytes());
-            }
-        }
-        Kind::Message(_) => {}
-    }
-}
-
-fn write_message(message: &MessageDescriptor, entries: &[(String, Value)]) -> Writer {
-    let mut writer = Writer::default();
-    let mut fields: Vec<_> =
-        entries.iter().filter_map(|(key, value)| Some((message.get_field_by_name(key)?, value))).collect();
-    fields.sort_by_key(|(field, _)| field.number());
-    for (field, value) in fields {
-        write_all(&mut writer, field.number(), &field.kind(), value);
-    }
-    writer
-}
-
-fn parse_integer(text: &str) -> Option<i64> {
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let value = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(digits) => i128::from_str_radix(digits, 16).ok()?,
-        None => digits.parse::<i128>().ok()?,
-    };
-    let value = sign * value;
-    i64::try_from(value).ok().or_else(|| u64::try_from(value).ok().map(u64::cast_signed))
 }
 
 /// The options in an options message of a descriptor, in the order of their field numbers.
@@ -223,18 +317,21 @@ fn to_value(value: &prost_reflect::Value, kind: &Kind) -> Value {
         Reflect::I64(value) => Value::Number(value.to_string()),
         Reflect::U32(value) => Value::Number(value.to_string()),
         Reflect::U64(value) => Value::Number(value.to_string()),
+        Reflect::F32(value) if value.is_nan() => Value::Word("nan".to_owned()),
+        Reflect::F64(value) if value.is_nan() => Value::Word("nan".to_owned()),
+        Reflect::F32(value) if *value == f32::INFINITY => Value::Word("inf".to_owned()),
+        Reflect::F64(value) if *value == f64::INFINITY => Value::Word("inf".to_owned()),
         Reflect::F32(value) => Value::Number(value.to_string()),
         Reflect::F64(value) => Value::Number(value.to_string()),
         Reflect::String(text) => Value::Text(text.clone()),
-        Reflect::Bytes(bytes) => Value::Text(bytes.iter().map(|byte| char::from(*byte)).collect()),
+        Reflect::Bytes(bytes) => Value::quoted(bytes.to_vec()),
         Reflect::EnumNumber(number) => {
             let constant = kind.as_enum().and_then(|declared| declared.get_value(*number));
             constant
                 .map_or_else(|| Value::Number(number.to_string()), |constant| Value::Word(constant.name().to_owned()))
         }
         Reflect::Message(message) => {
-            let fields =
-                message.fields().map(|(field, value)| (field.name().to_owned(), to_value(value, &field.kind())));
+            let fields = message.fields().map(|(field, value)| (text_name(&field), to_value(value, &field.kind())));
             let extensions = message
                 .extensions()
                 .map(|(field, value)| (format!("[{}]", field.full_name()), to_value(value, &field.kind())));
@@ -273,6 +370,12 @@ fn uninterpret(message: &DynamicMessage) -> Option<Opt> {
             None
         }
     };
+    let string = || {
+        if !message.has_field_by_name("string_value") {
+            return None;
+        }
+        Some(Value::quoted(message.get_field_by_name("string_value")?.as_bytes()?.to_vec()))
+    };
     let number = |field: &str| {
         if !message.has_field_by_name(field) {
             return None;
@@ -284,7 +387,7 @@ fn uninterpret(message: &DynamicMessage) -> Option<Opt> {
         .or_else(|| number("positive_int_value"))
         .or_else(|| number("negative_int_value"))
         .or_else(|| number("double_value"))
-        .or_else(|| number("string_value"))
+        .or_else(string)
         .or_else(|| {
             // The aggregate is text in the grammar that our own parser reads.
             let aggregate = text("aggregate_value")?;

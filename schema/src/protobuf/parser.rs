@@ -1,14 +1,15 @@
 //! `.proto` text to syntax tree, by the grammar of Square's Wire, which is the one that Confluent accepts.
 //!
-//! It is laxer than protoc's in places (numbers, options and names are hardly checked) and stricter in a few (no
-//! editions, groups hold fields only). Names are not resolved here. Nesting and the number of members are limited, so
-//! that recursion stays shallow and memory is bounded by the text.
+//! It is laxer than protoc's in places (numbers, options and names are hardly checked). Where Wire's is wrong about what
+//! protoc takes (octal numbers, comments, groups, editions), it is protoc's; docs/confluent-compatibility.md lists that.
+//! Names are not resolved here. Nesting and the number of members are limited, so that recursion stays shallow and
+//! memory is bounded by the text.
 
 use std::collections::BTreeSet;
 
 use super::ast::{
     Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
-    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName,
+    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Visibility,
 };
 use super::lexer::Lexer;
 use super::parser_options;
@@ -45,23 +46,29 @@ impl Parser<'_> {
             let start = self.lexer.position();
             match self.lexer.word()? {
                 "package" => {
-                    self.file.package = Some(self.lexer.name()?.to_owned());
+                    self.file.package = Some(self.lexer.dotted()?.into_owned());
                     self.lexer.require(b';')?;
                 }
                 "import" => self.import()?,
                 "syntax" => self.syntax(index, start)?,
-                "edition" => return Err(self.lexer.error_at(start, "edition is not currently supported")),
+                "edition" => self.edition(index, start)?,
                 "option" => {
                     let option = self.option_statement()?;
                     self.file.options.push(option);
                 }
                 "message" => {
-                    let message = self.message(&mut names)?;
+                    let message = self.message(&mut names, None)?;
                     self.file.messages.push(message);
                 }
                 "enum" => {
-                    let declared = self.enumeration(&mut names)?;
+                    let declared = self.enumeration(&mut names, None)?;
                     self.file.enums.push(declared);
+                }
+                word @ ("export" | "local") if self.file.syntax == Some(Syntax::Edition2024) => {
+                    match self.visible(word, &mut names)? {
+                        Declared::Message(message) => self.file.messages.push(message),
+                        Declared::Enum(declared) => self.file.enums.push(declared),
+                    }
                 }
                 "service" => {
                     let service = self.service(&mut services)?;
@@ -87,7 +94,7 @@ impl Parser<'_> {
         };
         match word {
             None => {
-                let path = self.lexer.quoted()?;
+                let path = self.lexer.text()?;
                 self.file.imports.push(path);
             }
             Some("public") => {
@@ -97,6 +104,10 @@ impl Parser<'_> {
             Some("weak") => {
                 let path = self.lexer.text_or_word()?;
                 self.file.weak_imports.push(path);
+            }
+            Some("option") if self.file.syntax == Some(Syntax::Edition2024) => {
+                let path = self.lexer.text_or_word()?;
+                self.file.option_imports.push(path);
             }
             Some(path) => self.file.imports.push(path.to_owned()),
         }
@@ -111,12 +122,38 @@ impl Parser<'_> {
         if index != 0 {
             return Err(self.lexer.error_at(start, "'syntax' element must be the first declaration in a file"));
         }
-        self.file.syntax = Some(match self.lexer.quoted()?.as_str() {
+        self.file.syntax = Some(match self.lexer.text()?.as_str() {
             "proto2" => Syntax::Proto2,
             "proto3" => Syntax::Proto3,
             other => return Err(self.lexer.error_at(start, &format!("unexpected syntax: {other}"))),
         });
         self.lexer.require(b';')
+    }
+
+    fn edition(&mut self, index: usize, start: usize) -> Result<(), SchemaError> {
+        if self.file.syntax.is_some() {
+            return Err(self.lexer.error_at(start, "too many syntax or edition definitions"));
+        }
+        self.lexer.require(b'=')?;
+        if index != 0 {
+            return Err(self.lexer.error_at(start, "'edition' element must be the first declaration in a file"));
+        }
+        let name = self.lexer.text()?;
+        let edition = Syntax::edition(&name);
+        let unknown = || format!("unexpected edition: {name}; known are 2023 and 2024");
+        self.file.syntax = Some(edition.ok_or_else(|| self.lexer.error_at(start, &unknown()))?);
+        self.lexer.require(b';')
+    }
+
+    /// The message or enum after `export` or `local`.
+    fn visible(&mut self, word: &str, names: &mut Names) -> Result<Declared, SchemaError> {
+        let visibility = Some(if word == "export" { Visibility::Export } else { Visibility::Local });
+        let start = self.lexer.position();
+        match self.lexer.word()? {
+            "message" => self.message(names, visibility).map(Declared::Message),
+            "enum" => self.enumeration(names, visibility).map(Declared::Enum),
+            other => Err(self.lexer.error_at(start, &format!("expected 'message' or 'enum' but was {other}"))),
+        }
     }
 
     /// Counts a member of the file.
@@ -147,16 +184,22 @@ impl Parser<'_> {
     fn new_name(&mut self, names: &mut Names) -> Result<String, SchemaError> {
         self.member()?;
         let start = self.lexer.position();
-        let name = self.lexer.name()?.to_owned();
+        let name = self.lexer.name()?.into_owned();
         if !names.insert(name.clone()) {
             return Err(self.lexer.error_at(start, &format!("{name} is already defined")));
         }
         Ok(name)
     }
 
-    fn message(&mut self, names: &mut Names) -> Result<Message, SchemaError> {
+    fn message(&mut self, names: &mut Names, visibility: Option<Visibility>) -> Result<Message, SchemaError> {
+        let name = self.new_name(names)?;
+        Ok(Message { visibility, ..self.message_body(name)? })
+    }
+
+    /// What stands in the braces of a message or a group.
+    fn message_body(&mut self, name: String) -> Result<Message, SchemaError> {
         self.enter()?;
-        let mut message = Message { name: self.new_name(names)?, ..Message::default() };
+        let mut message = Message { name, ..Message::default() };
         let mut nested = Names::new();
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
@@ -167,8 +210,14 @@ impl Parser<'_> {
             match self.lexer.word()? {
                 "option" => message.options.push(self.option_statement()?),
                 "reserved" => message.reserved.push(self.reserved()?),
-                "message" => message.messages.push(self.message(&mut nested)?),
-                "enum" => message.enums.push(self.enumeration(&mut nested)?),
+                "message" => message.messages.push(self.message(&mut nested, None)?),
+                "enum" => message.enums.push(self.enumeration(&mut nested, None)?),
+                word @ ("export" | "local") if self.file.syntax == Some(Syntax::Edition2024) => {
+                    match self.visible(word, &mut nested)? {
+                        Declared::Message(inner) => message.messages.push(inner),
+                        Declared::Enum(declared) => message.enums.push(declared),
+                    }
+                }
                 "extend" => message.extends.push(self.extend()?),
                 "oneof" => message.oneofs.push(self.oneof()?),
                 "extensions" => message.extensions.push(self.extensions()?),
@@ -182,8 +231,8 @@ impl Parser<'_> {
         Ok(message)
     }
 
-    fn enumeration(&mut self, names: &mut Names) -> Result<Enum, SchemaError> {
-        let mut declared = Enum { name: self.new_name(names)?, ..Enum::default() };
+    fn enumeration(&mut self, names: &mut Names, visibility: Option<Visibility>) -> Result<Enum, SchemaError> {
+        let mut declared = Enum { name: self.new_name(names)?, visibility, ..Enum::default() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
             if self.lexer.take(b';')? {
@@ -203,7 +252,6 @@ impl Parser<'_> {
                     let tag = self.lexer.int()?;
                     let options = self.options()?;
                     self.lexer.require(b';')?;
-                    self.lexer.trailing_comment()?;
                     declared.constants.push(Constant { name: word.to_owned(), tag, options });
                 }
             }
@@ -230,7 +278,7 @@ impl Parser<'_> {
 
     fn rpc(&mut self) -> Result<Rpc, SchemaError> {
         self.member()?;
-        let name = self.lexer.name()?.to_owned();
+        let name = self.lexer.name()?.into_owned();
         let (request, request_streaming) = self.rpc_type()?;
         if self.lexer.word()? != "returns" {
             return Err(self.lexer.error("expected 'returns'"));
@@ -263,10 +311,11 @@ impl Parser<'_> {
         Ok((type_name, streaming))
     }
 
-    /// Only fields count in an extend block; Wire drops groups, options and reserved numbers there.
+    /// Fields and groups; Wire drops options and reserved numbers there.
     fn extend(&mut self) -> Result<Extend, SchemaError> {
         self.member()?;
-        let mut extend = Extend { name: self.lexer.name()?.to_owned(), fields: Vec::new() };
+        let name = self.lexer.dotted()?.into_owned();
+        let mut extend = Extend { name, fields: Vec::new(), groups: Vec::new() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
             if self.lexer.take(b';')? {
@@ -276,11 +325,10 @@ impl Parser<'_> {
             match self.lexer.word()? {
                 "option" => drop(self.option_statement()?),
                 "reserved" => drop(self.reserved()?),
-                word => {
-                    if let Member::Field(field) = self.field(start, word)? {
-                        extend.fields.push(field);
-                    }
-                }
+                word => match self.field(start, word)? {
+                    Member::Field(field) => extend.fields.push(field),
+                    Member::Group(group) => extend.groups.push(group),
+                },
             }
         }
         Ok(extend)
@@ -288,7 +336,7 @@ impl Parser<'_> {
 
     fn oneof(&mut self) -> Result<Oneof, SchemaError> {
         self.member()?;
-        let mut oneof = Oneof { name: self.lexer.name()?.to_owned(), ..Oneof::default() };
+        let mut oneof = Oneof { name: self.lexer.name()?.into_owned(), ..Oneof::default() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
             if self.lexer.take(b';')? {
@@ -309,22 +357,31 @@ impl Parser<'_> {
 
     /// A field or group whose first word was read already.
     fn field(&mut self, start: usize, word: &str) -> Result<Member, SchemaError> {
-        let proto3 = self.file.syntax == Some(Syntax::Proto3);
+        let edition = self.file.is_edition();
+        let bare = edition || self.file.syntax == Some(Syntax::Proto3);
         let (label, type_name) = match word {
-            "required" if proto3 => {
+            "required" | "optional" if edition => {
+                let message = format!("the label '{word}' does not exist in editions; use features.field_presence");
+                return Err(self.lexer.error_at(start, &message));
+            }
+            "required" if bare => {
                 let message = "'required' label forbidden in proto3 field declarations";
                 return Err(self.lexer.error_at(start, message));
             }
             "required" => (Some(Label::Required), self.type_name()?),
             "optional" => (Some(Label::Optional), self.type_name()?),
             "repeated" => (Some(Label::Repeated), self.type_name()?),
-            _ if proto3 || (word == "map" && self.lexer.peek()? == b'<') => (None, self.type_from(word)?),
+            _ if bare || (word == "map" && self.lexer.peek()? == b'<') => (None, self.type_from(word)?),
             _ => return Err(self.lexer.error_at(start, &format!("unexpected label: {word}"))),
         };
         if label.is_some() && matches!(type_name, TypeName::Map(..)) {
             return Err(self.lexer.error_at(start, "'map' type cannot have label"));
         }
         if type_name == TypeName::Name("group".to_owned()) {
+            if edition {
+                let message = "groups do not exist in editions; use features.message_encoding = DELIMITED";
+                return Err(self.lexer.error_at(start, message));
+            }
             return self.group(label).map(Member::Group);
         }
         self.field_rest(label, type_name).map(Member::Field)
@@ -332,36 +389,24 @@ impl Parser<'_> {
 
     fn field_rest(&mut self, label: Option<Label>, type_name: TypeName) -> Result<Field, SchemaError> {
         self.member()?;
-        let name = self.lexer.field_name()?.to_owned();
+        let name = self.lexer.field_name()?;
         self.lexer.require(b'=')?;
         let tag = self.lexer.int()?;
         let mut options = self.options()?;
         let default = parser_options::take_plain(&mut options, "default");
         let json_name = parser_options::take_plain(&mut options, "json_name");
+        let json_name = json_name.and_then(|value| value.scalar().map(str::to_owned));
         self.lexer.require(b';')?;
-        self.lexer.trailing_comment()?;
-        Ok(Field { label, type_name, name, tag, default, json_name, options })
+        Ok(Field { label, type_name, name, tag, default, json_name, options, delimited: false })
     }
 
     fn group(&mut self, label: Option<Label>) -> Result<Group, SchemaError> {
         self.member()?;
-        let name = self.lexer.word()?.to_owned();
+        let name = self.lexer.name()?.into_owned();
         self.lexer.require(b'=')?;
         let tag = self.lexer.int()?;
-        let mut fields = Vec::new();
-        self.lexer.require(b'{')?;
-        while !self.lexer.take(b'}')? {
-            let start = self.lexer.position();
-            let word = self.lexer.word()?;
-            if word == "group" || word == "message" || word == "enum" || word == "oneof" {
-                return Err(self.lexer.error_at(start, "expected field declaration"));
-            }
-            match self.field(start, word)? {
-                Member::Field(field) => fields.push(field),
-                Member::Group(_) => return Err(self.lexer.error_at(start, "expected field declaration")),
-            }
-        }
-        Ok(Group { label, name, tag, fields })
+        let options = self.options()?;
+        Ok(Group { label, tag, options, body: self.message_body(name)? })
     }
 
     fn type_name(&mut self) -> Result<TypeName, SchemaError> {
@@ -370,8 +415,9 @@ impl Parser<'_> {
     }
 
     fn type_from(&mut self, word: &str) -> Result<TypeName, SchemaError> {
-        if word != "map" {
-            return Ok(TypeName::Name(word.to_owned()));
+        if word != "map" || self.lexer.peek()? != b'<' {
+            let rest = self.lexer.rest_of_name(word)?;
+            return Ok(TypeName::Name(format!("{word}{rest}")));
         }
         self.enter()?;
         self.lexer.require(b'<')?;
@@ -388,7 +434,11 @@ impl Parser<'_> {
         loop {
             self.member()?;
             match self.lexer.peek()? {
-                b'"' | b'\'' => values.push(ReservedValue::Name(self.lexer.quoted()?)),
+                b'"' | b'\'' => values.push(ReservedValue::Name(self.lexer.text()?)),
+                // In editions names are words.
+                next if self.file.is_edition() && (next.is_ascii_alphabetic() || next == b'_') => {
+                    values.push(ReservedValue::Name(self.lexer.word()?.to_owned()));
+                }
                 _ => {
                     let start = self.lexer.int()?;
                     values.push(match self.range_end()? {
@@ -434,17 +484,23 @@ impl Parser<'_> {
         if self.lexer.word()? != "to" {
             return Err(self.lexer.error_at(start, "expected ',', ';', or 'to'"));
         }
-        let start = self.lexer.position();
-        match self.lexer.word()? {
-            "max" => Ok(Some(TAG_MAX)),
-            word => Lexer::parse_int(word)
-                .map(Some)
-                .ok_or_else(|| self.lexer.error_at(start, &format!("expected an integer but was {word}"))),
+        if self.lexer.peek()? == b'm' {
+            let start = self.lexer.position();
+            return match self.lexer.word()? {
+                "max" => Ok(Some(TAG_MAX)),
+                word => Err(self.lexer.error_at(start, &format!("expected an integer but was {word}"))),
+            };
         }
+        self.lexer.int().map(Some)
     }
 }
 
 enum Member {
     Field(Field),
     Group(Group),
+}
+
+enum Declared {
+    Message(Message),
+    Enum(Enum),
 }

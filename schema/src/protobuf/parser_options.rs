@@ -10,7 +10,7 @@ use crate::{SchemaError, limits};
 impl Parser<'_> {
     /// The rest of `option …;`.
     pub(super) fn option_statement(&mut self) -> Result<Opt, SchemaError> {
-        let option = self.option(b'=')?;
+        let option = self.option()?;
         self.lexer.require(b';')?;
         Ok(option)
     }
@@ -22,7 +22,7 @@ impl Parser<'_> {
             return Ok(options);
         }
         loop {
-            options.push(self.option(b'=')?);
+            options.push(self.option()?);
             if self.lexer.take(b']')? {
                 return Ok(options);
             }
@@ -32,65 +32,106 @@ impl Parser<'_> {
         }
     }
 
-    /// One option, or one entry of an aggregate, where the separator is `:` and may be left out before `{`.
-    fn option(&mut self, separator: u8) -> Result<Opt, SchemaError> {
+    /// One option of a list or a statement.
+    fn option(&mut self) -> Result<Opt, SchemaError> {
         self.member()?;
-        let first = self.lexer.peek()?;
-        let name = self.lexer.name()?;
-        let name = if first == b'[' { format!("[{name}]") } else { name.to_owned() };
+        let parenthesized = self.lexer.peek()? == b'(';
+        let name = if parenthesized { self.lexer.name()? } else { self.lexer.dotted()? };
+        // A dot before a part in parentheses still belongs to the word before it.
+        let (name, mut is_open) = match name.strip_suffix('.') {
+            Some(name) => (name.to_owned(), true),
+            None => (name.into_owned(), false),
+        };
         let mut path = Vec::new();
-        while self.lexer.take(b'.')? {
-            self.path_part(&mut path)?;
+        while is_open || self.lexer.take(b'.')? {
+            is_open = self.path_part(&mut path)?;
         }
-        let bare_aggregate = separator == b':' && self.lexer.peek()? == b'{';
-        if !bare_aggregate && !self.lexer.take(separator)? {
-            return Err(self.lexer.error(&format!("expected '{}' in option", char::from(separator))));
-        }
+        self.separator(b'=')?;
         let value = self.value()?;
-        Ok(Opt { name, parenthesized: first == b'(', path, value })
+        Ok(Opt { name, parenthesized, path, value })
     }
 
-    fn path_part(&mut self, path: &mut Vec<String>) -> Result<(), SchemaError> {
+    fn separator(&mut self, separator: u8) -> Result<(), SchemaError> {
+        if self.lexer.take(separator)? {
+            return Ok(());
+        }
+        Err(self.lexer.error(&format!("expected '{}' in option", char::from(separator))))
+    }
+
+    /// One part of an option's path, or several in one word; is the path to go on?
+    fn path_part(&mut self, path: &mut Vec<String>) -> Result<bool, SchemaError> {
         let first = self.lexer.peek()?;
-        let word = self.lexer.name()?;
+        let word = if first == b'(' { self.lexer.name()? } else { self.lexer.dotted()? };
+        let mut is_open = false;
         if first == b'(' {
             path.push(format!("({word})"));
         } else {
-            path.extend(word.split('.').map(str::to_owned));
+            let names = word.strip_suffix('.').unwrap_or(&word);
+            is_open = names.len() < word.len();
+            path.extend(names.split('.').map(str::to_owned));
         }
         if path.len() > limits::SCHEMA_DEPTH_MAX {
             let allowed = limits::SCHEMA_DEPTH_MAX as u64;
             return Err(SchemaError::Limit { limit: "SCHEMA_DEPTH_MAX", allowed });
         }
-        Ok(())
+        Ok(is_open)
     }
 
     fn value(&mut self) -> Result<Value, SchemaError> {
         match self.lexer.peek()? {
-            b'{' => self.aggregate(),
+            open @ (b'{' | b'<') => self.aggregate(open),
             b'[' => self.list(),
-            b'"' | b'\'' => self.lexer.quoted().map(Value::Text),
-            byte => {
-                let word = self.lexer.word()?.to_owned();
-                Ok(if byte.is_ascii_digit() || byte == b'-' { Value::Number(word) } else { Value::Word(word) })
+            b'"' | b'\'' => self.lexer.quoted(),
+            _ => {
+                let text = self.lexer.scalar()?;
+                let is_number = text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '.'));
+                Ok(if is_number { Value::Number(text) } else { Value::Word(text) })
             }
         }
     }
 
-    fn aggregate(&mut self) -> Result<Value, SchemaError> {
+    /// An aggregate in text format, in braces or angle brackets.
+    fn aggregate(&mut self, open: u8) -> Result<Value, SchemaError> {
         self.enter()?;
-        self.lexer.require(b'{')?;
+        let close = if open == b'<' { b'>' } else { b'}' };
+        self.lexer.aggregates += 1;
+        self.lexer.require(open)?;
         let mut entries = Entries::default();
-        while !self.lexer.take(b'}')? {
-            let option = self.option(b':')?;
-            entries.add(option.name, option.path, option.value);
+        while self.lexer.peek()? != close {
+            self.entry(&mut entries)?;
             // A separator is optional.
             if !self.lexer.take(b',')? {
                 self.lexer.take(b';')?;
             }
         }
+        // What follows the last brace is no text format any more.
+        self.lexer.aggregates -= 1;
+        self.lexer.require(close)?;
         self.leave();
         Ok(entries.into_value())
+    }
+
+    /// One entry of an aggregate. Its `:` may be left out before a message, or a list of messages.
+    fn entry(&mut self, entries: &mut Entries) -> Result<(), SchemaError> {
+        self.member()?;
+        let first = self.lexer.peek()?;
+        let name = match first {
+            b'[' => format!("[{}]", self.lexer.bracketed()?),
+            b'(' => self.lexer.name()?.into_owned(),
+            _ => self.lexer.word()?.to_owned(),
+        };
+        let mut path = Vec::new();
+        while self.lexer.take(b'.')? {
+            while self.path_part(&mut path)? {}
+        }
+        if !matches!(self.lexer.peek()?, b'{' | b'<' | b'[') {
+            self.separator(b':')?;
+        } else {
+            self.lexer.take(b':')?;
+        }
+        let value = self.value()?;
+        entries.add(name, path, value);
+        Ok(())
     }
 
     fn list(&mut self) -> Result<Value, SchemaError> {
@@ -110,12 +151,12 @@ impl Parser<'_> {
 }
 
 /// Removes the built-in options `name` and gives the value of the last.
-pub(super) fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<String> {
+pub(super) fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<Value> {
     let mut found = None;
     options.retain(|option| {
         let taken = !option.parenthesized && option.path.is_empty() && option.name == name;
-        if let (true, Some(value)) = (taken, option.value.scalar()) {
-            found = Some(value.to_owned());
+        if taken && !matches!(option.value, Value::Map(_) | Value::List(_)) {
+            found = Some(option.value.clone());
         }
         !taken
     });
@@ -149,14 +190,16 @@ fn add_value(entries: &mut IndexMap<String, Value>, name: String, value: Value) 
         }
         Some(Value::List(list)) => match value {
             Value::List(values) => list.extend(values),
-            Value::Text(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => list.push(value),
+            Value::Text(_) | Value::Bytes(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => list.push(value),
         },
         Some(previous) => {
             let first = std::mem::replace(previous, Value::List(Vec::new()));
             let mut list = vec![first];
             match value {
                 Value::List(values) => list.extend(values),
-                Value::Text(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => list.push(value),
+                Value::Text(_) | Value::Bytes(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) => {
+                    list.push(value)
+                }
             }
             *previous = Value::List(list);
         }

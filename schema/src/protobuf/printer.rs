@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Message, Oneof, Opt, Reserved, ReservedValue, Rpc,
-    Scalar, Service, TAG_MAX, TypeName, Value,
+    Scalar, Service, TAG_MAX, TypeName, Value, Visibility,
 };
 
 /// The text of a file.
 pub(super) fn print(file: &File) -> String {
-    let mut printer = Printer { out: String::with_capacity(4096), level: 0 };
+    let mut printer = Printer { out: String::with_capacity(4096), level: 0, edition: file.is_edition() };
     printer.file(file);
     printer.out
 }
@@ -42,7 +42,7 @@ pub(super) fn extension_texts(statements: &[Extensions]) -> BTreeSet<String> {
 
 /// The name with its path, and the value, of an option.
 pub(super) fn option_texts(option: &Opt) -> (String, String) {
-    let mut printer = Printer { out: String::new(), level: 0 };
+    let mut printer = Printer { out: String::new(), level: 0, edition: false };
     printer.option_name(option);
     let name = std::mem::take(&mut printer.out);
     printer.value(&option.value);
@@ -52,6 +52,8 @@ pub(super) fn option_texts(option: &Opt) -> (String, String) {
 struct Printer {
     out: String,
     level: usize,
+    /// Are reserved names words instead of quoted texts?
+    edition: bool,
 }
 
 /// Opens a section of a body; sections are separated by a blank line, which carries the indentation of its surroundings
@@ -70,12 +72,13 @@ macro_rules! section {
 impl Printer {
     fn file(&mut self, file: &File) {
         if let Some(syntax) = file.syntax {
-            self.parts(&["syntax = \"", syntax.name(), "\";\n"]);
+            let keyword = if syntax.is_edition() { "edition" } else { "syntax" };
+            self.parts(&[keyword, " = \"", syntax.name(), "\";\n"]);
         }
         if let Some(package) = &file.package {
             self.parts(&["package ", package, ";\n"]);
         }
-        if !file.imports.is_empty() || !file.public_imports.is_empty() {
+        if !file.imports.is_empty() || !file.public_imports.is_empty() || !file.option_imports.is_empty() {
             self.out.push('\n');
             for path in &file.imports {
                 self.out.push_str("import ");
@@ -84,6 +87,11 @@ impl Printer {
             }
             for path in &file.public_imports {
                 self.out.push_str("import public ");
+                self.quoted(path);
+                self.out.push_str(";\n");
+            }
+            for path in &file.option_imports {
+                self.out.push_str("import option ");
                 self.quoted(path);
                 self.out.push_str(";\n");
             }
@@ -99,7 +107,11 @@ impl Printer {
     }
 
     fn message(&mut self, message: &Message) {
-        self.open(&["message ", &message.name]);
+        self.open(&[&visibility(message.visibility), "message ", &message.name]);
+        self.message_body(message);
+    }
+
+    fn message_body(&mut self, message: &Message) {
         section!(self, &message.reserved, reserved);
         section!(self, &message.options, option_statement);
         section!(self, &message.fields, field);
@@ -126,14 +138,16 @@ impl Printer {
     fn group(&mut self, group: &Group) {
         let label = group.label.map_or("", |label| label.name());
         let blank = if label.is_empty() { "" } else { " " };
-        self.open(&[label, blank, "group ", &group.name, " = ", &group.tag.to_string()]);
-        section!(self, &group.fields, field);
-        self.close();
+        self.indent();
+        self.parts(&[label, blank, "group ", &group.body.name, " = ", &group.tag.to_string()]);
+        self.option_list(&group.options.iter().collect::<Vec<_>>());
+        self.open_brace();
+        self.message_body(&group.body);
     }
 
     /// Unlike in messages, no blank line separates the parts of an enum.
     fn enumeration(&mut self, declared: &Enum) {
-        self.open(&["enum ", &declared.name]);
+        self.open(&[&visibility(declared.visibility), "enum ", &declared.name]);
         if !declared.reserved.is_empty() || !declared.options.is_empty() || !declared.constants.is_empty() {
             self.separate();
         }
@@ -152,6 +166,7 @@ impl Printer {
     fn extend(&mut self, extend: &Extend) {
         self.open(&["extend ", &extend.name]);
         section!(self, &extend.fields, field);
+        section!(self, &extend.groups, group);
         self.close();
     }
 
@@ -194,7 +209,7 @@ impl Printer {
                 self.option_list(&field.options.iter().collect::<Vec<_>>());
             }
         } else {
-            let default = field.default.as_ref().map(|text| Opt::plain("default", default_value(field, text)));
+            let default = field.default.as_ref().map(|value| Opt::plain("default", default_value(field, value)));
             let json_name = field.json_name.as_ref().map(|text| Opt::plain("json_name", Value::Text(text.clone())));
             let all: Vec<_> = field.options.iter().chain(&default).chain(&json_name).collect();
             self.option_list(&all);
@@ -210,6 +225,7 @@ impl Printer {
                 self.out.push_str(", ");
             }
             match value {
+                ReservedValue::Name(name) if self.edition => self.out.push_str(name),
                 ReservedValue::Name(name) => self.quoted(name),
                 ReservedValue::Tag(tag) => self.number(*tag),
                 ReservedValue::Range(start, end) => self.range(*start, *end),
@@ -296,6 +312,7 @@ impl Printer {
     fn value(&mut self, value: &Value) {
         match value {
             Value::Text(text) => self.quoted(text),
+            Value::Bytes(bytes) => self.quoted_bytes(bytes),
             Value::Number(text) | Value::Word(text) => self.out.push_str(text),
             Value::Map(entries) => {
                 self.out.push_str("{\n");
@@ -341,6 +358,10 @@ impl Printer {
     fn open(&mut self, head: &[&str]) {
         self.indent();
         self.parts(head);
+        self.open_brace();
+    }
+
+    fn open_brace(&mut self) {
         self.out.push_str(" {");
         self.level += 1;
     }
@@ -377,37 +398,59 @@ impl Printer {
 
     fn quoted(&mut self, text: &str) {
         self.out.push('"');
-        for character in text.chars() {
-            match character {
-                '\\' => self.out.push_str("\\\\"),
-                '\'' => self.out.push_str("\\'"),
-                '"' => self.out.push_str("\\\""),
-                '\u{7}' => self.out.push_str("\\a"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\u{c}' => self.out.push_str("\\f"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                '\u{b}' => self.out.push_str("\\v"),
-                other => self.out.push(other),
+        text.chars().for_each(|character| self.character(character));
+        self.out.push('"');
+    }
+
+    /// Bytes that are no UTF-8: what is, as in a text, and the rest as octal escapes, which protoc itself writes.
+    fn quoted_bytes(&mut self, bytes: &[u8]) {
+        use std::fmt::Write;
+        self.out.push('"');
+        for chunk in bytes.utf8_chunks() {
+            chunk.valid().chars().for_each(|character| self.character(character));
+            for byte in chunk.invalid() {
+                write!(self.out, "\\{byte:03o}").expect("writing to a string cannot fail");
             }
         }
         self.out.push('"');
     }
+
+    fn character(&mut self, character: char) {
+        match character {
+            '\\' => self.out.push_str("\\\\"),
+            '\'' => self.out.push_str("\\'"),
+            '"' => self.out.push_str("\\\""),
+            '\u{7}' => self.out.push_str("\\a"),
+            '\u{8}' => self.out.push_str("\\b"),
+            '\u{c}' => self.out.push_str("\\f"),
+            '\n' => self.out.push_str("\\n"),
+            '\r' => self.out.push_str("\\r"),
+            '\t' => self.out.push_str("\\t"),
+            '\u{b}' => self.out.push_str("\\v"),
+            // Compilers take this byte for the end of the file.
+            '\0' => self.out.push_str("\\000"),
+            other => self.out.push(other),
+        }
+    }
 }
 
-/// A default as an option value. The tree keeps its text only; whether quotes belong around it follows from the type,
-/// and from the text where only a quoted one can be read back.
-fn default_value(field: &Field, text: &str) -> Value {
+fn visibility(written: Option<Visibility>) -> String {
+    written.map(|written| format!("{} ", written.name())).unwrap_or_default()
+}
+
+/// A default as an option value. Whether quotes belong around it follows from the type rather than from what was
+/// written, as at Confluent, and from the text where only a quoted one can be read back.
+fn default_value(field: &Field, value: &Value) -> Value {
     let scalar = match &field.type_name {
         TypeName::Name(name) => Scalar::from_name(name),
         TypeName::Map(..) => None,
     };
+    let Some(text) = value.scalar() else { return value.clone() };
     let is_word =
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    match scalar {
-        Some(Scalar::String | Scalar::Bytes) => Value::Text(text.to_owned()),
-        _ if !is_word => Value::Text(text.to_owned()),
+    match (scalar, value) {
+        (Some(Scalar::String | Scalar::Bytes), _) => Value::Text(text.to_owned()),
+        (_, Value::Text(_)) if !is_word => value.clone(),
         _ => Value::Word(text.to_owned()),
     }
 }

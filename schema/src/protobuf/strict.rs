@@ -1,12 +1,17 @@
-//! The checks of `validateFields=true`: would Java's protobuf runtime build a descriptor from this file?
+//! The checks of `validateFields=true`: would Java's protobuf runtime build a descriptor from this file, and would
+//! protoc compile it?
 //!
-//! These are that runtime's checks, not protoc's: numbers in the reserved range, proto3 enums without a zero and
-//! clashes with `reserved` pass. Unlike elsewhere, a type counts only if its file is imported.
+//! Here are that runtime's checks, with its words; protoc's own are in `rules`. Unlike elsewhere, a type counts only if
+//! its file is imported.
 
 use std::collections::BTreeSet;
 
-use super::ast::{Enum, Extend, ExtensionRange, Field, File, Group, Label, Message, Scalar, TypeName};
+use super::ast::{
+    Enum, Extend, ExtensionRange, Field, File, Label, Message, Scalar, TAG_MAX, TypeName, Value, integer,
+};
 use super::files::{Files, Found, Kind, Origin, Unit, joined};
+use super::rules;
+use crate::lint::Lint;
 use crate::{Budget, SchemaError};
 
 /// Checks the schema's own file.
@@ -33,7 +38,11 @@ pub(super) fn check(files: &Files, budget: &mut Budget) -> Result<(), SchemaErro
     }
     check.extends(package, &file.extends, &mut symbols)?;
     file.messages.iter().try_for_each(|message| check.message(package, message))?;
-    file.enums.iter().try_for_each(|declared| check.enumeration(declared))
+    file.enums.iter().try_for_each(|declared| check.enumeration(declared))?;
+    match rules::check(files, budget)?.into_iter().next() {
+        Some(Lint { code, path, message }) => Err(invalid(format!("{message} (at {path}, rule {code})"))),
+        None => Ok(()),
+    }
 }
 
 /// The import paths whose types the file may use: its imports and, from there, public imports.
@@ -42,7 +51,8 @@ fn visible_files(files: &Files, budget: &mut Budget) -> Result<BTreeSet<String>,
         file.public_imports.iter()
     }
     let own = &files.own().file;
-    let mut open: Vec<&String> = own.imports.iter().chain(public(own)).chain(&own.weak_imports).collect();
+    let direct = own.imports.iter().chain(public(own)).chain(&own.weak_imports).chain(&own.option_imports);
+    let mut open: Vec<&String> = direct.collect();
     let mut visible = BTreeSet::new();
     while let Some(path) = open.pop() {
         budget.step()?;
@@ -98,46 +108,43 @@ impl<'a> Check<'a, '_> {
             check_tag(&mut tags, &message.name, field.tag)?;
             self.field(&scope, field)?;
         }
-        let groups = message.oneofs.iter().flat_map(|oneof| &oneof.groups).chain(&message.groups);
-        for group in groups {
-            self.group(&scope, group, &mut symbols)?;
+        for group in message.all_groups() {
+            self.symbol(&mut symbols, &group.body.name)?;
             check_tag(&mut tags, &message.name, group.tag)?;
+            self.message(&scope, &group.body)?;
         }
         self.extends(&scope, &message.extends, &mut symbols)?;
         message.messages.iter().try_for_each(|nested| self.message(&scope, nested))?;
         message.enums.iter().try_for_each(|nested| self.enumeration(nested))
     }
 
-    fn group(&mut self, scope: &str, group: &Group, symbols: &mut BTreeSet<String>) -> Result<(), SchemaError> {
-        self.symbol(symbols, &group.name)?;
-        let mut tags = BTreeSet::new();
-        let mut names = BTreeSet::new();
-        for field in &group.fields {
-            self.symbol(&mut names, &field.name)?;
-            check_tag(&mut tags, &group.name, field.tag)?;
-            self.field(scope, field)?;
-        }
-        Ok(())
-    }
-
     fn extends(&mut self, scope: &str, extends: &[Extend], symbols: &mut BTreeSet<String>) -> Result<(), SchemaError> {
         for extend in extends {
+            for field in &extend.fields {
+                self.symbol(symbols, &field.name)?;
+                self.field(scope, field)?;
+            }
             let found = self.visible(scope, &extend.name)?;
             let Some(extendee) = found.message().filter(|_| found.kind == Kind::Message) else {
                 return Err(invalid(format!("\"{}\" is not a message type.", extend.name)));
             };
-            for field in &extend.fields {
-                self.symbol(symbols, &field.name)?;
-                self.field(scope, field)?;
+            for group in &extend.groups {
+                self.symbol(symbols, &group.body.name)?;
+                self.message(scope, &group.body)?;
+            }
+            let fields = extend.fields.iter().map(|field| field.tag);
+            for tag in fields.chain(extend.groups.iter().map(|group| group.tag)) {
                 let count = extendee.extensions.iter().map(|statement| statement.ranges.len() as u64).sum();
                 self.budget.steps(count)?;
                 let mut ranges = extendee.extensions.iter().flat_map(|statement| &statement.ranges);
                 let declared = ranges.any(|range| match *range {
-                    ExtensionRange::Tag(tag) => tag == field.tag,
-                    ExtensionRange::Range(start, end) => (start..=end).contains(&field.tag),
+                    ExtensionRange::Tag(only) => only == tag,
+                    // A message set has more numbers than fields do.
+                    ExtensionRange::Range(start, TAG_MAX) => tag >= start,
+                    ExtensionRange::Range(start, end) => (start..=end).contains(&tag),
                 });
                 if !declared {
-                    let (name, tag) = (found.full_name, field.tag);
+                    let name = found.full_name;
                     return Err(invalid(format!("\"{name}\" does not declare {tag} as an extension number.")));
                 }
             }
@@ -170,12 +177,13 @@ impl<'a> Check<'a, '_> {
         }
         let fits = match (scalar, found) {
             (Some(scalar), _) => default_fits(scalar, default),
-            (None, Some(found)) => found.has_constant(default, self.budget)?,
+            (None, Some(found)) => found.has_constant(default.scalar().unwrap_or_default(), self.budget)?,
             (None, None) => false,
         };
         if fits {
             return Ok(());
         }
+        let default = default.scalar().unwrap_or("bytes");
         Err(invalid(format!("field {}: Could not parse default value: \"{default}\"", field.name)))
     }
 
@@ -225,17 +233,9 @@ fn check_tag(tags: &mut BTreeSet<i32>, message: &str, tag: i32) -> Result<(), Sc
     Err(invalid(format!("Field number {tag} has already been used in \"{message}\".")))
 }
 
-fn default_fits(scalar: Scalar, text: &str) -> bool {
-    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-    let integer = || {
-        let value = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-            Some(digits) => i128::from_str_radix(digits, 16),
-            None if digits.len() > 1 && digits.starts_with('0') => i128::from_str_radix(digits, 8),
-            None => digits.parse(),
-        };
-        value.ok().map(|value| if negative { -value } else { value })
-    };
-    let within = |low: i128, high: i128| integer().is_some_and(|value| (low..=high).contains(&value));
+fn default_fits(scalar: Scalar, default: &Value) -> bool {
+    let Some(text) = default.scalar() else { return scalar == Scalar::Bytes };
+    let within = |low: i128, high: i128| integer(text).is_some_and(|value| (low..=high).contains(&value));
     match scalar {
         Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32 => within(i32::MIN.into(), i32::MAX.into()),
         Scalar::Int64 | Scalar::Sint64 | Scalar::Sfixed64 => within(i64::MIN.into(), i64::MAX.into()),
@@ -243,6 +243,6 @@ fn default_fits(scalar: Scalar, text: &str) -> bool {
         Scalar::Uint64 | Scalar::Fixed64 => within(0, u64::MAX.into()),
         Scalar::Bool => matches!(text, "true" | "false"),
         Scalar::String | Scalar::Bytes => true,
-        Scalar::Float | Scalar::Double => text.parse::<f64>().is_ok(),
+        Scalar::Float | Scalar::Double => super::defaults::float(text).is_some(),
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor,
@@ -13,7 +14,7 @@ use prost_reflect::{
 };
 
 use super::json_text::{self, Json};
-use super::{ProtobufSchema, ast, descriptors, files, well_known};
+use super::{ProtobufSchema, ast, descriptors, features, files, well_known};
 use crate::SchemaError;
 use crate::validate::DataError;
 
@@ -77,6 +78,7 @@ impl ProtobufSchema {
 #[derive(Debug)]
 pub struct Validator {
     pool: DescriptorPool,
+    open_enums: Arc<BTreeSet<String>>,
 }
 
 impl Validator {
@@ -87,7 +89,7 @@ impl Validator {
     /// serializer can use them.
     pub fn new(schema: &ProtobufSchema) -> Result<Self, SchemaError> {
         let (pool, _) = descriptors::pool(&schema.files)?;
-        Ok(Self { pool })
+        Ok(Self { pool, open_enums: Arc::new(features::open_enums(&schema.files)) })
     }
 
     /// The message that a selector means.
@@ -105,7 +107,7 @@ impl Validator {
             Some(name) => SchemaError::invalid(format!("the schema has no message {name}")),
             None => SchemaError::invalid("the schema has no message at these indexes"),
         })?;
-        Ok(Message { descriptor })
+        Ok(Message { descriptor, open_enums: Arc::clone(&self.open_enums) })
     }
 }
 
@@ -113,6 +115,8 @@ impl Validator {
 #[derive(Debug, Clone)]
 pub struct Message {
     descriptor: MessageDescriptor,
+    /// Enums of edition files that are open; pools know them as closed ones.
+    open_enums: Arc<BTreeSet<String>>,
 }
 
 impl Message {
@@ -122,14 +126,14 @@ impl Message {
             Ok(message) => message,
             Err(error) => return vec![DataError { path: String::new(), message: error.to_string() }],
         };
-        let mut errors = Errors::default();
+        let mut errors = Errors { open_enums: Arc::clone(&self.open_enums), ..Errors::default() };
         missing_in_binary(&message, &mut errors);
         errors.found
     }
 
     /// What is wrong with the Protobuf JSON of a message.
     pub fn validate_json(&self, text: &str) -> Vec<DataError> {
-        let mut errors = Errors::default();
+        let mut errors = Errors { open_enums: Arc::clone(&self.open_enums), ..Errors::default() };
         match json_text::parse(text) {
             Ok(Json::Null) => errors.add("the document is null".to_owned()),
             Ok(document) => errors.message(&self.descriptor, &document),
@@ -178,6 +182,7 @@ struct Errors {
     /// Bytes of all paths that were reported.
     path_bytes: usize,
     required: BTreeMap<String, Rc<[FieldDescriptor]>>,
+    open_enums: Arc<BTreeSet<String>>,
 }
 
 impl Errors {
@@ -415,9 +420,11 @@ impl Errors {
         };
         match number.and_then(|number| i32::try_from(number).ok()) {
             None => self.add(format!("not a constant of {}", descriptor.full_name())),
-            // Enums of proto2 are closed.
+            // Enums of proto2 are closed, and those of editions that say so.
             Some(number)
-                if descriptor.parent_file().syntax() == Syntax::Proto2 && descriptor.get_value(number).is_none() =>
+                if descriptor.parent_file().syntax() == Syntax::Proto2
+                    && descriptor.get_value(number).is_none()
+                    && !self.open_enums.contains(descriptor.full_name()) =>
             {
                 self.add(format!("{number} is not a constant of {}", descriptor.full_name()));
             }

@@ -48,6 +48,13 @@ impl Writer {
         self.bytes.extend(value);
     }
 
+    /// A group: its fields between two tags.
+    pub(super) fn group(&mut self, tag: u32, fields: &Self) {
+        self.varint(u64::from(tag) << 3 | 3);
+        self.bytes.extend(&fields.bytes);
+        self.varint(u64::from(tag) << 3 | 4);
+    }
+
     pub(super) fn text(&mut self, tag: u32, value: &str) {
         self.delimited(tag, value.as_bytes());
     }
