@@ -1,4 +1,4 @@
-//! A thin HTTP client, and what an answer means: it happened, it was refused, or nobody knows.
+//! A thin HTTP client, and the meaning of an answer: the request took effect, was refused, or its outcome is unknown.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -142,17 +142,17 @@ impl Call {
     /// # Errors
     /// What the transport said.
     pub async fn send(self) -> Result<Answer, String> {
-        let answer = self.request.send().await.map_err(|error| describe(&error))?;
+        let answer = self.request.send().await.map_err(|error| describe_error(&error))?;
         let status = answer.status().as_u16();
         let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
         let headers = answer.headers().iter().map(header).collect();
-        let body = answer.bytes().await.map_err(|error| describe(&error))?.to_vec();
+        let body = answer.bytes().await.map_err(|error| describe_error(&error))?.to_vec();
         Ok(Answer { status, headers, body })
     }
 
-    /// Sends it and reads what became of it.
+    /// Sends it and reads the outcome.
     pub async fn outcome(self) -> Outcome {
         match self.send().await {
             Ok(answer) if answer.status < 300 => Outcome::Done(answer),
@@ -163,7 +163,7 @@ impl Call {
     }
 }
 
-fn describe(error: &reqwest::Error) -> String {
+fn describe_error(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -173,14 +173,14 @@ fn describe(error: &reqwest::Error) -> String {
     text
 }
 
-/// What a client knows after a call.
+/// The outcome of a call, as its client knows it.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It happened.
+    /// The request took effect.
     Done(Answer),
-    /// It did not happen and never will (4xx).
+    /// The request did not take effect and never will (4xx).
     Refused(Answer),
-    /// It may have happened, or may yet (5xx, a broken connection, no answer).
+    /// The request may have taken effect, or may yet (5xx, a broken connection, no answer).
     Unknown(String),
 }
 
@@ -240,25 +240,25 @@ impl Answer {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The applied index that every answer tells.
+    /// The applied index, which every answer bears.
     ///
     /// # Panics
     /// If it does not.
     pub fn index(&self) -> u64 {
-        self.number("x-registry-index")
+        self.header_number("x-registry-index")
     }
 
-    /// The term that every answer tells.
+    /// The term, which every answer bears.
     ///
     /// # Panics
     /// If it does not.
     pub fn term(&self) -> u64 {
-        self.number("x-registry-term")
+        self.header_number("x-registry-term")
     }
 
-    fn number(&self, header: &str) -> u64 {
+    fn header_number(&self, header: &str) -> u64 {
         let number = self.header(header).and_then(|text| text.parse().ok());
-        number.unwrap_or_else(|| panic!("every answer tells {header}"))
+        number.unwrap_or_else(|| panic!("every answer bears {header}"))
     }
 
     /// This answer, which must be a 200.

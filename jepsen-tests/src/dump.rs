@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::StreamExt;
+use serde_json::Value;
+
 use crate::client::{Api, Call, segment};
 use crate::wait::until;
 
@@ -26,7 +29,7 @@ pub type Dump = BTreeMap<(String, u32), Held>;
 /// # Panics
 /// If the node does not answer well.
 pub async fn local(api: &Api) -> Dump {
-    read(|path| api.local(path)).await
+    read_pages(|path| api.local(path)).await
 }
 
 /// Reads all versions through a node, confirmed by the quorum.
@@ -34,7 +37,7 @@ pub async fn local(api: &Api) -> Dump {
 /// # Panics
 /// If the node does not answer well.
 pub async fn linearizable(api: &Api) -> Dump {
-    read(|path| api.get(path).header("X-Registry-Consistency", "linearizable")).await
+    read_pages(|path| api.get(path).header("X-Registry-Consistency", "linearizable")).await
 }
 
 /// The versions that are not deleted, through a node, confirmed by the quorum.
@@ -42,13 +45,13 @@ pub async fn linearizable(api: &Api) -> Dump {
 /// # Panics
 /// If the node does not answer well.
 pub async fn live(api: &Api) -> BTreeSet<(String, u32)> {
-    let read = read(|path| {
+    let read = read_pages(|path| {
         api.get(&path.replace("deleted=true", "deleted=false")).header("X-Registry-Consistency", "linearizable")
     });
     read.await.into_keys().collect()
 }
 
-async fn read(begin: impl Fn(&str) -> Call) -> Dump {
+async fn read_pages(begin: impl Fn(&str) -> Call) -> Dump {
     let mut dump = Dump::new();
     let mut offset = 0;
     loop {
@@ -149,4 +152,96 @@ pub async fn same_digests(nodes: &[Api]) -> String {
         Ok(first)
     })
     .await
+}
+
+/// Requests under way at once while a node's whole state is read.
+const READS_AT_ONCE: usize = 12;
+
+/// Everything that a node shows of its replica: for every request, the status and the body of the answer.
+pub type Rows = BTreeMap<String, (u16, Value)>;
+
+/// Reads everything that the API shows of a replica: every version in every context with its text, every subject's level, mode, policy
+/// and versions with their states and revisions, and the contexts. From the replica as it is.
+///
+/// # Panics
+/// If the node does not answer.
+pub async fn all_rows(api: &Api) -> Rows {
+    let mut rows = Rows::new();
+    let mut offset = 0;
+    loop {
+        let path = format!("/schemas?subjectPrefix=:*:&deleted=true&offset={offset}&limit={PAGE}");
+        let (path, status, body) = read_row(api, path).await;
+        let length = body.as_array().map_or(0, Vec::len);
+        rows.insert(path, (status, body));
+        if length < PAGE {
+            break;
+        }
+        offset += PAGE;
+    }
+    let (subjects_path, status, subjects) = read_row(api, "/subjects?subjectPrefix=:*:&deleted=true".to_owned()).await;
+    let mut paths = vec!["/contexts".to_owned(), "/config".to_owned(), "/mode".to_owned()];
+    for subject in subjects.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let name = segment(subject);
+        paths.push(format!("/config/{name}"));
+        paths.push(format!("/mode/{name}"));
+        paths.push(format!("/subjects/{name}/versions?deleted=true"));
+        paths.push(format!("/api/v1/policy/{name}"));
+        paths.push(format!("/api/v1/subjects/{name}/versions?deleted=true"));
+    }
+    rows.insert(subjects_path, (status, subjects));
+    let mut reads =
+        futures::stream::iter(paths.into_iter().map(|path| read_row(api, path))).buffer_unordered(READS_AT_ONCE);
+    while let Some((path, status, body)) = reads.next().await {
+        rows.insert(path, (status, body));
+    }
+    rows
+}
+
+async fn read_row(api: &Api, path: String) -> (String, u16, Value) {
+    let answer = until(&format!("an answer of node {} to {path}", api.node_id), || api.local(&path).send()).await;
+    let body = serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::String(answer.text()));
+    (path, answer.status, body)
+}
+
+/// Compares the whole states of nodes row by row (I15), at a moment when nothing moves; the differences, one line each.
+pub fn row_differences(states: &BTreeMap<u64, Rows>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Some((first, expected)) = states.iter().next() else { return faults };
+    for (node, rows) in states.iter().skip(1) {
+        let paths: BTreeSet<&String> = expected.keys().chain(rows.keys()).collect();
+        for path in paths {
+            let (one, other) = (expected.get(path), rows.get(path));
+            if one != other {
+                let show = |row: Option<&(u16, Value)>| format!("{row:?}").chars().take(200).collect::<String>();
+                faults.push(format!(
+                    "I15: nodes {first} and {node} differ in {path}: {} and {}",
+                    show(one),
+                    show(other)
+                ));
+            }
+        }
+    }
+    faults.truncate(DIFFERENCES_SHOWN_MAX);
+    faults
+}
+
+/// Differences that are shown, at most.
+const DIFFERENCES_SHOWN_MAX: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_that_one_node_lost_or_kept_is_found() {
+        let rows = |version: u64| Rows::from([("/config/s".to_owned(), (200, json!({"version": version})))]);
+        assert!(row_differences(&BTreeMap::from([(1, rows(1)), (2, rows(1)), (3, rows(1))])).is_empty());
+        let found = row_differences(&BTreeMap::from([(1, rows(1)), (2, rows(1)), (3, rows(2))]));
+        assert!(found.len() == 1 && found[0].contains("nodes 1 and 3"), "{found:?}");
+        let mut more = rows(1);
+        more.insert("/mode/s".to_owned(), (404, json!({})));
+        assert_eq!(row_differences(&BTreeMap::from([(1, rows(1)), (2, more)])).len(), 1, "a row too much");
+        assert_eq!(row_differences(&BTreeMap::from([(1, rows(1)), (2, Rows::new())])).len(), 1, "a row too few");
+    }
 }

@@ -72,18 +72,18 @@ pub fn error_code(status: &Status) -> u32 {
     info.and_then(|info| info.metadata.get("error_code")?.parse().ok()).unwrap_or(0)
 }
 
-/// Which way events come.
+/// The transport of a stream of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Way {
+pub enum Transport {
     Grpc,
     ServerSent,
     WebSocket,
 }
 
 /// A watcher of events that goes on at its token.
-pub struct Watch {
-    way: Way,
+pub struct EventStream {
+    transport: Transport,
     stream: Stream,
     /// Resume with this.
     pub token: String,
@@ -95,50 +95,50 @@ enum Stream {
     WebSocket(Lines),
 }
 
-/// An event as every way tells it: id, kind, subject.
+/// An event as every transport shows it: id, kind, subject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
-pub struct Seen {
+pub struct WatchedEvent {
     pub id: String,
     pub kind: String,
     pub subject: String,
 }
 
-impl Watch {
+impl EventStream {
     /// Begins, or goes on, after a token.
     ///
     /// # Errors
     /// What the node or the transport said.
-    pub async fn begin(way: Way, http: &str, grpc: &str, token: &str) -> Result<Self, String> {
-        let stream = match way {
-            Way::Grpc => {
+    pub async fn open(transport: Transport, http: &str, grpc: &str, token: &str) -> Result<Self, String> {
+        let stream = match transport {
+            Transport::Grpc => {
                 let request = v1::WatchRequest { after: token.to_owned(), ..v1::WatchRequest::default() };
                 let answer = native(grpc).watch(request).await.map_err(|status| status.to_string())?;
                 Stream::Grpc(Box::new(answer.into_inner()))
             }
-            Way::ServerSent => {
-                Stream::ServerSent(Lines::ask(http, &format!("/api/v1/events?after={token}"), "", "200").await?)
+            Transport::ServerSent => {
+                Stream::ServerSent(Lines::open_stream(http, &format!("/api/v1/events?after={token}"), "", "200").await?)
             }
-            Way::WebSocket => {
+            Transport::WebSocket => {
                 let upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
                 let path = format!("/api/v1/events/ws?after={token}");
-                Stream::WebSocket(Lines::ask(http, &path, upgrade, "101").await?)
+                Stream::WebSocket(Lines::open_stream(http, &path, upgrade, "101").await?)
             }
         };
-        Ok(Self { way, stream, token: token.to_owned() })
+        Ok(Self { transport, stream, token: token.to_owned() })
     }
 
-    /// The way events come.
-    pub fn way(&self) -> Way {
-        self.way
+    /// The transport events come.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// The next event; nothing for a progress message.
     ///
     /// # Errors
-    /// If the stream broke: begin again with [`Watch::token`].
-    pub async fn next(&mut self) -> Result<Option<Seen>, String> {
+    /// If the stream broke: begin again with [`EventStream::token`].
+    pub async fn next(&mut self) -> Result<Option<WatchedEvent>, String> {
         let next = async {
             match &mut self.stream {
                 Stream::Grpc(stream) => {
@@ -147,13 +147,13 @@ impl Watch {
                     let seen = message.event.map(|event| {
                         let cloud: Value = serde_json::from_str(&message.cloud_event).expect("an event is JSON");
                         assert_eq!(seen_in(&cloud).id, event.id, "both forms are one event");
-                        Seen { id: event.id, kind: event.kind, subject: event.subject }
+                        WatchedEvent { id: event.id, kind: event.kind, subject: event.subject }
                     });
                     Ok((seen, message.token))
                 }
                 Stream::ServerSent(lines) => lines.server_sent().await,
                 Stream::WebSocket(lines) => {
-                    let text = lines.frame().await?;
+                    let text = lines.read_frame().await?;
                     let body: Value = serde_json::from_str(&text).map_err(|error| format!("{text}: {error}"))?;
                     let token = body["token"].as_str().ok_or_else(|| text.clone())?.to_owned();
                     Ok((body["event"].is_object().then(|| seen_in(&body["event"])), token))
@@ -167,12 +167,12 @@ impl Watch {
 }
 
 /// What a CloudEvent of ours says.
-fn seen_in(event: &Value) -> Seen {
+fn seen_in(event: &Value) -> WatchedEvent {
     let text = |name: &str| event[name].as_str().unwrap_or_else(|| panic!("no {name} in {event}")).to_owned();
     assert_eq!(text("specversion"), "1.0");
     let kind = text("type");
     let kind = kind.strip_prefix("io.schemareg.").and_then(|kind| kind.strip_suffix(".v1"));
-    Seen { id: text("id"), kind: kind.expect("our types have one form").to_owned(), subject: text("subject") }
+    WatchedEvent { id: text("id"), kind: kind.expect("our types have one form").to_owned(), subject: text("subject") }
 }
 
 /// An answer that has no end, read from its socket.
@@ -183,7 +183,7 @@ struct Lines {
 }
 
 impl Lines {
-    async fn ask(address: &str, path: &str, headers: &str, status: &str) -> Result<Self, String> {
+    async fn open_stream(address: &str, path: &str, headers: &str, status: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         let mut lines = Self { stream: BufReader::new(stream), chunk: None };
         let connection = if headers.is_empty() { "keep-alive" } else { "Upgrade" };
@@ -207,14 +207,14 @@ impl Lines {
         Ok(lines)
     }
 
-    async fn byte(&mut self) -> Result<u8, String> {
+    async fn read_byte(&mut self) -> Result<u8, String> {
         self.stream.read_u8().await.map_err(|error| error.to_string())
     }
 
     async fn raw_line(&mut self) -> Result<String, String> {
         let mut line = Vec::new();
         loop {
-            match self.byte().await? {
+            match self.read_byte().await? {
                 b'\n' => return Ok(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned()),
                 byte => line.push(byte),
             }
@@ -235,7 +235,7 @@ impl Lines {
                 }
                 self.chunk = Some(size);
             }
-            let byte = self.byte().await?;
+            let byte = self.read_byte().await?;
             self.chunk = self.chunk.map(|left| left - 1);
             match byte {
                 b'\n' => return Ok(String::from_utf8_lossy(&line).into_owned()),
@@ -245,7 +245,7 @@ impl Lines {
     }
 
     /// One server-sent event: its fields up to the empty line.
-    async fn server_sent(&mut self) -> Result<(Option<Seen>, String), String> {
+    async fn server_sent(&mut self) -> Result<(Option<WatchedEvent>, String), String> {
         let (mut id, mut kind, mut data) = (String::new(), String::new(), String::new());
         loop {
             let line = self.body_line().await?;
@@ -271,10 +271,10 @@ impl Lines {
     }
 
     /// One text frame of a server (RFC 6455, 5.2): never masked; ours are never in fragments.
-    async fn frame(&mut self) -> Result<String, String> {
+    async fn read_frame(&mut self) -> Result<String, String> {
         loop {
-            let opcode = self.byte().await? & 0x0f;
-            let length = match self.byte().await? & 0x7f {
+            let opcode = self.read_byte().await? & 0x0f;
+            let length = match self.read_byte().await? & 0x7f {
                 126 => u64::from(self.stream.read_u16().await.map_err(|error| error.to_string())?),
                 127 => self.stream.read_u64().await.map_err(|error| error.to_string())?,
                 length => u64::from(length),

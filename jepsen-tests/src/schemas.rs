@@ -65,14 +65,14 @@ pub fn unique(format: Format, number: u64, random: &mut StdRng) -> Content {
 /// The same with this many fields.
 pub fn wide(format: Format, number: u64, fields: usize) -> Content {
     let (sent, canonical) = match format {
-        Format::Avro => avro(number, fields),
+        Format::Avro => avro_texts(number, fields),
         Format::Json => json_schema(number, fields),
-        Format::Protobuf => protobuf(number, fields),
+        Format::Protobuf => protobuf_texts(number, fields),
     };
     Content { format, sent, canonical, references: Vec::new() }
 }
 
-fn avro(number: u64, fields: usize) -> (String, String) {
+fn avro_texts(number: u64, fields: usize) -> (String, String) {
     let list = |separator: &str| {
         let field = |n| format!("{{\"name\":\"f{n}\",\"type\":[\"null\",\"string\"],\"default\":null}}");
         (0..fields).map(field).collect::<Vec<_>>().join(separator)
@@ -96,7 +96,7 @@ fn json_schema(number: u64, fields: usize) -> (String, String) {
     (sent, canonical)
 }
 
-fn protobuf(number: u64, fields: usize) -> (String, String) {
+fn protobuf_texts(number: u64, fields: usize) -> (String, String) {
     let list = |indent: &str| (0..fields).map(|n| format!("{indent}string f{n} = {};\n", n + 1)).collect::<String>();
     let canonical = format!("syntax = \"proto3\";\npackage jepsen;\n\nmessage R{number} {{\n{}}}\n", list("  "));
     let sent =

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::assert_valid;
+use crate::checker::invariants::assert_valid;
 use crate::cluster::Cluster;
 use crate::dump::{self, Dump};
-use crate::history::Record;
+use crate::history::Registration;
 
 /// Versions that are read back in every way there is, per node.
 const SAMPLES: usize = 40;
@@ -14,7 +14,7 @@ const SAMPLES: usize = 40;
 ///
 /// # Panics
 /// If anything is wrong.
-pub async fn all_nodes(cluster: &Cluster, history: &[Record]) -> BTreeMap<u64, Dump> {
+pub async fn all_nodes(cluster: &Cluster, history: &[Registration]) -> BTreeMap<u64, Dump> {
     let nodes = cluster.apis();
     let dumps = dump::agreed(&nodes).await;
     assert_valid(history, &dumps);

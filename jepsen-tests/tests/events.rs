@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jepsen_tests::cluster::{Cluster, Spec};
-use jepsen_tests::native::{Seen, Watch, Way, by, error_code, native};
+use jepsen_tests::native::{EventStream, Transport, WatchedEvent, by, error_code, native};
 use jepsen_tests::workload::Workload;
 use jepsen_tests::{dump, seed, verify};
 use proto::v1;
@@ -23,16 +23,16 @@ async fn mark(grpc: &str) -> u64 {
 
 /// One watcher for ever: goes on at its token through the next node when its stream breaks.
 async fn follow(
-    way: Way,
+    way: Transport,
     nodes: Vec<(String, String)>,
-    mut seen: Vec<Seen>,
+    mut seen: Vec<WatchedEvent>,
     end: watch::Receiver<Option<String>>,
-) -> (Vec<Seen>, usize) {
+) -> (Vec<WatchedEvent>, usize) {
     let mut token = "0".to_owned();
     let mut breaks = 0;
     loop {
         let (http, grpc) = &nodes[breaks % nodes.len()];
-        let mut watch = match Watch::begin(way, http, grpc, &token).await {
+        let mut watch = match EventStream::open(way, http, grpc, &token).await {
             Ok(watch) => watch,
             Err(_) => {
                 breaks += 1;
@@ -55,10 +55,10 @@ async fn follow(
 }
 
 /// All that a node retains, up to the event with this id.
-async fn replay(way: Way, http: &str, grpc: &str, end: &str) -> Vec<Seen> {
-    let mut watch = Watch::begin(way, http, grpc, "0").await.unwrap();
+async fn replay(way: Transport, http: &str, grpc: &str, end: &str) -> Vec<WatchedEvent> {
+    let mut watch = EventStream::open(way, http, grpc, "0").await.unwrap();
     let mut seen = Vec::new();
-    while seen.last().is_none_or(|last: &Seen| last.id != end) {
+    while seen.last().is_none_or(|last: &WatchedEvent| last.id != end) {
         seen.extend(watch.next().await.unwrap());
     }
     seen
@@ -73,8 +73,16 @@ async fn watchers_see_every_event_once_while_leaders_are_killed() {
         cluster.ids().into_iter().map(|id| (cluster.api(id).address, cluster.grpc_address(id))).collect();
     let (ended, end) = watch::channel(None);
     let mut watchers = Vec::new();
-    for (place, way) in
-        [Way::Grpc, Way::ServerSent, Way::WebSocket, Way::Grpc, Way::ServerSent, Way::WebSocket].into_iter().enumerate()
+    for (place, way) in [
+        Transport::Grpc,
+        Transport::ServerSent,
+        Transport::WebSocket,
+        Transport::Grpc,
+        Transport::ServerSent,
+        Transport::WebSocket,
+    ]
+    .into_iter()
+    .enumerate()
     {
         let mut nodes = nodes.clone();
         nodes.rotate_left(place % 3);
@@ -94,9 +102,9 @@ async fn watchers_see_every_event_once_while_leaders_are_killed() {
     ended.send_replace(Some(end.clone()));
     verify::all_nodes(&cluster, &history).await;
 
-    let mut expected: Option<Vec<Seen>> = None;
+    let mut expected: Option<Vec<WatchedEvent>> = None;
     for (http, grpc) in &nodes {
-        for way in [Way::Grpc, Way::ServerSent, Way::WebSocket] {
+        for way in [Transport::Grpc, Transport::ServerSent, Transport::WebSocket] {
             let seen = replay(way, http, grpc, &end).await;
             assert_eq!(*expected.get_or_insert_with(|| seen.clone()), seen, "{http} by {way:?}");
         }
@@ -138,10 +146,12 @@ async fn who_is_slower_than_the_retention_is_told_so_and_goes_on() {
     let status = client.watch(request).await.expect_err("the events are gone");
     assert_eq!((error_code(&status), status.code()), (41_051, tonic::Code::OutOfRange), "{status}");
     let token = status.message().rsplit(' ').next().expect("the message ends with the token").to_owned();
-    for (way, after) in [(Way::Grpc, token.as_str()), (Way::ServerSent, token.as_str()), (Way::WebSocket, "0")] {
-        let mut watch = Watch::begin(way, &http, &grpc, after).await.unwrap();
+    for (way, after) in
+        [(Transport::Grpc, token.as_str()), (Transport::ServerSent, token.as_str()), (Transport::WebSocket, "0")]
+    {
+        let mut watch = EventStream::open(way, &http, &grpc, after).await.unwrap();
         let mut seen = Vec::new();
-        while seen.last().is_none_or(|seen: &Seen| seen.id != format!("{last}.0")) {
+        while seen.last().is_none_or(|seen: &WatchedEvent| seen.id != format!("{last}.0")) {
             seen.extend(watch.next().await.unwrap());
         }
         assert_eq!(seen.len(), 3, "{way:?}: what is retained, and no more");

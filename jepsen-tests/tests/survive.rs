@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jepsen_tests::check::faults;
+use jepsen_tests::checker::invariants::find_faults;
 use jepsen_tests::client::{Api, Outcome};
 use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::dump::{self, Dump};
-use jepsen_tests::history::{Result, append};
+use jepsen_tests::history::{RegistrationResult, append};
 use jepsen_tests::net::Cut;
 use jepsen_tests::schemas::{Content, Format, unique};
 use jepsen_tests::wait::until;
@@ -60,7 +60,7 @@ async fn nothing_acknowledged_is_lost_when_leaders_and_then_all_nodes_are_killed
     broken.insert(1, dump::local(&cluster.api(1)).await);
     let first = broken[&1].keys().next().cloned().expect("there are versions");
     broken.get_mut(&1).unwrap().remove(&first);
-    assert!(!faults(&history, &broken).is_empty(), "a missing version is not noticed");
+    assert!(!find_faults(&history, &broken).is_empty(), "a missing version is not noticed");
 }
 
 /// A leader sends entries while it still writes them. Leading again in its old term, behind a log of its followers that is longer
@@ -167,12 +167,12 @@ async fn a_retry_under_its_key_has_the_outcome_of_the_first_attempt() {
         cluster.kill(leader);
         let mut known = Vec::new();
         for (subject, content, key, task) in attempts {
-            let first = Result::of(&task.await.unwrap());
+            let first = RegistrationResult::from_outcome(&task.await.unwrap());
             let api = cluster.api(others[0]);
             let second = until("an outcome of the retry", async || {
                 match api.register(&subject, &content).header("Idempotency-Key", &key).outcome().await {
                     Outcome::Unknown(reason) => Err(reason),
-                    outcome => Ok(Result::of(&outcome)),
+                    outcome => Ok(RegistrationResult::from_outcome(&outcome)),
                 }
             })
             .await;
@@ -187,7 +187,7 @@ async fn a_retry_under_its_key_has_the_outcome_of_the_first_attempt() {
         for (subject, content, key, expected) in known {
             for api in cluster.apis() {
                 let again = api.register(&subject, &content).header("Idempotency-Key", &key).outcome().await;
-                assert_eq!(Result::of(&again), expected, "node {}", api.node_id);
+                assert_eq!(RegistrationResult::from_outcome(&again), expected, "node {}", api.node_id);
             }
         }
     }
@@ -207,14 +207,14 @@ async fn a_key_with_another_request_is_another_change() {
     api.allow_everything().await;
     let contents: Vec<_> = (1..=3).map(|number| unique(Format::Json, number, &mut random)).collect();
     let register = async |subject: &str, content: &Content| {
-        Result::of(&api.register(subject, content).header("Idempotency-Key", "k").outcome().await)
+        RegistrationResult::from_outcome(&api.register(subject, content).header("Idempotency-Key", "k").outcome().await)
     };
     let mut told = Vec::new();
     for (subject, content) in [("s", &contents[0]), ("s", &contents[1]), ("t", &contents[0]), ("t", &contents[2])] {
         told.push((subject, content, register(subject, content).await));
     }
     let numbers = told.iter().map(|(_, _, result)| match result {
-        Result::Registered { id, version, .. } => (*id, *version),
+        RegistrationResult::Registered { id, version, .. } => (*id, *version),
         other => panic!("{other:?}"),
     });
     assert_eq!(numbers.collect::<Vec<_>>(), [(1, 1), (2, 2), (1, 1), (3, 2)]);

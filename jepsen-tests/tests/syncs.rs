@@ -4,7 +4,7 @@
 //! on relies on what nobody knows (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
 
 use jepsen_tests::cluster::{Cluster, Spec};
-use jepsen_tests::disk::shim::Field as Control;
+use jepsen_tests::disk::shim::ShimControl as Control;
 use jepsen_tests::history::append;
 use jepsen_tests::wait::until;
 use jepsen_tests::workload::Workload;
@@ -37,7 +37,7 @@ async fn any_failed_sync_ends_the_node() {
             if shim.get(Control::SyncsFailed) > before { Ok(()) } else { Err("none did".to_owned()) }
         })
         .await;
-        let journal = std::fs::read_to_string(shim.journal()).unwrap();
+        let journal = std::fs::read_to_string(shim.journal_path()).unwrap();
         let failed: Vec<&str> = journal.lines().filter_map(|line| line.strip_prefix("F ")).collect();
         until(&format!("the node to end after a failed sync of {failed:?}"), async || {
             if cluster.has_ended(1) { Ok(()) } else { Err("it goes on".to_owned()) }

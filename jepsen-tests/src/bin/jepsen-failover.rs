@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use jepsen_tests::client::{Http, Outcome};
 use jepsen_tests::cluster::{Cluster, Spec, region};
-use jepsen_tests::drill::run::commit;
+use jepsen_tests::drill::run::commit_id;
 use jepsen_tests::net::Cut;
 use jepsen_tests::schemas::{Format, unique};
 use jepsen_tests::seed;
@@ -40,7 +40,7 @@ async fn main() {
     cluster.api(1).allow_everything().await;
     if far {
         assert_eq!([1, 2, 3].map(region).iter().collect::<BTreeSet<_>>().len(), 3, "three regions");
-        apart(&cluster);
+        set_wan_delays(&cluster);
     }
     let http = Http::patient(ATTEMPT_MAX);
     let mut times = Vec::new();
@@ -70,7 +70,7 @@ async fn main() {
         if arguments.vanish {
             cluster.mesh().heal();
             if far {
-                apart(&cluster);
+                set_wan_delays(&cluster);
             }
         }
         cluster.restart(leader).await;
@@ -82,7 +82,7 @@ async fn main() {
         times.len(),
         arguments.profile,
         if arguments.vanish { ", the machine gone" } else { "" },
-        commit(),
+        commit_id(),
         at(50),
         at(90),
         at(99),
@@ -91,7 +91,7 @@ async fn main() {
 }
 
 /// Every two nodes are a wide area apart.
-fn apart(cluster: &Cluster) {
+fn set_wan_delays(cluster: &Cluster) {
     for (one, other) in [(1, 2), (1, 3), (2, 3)] {
         cluster.mesh().proxies().delay(one, other, WAN_DELAY_MS, 0);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use jepsen_tests::campaign::{growth, rot, zoo};
-use jepsen_tests::drill::{Drill, catalogue, judge, report::Report, run};
+use jepsen_tests::drill::{Drill, catalogue, checks, report::Report, run};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Rehearses failures on a scratch cluster and judges what clients saw.
@@ -84,30 +84,30 @@ enum Command {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     let mut terminated = signal(SignalKind::terminate()).expect("listen for SIGTERM");
-    // Whoever breaks off leaves no processes and no namespaces behind: what is dropped cleans up.
+    // A drill that is broken off leaves no processes and no namespaces behind: dropping the cluster removes them.
     tokio::select! {
-        code = act(Arguments::parse().command) => code,
+        code = run_command(Arguments::parse().command) => code,
         _ = tokio::signal::ctrl_c() => ExitCode::from(130),
         _ = terminated.recv() => ExitCode::from(143),
     }
 }
 
-async fn act(command: Command) -> ExitCode {
+async fn run_command(command: Command) -> ExitCode {
     match command {
         Command::List => {
-            for drill in catalogue::all() {
+            for drill in catalogue::all_drills() {
                 println!("{:<22} {} nodes, {:<4} {}", drill.name, drill.nodes, drill.profile, drill.about);
             }
             ExitCode::SUCCESS
         }
         Command::Run { name, seed, times, strikes, bug, artefacts } => {
-            let mut drills = run::named(&name);
+            let mut drills = run::drills_named(&name);
             if drills.is_empty() {
                 eprintln!("there is no drill {name}; 'list' shows them");
                 return ExitCode::from(2);
             }
             drills.retain(|drill| {
-                let possible = drill.possible();
+                let possible = drill.check_possible();
                 if let Err(reason) = &possible {
                     eprintln!("SKIPPED: {} does not run here: {reason}", drill.name);
                 }
@@ -123,36 +123,37 @@ async fn act(command: Command) -> ExitCode {
                     let drill = Drill { strikes: strikes.unwrap_or(drill.strikes), ..drill.clone() };
                     let (bug, artefacts) = (bug.clone(), artefacts.clone());
                     let options = run::Options { seed: first + round, bug, artefacts, live: true, hunt: false };
-                    let report = run::run(&drill, &options).await;
-                    report.print();
+                    let report = run::run_drill(&drill, &options).await;
+                    report.print_summary();
                     reports.push(report);
                 }
             }
-            summary(&reports)
+            print_verdicts(&reports)
         }
         Command::Check { history } => {
             let text = std::fs::read_to_string(&history).unwrap_or_else(|error| panic!("read {history:?}: {error}"));
-            let events = text.lines().map(|line| serde_json::from_str(line).expect("a line is an operation")).collect();
-            let searched = judge::search_all(events);
+            let history: Vec<_> =
+                text.lines().map(|line| serde_json::from_str(line).expect("a line is an operation")).collect();
+            let searched = checks::search_all_subjects(&history);
             println!("{} operations on {} subjects", searched.operations, searched.subjects);
-            verdict(&[searched.faults, searched.unknown].concat())
+            print_faults(&[searched.faults, searched.unknown].concat())
         }
         Command::Rot { count, seed } => {
-            let rotten = rot::campaign(count, seed_or_any(seed), |text| println!("{text}")).await;
+            let rotten = rot::run_campaign(count, seed_or_any(seed), |text| println!("{text}")).await;
             println!("{}", serde_json::to_string(&rotten).expect("figures can be printed"));
-            verdict(&rotten.faults)
+            print_faults(&rotten.faults)
         }
         Command::Growth { restarts, seed } => {
-            let growth = growth::campaign(restarts, seed_or_any(seed), |text| println!("{text}")).await;
+            let growth = growth::run_campaign(restarts, seed_or_any(seed), |text| println!("{text}")).await;
             println!("{}", serde_json::to_string(&growth).expect("figures can be printed"));
-            verdict(&growth.faults)
+            print_faults(&growth.faults)
         }
         Command::Zoo { bug, some, seed, limit } => {
             let (seed, limit) = (seed_or_any(seed), Duration::from_secs(limit));
             let mut missed = Vec::new();
-            println!("commit {}, seed {seed}", run::commit());
-            for exhibit in zoo::chosen(bug.as_deref(), some, seed) {
-                let hunt = zoo::hunt(exhibit, seed, limit).await;
+            println!("commit {}, seed {seed}", run::commit_id());
+            for exhibit in zoo::chosen_bugs(bug.as_deref(), some, seed) {
+                let hunt = zoo::hunt_bug(exhibit, seed, limit).await;
                 let found = if hunt.found { "found" } else { "NOT FOUND" };
                 let zoo::Hunt { bug, about, faults, took, by, .. } = hunt;
                 println!(
@@ -164,7 +165,7 @@ async fn act(command: Command) -> ExitCode {
                     missed.push(format!("{bug} was not found"));
                 }
             }
-            verdict(&missed)
+            print_faults(&missed)
         }
         Command::Soak { minutes, seed, artefacts } => {
             let first = seed_or_any(seed);
@@ -172,15 +173,15 @@ async fn act(command: Command) -> ExitCode {
             let mut reports: Vec<Report> = Vec::new();
             for seed in first.. {
                 let options = run::Options { seed, bug: None, artefacts: artefacts.clone(), live: true, hunt: false };
-                let report = run::run(&run::swarm(seed), &options).await;
-                report.print();
-                let passed = report.passed();
+                let report = run::run_drill(&run::random_drill(seed), &options).await;
+                report.print_summary();
+                let passed = report.is_valid();
                 reports.push(report);
                 if !passed || Instant::now() >= end {
                     break;
                 }
             }
-            summary(&reports)
+            print_verdicts(&reports)
         }
     }
 }
@@ -189,25 +190,30 @@ fn seed_or_any(seed: Option<u64>) -> u64 {
     seed.unwrap_or_else(|| rand::random::<u32>().into())
 }
 
-fn verdict(faults: &[String]) -> ExitCode {
+fn print_faults(faults: &[String]) -> ExitCode {
     faults.iter().for_each(|fault| println!("WRONG: {fault}"));
     println!("{}", if faults.is_empty() { "valid" } else { "invalid" });
     if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn summary(reports: &[Report]) -> ExitCode {
-    let failed: Vec<_> = reports.iter().filter(|report| !report.passed()).collect();
+/// The beginning of the first fault; the report above has the others.
+fn first_fault(report: &Report) -> String {
+    report.results.faults.first().map(|fault| fault.chars().take(200).collect()).unwrap_or_default()
+}
+
+fn print_verdicts(reports: &[Report]) -> ExitCode {
+    let failed: Vec<_> = reports.iter().filter(|report| !report.is_valid()).collect();
     let strikes: usize = reports.iter().map(|report| report.strikes.len()).sum();
-    let operations: usize = reports.iter().map(|report| report.operations).sum();
-    let writes: usize = reports.iter().map(|report| report.acknowledged_writes).sum();
+    let operations: usize = reports.iter().map(|report| report.results.operations).sum();
+    let writes: usize = reports.iter().map(|report| report.results.acknowledged_writes).sum();
     let seconds: u64 = reports.iter().map(|report| report.seconds).sum();
     println!();
     for report in &failed {
-        println!("{:?}: {} with seed {}: {}", report.verdict, report.drill, report.seed, report.faults.join("; "));
+        println!("{:?}: {} with seed {}: {}", report.results.verdict, report.drill, report.seed, first_fault(report));
     }
     println!(
         "commit {}, {} drills, {strikes} strikes, {operations} operations, {writes} acknowledged writes, {seconds} s",
-        run::commit(),
+        run::commit_id(),
         reports.len()
     );
     println!("{} passed, {} failed", reports.len() - failed.len(), failed.len());

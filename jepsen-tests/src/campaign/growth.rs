@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::cluster::{Cluster, Spec};
 use crate::drill::load::Load;
-use crate::drill::run::commit;
-use crate::ops::clients::Crowd;
+use crate::drill::run::commit_id;
+use crate::ops::clients::ClientCounts;
 
 /// Restarts before the first figure: caches and pools have filled by then.
 const WARM_UP: u64 = 5;
@@ -24,7 +24,7 @@ const WORK: u64 = 60;
 /// What a process holds.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[allow(missing_docs)]
-pub struct Held {
+pub struct ProcessResources {
     /// File descriptors, but for tables.
     pub files: i64,
     /// Tables of the store.
@@ -36,19 +36,19 @@ pub struct Held {
 /// What was measured of the node that was never restarted.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
-pub struct Growth {
+pub struct GrowthReport {
     pub commit: String,
     pub seed: u64,
     pub restarts: u64,
     pub operations: u64,
-    pub first: Held,
-    pub last: Held,
-    pub peak: Held,
+    pub first: ProcessResources,
+    pub last: ProcessResources,
+    pub peak: ProcessResources,
     pub faults: Vec<String>,
 }
 
 /// Looks at a process.
-fn held(pid: u32) -> Held {
+fn process_resources(pid: u32) -> ProcessResources {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let figure = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -63,7 +63,7 @@ fn held(pid: u32) -> Held {
     // Tables follow the size of the state and its compaction. One that was removed and is open still has another ending.
     let tables = open.iter().filter(|path| path.extension().is_some_and(|extension| extension == "sst")).count();
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    Held {
+    ProcessResources {
         files: count(open.len() - tables),
         tables: count(tables),
         threads: figure("Threads:"),
@@ -75,30 +75,30 @@ fn held(pid: u32) -> Held {
 ///
 /// # Panics
 /// If the cluster does not come back.
-pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> Growth {
+pub async fn run_campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> GrowthReport {
     // A killed node applies its log anew from its last snapshot. With the default of 100,000 entries between two of them that is
     // all of it: each restart takes longer than the one before, and the clients write on meanwhile.
     let spec = Spec::of(3).with("compaction", "snapshot_entries", SNAPSHOT_ENTRIES);
     let spec = spec.with("compaction", "keep_entries", SNAPSHOT_ENTRIES / 2);
     let mut cluster = Cluster::start(spec).await;
     cluster.api(1).allow_everything().await;
-    let load = Load::start(&cluster, 2, Crowd::plain(), seed);
-    load.progress(WORK * 4).await;
+    let load = Load::start(&cluster, 2, ClientCounts::only_subjects(), seed);
+    load.wait_for_progress(WORK * 4).await;
     let pid = cluster.pid(1).expect("node 1 runs");
     let mut first = None;
-    let mut peak = held(pid);
+    let mut peak = process_resources(pid);
     for restart in 1..=restarts {
         let chosen = 2 + restart % 2;
         let begun = Instant::now();
         cluster.kill(chosen);
-        load.progress(WORK).await;
+        load.wait_for_progress(WORK).await;
         let went_on = begun.elapsed();
         cluster.restart(chosen).await;
         let ready = begun.elapsed();
-        load.progress(WORK).await;
+        load.wait_for_progress(WORK).await;
         let all = begun.elapsed();
-        let now = held(pid);
-        peak = Held {
+        let now = process_resources(pid);
+        peak = ProcessResources {
             files: peak.files.max(now.files),
             tables: peak.tables.max(now.tables),
             threads: peak.threads.max(now.threads),
@@ -115,7 +115,7 @@ pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> 
             (all - ready).as_secs_f64()
         ));
     }
-    let last = held(pid);
+    let last = process_resources(pid);
     let first = first.unwrap_or(last);
     let mut faults = Vec::new();
     for (what, gain, limit) in [
@@ -127,7 +127,7 @@ pub async fn campaign(restarts: u64, seed: u64, mut say: impl FnMut(String)) -> 
             faults.push(format!("I26: {gain} {what} gained in {restarts} restarts of peers; {limit} are allowed"));
         }
     }
-    let operations = load.counts().0;
+    let operations = load.operation_counts().0;
     drop(load.stop(&cluster.api(1)).await);
-    Growth { commit: commit(), seed, restarts, operations, first, last, peak, faults }
+    GrowthReport { commit: commit_id(), seed, restarts, operations, first, last, peak, faults }
 }

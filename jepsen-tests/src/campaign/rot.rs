@@ -7,23 +7,25 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
+use crate::checker::invariants;
 use crate::cluster::{Cluster, Spec};
 use crate::disk::corrupt::{Damage, Kind};
 use crate::drill::load::Load;
-use crate::drill::run::commit;
-use crate::nemesis::{Field, damage_kind, heal};
-use crate::ops::clients::Crowd;
-use crate::{check, dump, workload};
+use crate::drill::run::commit_id;
+use crate::dump;
+use crate::nemesis::{NemesisTarget, damage_kind, heal_all};
+use crate::ops::clients::ClientCounts;
+use crate::ops::names;
 
 /// Rebuilds that one cluster has node ids for.
 const PER_CLUSTER: u64 = 5;
 /// Operations between two corruptions.
 const WORK: u64 = 150;
 
-/// What came of the flips.
+/// The figures of a campaign of flipped bits.
 #[derive(Debug, Clone, Default, Serialize)]
 #[allow(missing_docs)]
-pub struct Rotten {
+pub struct RotReport {
     pub commit: String,
     pub seed: u64,
     pub flips: u64,
@@ -39,8 +41,8 @@ pub struct Rotten {
 ///
 /// # Panics
 /// If a cluster does not come back.
-pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rotten {
-    let mut rotten = Rotten { commit: commit(), seed, ..Rotten::default() };
+pub async fn run_campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> RotReport {
+    let mut rotten = RotReport { commit: commit_id(), seed, ..RotReport::default() };
     let mut kinds = Kind::ALL.into_iter().cycle();
     while rotten.flips < count {
         let cluster_seed = seed + rotten.flips;
@@ -49,20 +51,20 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
         let spec = spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10);
         let mut cluster = Cluster::start(spec).await;
         cluster.api(1).allow_everything().await;
-        let load = Load::start(&cluster, 2, Crowd::plain(), cluster_seed);
-        load.progress(WORK * 2).await;
+        let load = Load::start(&cluster, 2, ClientCounts::only_subjects(), cluster_seed);
+        load.wait_for_progress(WORK * 2).await;
         let mut spent = 0;
         let mut tried = 0;
         while spent < PER_CLUSTER && rotten.flips < count && tried < 20 {
-            load.progress(WORK).await;
+            load.wait_for_progress(WORK).await;
             tried += 1;
             let kind = kinds.next().expect("the kinds go round");
             if kind == Kind::LogTable {
                 restart_all(&mut cluster).await;
             }
-            let mut field = Field { cluster: &mut cluster, load: &load, random: &mut random };
-            let damaged = damage_kind(&mut field, kind, Damage::Bit).await;
-            heal(&mut field).await;
+            let mut target = NemesisTarget { cluster: &mut cluster, load: &load, random: &mut random };
+            let damaged = damage_kind(&mut target, kind, Damage::Bit).await;
+            heal_all(&mut target).await;
             let Ok((what, fenced)) = damaged else { continue };
             rotten.flips += 1;
             let entry = rotten.by_kind.entry(format!("{kind:?}")).or_default();
@@ -76,12 +78,12 @@ pub async fn campaign(count: u64, seed: u64, mut say: impl FnMut(String)) -> Rot
             }
             say(format!("{} of {count}: {kind:?}: {what}", rotten.flips));
         }
-        load.progress(WORK).await;
-        rotten.operations += load.counts().0;
+        load.wait_for_progress(WORK).await;
+        rotten.operations += load.operation_counts().0;
         let nodes = cluster.apis();
-        let done = load.stop(&nodes[0]).await;
-        let dumps = dump::only(&dump::agreed(&nodes).await, workload::is_ours);
-        let faults = check::faults(&done.registrations, &dumps);
+        let history = load.stop(&nodes[0]).await;
+        let dumps = dump::only(&dump::agreed(&nodes).await, names::is_registration_subject);
+        let faults = invariants::find_faults(&history.registrations, &dumps);
         say(format!("cluster of seed {cluster_seed}: {} wrong", faults.len()));
         rotten.faults.extend(faults);
     }

@@ -4,20 +4,20 @@
 
 use std::time::{Duration, Instant};
 
+use crate::checker::verdict::Verdict;
 use crate::drill::run::{self, Options};
 use crate::drill::{Drill, catalogue};
-use crate::judge::verdict::Verdict;
 use crate::nemesis::Fault;
-use crate::ops::clients::Crowd;
+use crate::ops::clients::ClientCounts;
 
 /// A bug has to be found in this time.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A planted bug: its name, what it is, and the faults that bring it out.
-pub type Exhibit = (&'static str, &'static str, &'static [Fault]);
+pub type PlantedBug = (&'static str, &'static str, &'static [Fault]);
 
 /// All of them; the names are those of the product's test-only build.
-pub const ZOO: [Exhibit; 16] = [
+pub const ZOO: [PlantedBug; 16] = [
     ("no-sync", "an append is acknowledged without a sync", &[Fault::PowerLossAll]),
     ("sync-late", "the sync comes after the acknowledgement", &[Fault::PowerLossAll]),
     ("vote-lost", "a vote is not written down", &[Fault::KillAll, Fault::KillLeader]),
@@ -36,7 +36,7 @@ pub const ZOO: [Exhibit; 16] = [
     ("delete-kept", "a permanent deletion leaves the row", &[Fault::KillFollower]),
 ];
 
-/// What the hunt for one bug came to.
+/// The result of the hunt for one bug.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct Hunt {
@@ -49,29 +49,35 @@ pub struct Hunt {
 }
 
 /// The drill that hunts with these faults.
-fn drill(faults: &[Fault]) -> Drill {
-    let mut drill = catalogue::find(&faults[0].name()).expect("every fault has a drill");
+fn hunting_drill(faults: &[Fault]) -> Drill {
+    let mut drill = catalogue::find_drill(&faults[0].name()).expect("every fault has a drill");
     drill.faults = faults.to_vec();
     drill.strikes = faults.len().max(2);
     drill.name = format!("zoo-{}", drill.name);
     // A session has to read at just the node that lags, soon after a write.
-    drill.crowd.sessions = 12;
+    drill.clients.sessions = 12;
     // The looks at what was acknowledged read all of it.
-    drill.crowd.bulk = false;
+    drill.clients.bulk = false;
     // Only what is deleted twice shows that a request took effect twice.
-    drill.crowd.deleting_groups = 2;
+    drill.clients.deleting_groups = 2;
     if faults.contains(&Fault::PowerLossAll) {
         // Each node keeps a random part of what it had not synced, so not every loss takes what was acknowledged. What is lost is
         // seen right after it: many losses, and mostly clients whose acknowledged writes are looked for all the time.
         drill.strikes = 8;
         drill.registering = 8;
-        drill.crowd = Crowd { rich_groups: 0, deleting_groups: 0, append_groups: 1, sessions: 2, ..Crowd::plain() };
+        drill.clients = ClientCounts {
+            rich_groups: 0,
+            deleting_groups: 0,
+            append_groups: 1,
+            sessions: 2,
+            ..ClientCounts::only_subjects()
+        };
     }
     drill
 }
 
 /// The exhibits that a run hunts for: all, one by its name, or so many, others with every seed.
-pub fn chosen(bug: Option<&str>, some: Option<usize>, seed: u64) -> Vec<Exhibit> {
+pub fn chosen_bugs(bug: Option<&str>, some: Option<usize>, seed: u64) -> Vec<PlantedBug> {
     let named = ZOO.into_iter().filter(|exhibit| bug.is_none_or(|bug| bug == exhibit.0));
     let some = some.unwrap_or(ZOO.len());
     let first = usize::try_from(seed % ZOO.len() as u64).expect("a small number") * some;
@@ -81,20 +87,20 @@ pub fn chosen(bug: Option<&str>, some: Option<usize>, seed: u64) -> Vec<Exhibit>
 }
 
 /// Hunts for one bug with fresh seeds until it is found or the time is over.
-pub async fn hunt(exhibit: Exhibit, first_seed: u64, limit: Duration) -> Hunt {
+pub async fn hunt_bug(exhibit: PlantedBug, first_seed: u64, limit: Duration) -> Hunt {
     let (bug, about, faults) = exhibit;
     let names: Vec<String> = faults.iter().map(|fault| fault.name()).collect();
     let begun = Instant::now();
     let mut hunt = Hunt { bug, about, faults: names.join(", "), found: false, took: Duration::ZERO, by: String::new() };
     for seed in first_seed.. {
         let options = Options { seed, bug: Some(bug.to_owned()), artefacts: None, live: false, hunt: true };
-        let ended = tokio::time::timeout(limit * 2, run::run(&drill(faults), &options)).await;
+        let ended = tokio::time::timeout(limit * 2, run::run_drill(&hunting_drill(faults), &options)).await;
         hunt.took = begun.elapsed();
         if let Ok(report) = ended
-            && report.verdict == Verdict::Invalid
+            && report.results.verdict == Verdict::Invalid
         {
             hunt.found = true;
-            hunt.by = report.faults.first().map(|fault| fault.chars().take(90).collect()).unwrap_or_default();
+            hunt.by = report.results.faults.first().map(|fault| fault.chars().take(90).collect()).unwrap_or_default();
             return hunt;
         }
         if hunt.took >= limit {
@@ -110,12 +116,12 @@ mod tests {
 
     #[test]
     fn every_bug_has_its_turn() {
-        let names = |exhibits: Vec<Exhibit>| exhibits.into_iter().map(|exhibit| exhibit.0).collect::<Vec<_>>();
-        assert_eq!(names(chosen(None, None, 7)).len(), ZOO.len());
-        assert_eq!(names(chosen(Some("id-local"), None, 7)), ["id-local"]);
-        assert_eq!(names(chosen(None, Some(3), 0)), ["no-sync", "sync-late", "vote-lost"]);
-        assert_eq!(names(chosen(None, Some(3), 5)), ["delete-kept", "no-sync", "sync-late"]);
-        let mut seen: Vec<_> = (0..16).flat_map(|seed| names(chosen(None, Some(3), seed))).collect();
+        let names = |exhibits: Vec<PlantedBug>| exhibits.into_iter().map(|exhibit| exhibit.0).collect::<Vec<_>>();
+        assert_eq!(names(chosen_bugs(None, None, 7)).len(), ZOO.len());
+        assert_eq!(names(chosen_bugs(Some("id-local"), None, 7)), ["id-local"]);
+        assert_eq!(names(chosen_bugs(None, Some(3), 0)), ["no-sync", "sync-late", "vote-lost"]);
+        assert_eq!(names(chosen_bugs(None, Some(3), 5)), ["delete-kept", "no-sync", "sync-late"]);
+        let mut seen: Vec<_> = (0..16).flat_map(|seed| names(chosen_bugs(None, Some(3), seed))).collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), ZOO.len());

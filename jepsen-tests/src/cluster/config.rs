@@ -11,7 +11,7 @@ use crate::net::{Mesh, Origin};
 /// The text of node `id`'s configuration file. `members` are the peers that it asks before its first start.
 ///
 /// With proxies the node finds every other one at its own proxy for it.
-pub fn text(
+pub fn config_text(
     spec: &Spec,
     id: u64,
     data: &Path,

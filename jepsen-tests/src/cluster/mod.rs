@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use parking::Place;
+use parking::Permit;
 use proto::rest::{ClusterStatusBody, MemberBody, NodeStatusBody};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ pub struct Cluster {
     durable: BTreeMap<u64, BTreeMap<PathBuf, u64>>,
     http: Http,
     dir: Option<TempDir>,
-    _place: Place,
+    _permit: Permit,
 }
 
 impl Cluster {
@@ -63,17 +63,17 @@ impl Cluster {
         cluster
     }
 
-    /// A place for a cluster of which no node runs yet.
+    /// Everything that a cluster needs, without any node that runs.
     ///
     /// # Panics
     /// If there is no binary, or the network cannot be made.
     pub async fn prepare(spec: Spec) -> Self {
-        let place = parking::take().await;
+        let permit = parking::acquire_permit().await;
         let dir = tempfile::Builder::new().prefix("jepsen-").tempdir().expect("make a directory for the cluster");
         let (ports, block, mesh) = network_of(spec.network).await;
         Self {
             spec,
-            binary: binary(),
+            binary: node_binary(),
             ports,
             _block: block,
             running: BTreeMap::new(),
@@ -81,7 +81,7 @@ impl Cluster {
             durable: BTreeMap::new(),
             http: Http::new(),
             dir: Some(dir),
-            _place: place,
+            _permit: permit,
         }
     }
 
@@ -101,6 +101,11 @@ impl Cluster {
         std::fs::read_to_string(self.dir().join(format!("node{id}.log"))).unwrap_or_default()
     }
 
+    /// How often a text occurs in the logs of all nodes that there ever were.
+    pub fn count_in_logs(&self, text: &str) -> usize {
+        self.ports.keys().map(|id| self.log(*id).matches(text).count()).sum()
+    }
+
     /// Writes a node's configuration file.
     pub fn write_config(&self, id: u64) {
         self.write_config_of(id, &self.spec);
@@ -110,7 +115,7 @@ impl Cluster {
     pub fn write_config_of(&self, id: u64, spec: &Spec) {
         // A first member knows the first members; a later one those that run when it is added.
         let members = if id <= spec.nodes { (1..=spec.nodes).collect() } else { self.ids() };
-        let text = config::text(spec, id, &self.data_dir(id), &self.ports, &members, self.mesh.as_ref());
+        let text = config::config_text(spec, id, &self.data_dir(id), &self.ports, &members, self.mesh.as_ref());
         std::fs::write(self.config_path(id), text).expect("write a configuration file");
     }
 
@@ -136,9 +141,9 @@ impl Cluster {
         let mut environment = self.spec.environment.clone();
         if self.spec.shimmed {
             let shim = self.shim(id);
-            std::fs::remove_file(shim.journal()).unwrap_or_default();
-            self.durable.insert(id, power::baseline(&self.data_dir(id)));
-            environment.extend(shim.environment(&self.data_dir(id)));
+            std::fs::remove_file(shim.journal_path()).unwrap_or_default();
+            self.durable.insert(id, power::durable_baseline(&self.data_dir(id)));
+            environment.extend(shim.node_environment(&self.data_dir(id)));
         }
         let launcher = self.mesh.as_ref().map(|mesh| mesh.launcher(id)).unwrap_or_default();
         let process = Process::start(&launcher, &self.binary, &arguments, &environment, &log);
@@ -171,13 +176,13 @@ impl Cluster {
     pub fn lose_power(&mut self, ids: &[u64], random: &mut rand::rngs::StdRng) -> Loss {
         assert!(self.spec.shimmed, "a power loss needs the preloaded library");
         for id in ids {
-            self.process(*id).kill_only();
+            self.running_process(*id).kill_only();
         }
         let mut sum = Loss::default();
         for id in ids {
             self.kill(*id);
             let durable = self.durable.get(id).cloned().unwrap_or_default();
-            sum.add(power::lose_power(&self.data_dir(*id), &self.shim(*id).journal(), &durable, random));
+            sum.add(power::lose_power(&self.data_dir(*id), &self.shim(*id).journal_path(), &durable, random));
         }
         sum
     }
@@ -202,34 +207,36 @@ impl Cluster {
 
     /// SIGTERM, and waits until it has ended.
     pub async fn stop(&mut self, id: u64) -> ExitStatus {
-        self.process(id).signal(Signal::Terminate);
+        self.running_process(id).send_signal(Signal::Terminate);
         self.ended(id).await
     }
 
     /// SIGSTOP.
     pub fn pause(&mut self, id: u64) {
-        self.process(id).signal(Signal::Pause);
+        self.running_process(id).send_signal(Signal::Pause);
     }
 
     /// SIGCONT.
     pub fn resume(&mut self, id: u64) {
-        self.process(id).signal(Signal::Resume);
+        self.running_process(id).send_signal(Signal::Resume);
     }
 
-    fn process(&mut self, id: u64) -> &mut Process {
+    fn running_process(&mut self, id: u64) -> &mut Process {
         self.running.get_mut(&id).unwrap_or_else(|| panic!("node {id} does not run"))
     }
 
     /// Waits until a node's process ends by itself.
     pub async fn ended(&mut self, id: u64) -> ExitStatus {
         let mut process = self.running.remove(&id).unwrap_or_else(|| panic!("node {id} does not run"));
-        until(&format!("the end of node {id}"), || std::future::ready(process.ended().ok_or("it runs".to_owned())))
-            .await
+        until(&format!("the end of node {id}"), || {
+            std::future::ready(process.exit_status().ok_or("it runs".to_owned()))
+        })
+        .await
     }
 
     /// Has a node's process ended?
     pub fn has_ended(&mut self, id: u64) -> bool {
-        self.process(id).ended().is_some()
+        self.running_process(id).exit_status().is_some()
     }
 
     /// Removes a stopped node's data.
@@ -277,7 +284,7 @@ impl Cluster {
             let process = self.running.get_mut(&id).unwrap_or_else(|| panic!("node {id} does not run"));
             let what = format!("node {id} to be ready");
             let ended = until(&what, async || {
-                if let Some(status) = process.ended() {
+                if let Some(status) = process.exit_status() {
                     return Ok(Some(status));
                 }
                 let answer = api.get("/readyz").send().await?;
@@ -410,10 +417,12 @@ impl Drop for Cluster {
 async fn network_of(network: Network) -> (BTreeMap<u64, Ports>, Option<ports::Block>, Option<Mesh>) {
     if network == Network::Namespaces {
         let made = Namespaces::make(NODES_MAX.into()).unwrap_or_else(|error| panic!("make namespaces: {error}"));
-        let ports = (1..=u64::from(NODES_MAX)).map(|id| (id, Ports::from(made.address(id), ports::FIRST))).collect();
+        let ports = (1..=u64::from(NODES_MAX))
+            .map(|id| (id, Ports::consecutive_from(made.address(id), ports::FIRST)))
+            .collect();
         return (ports, None, Some(Mesh::Namespaces(made)));
     }
-    let block = ports::find(NODES_MAX);
+    let block = ports::find_free(NODES_MAX);
     let ports: BTreeMap<u64, Ports> = (1..).zip(block.ports.iter().copied()).collect();
     let mesh = if network == Network::Proxies {
         let peer = ports.iter().map(|(id, ports)| (*id, ports.peer)).collect();
@@ -429,7 +438,7 @@ async fn network_of(network: Network) -> (BTreeMap<u64, Ports>, Option<ports::Bl
 ///
 /// # Panics
 /// If it is not there, with what to do.
-fn binary() -> PathBuf {
+fn node_binary() -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/registry-node");
     let path = std::env::var_os("REGISTRY_NODE_BIN").map_or(default, PathBuf::from);
     assert!(
@@ -446,11 +455,11 @@ mod parking {
     use std::sync::OnceLock;
     use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-    pub(super) type Place = OwnedSemaphorePermit;
+    pub(super) type Permit = OwnedSemaphorePermit;
 
-    pub(super) async fn take() -> Place {
-        static PLACES: OnceLock<Arc<Semaphore>> = OnceLock::new();
-        let places = PLACES.get_or_init(|| Arc::new(Semaphore::new(1))).clone();
-        places.acquire_owned().await.expect("the semaphore is never closed")
+    pub(super) async fn acquire_permit() -> Permit {
+        static PERMITS: OnceLock<Arc<Semaphore>> = OnceLock::new();
+        let permits = PERMITS.get_or_init(|| Arc::new(Semaphore::new(1))).clone();
+        permits.acquire_owned().await.expect("the semaphore is never closed")
     }
 }

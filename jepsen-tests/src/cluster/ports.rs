@@ -15,7 +15,7 @@ pub struct Ports {
 
 impl Ports {
     /// Three in a row.
-    pub fn from(host: Ipv4Addr, first: u16) -> Self {
+    pub fn consecutive_from(host: Ipv4Addr, first: u16) -> Self {
         let at = |port: u16| SocketAddr::from((host, port));
         Self { http: at(first), peer: at(first + 1), grpc: at(first + 2) }
     }
@@ -40,7 +40,7 @@ pub struct Block {
 ///
 /// # Panics
 /// If the machine has no free ports.
-pub fn find(nodes: u16) -> Block {
+pub fn find_free(nodes: u16) -> Block {
     assert!(3 * nodes < BLOCK, "a cluster has room for {} nodes", (BLOCK - 1) / 3);
     let start = rand::random_range(0..BLOCKS);
     let free = |address: SocketAddr| TcpListener::bind(address).is_ok();
@@ -48,7 +48,7 @@ pub fn find(nodes: u16) -> Block {
         let guard = FIRST + (start + number) % BLOCKS * BLOCK;
         let Ok(held) = TcpListener::bind(("127.0.0.1", guard)) else { continue };
         let firsts = (0..nodes).map(|node| guard + 1 + 3 * node);
-        let ports: Vec<_> = firsts.map(|first| Ports::from(Ipv4Addr::LOCALHOST, first)).collect();
+        let ports: Vec<_> = firsts.map(|first| Ports::consecutive_from(Ipv4Addr::LOCALHOST, first)).collect();
         if ports.iter().all(|ports| free(ports.http) && free(ports.peer) && free(ports.grpc)) {
             return Block { ports, _guard: held };
         }

@@ -58,7 +58,7 @@ impl Process {
     }
 
     /// How it ended, if it has.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("ask after a child")
     }
 
@@ -78,8 +78,8 @@ impl Process {
     ///
     /// # Panics
     /// If it does not run any more.
-    pub fn signal(&mut self, signal: Signal) {
-        assert!(self.ended().is_none(), "a process that has ended takes no signal");
+    pub fn send_signal(&mut self, signal: Signal) {
+        assert!(self.exit_status().is_none(), "a process that has ended takes no signal");
         let name = match signal {
             Signal::Terminate => "TERM",
             Signal::Pause => "STOP",

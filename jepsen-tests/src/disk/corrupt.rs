@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::power::baseline;
+use super::power::durable_baseline;
 
 /// A kind of file in a node's data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +49,7 @@ impl Kind {
         Self::Snapshot,
     ];
 
-    fn holds(self, name: &str) -> bool {
+    fn is_kind_of(self, name: &str) -> bool {
         let table = name.ends_with(".sst");
         let manifest = name.contains("/MANIFEST-");
         let (log, state) = (name.starts_with("raft/"), name.starts_with("sm/"));
@@ -76,9 +76,9 @@ impl Kind {
     }
 
     /// The files of this kind that have bytes, in order.
-    pub fn files(self, data: &Path) -> Vec<PathBuf> {
-        let sizes = baseline(data);
-        let ours = |path: &PathBuf| path.strip_prefix(data).is_ok_and(|name| self.holds(&name.to_string_lossy()));
+    pub fn files_in(self, data: &Path) -> Vec<PathBuf> {
+        let sizes = durable_baseline(data);
+        let ours = |path: &PathBuf| path.strip_prefix(data).is_ok_and(|name| self.is_kind_of(&name.to_string_lossy()));
         sizes.into_iter().filter(|(_, size)| *size > 0).map(|(path, _)| path).filter(ours).collect()
     }
 }
@@ -98,8 +98,8 @@ pub enum Damage {
 ///
 /// # Panics
 /// If the file cannot be changed.
-pub fn damage(data: &Path, kind: Kind, damage: Damage, random: &mut StdRng) -> Option<String> {
-    let files = kind.files(data);
+pub fn damage_file(data: &Path, kind: Kind, damage: Damage, random: &mut StdRng) -> Option<String> {
+    let files = kind.files_in(data);
     if files.is_empty() {
         return None;
     }

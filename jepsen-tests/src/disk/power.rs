@@ -46,7 +46,7 @@ impl Loss {
     }
 }
 
-/// What is durable, as far as the journal tells.
+/// The bytes and names that are durable, by the journal.
 #[derive(Debug, Default)]
 struct Durable {
     synced: BTreeMap<PathBuf, u64>,
@@ -55,15 +55,15 @@ struct Durable {
 }
 
 impl Durable {
-    fn read(journal: &str, baseline: &BTreeMap<PathBuf, u64>) -> Self {
+    fn read_journal(journal: &str, baseline: &BTreeMap<PathBuf, u64>) -> Self {
         let mut durable = Self { synced: baseline.clone(), renames: Vec::new() };
         for line in journal.lines() {
-            durable.take(line);
+            durable.apply_line(line);
         }
         durable
     }
 
-    fn take(&mut self, line: &str) {
+    fn apply_line(&mut self, line: &str) {
         let Some((kind, rest)) = line.split_once(' ') else { return };
         match kind {
             "S" => {
@@ -107,7 +107,7 @@ impl Durable {
 }
 
 /// The files of a directory with their sizes: at a start all of them count as durable.
-pub fn baseline(data: &Path) -> BTreeMap<PathBuf, u64> {
+pub fn durable_baseline(data: &Path) -> BTreeMap<PathBuf, u64> {
     let mut sizes = BTreeMap::new();
     let mut dirs = vec![data.to_owned()];
     while let Some(dir) = dirs.pop() {
@@ -134,7 +134,7 @@ pub fn lose_power(
     random: &mut StdRng,
 ) -> Loss {
     let text = fs::read_to_string(journal).unwrap_or_default();
-    let durable = Durable::read(&text, baseline_at_start);
+    let durable = Durable::read_journal(&text, baseline_at_start);
     let mut loss = Loss::default();
     let mut restored = BTreeSet::new();
     // The newest first: a rename can only be undone if what came after it is.
@@ -149,7 +149,7 @@ pub fn lose_power(
         }
         loss.renames_undone += 1;
     }
-    for (path, size) in baseline(data) {
+    for (path, size) in durable_baseline(data) {
         // What was replaced had been there before; RocksDB's own text log is nobody's data.
         let is_text_log = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("LOG"));
         if restored.contains(&path) || is_text_log {
@@ -157,12 +157,12 @@ pub fn lose_power(
         }
         match durable.synced.get(&path).copied() {
             Some(synced) if synced >= size => {}
-            Some(synced) => tear(&path, synced, size, random, &mut loss),
+            Some(synced) => tear_tail(&path, synced, size, random, &mut loss),
             None if random.random_bool(0.3) => {
                 fs::remove_file(&path).expect("remove a file that was never synced");
                 loss.files_gone += 1;
             }
-            None => tear(&path, 0, size, random, &mut loss),
+            None => tear_tail(&path, 0, size, random, &mut loss),
         }
     }
     fs::remove_file(journal).unwrap_or_default();
@@ -171,7 +171,7 @@ pub fn lose_power(
 }
 
 /// Keeps what was synced and a random part of the rest.
-fn tear(path: &Path, synced: u64, size: u64, random: &mut StdRng, loss: &mut Loss) {
+fn tear_tail(path: &Path, synced: u64, size: u64, random: &mut StdRng, loss: &mut Loss) {
     // Often nothing of the tail has reached the disk; sometimes all of it.
     let kept = match random.random_range(0..4) {
         0 | 1 => synced,

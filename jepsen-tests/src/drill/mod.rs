@@ -1,18 +1,18 @@
 //! Drills: a cluster, clients, faults, and a verdict, under a name.
 
 pub mod catalogue;
-mod early;
-pub mod judge;
+pub mod checks;
+mod live_checks;
 pub mod load;
+pub mod monitor;
 pub mod report;
 pub mod run;
 pub mod timeline;
-pub mod watch;
 
 use crate::cluster::Spec;
-use crate::nemesis::Fault;
+use crate::nemesis::{Ambient, Fault};
 use crate::net::{Network, kernel};
-use crate::ops::clients::Crowd;
+use crate::ops::clients::ClientCounts;
 
 /// A named scenario.
 #[derive(Debug, Clone)]
@@ -29,12 +29,14 @@ pub struct Drill {
     pub network: Network,
     /// Faults, in this order, again and again.
     pub faults: Vec<Fault>,
+    /// Faults that last while the others strike, in this order, again and again; none: one fault at a time.
+    pub ambient: Vec<Ambient>,
     /// How many strikes in all.
     pub strikes: usize,
     /// Small snapshots and a short log.
     pub compacting: bool,
-    /// Who works meanwhile.
-    pub crowd: Crowd,
+    /// The processes that run meanwhile.
+    pub clients: ClientCounts,
     /// Clients of the registration workload.
     pub registering: usize,
 }
@@ -44,7 +46,7 @@ impl Drill {
     ///
     /// # Errors
     /// Why not.
-    pub fn possible(&self) -> Result<(), String> {
+    pub fn check_possible(&self) -> Result<(), String> {
         match self.network {
             Network::Loopback | Network::Proxies => Ok(()),
             Network::Namespaces => kernel::possible()
@@ -53,7 +55,7 @@ impl Drill {
     }
 
     /// The cluster that it needs.
-    pub fn spec(&self) -> Spec {
+    pub fn cluster_spec(&self) -> Spec {
         let spec = Spec::of(self.nodes).over(self.network).shimmed().named().profile(self.profile);
         if self.compacting {
             spec.with("compaction", "snapshot_entries", 100).with("compaction", "keep_entries", 10)

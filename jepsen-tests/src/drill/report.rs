@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::load::Done;
+use super::checks::CheckResults;
+use super::load::LoadHistory;
+use super::monitor::Sample;
 use super::timeline;
-use super::watch::Sample;
-use crate::judge::verdict::Verdict;
+use crate::checker::verdict::Verdict;
 
 /// A strike, for the timeline.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,54 +27,34 @@ pub struct Strike {
     pub unknown: u64,
 }
 
-/// The result of a drill.
+/// The report of a drill.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Report {
+    /// The name of the drill.
     pub drill: String,
+    /// The seed of its plan.
     pub seed: u64,
+    /// The commit that was judged.
     pub commit: String,
-    pub verdict: Verdict,
+    /// How long the drill took.
     pub seconds: u64,
-    /// Operations that were judged, and those of unknown outcome among them.
-    pub operations: usize,
-    pub unknown: usize,
-    pub acknowledged_writes: usize,
-    pub versions: usize,
-    pub subjects: usize,
-    /// Subjects that two independent searches judged.
-    pub judged_twice: usize,
-    pub appends_judged: usize,
-    pub glimpses: usize,
-    /// Steps in the lives of schemas that changed something, and those that were refused.
-    pub life_steps: usize,
-    pub life_refusals: usize,
-    /// Changes and reads of levels and modes, with registrations between them.
-    pub settings: usize,
-    /// References that were made, and deletions that one of them prevented.
-    pub references: usize,
-    pub references_kept: usize,
-    /// Events that every watcher saw, and how often one went on at its token.
-    pub watched_events: usize,
-    pub watch_resumes: usize,
-    /// Records of the audit log, rebuilt and joined with what clients know.
-    pub audit_records: usize,
+    /// Unsynced bytes and files that power losses destroyed.
     pub bytes_lost: u64,
+    /// See [`Report::bytes_lost`].
     pub files_lost: usize,
-    /// Longest time without any answered operation, in milliseconds.
-    pub longest_gap_ms: u64,
     /// From the first operation to the first fault, in milliseconds.
     pub warm_ms: u64,
+    /// The faults that were injected.
     pub strikes: Vec<Strike>,
-    pub faults: Vec<String>,
-    /// Why the run says nothing, though nothing is wrong.
-    pub idle: Vec<String>,
+    /// The results of all checkers.
+    #[serde(flatten)]
+    pub results: CheckResults,
 }
 
 impl Report {
     /// Prints the verdict and what led to it.
     #[allow(clippy::print_stdout)]
-    pub fn print(&self) {
+    pub fn print_summary(&self) {
         println!();
         println!("  time    fault                       answered  unknown");
         for strike in &self.strikes {
@@ -88,39 +69,59 @@ impl Report {
             );
         }
         println!();
+        self.results.print_figures();
+        println!("  verdict of {} (seed {}): {:?}", self.drill, self.seed, self.results.verdict);
+    }
+
+    /// Is it a pass?
+    pub fn is_valid(&self) -> bool {
+        self.results.verdict == Verdict::Valid
+    }
+}
+
+/// Characters of a fault that are printed; `verdict.json` has all of it.
+const FAULT_SHOWN_MAX: usize = 900;
+
+impl CheckResults {
+    /// Prints how much was judged, and what is wrong.
+    #[allow(clippy::print_stdout)]
+    pub fn print_figures(&self) {
         println!(
             "  {} operations judged ({} of unknown outcome), {} acknowledged writes, {} versions on every node",
             self.operations, self.unknown, self.acknowledged_writes, self.versions
         );
         println!(
-            "  {} subjects searched ({} by two searches), {} operations checked for cycles, {} session and bounded reads",
-            self.subjects, self.judged_twice, self.appends_judged, self.glimpses
+            "  {} objects searched ({} by two searches), {} operations checked for cycles, {} session and bounded reads, \
+             {} answers with an age",
+            self.subjects, self.searched_twice, self.appends, self.session_reads, self.aged_answers
         );
         println!(
-            "  {} steps in lives of schemas and {} that were refused, {} operations with settings",
-            self.life_steps, self.life_refusals, self.settings
+            "  {} lifecycle actions and {} that were refused, {} operations with settings",
+            self.lifecycle_actions, self.lifecycle_refusals, self.settings
         );
         println!(
             "  {} references to other schemas, which kept {} deletions from happening",
             self.references, self.references_kept
         );
         println!(
+            "  {} imports and {} refusals by mode in contexts, {} changes at a revision and {} refused because of one",
+            self.imports, self.mode_refusals, self.changes_at_revision, self.revision_refusals
+        );
+        println!(
             "  {} events on every watcher ({} resumed), {} audit records",
             self.watched_events, self.watch_resumes, self.audit_records
         );
+        println!(
+            "  {} rows compared between all nodes, {} snapshots installed",
+            self.rows_compared, self.snapshots_installed
+        );
         println!("  longest time without an answer: {} ms", self.longest_gap_ms);
         for fault in self.faults.iter().take(20) {
-            println!("  WRONG: {fault}");
+            println!("  WRONG: {}", fault.chars().take(FAULT_SHOWN_MAX).collect::<String>());
         }
-        for reason in &self.idle {
+        for reason in &self.vacuous_because {
             println!("  VACUOUS: {reason}");
         }
-        println!("  verdict of {} (seed {}): {:?}", self.drill, self.seed, self.verdict);
-    }
-
-    /// Is it a pass?
-    pub fn passed(&self) -> bool {
-        self.verdict == Verdict::Valid
     }
 }
 
@@ -128,22 +129,31 @@ impl Report {
 ///
 /// # Panics
 /// If the directory cannot be written.
-pub fn keep(dir: &Path, report: &Report, done: Option<&Done>, samples: &[Sample], cluster_dir: Option<&Path>) {
+pub fn write_artefacts(
+    dir: &Path,
+    report: &Report,
+    history: Option<&LoadHistory>,
+    samples: &[Sample],
+    cluster_dir: Option<&Path>,
+) {
     fs::create_dir_all(dir).expect("make a directory for artefacts");
     let verdict = serde_json::to_vec_pretty(report).expect("a report can be printed");
     fs::write(dir.join("verdict.json"), verdict).expect("write a verdict");
     write_lines(&dir.join("faults.jsonl"), &report.strikes);
-    if let Some(done) = done {
-        write_lines(&dir.join("history.jsonl"), &done.did.events);
-        write_lines(&dir.join("glimpses.jsonl"), &done.did.glimpses);
-        write_lines(&dir.join("lives.jsonl"), &done.did.lived);
-        write_lines(&dir.join("settings.jsonl"), &done.did.settings);
-        write_lines(&dir.join("references.jsonl"), &done.did.links);
-        write_lines(&dir.join("ledger.jsonl"), &done.did.ledger);
+    if let Some(LoadHistory { clients, .. }) = history {
+        write_lines(&dir.join("history.jsonl"), &clients.subjects);
+        write_lines(&dir.join("session-reads.jsonl"), &clients.session_reads);
+        write_lines(&dir.join("lifecycle.jsonl"), &clients.lifecycle);
+        write_lines(&dir.join("settings.jsonl"), &clients.settings);
+        write_lines(&dir.join("references.jsonl"), &clients.references);
+        write_lines(&dir.join("contexts.jsonl"), &clients.contexts);
+        write_lines(&dir.join("revisions.jsonl"), &clients.revisions);
+        write_lines(&dir.join("ledger.jsonl"), &clients.ledger);
+        write_lines(&dir.join("aged-answers.jsonl"), &clients.aged_answers);
     }
     write_lines(&dir.join("nodes.jsonl"), samples);
-    let events = done.map_or(&[][..], |done| &done.did.events);
-    let page = timeline::html(report, &report.strikes, samples, events, report.warm_ms);
+    let operations = history.map_or(&[][..], |history| &history.clients.subjects);
+    let page = timeline::render_html(report, samples, operations);
     fs::write(dir.join("timeline.html"), page).expect("write a timeline");
     for entry in cluster_dir.and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -3,28 +3,28 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::judge::{Judged, judge};
-use super::load::{Done, Load};
+use super::checks::{CheckResults, check_broken_off, check_drill};
+use super::load::{Load, LoadHistory, Observed};
+use super::monitor::{self, Monitor, Sample};
 use super::report::{self, Report, Strike};
-use super::watch::{Sample, Watch};
-use super::{Drill, catalogue, early};
+use super::{Drill, catalogue, live_checks};
 use crate::client::Api;
 use crate::cluster::{Cluster, Spec};
 use crate::dump;
-use crate::history::Record;
-use crate::judge::verdict::Verdict;
-use crate::nemesis::{Fault, Field, strike};
+use crate::nemesis::{Ambient, Fault, NemesisTarget, inject_faults};
 use crate::net::Network;
 use crate::ops::family::{content_of, format_of, schema};
-use crate::ops::life::read_at_end;
-use crate::ops::{Event, Glimpse, Told, Work};
+use crate::ops::lifecycle::read_at_end;
+use crate::ops::names::{self, Owner};
+use crate::ops::{Output, SubjectOperation, SubjectWorkload};
 
 /// Answered operations before the first fault.
 const WARM_UP: u64 = 60;
@@ -48,74 +48,73 @@ pub struct Options {
     pub hunt: bool,
 }
 
+/// A drill that broke off waits so long for its processes to end: longer than any of their calls.
+const END_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// What is known so far; kept outside of the task, so that a panic does not lose it.
 #[derive(Debug, Default)]
 struct Notes {
     strikes: Vec<Strike>,
-    done: Option<Done>,
+    load: Option<Arc<Load>>,
+    history: Option<LoadHistory>,
     cluster_dir: Option<PathBuf>,
-    judged: Option<Judged>,
+    results: Option<CheckResults>,
     samples: Vec<Sample>,
     warm_ms: u64,
 }
 
-/// Runs a drill to its verdict. A panic on the way (something did not come back in time) is an invalid run.
+/// Runs a drill to its verdict. A panic on the way (something did not come back in time) is an invalid run, whose histories so far are
+/// judged all the same.
 ///
 /// # Panics
 /// If artefacts cannot be written.
-pub async fn run(drill: &Drill, options: &Options) -> Report {
+pub async fn run_drill(drill: &Drill, options: &Options) -> Report {
     let begun = Instant::now();
     let notes = Arc::new(Mutex::new(Notes::default()));
-    let ended = AssertUnwindSafe(act(drill.clone(), options.clone(), notes.clone())).catch_unwind().await;
-    let notes = std::mem::take(&mut *notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    let judged = notes.judged.unwrap_or_default();
-    let mut faults = judged.faults;
-    let mut verdict = judged.verdict.unwrap_or(Verdict::Invalid);
+    let ended = AssertUnwindSafe(run_or_hunt(drill.clone(), options.clone(), notes.clone())).catch_unwind().await;
+    let mut notes = std::mem::take(&mut *notes.lock());
+    let mut results = notes.results.take();
     if let Err(panic) = ended {
-        faults.push(text_of(&*panic));
-        verdict = Verdict::Invalid;
+        let mut judged = match (results, judge_broken_off(&mut notes).await) {
+            (Some(results), _) | (None, Some(results)) => results,
+            (None, None) => CheckResults::default(),
+        };
+        judged.faults.insert(0, text_of(&*panic));
+        judged.verdict = crate::checker::verdict::Verdict::Invalid;
+        results = Some(judged);
     }
-    let loss = notes.done.as_ref().map(|done| done.loss).unwrap_or_default();
+    let loss = notes.history.as_ref().map(|history| history.loss).unwrap_or_default();
     let report = Report {
         drill: drill.name.clone(),
         seed: options.seed,
-        commit: commit(),
-        verdict,
+        commit: commit_id(),
         seconds: begun.elapsed().as_secs(),
-        operations: judged.operations,
-        unknown: judged.unknown,
-        acknowledged_writes: judged.acknowledged,
-        versions: judged.versions,
-        subjects: judged.subjects,
-        judged_twice: judged.twice,
-        appends_judged: judged.appends,
-        glimpses: notes.done.as_ref().map_or(0, |done| done.did.glimpses.len()),
-        life_steps: judged.life_steps,
-        life_refusals: judged.life_refusals,
-        settings: judged.settings,
-        references: judged.references,
-        references_kept: judged.references_kept,
-        watched_events: judged.watched_events,
-        watch_resumes: judged.watch_resumes,
-        audit_records: judged.audit_records,
         bytes_lost: loss.bytes_dropped,
         files_lost: loss.files_gone,
-        longest_gap_ms: judged.longest_gap_ms,
         warm_ms: notes.warm_ms,
         strikes: notes.strikes,
-        faults,
-        idle: judged.idle,
+        results: results.unwrap_or_else(|| CheckResults::broken(vec!["the drill had no results".to_owned()])),
     };
     if let Some(dir) = &options.artefacts {
-        report::keep(
+        report::write_artefacts(
             &dir.join(format!("{}-{}", drill.name, options.seed)),
             &report,
-            notes.done.as_ref(),
+            notes.history.as_ref(),
             &notes.samples,
             notes.cluster_dir.as_deref(),
         );
     }
     report
+}
+
+/// Ends the processes of a drill that broke off, and judges their histories.
+async fn judge_broken_off(notes: &mut Notes) -> Option<CheckResults> {
+    let load = notes.load.take()?;
+    let stopped = AssertUnwindSafe(load.stop_clients()).catch_unwind();
+    let history = tokio::time::timeout(END_TIME_MAX, stopped).await.ok()?.ok()?;
+    let results = check_broken_off(&history);
+    notes.history = Some(history);
+    Some(results)
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
@@ -124,7 +123,7 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// The commit that is judged, as the caller or git says.
-pub fn commit() -> String {
+pub fn commit_id() -> String {
     if let Ok(commit) = std::env::var("REGISTRY_COMMIT") {
         return commit;
     }
@@ -136,111 +135,120 @@ pub fn commit() -> String {
         .map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Runs the drill; in a hunt only until something is found broken.
-async fn act(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
-    let (tell, told) = tokio::sync::oneshot::channel();
+/// Runs the drill; in a hunt only until a promise is found broken.
+async fn run_or_hunt(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>) {
+    let (send_outside, outside) = tokio::sync::oneshot::channel();
     let hunts = options.hunt;
-    let look = async {
-        match told.await {
-            Ok((nodes, peek)) if hunts => early::watch(nodes, peek).await,
+    let watch = async {
+        match outside.await {
+            Ok((nodes, observe)) if hunts => live_checks::watch_for_faults(nodes, observe).await,
             // The drill goes on to its end.
             Ok(_) | Err(_) => std::future::pending().await,
         }
     };
     tokio::select! {
-        () = play(drill, options, notes.clone(), tell) => {}
-        faults = look => {
-            let judged = Judged { verdict: Some(Verdict::Invalid), faults, ..Judged::default() };
-            notes.lock().expect("no panic under the lock").judged = Some(judged);
-        }
+        () = run_phases(drill, options, notes.clone(), send_outside) => {}
+        faults = watch => notes.lock().results = Some(CheckResults::broken(faults)),
     }
 }
 
-/// A look from outside at a drill that runs: its nodes, and what clients were told.
-type Outside = (Vec<Api>, Box<dyn Fn() -> (Vec<Record>, Vec<Event>, Vec<Glimpse>) + Send>);
+/// A look from outside at a drill that runs: its nodes, and the histories so far.
+type Outside = (Vec<Api>, Box<dyn Fn() -> Observed + Send>);
 
-async fn play(drill: Drill, options: Options, notes: Arc<Mutex<Notes>>, tell: tokio::sync::oneshot::Sender<Outside>) {
+async fn run_phases(
+    drill: Drill,
+    options: Options,
+    notes: Arc<Mutex<Notes>>,
+    send_outside: tokio::sync::oneshot::Sender<Outside>,
+) {
     let say = |text: String| {
         if options.live {
-            live(&text);
+            print_live(&text);
         }
     };
-    let note = |change: &mut dyn FnMut(&mut Notes)| change(&mut notes.lock().expect("no panic under the lock"));
     say(format!("{}: seed {}, {} nodes, {}", drill.name, options.seed, drill.nodes, drill.about));
     let mut random = StdRng::seed_from_u64(options.seed);
-    let spec: Spec = drill.spec();
+    let spec: Spec = drill.cluster_spec();
     let spec = match &options.bug {
         Some(bug) => spec.with_bug(bug),
         None => spec,
     };
     let mut cluster = Cluster::start(spec).await;
-    let dir = cluster.dir().to_owned();
-    note(&mut |notes| notes.cluster_dir = Some(dir.clone()));
+    notes.lock().cluster_dir = Some(cluster.dir().to_owned());
     cluster.api(1).allow_everything().await;
-    let load = Load::start(&cluster, drill.registering, drill.crowd, options.seed);
-    let http = early::http();
+    let load = Arc::new(Load::start(&cluster, drill.registering, drill.clients, options.seed));
+    notes.lock().load = Some(load.clone());
+    let http = live_checks::short_timeout_http();
     let outside = cluster.ids().into_iter().map(|id| cluster.api_at(&http, id)).collect();
-    // Nobody listens any more where nobody looks.
-    drop(tell.send((outside, Box::new(load.peek()))));
+    // Nobody receives it where nobody hunts.
+    drop(send_outside.send((outside, Box::new(load.observer()))));
     let born = Instant::now();
-    load.progress(if options.hunt { SHORT } else { WARM_UP }).await;
+    load.wait_for_progress(if options.hunt { SHORT } else { WARM_UP }).await;
     let begun = Instant::now();
-    note(&mut |notes| notes.warm_ms = u64::try_from((begun - born).as_millis()).unwrap_or(0));
-    let watch = Watch::start(&cluster.ids(), begun, |http, id| cluster.api_at(http, id));
-    let ms = |begun: Instant| u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    say(format!("warm: {} operations answered; faults begin", load.counts().0));
-    for fault in drill.faults.iter().copied().cycle().take(drill.strikes) {
-        let from_ms = ms(begun);
-        let (answered, unknown) = load.counts();
-        let mut field = Field { cluster: &mut cluster, load: &load, random: &mut random };
-        let evidence = strike(fault, &mut field).await;
-        let (answered_now, unknown_now) = load.counts();
-        let strike = Strike {
-            fault: fault.name(),
-            from_ms,
-            to_ms: ms(begun),
-            real: evidence.is_ok(),
-            detail: evidence.unwrap_or_else(|reason| format!("NOT REAL: {reason}")),
-            answered: answered_now - answered,
-            unknown: unknown_now - unknown,
-        };
+    notes.lock().warm_ms = u64::try_from((begun - born).as_millis()).unwrap_or(0);
+    let monitor = Monitor::start(&cluster.ids(), begun, |http, id| cluster.api_at(http, id));
+    say(format!("warm: {} operations answered; faults begin", load.operation_counts().0));
+    for (number, fault) in drill.faults.iter().copied().cycle().take(drill.strikes).enumerate() {
+        let ambient = drill.ambient.get(number % drill.ambient.len().max(1)).copied();
+        let strike = strike_once((fault, ambient), &mut cluster, &load, &mut random, begun).await;
         say(format!("{:>7} ms  {}: {}", strike.from_ms, strike.fault, strike.detail));
-        note(&mut |notes| notes.strikes.push(strike.clone()));
+        notes.lock().strikes.push(strike);
         for id in cluster.ids() {
-            watch.add(id, |http, id| cluster.api_at(http, id));
+            monitor.add(id, |http, id| cluster.api_at(http, id));
         }
-        load.progress(20).await;
+        load.wait_for_progress(20).await;
     }
     say("healed; every node must serve".to_owned());
-    load.progress(if options.hunt { SHORT } else { COOL_DOWN }).await;
+    load.wait_for_progress(if options.hunt { SHORT } else { COOL_DOWN }).await;
     for api in cluster.apis() {
         write_through(&api, options.seed).await;
     }
-    let samples = watch.stop();
-    note(&mut |notes| notes.samples.clone_from(&samples));
+    let samples = monitor.stop();
+    monitor::term_faults(&samples).into_iter().for_each(|fault| load.note_fault(fault));
+    notes.lock().samples = samples;
     let leader = cluster.api(cluster.leader().await);
-    let mut done = load.stop(&leader).await;
-    read_everything(&leader, &mut done.did.events).await;
-    read_at_end(&leader, &mut done.did.lived, &done.did.drafts).await;
-    let strikes = notes.lock().expect("no panic under the lock").strikes.clone();
-    let judged = judge(&cluster, &drill, &done, &strikes).await;
-    say(format!("{} operations judged: {:?}", judged.operations, judged.verdict));
-    let artefacts = options.artefacts.clone();
-    if let Some(dir) = artefacts {
+    let mut history = load.stop(&leader).await;
+    // From here on the histories are here, and no longer with the load.
+    notes.lock().load = None;
+    read_every_subject(&leader, &mut history.clients.subjects).await;
+    read_at_end(&leader, &mut history.clients.lifecycle, &history.clients.drafts).await;
+    let strikes = notes.lock().strikes.clone();
+    let results = check_drill(&cluster, &drill, &history, &strikes).await;
+    say(format!("{} operations judged: {:?}", results.operations, results.verdict));
+    if let Some(dir) = &options.artefacts {
         // Before the cluster and its directory go.
-        let target = dir.join(format!("{}-{}", drill.name, options.seed));
-        keep_logs(&target, cluster.dir());
+        copy_node_logs(&dir.join(format!("{}-{}", drill.name, options.seed)), cluster.dir());
     }
-    let mut found = Some((done, judged));
-    note(&mut |notes| {
-        if let Some((done, judged)) = found.take() {
-            notes.done = Some(done);
-            notes.judged = Some(judged);
-        }
-    });
+    let mut notes = notes.lock();
+    notes.history = Some(history);
+    notes.results = Some(results);
 }
 
-fn keep_logs(target: &Path, from: &Path) {
+/// Injects one fault, heals it, and notes what clients saw meanwhile.
+async fn strike_once(
+    (fault, ambient): (Fault, Option<Ambient>),
+    cluster: &mut Cluster,
+    load: &Load,
+    random: &mut StdRng,
+    begun: Instant,
+) -> Strike {
+    let now_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let from_ms = now_ms();
+    let (answered, unknown) = load.operation_counts();
+    let evidence = inject_faults(fault, ambient, &mut NemesisTarget { cluster, load, random }).await;
+    let (answered_now, unknown_now) = load.operation_counts();
+    Strike {
+        fault: ambient.map_or_else(|| fault.name(), |ambient| format!("{}+{}", fault.name(), ambient.name())),
+        from_ms,
+        to_ms: now_ms(),
+        real: evidence.is_ok(),
+        detail: evidence.unwrap_or_else(|reason| format!("NOT REAL: {reason}")),
+        answered: answered_now - answered,
+        unknown: unknown_now - unknown,
+    }
+}
+
+fn copy_node_logs(target: &Path, from: &Path) {
     std::fs::create_dir_all(target).expect("make a directory for artefacts");
     for entry in std::fs::read_dir(from).into_iter().flatten().flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "log") {
@@ -250,13 +258,14 @@ fn keep_logs(target: &Path, from: &Path) {
 }
 
 #[allow(clippy::print_stdout)]
-fn live(text: &str) {
+fn print_live(text: &str) {
     println!("{text}");
 }
 
 /// Liveness (I24): a write succeeds through this node.
 async fn write_through(api: &Api, seed: u64) {
-    let subject = format!("z-{}-{}-x", seed % 1_000_000, api.node_id);
+    let node = u32::try_from(api.node_id).unwrap_or(u32::MAX);
+    let subject = names::object_name(Owner::Liveness, seed, node, 0);
     let content = schema(&subject, format_of(1), 0);
     crate::wait::until(&format!("a write through node {}", api.node_id), async || {
         let answer = api.register(&subject, &content).send().await?;
@@ -265,29 +274,30 @@ async fn write_through(api: &Api, seed: u64) {
     .await;
 }
 
-/// The last read: every subject of the model, confirmed, as an operation of the history.
-async fn read_everything(api: &Api, events: &mut Vec<Event>) {
-    let invoked = events.iter().map(|event| event.returned).max().unwrap_or(0) + 1_000;
+/// The last read of every subject of the model, linearizable, as an operation of the history.
+async fn read_every_subject(api: &Api, history: &mut Vec<SubjectOperation>) {
+    let invoked = history.iter().map(|operation| operation.returned).max().unwrap_or(0) + 1_000;
     let held = dump::linearizable(api).await;
     let live = dump::live(api).await;
-    let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
-    for (subject, work) in subjects {
+    let subjects: BTreeMap<String, SubjectWorkload> =
+        history.iter().map(|operation| (operation.subject.clone(), operation.workload)).collect();
+    for (subject, workload) in subjects {
         let contents = held
             .iter()
             .filter(|(key, _)| key.0 == subject && live.contains(*key))
             .map(|(_, held)| content_of(&subject, &held.text).unwrap_or(u32::MAX))
             .collect();
-        let told = Told::Contents(contents);
-        events.push(Event::last_read(work, api.node_id, subject, invoked, told));
+        let output = Output::Contents(contents);
+        history.push(SubjectOperation::last_read(workload, api.node_id, subject, invoked, output));
     }
 }
 
 /// The drills of a name, a class, or the whole slice.
-pub fn named(name: &str) -> Vec<Drill> {
+pub fn drills_named(name: &str) -> Vec<Drill> {
     match name {
-        "slice" => catalogue::slice(),
-        "all" => catalogue::all(),
-        _ => catalogue::find(name).into_iter().collect(),
+        "slice" => catalogue::ci_slice(),
+        "all" => catalogue::all_drills(),
+        _ => catalogue::find_drill(name).into_iter().collect(),
     }
 }
 
@@ -295,7 +305,7 @@ pub fn named(name: &str) -> Vec<Drill> {
 const NODES_SPENT_MAX: u64 = 2;
 
 /// A drill with a random composition of faults, for a soak: swarm testing.
-pub fn swarm(seed: u64) -> Drill {
+pub fn random_drill(seed: u64) -> Drill {
     use rand::RngExt;
     let mut random = StdRng::seed_from_u64(seed);
     let nodes = if random.random_bool(0.6) { 3 } else { 5 };
@@ -312,13 +322,16 @@ pub fn swarm(seed: u64) -> Drill {
             faults.push(fault);
         }
     }
-    let mut drill = catalogue::find("leader-loss").expect("the catalogue has this drill");
+    let mut drill = catalogue::find_drill("leader-loss").expect("the catalogue has this drill");
     drill.name = format!("swarm-{nodes}");
     drill.about = "A random composition of faults.";
     drill.nodes = nodes;
     drill.strikes = faults.len();
     drill.faults = faults;
     drill.compacting = random.random_bool(0.5);
+    if random.random_bool(0.4) {
+        drill.ambient = vec![Ambient::ALL[random.random_range(0..Ambient::ALL.len())]];
+    }
     drill
 }
 
@@ -329,7 +342,7 @@ mod tests {
     #[test]
     fn every_seed_has_a_composition() {
         for seed in 0..5_000 {
-            let drill = swarm(seed);
+            let drill = random_drill(seed);
             let spent = drill.faults.iter().filter(|fault| fault.spends_a_node()).count();
             assert_eq!(drill.faults.len(), 5, "seed {seed}");
             assert!(spent <= 2, "seed {seed}: {:?}", drill.faults);

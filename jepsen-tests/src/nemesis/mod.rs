@@ -1,17 +1,20 @@
 //! Faults: each is injected, held, healed, and proves that it was real.
 //!
-//! A fault that did not happen makes its run vacuous; [`strike`] says so in its error. Kills, pauses and damage leave a quorum,
+//! A fault that did not happen makes its run vacuous; [`inject_fault`] says so in its error. Kills, pauses and damage leave a quorum,
 //! but for faults whose point is that there is none.
 
+mod ambient;
 mod clock;
 mod disk;
 mod kernel;
 mod operations;
+mod outsider;
 mod partition;
 mod process;
 
 use std::time::Duration;
 
+pub use ambient::Ambient;
 pub(crate) use disk::damage_kind;
 
 use proto::rest::NodeStatusBody;
@@ -156,7 +159,7 @@ impl Fault {
 
 /// Where a fault strikes.
 #[derive(Debug)]
-pub struct Field<'a> {
+pub struct NemesisTarget<'a> {
     /// The cluster.
     pub cluster: &'a mut Cluster,
     /// What clients do meanwhile.
@@ -168,93 +171,106 @@ pub struct Field<'a> {
 /// What a fault did, for the report; or why it did not happen.
 pub type Evidence = Result<String, String>;
 
-/// Injects a fault, holds it, heals it and waits until the cluster is whole.
+/// Injects a fault, perhaps while another one lasts, holds both, heals them and waits until the cluster is whole.
 ///
 /// # Errors
-/// If it did not really happen.
+/// If one of them did not really happen.
 ///
 /// # Panics
 /// If the cluster does not become whole again in time.
-pub async fn strike(fault: Fault, field: &mut Field<'_>) -> Evidence {
-    let network = field.cluster.spec().network;
+pub async fn inject_faults(fault: Fault, ambient: Option<Ambient>, target: &mut NemesisTarget<'_>) -> Evidence {
+    let running = match ambient {
+        Some(ambient) => Some(ambient::begin_ambient(ambient, target).await),
+        None => None,
+    };
+    let evidence = inject_fault(fault, target).await;
+    let proof = running.map(|running| ambient::prove_ambient(&running, target));
+    heal_all(target).await;
+    match proof {
+        None => evidence,
+        Some(proof) => Ok(format!("{} {}", evidence?, proof?)),
+    }
+}
+
+async fn inject_fault(fault: Fault, target: &mut NemesisTarget<'_>) -> Evidence {
+    let network = target.cluster.spec().network;
     if !fault.strikes(network) {
         return Err(format!("{} cannot strike over {network:?}", fault.name()));
     }
     let evidence = match fault {
-        Fault::KillLeader => process::kill_leader(field).await,
-        Fault::KillFollower => process::kill_follower(field).await,
-        Fault::KillMinority => process::kill_minority(field).await,
-        Fault::KillAll => process::kill_all(field).await,
-        Fault::StopLeader => process::stop_leader(field).await,
-        Fault::PauseLeader => process::pause_leader(field).await,
-        Fault::PauseMinority => process::pause_minority(field).await,
-        Fault::IsolateLeader => partition::isolate_leader(field).await,
-        Fault::IsolateOne => partition::isolate_one(field).await,
-        Fault::Halves => partition::halves(field).await,
-        Fault::OneWayToLeader => partition::one_way(field, true).await,
-        Fault::OneWayFromLeader => partition::one_way(field, false).await,
-        Fault::Ring => partition::ring(field).await,
-        Fault::Bridge => partition::bridge(field).await,
-        Fault::Flap => partition::flap(field).await,
-        Fault::Resets => partition::resets(field).await,
-        Fault::LostAnswers => partition::lost_answers(field).await,
-        Fault::ClientsInMinority => partition::clients_in_minority(field).await,
-        Fault::RegionCut => partition::region_cut(field).await,
-        Fault::RegionLoss => process::region_loss(field).await,
-        Fault::Wan => partition::wan(field).await,
-        Fault::SlowLink => partition::slow_link(field).await,
-        Fault::ClockJump => clock::jump(field).await,
-        Fault::ClockStrobe => clock::strobe(field).await,
-        Fault::ClockRate => clock::rate(field).await,
-        Fault::PowerLossOne => disk::power_loss(field, 1).await,
-        Fault::PowerLossMinority => disk::power_loss_minority(field).await,
-        Fault::PowerLossAll => disk::power_loss_all(field).await,
-        Fault::SlowSync => disk::slow_sync(field).await,
-        Fault::FailingSync => disk::failing_sync(field).await,
-        Fault::DiskFull => disk::disk_full(field).await,
-        Fault::ShortWrites => disk::short_writes(field).await,
-        Fault::Damage => disk::damage_one(field).await,
-        Fault::DiskLost => operations::disk_lost(field).await,
-        Fault::MembershipChurn => operations::membership_churn(field).await,
-        Fault::LeaderTransfer => operations::leader_transfer(field).await,
-        Fault::SnapshotAndPurge => operations::snapshot_and_purge(field).await,
-        Fault::CablePulled => kernel::cable_pulled(field).await,
-        Fault::Star => kernel::star(field).await,
+        Fault::KillLeader => process::kill_leader(target).await,
+        Fault::KillFollower => process::kill_follower(target).await,
+        Fault::KillMinority => process::kill_minority(target).await,
+        Fault::KillAll => process::kill_all(target).await,
+        Fault::StopLeader => process::stop_leader(target).await,
+        Fault::PauseLeader => process::pause_leader(target).await,
+        Fault::PauseMinority => process::pause_minority(target).await,
+        Fault::IsolateLeader => partition::isolate_leader(target).await,
+        Fault::IsolateOne => partition::isolate_one(target).await,
+        Fault::Halves => partition::split_halves(target).await,
+        Fault::OneWayToLeader => partition::one_way(target, true).await,
+        Fault::OneWayFromLeader => partition::one_way(target, false).await,
+        Fault::Ring => partition::make_ring(target).await,
+        Fault::Bridge => partition::make_bridge(target).await,
+        Fault::Flap => partition::flap_cuts(target).await,
+        Fault::Resets => partition::reset_connections(target).await,
+        Fault::LostAnswers => partition::lost_answers(target).await,
+        Fault::ClientsInMinority => partition::clients_in_minority(target).await,
+        Fault::RegionCut => partition::region_cut(target).await,
+        Fault::RegionLoss => process::region_loss(target).await,
+        Fault::Wan => partition::wan_profile(target).await,
+        Fault::SlowLink => partition::slow_link(target).await,
+        Fault::ClockJump => clock::clock_jump(target).await,
+        Fault::ClockStrobe => clock::clock_strobe(target).await,
+        Fault::ClockRate => clock::clock_rate(target).await,
+        Fault::PowerLossOne => disk::power_loss(target, 1).await,
+        Fault::PowerLossMinority => disk::power_loss_minority(target).await,
+        Fault::PowerLossAll => disk::power_loss_all(target).await,
+        Fault::SlowSync => disk::slow_sync(target).await,
+        Fault::FailingSync => disk::failing_sync(target).await,
+        Fault::DiskFull => disk::disk_full(target).await,
+        Fault::ShortWrites => disk::short_writes(target).await,
+        Fault::Damage => disk::damage_one(target).await,
+        Fault::DiskLost => operations::disk_lost(target).await,
+        Fault::MembershipChurn => operations::membership_churn(target).await,
+        Fault::LeaderTransfer => operations::leader_transfer(target).await,
+        Fault::SnapshotAndPurge => operations::snapshot_and_purge(target).await,
+        Fault::CablePulled => kernel::cable_pulled(target).await,
+        Fault::Star => kernel::make_star(target).await,
     };
-    heal(field).await;
     evidence
 }
 
 /// Takes every fault back, starts what is down, and waits until all nodes are ready.
-pub(crate) async fn heal(field: &mut Field<'_>) {
-    let members = field.load.members();
-    if field.cluster.spec().network != Network::Loopback {
-        field.cluster.mesh().heal();
+pub(crate) async fn heal_all(target: &mut NemesisTarget<'_>) {
+    let members = target.load.members();
+    if target.cluster.spec().network != Network::Loopback {
+        target.cluster.mesh().heal();
     }
     for id in members {
-        if field.cluster.spec().shimmed {
-            field.cluster.shim(id).heal();
+        if target.cluster.spec().shimmed {
+            target.cluster.shim(id).clear_all();
         }
-        if field.cluster.pid(id).is_some() && field.cluster.has_ended(id) {
-            field.cluster.ended(id).await;
+        if target.cluster.pid(id).is_some() && target.cluster.has_ended(id) {
+            target.cluster.ended(id).await;
         }
-        if field.cluster.pid(id).is_none() {
-            field.cluster.spawn(id, &[]);
+        if target.cluster.pid(id).is_none() {
+            target.cluster.spawn(id, &[]);
         }
     }
-    field.cluster.ready_all().await;
-    let _ = field.cluster.leader().await;
+    target.cluster.ready_all().await;
+    let _ = target.cluster.leader().await;
 }
 
 /// A fault is held this long: several elections, whatever the timing.
-async fn hold(field: &mut Field<'_>) {
-    let ms = field.random.random_range(1_500..4_000);
-    let factor = if field.cluster.spec().profile == "lan" { 1 } else { 2 };
+async fn hold_fault(target: &mut NemesisTarget<'_>) {
+    let ms = target.random.random_range(1_500..4_000);
+    let factor = if target.cluster.spec().profile == "lan" { 1 } else { 2 };
     tokio::time::sleep(Duration::from_millis(ms * factor)).await;
 }
 
 /// What a node says of itself.
-async fn standing(cluster: &Cluster, id: u64) -> Option<NodeStatusBody> {
+async fn node_status(cluster: &Cluster, id: u64) -> Option<NodeStatusBody> {
     let answer = cluster.api(id).get("/v1/cluster/status").send().await.ok()?;
     let status = (answer.status == 200).then(|| answer.cluster_status())?;
     status.nodes.into_iter().find(|node| node.node_id == id && node.error.is_none())
@@ -264,7 +280,7 @@ async fn standing(cluster: &Cluster, id: u64) -> Option<NodeStatusBody> {
 async fn leader_among(cluster: &Cluster, ids: &[u64], after_term: u64) -> (u64, u64) {
     until(&format!("a leader among {ids:?} after term {after_term}"), async || {
         for id in ids {
-            if let Some(node) = standing(cluster, *id).await
+            if let Some(node) = node_status(cluster, *id).await
                 && node.role == "leader"
                 && node.term > after_term
             {
@@ -279,22 +295,22 @@ async fn leader_among(cluster: &Cluster, ids: &[u64], after_term: u64) -> (u64, 
 /// The leader and its term.
 async fn leader_and_term(cluster: &Cluster) -> (u64, u64) {
     let leader = cluster.leader().await;
-    let term = standing(cluster, leader).await.map_or(0, |node| node.term);
+    let term = node_status(cluster, leader).await.map_or(0, |node| node.term);
     (leader, term)
 }
 
 /// So many running nodes, the leader perhaps among them, that the rest is a quorum.
-fn minority(field: &mut Field<'_>) -> Vec<u64> {
-    let mut ids = field.cluster.ids();
+fn choose_minority(target: &mut NemesisTarget<'_>) -> Vec<u64> {
+    let mut ids = target.cluster.ids();
     let count = (ids.len() - 1) / 2;
     let mut chosen = Vec::new();
     for _ in 0..count.max(1) {
-        let place = field.random.random_range(0..ids.len());
+        let place = target.random.random_range(0..ids.len());
         chosen.push(ids.swap_remove(place));
     }
     chosen
 }
 
-fn others(all: &[u64], without: &[u64]) -> Vec<u64> {
+fn all_but(all: &[u64], without: &[u64]) -> Vec<u64> {
     all.iter().copied().filter(|id| !without.contains(id)).collect()
 }

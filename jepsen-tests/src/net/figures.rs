@@ -54,7 +54,7 @@ impl Figures {
     }
 
     /// What was harmed, in words; nothing if nothing was.
-    pub fn harm(self) -> Option<String> {
+    pub fn describe_harm(self) -> Option<String> {
         let parts = [
             (self.held, "bytes held"),
             (self.swallowed, "bytes swallowed"),
@@ -65,9 +65,9 @@ impl Figures {
             (self.unrouted, "packets without a route"),
             (self.queued, "packets queued"),
         ];
-        let told: Vec<_> =
+        let shown: Vec<_> =
             parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        (!told.is_empty()).then(|| told.join(", "))
+        (!shown.is_empty()).then(|| shown.join(", "))
     }
 }
 
@@ -79,8 +79,8 @@ mod tests {
     fn what_was_only_carried_is_not_harm() {
         let before = Figures { bytes: 5, dropped: 2, ..Figures::default() };
         let quiet = Figures { bytes: 9, ..before };
-        assert_eq!(quiet.since(before).harm(), None);
+        assert_eq!(quiet.since(before).describe_harm(), None);
         let cut = Figures { dropped: 5, broken: 1, ..quiet };
-        assert_eq!(cut.since(before).harm().as_deref(), Some("1 connections broken, 3 packets dropped"));
+        assert_eq!(cut.since(before).describe_harm().as_deref(), Some("1 connections broken, 3 packets dropped"));
     }
 }

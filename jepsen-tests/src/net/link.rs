@@ -1,4 +1,4 @@
-//! One proxy: accepts connections at a port of its own and carries bytes to its target, as badly as it is told to.
+//! One proxy: accepts connections at a port of its own and carries bytes to its target, as badly as its state says.
 //!
 //! Two kinds of loss. *Held* bytes wait and arrive when the link heals: late messages, as TCP delivers them after a short
 //! cut. *Swallowed* bytes never arrive, and the connection they were on stays silent for ever in that direction, as behind a
@@ -119,11 +119,11 @@ impl Drop for Link {
 
 impl Link {
     pub(super) async fn open(target: SocketAddr) -> Self {
-        let port = Port::reserve();
-        let (address, listener) = (port.address, port.listen());
+        let port = Port::reserve_port();
+        let (address, listener) = (port.address, port.start_listening());
         let state = watch::Sender::new(State::default());
         let counters = Arc::new(Counters::default());
-        let task = tokio::spawn(serve(port, listener, target, state.subscribe(), counters.clone()));
+        let task = tokio::spawn(serve_connections(port, listener, target, state.subscribe(), counters.clone()));
         Self { address, state, counters, task }
     }
 
@@ -153,20 +153,20 @@ struct Port {
 }
 
 impl Port {
-    fn reserve() -> Self {
-        let holder = Self::bind(SocketAddr::from(([127, 0, 0, 1], 0)));
+    fn reserve_port() -> Self {
+        let holder = Self::bind_socket(SocketAddr::from(([127, 0, 0, 1], 0)));
         Self { address: holder.local_addr().expect("a bound socket has an address"), _holder: holder }
     }
 
-    fn bind(address: SocketAddr) -> TcpSocket {
+    fn bind_socket(address: SocketAddr) -> TcpSocket {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseport(true).expect("a port may be bound by holder and listener");
         socket.bind(address).expect("bind a free port on loopback");
         socket
     }
 
-    fn listen(&self) -> TcpListener {
-        Self::bind(self.address).listen(BACKLOG).expect("listen at a port of our own")
+    fn start_listening(&self) -> TcpListener {
+        Self::bind_socket(self.address).listen(BACKLOG).expect("listen at a port of our own")
     }
 }
 
@@ -180,7 +180,7 @@ struct Shared {
     refused: Arc<Notify>,
 }
 
-async fn serve(
+async fn serve_connections(
     port: Port,
     mut listener: TcpListener,
     target: SocketAddr,
@@ -189,20 +189,20 @@ async fn serve(
 ) {
     let mut connections = JoinSet::new();
     loop {
-        // What a connection of an earlier time is told says nothing of the process that listens now.
+        // The refusal of an earlier connection says nothing of the process that listens now.
         let refused = Arc::new(Notify::new());
         let shared = Shared { target, state: state.clone(), counters: counters.clone(), refused };
         tokio::select! {
-            () = accept(&listener, &shared, &mut connections) => {}
+            () = accept_connections(&listener, &shared, &mut connections) => {}
             () = shared.refused.notified() => {}
         }
         drop(listener);
         until_back(target, state.clone()).await;
-        listener = port.listen();
+        listener = port.start_listening();
     }
 }
 
-async fn accept(listener: &TcpListener, shared: &Shared, connections: &mut JoinSet<()>) {
+async fn accept_connections(listener: &TcpListener, shared: &Shared, connections: &mut JoinSet<()>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         while connections.try_join_next().is_some() {}
@@ -211,7 +211,7 @@ async fn accept(listener: &TcpListener, shared: &Shared, connections: &mut JoinS
             drop(stream.set_zero_linger());
             continue;
         }
-        connections.spawn(connection(stream, shared.clone()));
+        connections.spawn(carry_connection(stream, shared.clone()));
     }
 }
 
@@ -225,7 +225,7 @@ async fn until_back(target: SocketAddr, mut state: watch::Receiver<State>) {
     }
 }
 
-async fn connection(incoming: TcpStream, shared: Shared) {
+async fn carry_connection(incoming: TcpStream, shared: Shared) {
     let Shared { target, mut state, counters, refused } = shared;
     let now = *state.borrow();
     drop(incoming.set_zero_linger());
@@ -245,8 +245,8 @@ async fn connection(incoming: TcpStream, shared: Shared) {
     drop(outgoing.set_zero_linger());
     let (from, to_back) = incoming.into_split();
     let (from_back, to) = outgoing.into_split();
-    let forward = carry(from, to, state.clone(), |state| state.forward, counters.clone());
-    let back = carry(from_back, to_back, state.clone(), |state| state.back, counters.clone());
+    let forward = carry_bytes(from, to, state.clone(), |state| state.forward, counters.clone());
+    let back = carry_bytes(from_back, to_back, state.clone(), |state| state.back, counters.clone());
     tokio::select! {
         // When one side ends, the other does: HTTP has no half-open connections.
         () = forward => {}
@@ -258,7 +258,7 @@ async fn connection(incoming: TcpStream, shared: Shared) {
 }
 
 /// Carries one direction of a connection until it ends.
-async fn carry(
+async fn carry_bytes(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     state: watch::Receiver<State>,
@@ -284,7 +284,7 @@ async fn carry(
                 counted.swallowed.fetch_add(count, Ordering::Relaxed);
                 continue;
             }
-            let due = Instant::now() + lateness(&direction);
+            let due = Instant::now() + delay_of_piece(&direction);
             if due > Instant::now() {
                 counted.delayed.fetch_add(count, Ordering::Relaxed);
             }
@@ -316,7 +316,7 @@ async fn carry(
     tokio::join!(reading, writing);
 }
 
-fn lateness(direction: &Direction) -> Duration {
+fn delay_of_piece(direction: &Direction) -> Duration {
     let mut random = rand::rng();
     let jitter = if direction.jitter_ms > 0 { random.random_range(0..=direction.jitter_ms) } else { 0 };
     let mut late = Duration::from_millis(direction.delay_ms + jitter);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_pass_wait_vanish_and_break_as_told() {
+    async fn bytes_pass_wait_vanish_and_break_as_the_state_says() {
         let link = Link::open(echo().await).await;
         let mut stream = TcpStream::connect(link.address).await.unwrap();
         assert_eq!(ask(&mut stream, 1).await.unwrap(), 1);
@@ -395,7 +395,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_gone_is_refused_unless_a_cut_hides_it() {
-        let gone = Port::reserve();
+        let gone = Port::reserve_port();
         let link = Link::open(gone.address).await;
         // The first who comes is reset; then nobody listens.
         let mut first = TcpStream::connect(link.address).await.unwrap();
@@ -413,7 +413,7 @@ mod tests {
         link.change(|state| *state = State::default());
         assert!(hidden.read_u8().await.is_err());
 
-        let back = gone.listen();
+        let back = gone.start_listening();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = back.accept().await {
                 drop(stream.write_u8(7).await);

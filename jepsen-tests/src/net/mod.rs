@@ -45,7 +45,7 @@ pub enum Cut {
     Swallowed,
     /// By the receiver's kernel: packets vanish without a word. TCP sends them again until the link heals.
     Dropped,
-    /// By the sender's kernel, which has no route: who opens a connection is told so at once, established ones are silent.
+    /// By the sender's kernel, which has no route: a new connection is refused immediately, established ones are silent.
     Unrouted,
 }
 

@@ -1,58 +1,59 @@
-//! Clients at work: groups that share a subject for a while, each client through its own choice of nodes.
+//! Starts the processes of all workloads, and gathers their histories.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::ledger::Sent;
-use super::life::Lived;
-use super::references::Link;
-use super::settings::Set;
-use super::shared::{Shared, taken};
-use super::{Event, Glimpse, Work, life, operations, references, session, settings};
+use super::context::ClientContext;
+use super::freshness::AgedAnswer;
+use super::ledger::LedgerEntry;
+use super::runner::{self, Group};
+use super::{
+    SessionRead, SubjectOperation, SubjectWorkload, contexts, lifecycle, references, revisions, session, settings,
+    subjects,
+};
 use crate::client::Api;
+use crate::history::Recorder;
 
-/// Clients of all workloads.
-#[derive(Debug)]
-pub struct Clients {
-    shared: Arc<Shared>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-/// How many clients of each kind. A group shares a subject.
+/// How many processes of each workload run. The processes of a group share an object.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
-pub struct Crowd {
+pub struct ClientCounts {
     pub rich_groups: u32,
     pub deleting_groups: u32,
     pub append_groups: u32,
     pub clients_per_group: u32,
     pub sessions: u32,
     /// Groups of reviewers and authors.
-    pub life_groups: u32,
+    pub lifecycle_groups: u32,
     /// Groups that change levels and modes.
     pub setting_groups: u32,
     /// Groups that make references and delete both sides of them.
     pub reference_groups: u32,
-    /// A client that registers many large schemas at once.
+    /// Groups that work in contexts of their own.
+    pub context_groups: u32,
+    /// Groups that change things at revisions.
+    pub revision_groups: u32,
+    /// A process that registers many large schemas at once.
     pub bulk: bool,
     /// One watcher of events at home on every node.
     pub watching: bool,
-    /// A client rests so long between operations; 0: not at all.
+    /// A process rests so long between operations; 0: not at all.
     pub rest_ms: u64,
 }
 
-impl Crowd {
+impl ClientCounts {
     /// Only registrations, reads, deletions and sessions: for campaigns that judge nothing else.
-    pub fn plain() -> Self {
-        Self { life_groups: 0, setting_groups: 0, reference_groups: 0, bulk: false, watching: false, ..Self::default() }
+    pub fn only_subjects() -> Self {
+        let none = Self { lifecycle_groups: 0, setting_groups: 0, reference_groups: 0, ..Self::default() };
+        Self { context_groups: 0, revision_groups: 0, bulk: false, watching: false, ..none }
     }
 }
 
-impl Default for Crowd {
+impl Default for ClientCounts {
     fn default() -> Self {
         Self {
             rich_groups: 1,
@@ -60,9 +61,11 @@ impl Default for Crowd {
             append_groups: 1,
             clients_per_group: 3,
             sessions: 1,
-            life_groups: 1,
+            lifecycle_groups: 1,
             setting_groups: 1,
             reference_groups: 1,
+            context_groups: 1,
+            revision_groups: 1,
             bulk: true,
             watching: true,
             rest_ms: 5,
@@ -70,109 +73,145 @@ impl Default for Crowd {
     }
 }
 
-/// What the clients did and saw.
+/// The histories of all workloads that are judged by operations.
 #[derive(Debug, Default)]
 #[allow(missing_docs)]
-pub struct Did {
-    pub events: Vec<Event>,
-    pub glimpses: Vec<Glimpse>,
-    pub lived: Vec<Lived>,
-    pub settings: Vec<Set>,
-    pub links: Vec<Link>,
+pub struct ClientHistories {
+    pub subjects: Vec<SubjectOperation>,
+    pub session_reads: Vec<SessionRead>,
+    pub lifecycle: Vec<lifecycle::Operation>,
+    pub settings: Vec<settings::Operation>,
+    pub references: Vec<references::Operation>,
+    pub contexts: Vec<contexts::Operation>,
+    pub revisions: Vec<revisions::Operation>,
     /// The ids of drafts, by subject and content.
-    pub drafts: BTreeMap<(String, u32), u64>,
-    /// The writes of all workloads that are judged by operations.
-    pub ledger: Vec<Sent>,
+    pub drafts: lifecycle::DraftIds,
+    /// The writes of all workloads.
+    pub ledger: Vec<LedgerEntry>,
+    /// The age that answers claimed.
+    pub aged_answers: Vec<AgedAnswer>,
+}
+
+/// One recorder for each workload.
+#[derive(Debug, Default)]
+struct Recorders {
+    subjects: Recorder<SubjectOperation>,
+    session_reads: Recorder<SessionRead>,
+    lifecycle: Recorder<lifecycle::Operation>,
+    drafts: Recorder<((String, u32), u64)>,
+    settings: Recorder<settings::Operation>,
+    references: Recorder<references::Operation>,
+    contexts: Recorder<contexts::Operation>,
+    revisions: Recorder<revisions::Operation>,
+    ledger: Recorder<LedgerEntry>,
+}
+
+/// The processes of all workloads.
+#[derive(Debug)]
+pub struct Clients {
+    context: Arc<ClientContext>,
+    recorders: Recorders,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    processes: u32,
 }
 
 impl Clients {
-    /// Starts clients against these nodes.
-    pub fn start(nodes: Vec<Api>, crowd: Crowd, seed: u64) -> Self {
-        let shared = Arc::new(Shared::new(nodes, &crowd, seed));
-        let mut tasks = Vec::new();
-        let mut process = 0;
-        let kinds = [
-            (Work::Rich, crowd.rich_groups),
-            (Work::Deleting, crowd.deleting_groups),
-            (Work::Append, crowd.append_groups),
+    /// Starts processes against these nodes.
+    pub fn start(nodes: Vec<Api>, counts: ClientCounts, seed: u64) -> Self {
+        let context = Arc::new(ClientContext::new(nodes, Duration::from_millis(counts.rest_ms), seed));
+        let mut clients = Self { context, recorders: Recorders::default(), tasks: Mutex::default(), processes: 0 };
+        clients.start_subjects(counts, seed);
+        for _ in 0..counts.sessions {
+            let reads = clients.recorders.session_reads.clone();
+            clients.spawn_process(|context, process| session::run_process(context, reads, process));
+        }
+        for number in 0..counts.lifecycle_groups {
+            let Recorders { lifecycle, drafts, ledger, .. } = &clients.recorders;
+            let group = lifecycle::Group::new(number, seed, lifecycle.clone(), drafts.clone(), ledger.clone());
+            clients.spawn_group(counts, group, lifecycle::run_process);
+        }
+        for number in 0..counts.setting_groups {
+            let Recorders { settings, ledger, .. } = &clients.recorders;
+            let group = settings::Group::new(number, seed, settings.clone(), ledger.clone());
+            clients.spawn_group(counts, group, settings::run_process);
+        }
+        for number in 0..counts.reference_groups {
+            let Recorders { references, ledger, .. } = &clients.recorders;
+            let group = references::Group::new(number, seed, references.clone(), ledger.clone());
+            clients.spawn_group(counts, group, references::run_process);
+        }
+        for number in 0..counts.context_groups {
+            let Recorders { contexts, ledger, .. } = &clients.recorders;
+            let (history, ledger) = (contexts.clone(), ledger.clone());
+            let group = Group::new(contexts::Contexts::default(), 60_000, number, seed, history, ledger);
+            clients.spawn_group(counts, group, runner::run_process);
+        }
+        for number in 0..counts.revision_groups {
+            let Recorders { revisions, ledger, .. } = &clients.recorders;
+            let (history, ledger) = (revisions.clone(), ledger.clone());
+            let group = Group::new(revisions::Revisions::default(), 70_000, number, seed, history, ledger);
+            clients.spawn_group(counts, group, runner::run_process);
+        }
+        clients
+    }
+
+    fn start_subjects(&mut self, counts: ClientCounts, seed: u64) {
+        let workloads = [
+            (SubjectWorkload::Rich, counts.rich_groups),
+            (SubjectWorkload::Deleting, counts.deleting_groups),
+            (SubjectWorkload::Append, counts.append_groups),
         ];
-        for (work, count) in kinds {
-            for number in 0..count {
-                let group = Arc::new(operations::Group::new(work, number, seed));
-                for _ in 0..crowd.clients_per_group {
-                    process += 1;
-                    tasks.push(tokio::spawn(operations::run(shared.clone(), group.clone(), process)));
-                }
+        for (workload, groups) in workloads {
+            for number in 0..groups {
+                let Recorders { subjects, ledger, .. } = &self.recorders;
+                let group = subjects::Group::new(workload, number, seed, subjects.clone(), ledger.clone());
+                self.spawn_group(counts, group, subjects::run_process);
             }
         }
-        for _ in 0..crowd.sessions {
-            process += 1;
-            tasks.push(tokio::spawn(session::run(shared.clone(), process)));
-        }
-        for number in 0..crowd.life_groups {
-            let group = Arc::new(life::clients::Group::new(number, seed));
-            for _ in 0..crowd.clients_per_group {
-                process += 1;
-                tasks.push(tokio::spawn(life::clients::run(shared.clone(), group.clone(), process)));
-            }
-        }
-        for number in 0..crowd.setting_groups {
-            let group = Arc::new(settings::Group::new(number, seed));
-            for _ in 0..crowd.clients_per_group {
-                process += 1;
-                tasks.push(tokio::spawn(settings::run(shared.clone(), group.clone(), process)));
-            }
-        }
-        for number in 0..crowd.reference_groups {
-            let group = Arc::new(references::Group::new(number, seed));
-            for _ in 0..crowd.clients_per_group {
-                process += 1;
-                tasks.push(tokio::spawn(references::run(shared.clone(), group.clone(), process)));
-            }
-        }
-        Self { shared, tasks }
     }
 
-    /// Operations with an answer, and with none, so far.
+    /// Starts the processes of one group.
+    fn spawn_group<G, F>(&mut self, counts: ClientCounts, group: G, run: impl Fn(Arc<ClientContext>, Arc<G>, u32) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let group = Arc::new(group);
+        for _ in 0..counts.clients_per_group {
+            self.spawn_process(|context, process| run(context, group.clone(), process));
+        }
+    }
+
+    fn spawn_process<F>(&mut self, run: impl FnOnce(Arc<ClientContext>, u32) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.processes += 1;
+        self.tasks.lock().push(tokio::spawn(run(self.context.clone(), self.processes)));
+    }
+
+    /// Operations with an output, and of unknown outcome, so far.
     pub fn counts(&self) -> (u64, u64) {
-        (self.shared.good.load(Ordering::Relaxed), self.shared.unknown.load(Ordering::Relaxed))
+        self.context.counts()
     }
 
-    /// A look at what clients were told so far, while they go on.
-    ///
-    /// # Panics
-    /// If another thread panicked.
-    pub fn peek(&self) -> impl Fn() -> (Vec<Event>, Vec<Glimpse>) + Send + 'static {
-        let shared = self.shared.clone();
-        move || {
-            let events = shared.events.lock().expect("no panic under the lock").clone();
-            (events, shared.glimpses.lock().expect("no panic under the lock").clone())
-        }
+    /// A look at the histories of subjects and sessions so far, while processes go on.
+    pub fn observer(&self) -> impl Fn() -> (Vec<SubjectOperation>, Vec<SessionRead>) + Send + 'static {
+        let (subjects, reads) = (self.recorders.subjects.clone(), self.recorders.session_reads.clone());
+        move || (subjects.snapshot(), reads.snapshot())
     }
 
-    /// Time since the clients began.
-    pub fn elapsed(&self) -> Duration {
-        self.shared.begun.elapsed()
-    }
-
-    /// Lets clients use a node, too.
-    ///
-    /// # Panics
-    /// If another thread panicked.
+    /// Lets processes use a node, too.
     pub fn add_node(&self, api: Api) {
-        self.shared.nodes.lock().expect("no panic under the lock").insert(api.node_id, api);
+        self.context.add_node(api);
     }
 
-    /// Lets clients use a node no more.
-    ///
-    /// # Panics
-    /// If another thread panicked.
+    /// Lets processes use a node no more.
     pub fn drop_node(&self, id: u64) {
-        self.shared.nodes.lock().expect("no panic under the lock").remove(&id);
+        self.context.drop_node(id);
     }
 
-    /// Waits until so many more operations were answered.
-    pub async fn progress(&self, more: u64) {
+    /// Waits until so many more operations have an output.
+    pub async fn wait_for_progress(&self, more: u64) {
         let wanted = self.counts().0 + more;
         crate::wait::until(&format!("{wanted} answered operations"), || {
             let count = self.counts().0;
@@ -181,31 +220,39 @@ impl Clients {
         .await;
     }
 
-    /// Ends the clients after what they are doing, and gives what they did and saw.
+    /// Ends the processes after the operation that each is at, and gives their histories.
     ///
     /// # Panics
-    /// If a client panicked.
-    pub async fn stop(mut self) -> Did {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        for task in std::mem::take(&mut self.tasks) {
-            task.await.expect("a client ends in good order");
+    /// If a process panicked.
+    pub async fn stop(&self) -> ClientHistories {
+        self.context.stop_all();
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            task.await.expect("a process ends in good order");
         }
-        let shared = &self.shared;
-        Did {
-            events: taken(&shared.events),
-            glimpses: taken(&shared.glimpses),
-            lived: taken(&shared.lived),
-            settings: taken(&shared.settings),
-            links: taken(&shared.links),
-            drafts: taken(&shared.drafts),
-            ledger: taken(&shared.ledger),
+        self.take_histories()
+    }
+
+    fn take_histories(&self) -> ClientHistories {
+        let recorders = &self.recorders;
+        ClientHistories {
+            subjects: recorders.subjects.take_all(),
+            session_reads: recorders.session_reads.take_all(),
+            lifecycle: recorders.lifecycle.take_all(),
+            settings: recorders.settings.take_all(),
+            references: recorders.references.take_all(),
+            contexts: recorders.contexts.take_all(),
+            revisions: recorders.revisions.take_all(),
+            drafts: recorders.drafts.take_all().into_iter().collect::<BTreeMap<_, _>>(),
+            ledger: recorders.ledger.take_all(),
+            aged_answers: self.context.aged_answers().take_all(),
         }
     }
 }
 
-/// Clients do not outlive a drill that broke off: they would go on against whoever gets the ports next.
+/// Processes do not outlive a drill that broke off: they would go on against whoever gets the ports next.
 impl Drop for Clients {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.tasks.lock().iter().for_each(JoinHandle::abort);
     }
 }

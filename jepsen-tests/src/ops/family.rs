@@ -1,5 +1,5 @@
-//! Schemas in families: two of one family are compatible in both directions, two of different families in none. By
-//! construction, so that no checker ever asks the product's engine.
+//! Schemas in families: two schemas of one family are compatible in both directions, two of different families in neither. This holds
+//! by construction, so that no checker ever asks the product's engine.
 
 use crate::schemas::{Content, Format};
 
@@ -11,7 +11,7 @@ pub fn family(content: u32) -> u32 {
     content % FAMILIES
 }
 
-/// The format of a subject: fixed by its number.
+/// The format of a subject, fixed by the subject's number.
 pub fn format_of(number: u64) -> Format {
     if number.is_multiple_of(3) { Format::Protobuf } else { Format::Avro }
 }
@@ -20,15 +20,15 @@ pub fn format_of(number: u64) -> Format {
 pub fn schema(subject: &str, format: Format, content: u32) -> Content {
     let name = format!("{}_{content}", subject.replace('-', "_"));
     let text = match format {
-        Format::Avro => avro(&name, content),
+        Format::Avro => avro_text(&name, content),
         // No checker of ours uses JSON Schema here: what a new property means depends on the content model.
-        Format::Protobuf | Format::Json => protobuf(&name, content),
+        Format::Protobuf | Format::Json => protobuf_text(&name, content),
     };
     let format = if format == Format::Json { Format::Protobuf } else { format };
     Content { format, sent: text.clone(), canonical: text, references: Vec::new() }
 }
 
-fn avro(name: &str, content: u32) -> String {
+fn avro_text(name: &str, content: u32) -> String {
     // Avro promotes neither between these types.
     let kind = ["int", "string", "boolean"][family(content) as usize];
     // The record's name is the same for all; the optional field's name makes the text unique.
@@ -38,7 +38,7 @@ fn avro(name: &str, content: u32) -> String {
     )
 }
 
-fn protobuf(name: &str, content: u32) -> String {
+fn protobuf_text(name: &str, content: u32) -> String {
     // Three groups of wire types between which no change is compatible.
     let kind = ["int32", "string", "double"][family(content) as usize];
     format!(

@@ -1,70 +1,70 @@
-//! What was sent under which key, and what became of it: for the audit log, which must tell the same.
+//! Every write by its idempotency key, and how it completed: for the audit log, which must report the same.
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Record, Result};
+use crate::history::{Registration, RegistrationResult};
 
-/// What a client knows of a write.
+/// How a write completed, as its process knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Came {
-    /// Acknowledged. A registration of what is known already is answered without an entry of the log.
-    Done {
-        /// Must the log have it?
+pub enum WriteOutcome {
+    /// Acknowledged. A registration of a schema that is known already is answered without an entry of the log.
+    Ok {
+        /// Must the log have the write?
         logged: bool,
     },
     /// Refused.
-    Refused {
-        /// Is it certain that no attempt took effect? A preparer that refuses knows nothing of an earlier attempt.
-        sure: bool,
+    Fail {
+        /// Is it certain that no attempt took effect? A node that refuses while it prepares a write knows nothing of an earlier
+        /// attempt.
+        definite: bool,
     },
-    /// Perhaps done, perhaps not.
-    Unknown,
+    /// Unknown: the write may have taken effect, or may yet.
+    Info,
 }
 
-/// A write under one key; all attempts are one.
+/// A write under one key; all attempts are one write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct Sent {
+pub struct LedgerEntry {
     pub key: String,
-    /// The principal.
-    pub who: String,
+    pub principal: String,
     pub subject: String,
     /// Nanoseconds since the beginning of its workload.
     pub invoked: u64,
     pub returned: u64,
-    pub came: Came,
+    pub outcome: WriteOutcome,
 }
 
-/// The principal of a client of the registration workload.
-pub fn writer(process: usize) -> String {
+/// The principal of a process of the registration workload.
+pub fn registering_principal(process: usize) -> String {
     format!("writer-{process}")
 }
 
 /// The writes of the registration workload.
-pub fn of_records(records: &[Record]) -> Vec<Sent> {
-    let mut sent: Vec<Sent> = Vec::new();
+pub fn of_registrations(records: &[Registration]) -> Vec<LedgerEntry> {
+    let mut entries: Vec<LedgerEntry> = Vec::new();
     let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let mut places = std::collections::BTreeMap::new();
     for record in records {
-        let came = match &record.result {
-            Result::Registered { .. } => Came::Done { logged: false },
-            Result::Refused { .. } => Came::Refused { sure: false },
-            Result::Unknown(_) => Came::Unknown,
+        let outcome = match &record.result {
+            RegistrationResult::Registered { .. } => WriteOutcome::Ok { logged: false },
+            RegistrationResult::Refused { .. } => WriteOutcome::Fail { definite: false },
+            RegistrationResult::Unknown(_) => WriteOutcome::Info,
         };
         let place = *places.entry(record.key.as_str()).or_insert_with(|| {
-            sent.push(Sent {
+            entries.push(LedgerEntry {
                 key: record.key.clone(),
-                who: writer(record.process),
+                principal: registering_principal(record.process),
                 subject: record.subject.clone(),
                 invoked: nanoseconds(record.invoked),
                 returned: 0,
-                came,
+                outcome,
             });
-            sent.len() - 1
+            entries.len() - 1
         });
-        // The attempts of a key follow each other; what the last one came to is what its client knows.
-        sent[place].returned = nanoseconds(record.returned);
-        sent[place].came = came;
+        // The attempts of a key follow each other; the completion of the last one is what its process knows.
+        entries[place].returned = nanoseconds(record.returned);
+        entries[place].outcome = outcome;
     }
-    sent
+    entries
 }

@@ -1,22 +1,30 @@
-//! What clients of a drill do, and what they were told: every operation with its times, for the checkers.
+//! The workloads of a drill: what their processes invoke, and the history of every operation for the checkers.
 //!
-//! A subject belongs to one workload and to few clients, and takes a limited number of operations; then a fresh one follows.
-//! That keeps the search of the linearizability checkers small.
+//! An object (a subject, mostly) belongs to one workload and to few processes, and takes a limited number of operations; then a fresh
+//! one follows. That keeps the search of the linearizability checkers small. [`context`] is what all workloads share, and knows none
+//! of them; [`clients`] starts them.
 
 pub mod clients;
+mod context;
+pub mod contexts;
 pub mod family;
+pub mod freshness;
+pub mod generator;
 pub mod ledger;
-pub mod life;
-pub mod mix;
-mod operations;
+pub mod lifecycle;
+pub mod names;
 pub mod references;
+pub mod revisions;
 mod rotation;
+mod runner;
 mod session;
 pub mod settings;
-mod shared;
+mod subjects;
 pub mod watchers;
 
 use serde::{Deserialize, Serialize};
+
+use crate::history::IsWrite;
 
 /// A level of compatibility, as the model knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,7 +46,7 @@ impl Level {
     }
 }
 
-/// What a client asked for. A content is a number; [`family`] makes schemas of it.
+/// An operation on a subject. A content is a number; [`family`] makes schemas of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Op {
@@ -54,7 +62,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Does it change anything?
+    /// May the operation change anything?
     pub fn is_write(self) -> bool {
         match self {
             Self::Register { .. } | Self::DeleteVersion { .. } | Self::DeleteSubject { .. } | Self::SetLevel { .. } => {
@@ -64,7 +72,7 @@ impl Op {
         }
     }
 
-    /// Its kind, for counting.
+    /// The name of the operation, for counting.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Register { .. } => "register",
@@ -82,10 +90,16 @@ impl Op {
     }
 }
 
-/// What a client was told.
+impl IsWrite for Op {
+    fn is_write(&self) -> bool {
+        Self::is_write(*self)
+    }
+}
+
+/// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub enum Told {
+pub enum Output {
     /// A registration, a lookup or a read of a version.
     Version { version: u32, content: u32 },
     /// Version numbers.
@@ -98,13 +112,15 @@ pub enum Told {
     Incompatible,
     /// 404 of some kind.
     NotFound,
+    /// A refusal that the model has no name for, which nobody may get (I25): the status and the registry's own code.
+    Unexpected { status: u16, code: u32 },
 }
 
-/// The workload that an event belongs to.
+/// The workload that an operation on a subject belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub enum Work {
-    /// Everything that the model knows, but no deletions.
+pub enum SubjectWorkload {
+    /// Every operation that the model knows, except deletions.
     Rich,
     /// The same with deletions.
     Deleting,
@@ -112,11 +128,11 @@ pub enum Work {
     Append,
 }
 
-/// One operation of one client. All attempts under one key are one operation.
+/// One operation of one process on a subject, with the ids that it was given. All attempts under one key are one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct Event {
-    pub work: Work,
+pub struct SubjectOperation {
+    pub workload: SubjectWorkload,
     pub process: u32,
     /// The node that was asked last.
     pub node: u64,
@@ -125,26 +141,26 @@ pub struct Event {
     /// Nanoseconds since the beginning.
     pub invoked: u64,
     pub returned: u64,
-    /// Nothing where the outcome is unknown.
-    pub told: Option<Told>,
-    /// The id and the guid that a registration was told.
+    /// The completion; `None` is *info*: the outcome is unknown.
+    pub output: Option<Output>,
+    /// The id and the guid in the answer to a registration.
     pub id: Option<u32>,
     pub guid: Option<String>,
     pub attempts: u32,
 }
 
-impl Event {
-    /// The last read of a subject, by whoever judges: it begins when everything else has ended.
-    pub fn last_read(work: Work, node: u64, subject: String, invoked: u64, told: Told) -> Self {
+impl SubjectOperation {
+    /// The last read of a subject, by the drill itself: it begins when every other operation has ended.
+    pub fn last_read(workload: SubjectWorkload, node: u64, subject: String, invoked: u64, output: Output) -> Self {
         Self {
-            work,
+            workload,
             process: 0,
             node,
             subject,
             op: Op::Contents,
             invoked,
             returned: invoked + 1_000,
-            told: Some(told),
+            output: Some(output),
             id: None,
             guid: None,
             attempts: 1,
@@ -152,19 +168,33 @@ impl Event {
     }
 }
 
-/// What clients of sessions saw: a read at or after a token, or within a bound.
+/// What a read of a session promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// At least the state at a token (`session:INDEX`).
+    Session,
+    /// Everything that was acknowledged before a bound (`bounded:MS`).
+    Bounded,
+    /// Everything that was acknowledged before the read began (`default`, of a list).
+    Default,
+    /// What this process wrote through the same node, from that node's replica as it is (`local`).
+    OwnWrite,
+}
+
+/// A read of a process that follows its own writes, and what it had to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct Glimpse {
+pub struct SessionRead {
     pub node: u64,
     pub subject: String,
-    /// `session`, `bounded`, or `own`: what this client wrote through this node.
-    pub promise: String,
+    pub guarantee: Guarantee,
     /// The version that must be seen at least.
     pub at_least: u32,
-    /// The version that was seen; 0 for none.
+    /// The highest version that was seen; 0 for none.
     pub seen: u32,
-    /// The index that was asked for, and the one that the answer told.
+    /// The index that was asked for; 0 without a session.
     pub token: u64,
+    /// The index of the answer.
     pub index: u64,
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jepsen_tests::history;
-use jepsen_tests::judge::audit::{Record, Shown, registrations, root, trees, writes};
-use jepsen_tests::ops::ledger::{Came, Sent};
+use jepsen_tests::checker::audit::{
+    AuditRecord, NodeAuditLog, age_faults, registration_faults, tree_faults, tree_root, write_faults,
+};
+use jepsen_tests::history::{Registration, RegistrationResult};
+use jepsen_tests::ops::freshness::AgedAnswer;
+use jepsen_tests::ops::ledger::{LedgerEntry, WriteOutcome};
 use jepsen_tests::schemas::{Content, Format};
 
 /// A chain of records with these keys and outcomes, one for each log index from 5 on.
-fn log(records: &[(&str, &str)]) -> Vec<Record> {
+fn log(records: &[(&str, &str)]) -> Vec<AuditRecord> {
     let digest = |number: u64| format!("{number:064x}");
-    let record = |(position, (key, outcome)): (u64, &(&str, &str))| Record {
+    let record = |(position, (key, outcome)): (u64, &(&str, &str))| AuditRecord {
         position,
         index: position + 5,
         time_ms: 1_000 + position,
@@ -28,16 +31,17 @@ fn log(records: &[(&str, &str)]) -> Vec<Record> {
     (0..).zip(records).map(record).collect()
 }
 
-fn sent(key: &str, came: Came, times: (u64, u64)) -> Sent {
+fn entry(key: &str, outcome: WriteOutcome, times: (u64, u64)) -> LedgerEntry {
     let (invoked, returned) = times;
-    Sent { key: key.to_owned(), who: "ada".to_owned(), subject: "s".to_owned(), invoked, returned, came }
+    let (key, principal, subject) = (key.to_owned(), "ada".to_owned(), "s".to_owned());
+    LedgerEntry { key, principal, subject, invoked, returned, outcome }
 }
 
-const DONE: Came = Came::Done { logged: true };
+const DONE: WriteOutcome = WriteOutcome::Ok { logged: true };
 
 /// Do the faults begin with these names, and is there none without a name?
-fn check(records: &[Record], ledger: &[Sent], expected: &[&str]) {
-    let found = writes(records, &[ledger]);
+fn check(records: &[AuditRecord], ledger: &[LedgerEntry], expected: &[&str]) {
+    let found = write_faults(records, &[ledger]);
     assert_eq!(found.len(), expected.len(), "{found:?}");
     assert!(found.iter().zip(expected).all(|(fault, name)| fault.starts_with(name)), "{found:?}");
 }
@@ -45,44 +49,48 @@ fn check(records: &[Record], ledger: &[Sent], expected: &[&str]) {
 #[test]
 fn writes_that_are_missing_doubled_or_refused_are_found() {
     let ok = "ok id=1 version=1";
-    check(&log(&[("a", ok)]), &[sent("a", DONE, (0, 9))], &[]);
-    check(&log(&[("a", "stale"), ("a", ok)]), &[sent("a", DONE, (0, 9))], &[]);
-    check(&log(&[]), &[sent("a", DONE, (0, 9))], &["I13"]);
-    check(&log(&[]), &[sent("a", Came::Done { logged: false }, (0, 9))], &[]);
-    check(&log(&[("a", ok), ("a", ok)]), &[sent("a", DONE, (0, 9))], &["I21", "I13"]);
+    check(&log(&[("a", ok)]), &[entry("a", DONE, (0, 9))], &[]);
+    check(&log(&[("a", "stale"), ("a", ok)]), &[entry("a", DONE, (0, 9))], &[]);
+    check(&log(&[]), &[entry("a", DONE, (0, 9))], &["I13"]);
+    check(&log(&[]), &[entry("a", WriteOutcome::Ok { logged: false }, (0, 9))], &[]);
+    check(&log(&[("a", ok), ("a", ok)]), &[entry("a", DONE, (0, 9))], &["I21", "I13"]);
     // A retry under another id: the first took effect, the second was refused.
-    check(&log(&[("a", ok), ("a", "rejected wrong_state")]), &[sent("a", DONE, (0, 9))], &["I21"]);
-    let refused = Came::Refused { sure: true };
-    check(&log(&[("a", "rejected wrong_state")]), &[sent("a", refused, (0, 9))], &[]);
-    check(&log(&[("a", ok)]), &[sent("a", refused, (0, 9))], &["I14"]);
-    check(&log(&[("a", ok)]), &[sent("a", Came::Unknown, (0, 9))], &[]);
-    check(&log(&[]), &[sent("a", Came::Unknown, (0, 9))], &[]);
+    check(&log(&[("a", ok), ("a", "rejected wrong_state")]), &[entry("a", DONE, (0, 9))], &["I21"]);
+    let refused = WriteOutcome::Fail { definite: true };
+    check(&log(&[("a", "rejected wrong_state")]), &[entry("a", refused, (0, 9))], &[]);
+    check(&log(&[("a", ok)]), &[entry("a", refused, (0, 9))], &["I14"]);
+    check(&log(&[("a", ok)]), &[entry("a", WriteOutcome::Info, (0, 9))], &[]);
+    check(&log(&[]), &[entry("a", WriteOutcome::Info, (0, 9))], &[]);
     check(&log(&[("b", ok)]), &[], &["I13: nobody sent"]);
     check(&log(&[("", ok)]), &[], &[]);
-    let other = Sent { who: "eve".to_owned(), ..sent("a", DONE, (0, 9)) };
+    let other = LedgerEntry { principal: "eve".to_owned(), ..entry("a", DONE, (0, 9)) };
     check(&log(&[("a", ok)]), &[other], &["I13: it is in the log under another"]);
 }
 
 #[test]
 fn an_order_against_real_time_is_found() {
     let records = log(&[("b", "ok"), ("a", "ok")]);
-    check(&records, &[sent("a", DONE, (0, 10)), sent("b", DONE, (5, 20))], &[]);
-    check(&records, &[sent("a", DONE, (0, 10)), sent("b", DONE, (15, 20))], &["I13"]);
+    check(&records, &[entry("a", DONE, (0, 10)), entry("b", DONE, (5, 20))], &[]);
+    check(&records, &[entry("a", DONE, (0, 10)), entry("b", DONE, (15, 20))], &["I13"]);
 }
 
 #[test]
 fn a_log_that_was_changed_or_cut_is_found() {
     let records = log(&[("a", "ok"), ("b", "ok"), ("c", "ok"), ("d", "rejected"), ("e", "ok")]);
-    let show = |records: &[Record]| Shown { records: records.to_vec(), root: root(records) };
+    let show = |records: &[AuditRecord]| NodeAuditLog { records: records.to_vec(), root: tree_root(records) };
     let good = show(&records);
-    let found = |one: &Shown, other: &Shown| trees(&BTreeMap::from([(1, one.clone()), (2, other.clone())]));
+    let found =
+        |one: &NodeAuditLog, other: &NodeAuditLog| tree_faults(&BTreeMap::from([(1, one.clone()), (2, other.clone())]));
     assert!(found(&good, &good).is_empty());
     let mut changed = records.clone();
     changed[1].outcome = "ok version=9".to_owned();
-    assert!(found(&good, &Shown { records: changed.clone(), ..good.clone() })[0].starts_with("I12"), "another root");
+    assert!(
+        found(&good, &NodeAuditLog { records: changed.clone(), ..good.clone() })[0].starts_with("I12"),
+        "another root"
+    );
     assert!(found(&good, &show(&changed))[0].contains("differ"));
     assert!(found(&good, &show(&records[..4]))[0].contains("differ"));
-    let without: Vec<Record> = records.iter().filter(|record| record.position != 2).cloned().collect();
+    let without: Vec<AuditRecord> = records.iter().filter(|record| record.position != 2).cloned().collect();
     assert!(found(&show(&without), &show(&without))[0].contains("does not follow"));
     let mut unchained = records;
     unchained[3].digest_before = "00".to_owned();
@@ -93,7 +101,7 @@ fn a_log_that_was_changed_or_cut_is_found() {
 fn a_registration_without_a_record_or_with_two_is_found() {
     let content =
         Content { format: Format::Avro, sent: String::new(), canonical: String::new(), references: Vec::new() };
-    let told = history::Record {
+    let acknowledged = Registration {
         process: 1,
         node_id: 1,
         key: "a".to_owned(),
@@ -101,10 +109,39 @@ fn a_registration_without_a_record_or_with_two_is_found() {
         content,
         invoked: Duration::ZERO,
         returned: Duration::ZERO,
-        result: history::Result::Registered { id: 1, version: 1, guid: String::new() },
+        result: RegistrationResult::Registered { id: 1, version: 1, guid: String::new() },
     };
-    let told = [told];
-    assert!(registrations(&log(&[("a", "ok id=1 version=1")]), &told).is_empty());
-    assert_eq!(registrations(&log(&[("a", "ok id=2 version=1")]), &told).len(), 1);
-    assert_eq!(registrations(&log(&[("a", "ok id=1 version=1"), ("b", "ok id=1 version=1")]), &told).len(), 1);
+    let acknowledged = [acknowledged];
+    assert!(registration_faults(&log(&[("a", "ok id=1 version=1")]), &acknowledged).is_empty());
+    assert_eq!(registration_faults(&log(&[("a", "ok id=2 version=1")]), &acknowledged).len(), 1);
+    assert_eq!(
+        registration_faults(&log(&[("a", "ok id=1 version=1"), ("b", "ok id=1 version=1")]), &acknowledged).len(),
+        1
+    );
+}
+
+#[test]
+fn an_answer_that_is_older_than_it_claims_is_found() {
+    // The entries of a, b and c stand at 5, 6 and 7; times are nanoseconds, ages milliseconds.
+    let records = log(&[("a", "ok"), ("b", "ok"), ("c", "rejected wrong_state")]);
+    let ms = 1_000_000;
+    let ledger = [
+        entry("a", DONE, (0, 10 * ms)),
+        entry("b", DONE, (10 * ms, 20 * ms)),
+        entry("c", WriteOutcome::Fail { definite: true }, (20 * ms, 30 * ms)),
+    ];
+    let found = |sent_ms: u64, age_ms, index| {
+        let answer = AgedAnswer { node: 1, sent: sent_ms * ms, index, age_ms };
+        age_faults(&records, &ledger, &[answer]).len()
+    };
+    assert_eq!(found(25, 0, 6), 0, "both writes are in it");
+    assert_eq!(found(25, 0, 5), 1, "b had been acknowledged");
+    assert_eq!(found(25, 10, 5), 0, "b is younger than the answer claims to be");
+    assert_eq!(found(40, 10, 5), 1, "b is older than that");
+    assert_eq!(found(40, 10, 4), 1);
+    assert_eq!(found(15, 10, 0), 0, "a is younger than that, too");
+    assert_eq!(found(90, 10, 6), 0, "what was refused need not be in it");
+    let of_a_replica = [entry("a", WriteOutcome::Ok { logged: false }, (0, 10 * ms))];
+    let answer = AgedAnswer { node: 1, sent: 90 * ms, index: 0, age_ms: 0 };
+    assert!(age_faults(&records, &of_a_replica, &[answer]).is_empty(), "its own entry may come late");
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use jepsen_tests::ops::mix::{self, Mix};
-use jepsen_tests::ops::{Event, Glimpse, Op, Told, Work};
+use jepsen_tests::ops::generator::{self, OpWeights};
+use jepsen_tests::ops::{Guarantee, Op, Output, SessionRead, SubjectOperation, SubjectWorkload};
 use openraft::AsyncRuntime;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -28,7 +28,7 @@ const AGAIN: f64 = 0.06;
 
 /// The subject that a group works on.
 pub(crate) struct Group {
-    work: Work,
+    workload: SubjectWorkload,
     name: &'static str,
     ops: AtomicU32,
     unknown: AtomicU32,
@@ -36,13 +36,19 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(work: Work) -> Arc<Self> {
-        let name = match work {
-            Work::Rich => "m",
-            Work::Deleting => "d",
-            Work::Append => "a",
+    pub(crate) fn new(workload: SubjectWorkload) -> Arc<Self> {
+        let name = match workload {
+            SubjectWorkload::Rich => "m",
+            SubjectWorkload::Deleting => "d",
+            SubjectWorkload::Append => "a",
         };
-        Arc::new(Self { work, name, ops: AtomicU32::new(0), unknown: AtomicU32::new(0), contents: AtomicU32::new(0) })
+        Arc::new(Self {
+            workload,
+            name,
+            ops: AtomicU32::new(0),
+            unknown: AtomicU32::new(0),
+            contents: AtomicU32::new(0),
+        })
     }
 
     fn subject(&self) -> String {
@@ -138,35 +144,53 @@ async fn work(world: World, group: Arc<Group>, seed: u64, process: u32, rest_ms:
         }
         let subject = group.subject();
         let contents = group.contents.load(Ordering::Relaxed);
-        let op = mix::choose(group.work, &Mix::default(), contents, &mut caller.random)
-            .op(|| group.contents.fetch_add(1, Ordering::Relaxed));
+        let op = generator::next_op(group.workload, &OpWeights::default(), contents, &mut caller.random)
+            .into_op(|| group.contents.fetch_add(1, Ordering::Relaxed));
         let request_id = format!("{process}-{number}");
         let invoked = world.stamp(now());
-        let (mut told, mut id, mut attempts, mut node) = (None, None, 0, 0);
+        let (mut output, mut id, mut attempts, mut node) = (None, None, 0, 0);
         let attempts_max = if op.is_write() { ATTEMPTS_MAX } else { 1 };
-        while attempts < attempts_max && told.is_none() {
+        while attempts < attempts_max && output.is_none() {
             attempts += 1;
             node = caller.any_node();
             let reply = caller.ask(node, &subject, op, &request_id, None).await;
-            (told, id) = (reply.told, reply.id);
-            if told.is_none() {
+            (output, id) = (reply.output, reply.id);
+            if output.is_none() {
                 Runtime::sleep(Duration::from_millis(100)).await;
             }
         }
-        if told.is_none() && op.is_write() {
+        if output.is_none() && op.is_write() {
             group.unknown.fetch_add(1, Ordering::Relaxed);
         }
         // A registration may be answered from what is known by then; these go through the log every time.
-        if let (Op::DeleteVersion { .. } | Op::DeleteSubject { .. } | Op::SetLevel { .. }, Some(told)) = (op, &told) {
+        if let (Op::DeleteVersion { .. } | Op::DeleteSubject { .. } | Op::SetLevel { .. }, Some(output)) = (op, &output)
+        {
             if earlier.len() == EARLIER_MAX {
                 earlier.remove(0);
             }
-            earlier.push(Earlier { request_id: request_id.clone(), subject: subject.clone(), op, told: told.clone() });
+            earlier.push(Earlier {
+                request_id: request_id.clone(),
+                subject: subject.clone(),
+                op,
+                output: output.clone(),
+            });
         }
         let returned = world.stamp(now());
-        if told.is_some() || op.is_write() {
-            let work = group.work;
-            world.event(Event { work, process, node, subject, op, invoked, returned, told, id, guid: None, attempts });
+        if output.is_some() || op.is_write() {
+            let workload = group.workload;
+            world.event(SubjectOperation {
+                workload,
+                process,
+                node,
+                subject,
+                op,
+                invoked,
+                returned,
+                output,
+                id,
+                guid: None,
+                attempts,
+            });
         }
         caller.rest().await;
     }
@@ -177,18 +201,18 @@ struct Earlier {
     request_id: String,
     subject: String,
     op: Op,
-    told: Told,
+    output: Output,
 }
 
 /// Sends a write again, however long after: it must have no effect, and be answered as the first time.
 async fn again(caller: &mut Caller, earlier: &Earlier) {
-    let Earlier { request_id, subject, op, told } = earlier;
+    let Earlier { request_id, subject, op, output } = earlier;
     let node = caller.any_node();
     let reply = caller.ask(node, subject, *op, request_id, None).await;
-    if let Some(now) = reply.told
-        && now != *told
+    if let Some(now) = reply.output
+        && now != *output
     {
-        caller.world.fault(format!("I21: request {request_id}, {op:?}, was answered {told:?}, and again {now:?}"));
+        caller.world.fault(format!("I21: request {request_id}, {op:?}, was answered {output:?}, and again {now:?}"));
     }
 }
 
@@ -210,21 +234,21 @@ async fn follow(world: World, seed: u64, process: u32, rest_ms: u64) {
             content += 3;
             let request_id = format!("{process}-{content}");
             let reply = caller.ask(node, &subject, Op::Register { content }, &request_id, None).await;
-            if let Some(Told::Version { version, .. }) = reply.told {
+            if let Some(Output::Version { version, .. }) = reply.output {
                 (at_least, token) = (version.max(at_least), reply.index.max(token));
             }
         } else {
             let reply = caller.ask(node, &subject, Op::List { deleted: false }, "", Some(token)).await;
-            let seen = match &reply.told {
-                Some(Told::Versions(versions)) => versions.iter().max().copied().unwrap_or(0),
+            let seen = match &reply.output {
+                Some(Output::Versions(versions)) => versions.iter().max().copied().unwrap_or(0),
                 Some(_) => 0,
                 None => {
                     caller.rest().await;
                     continue;
                 }
             };
-            let (subject, promise, index) = (subject.clone(), "session".to_owned(), reply.index);
-            world.glimpse(Glimpse { node, subject, promise, at_least, seen, token, index });
+            let (subject, guarantee, index) = (subject.clone(), Guarantee::Session, reply.index);
+            world.session_read(SessionRead { node, subject, guarantee, at_least, seen, token, index });
             token = token.max(index);
         }
         caller.rest().await;

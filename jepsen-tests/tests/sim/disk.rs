@@ -179,16 +179,16 @@ impl Disk {
                     break;
                 }
                 Runtime::sleep(Duration::from_millis(ms)).await;
-                let mut told = Vec::new();
+                let mut output = Vec::new();
                 {
                     let mut inner = self.lock();
                     for _ in 0..count {
                         let Some((change, waiter)) = inner.pending.pop_front() else { break };
                         inner.durable.apply(&change);
-                        told.push(waiter);
+                        output.push(waiter);
                     }
                 }
-                for waiter in told {
+                for waiter in output {
                     tell(waiter);
                 }
             }

@@ -25,7 +25,7 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use jepsen_tests::judge::verdict::Verdict;
+use jepsen_tests::checker::verdict::Verdict;
 use run::{Ended, simulate};
 use types::Bug;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
-use jepsen_tests::drill::judge::{resolve, search_all};
-use jepsen_tests::judge::verdict::Verdict;
-use jepsen_tests::judge::{append, sessions};
-use jepsen_tests::ops::{Event, Op, Work};
+use jepsen_tests::checker::verdict::Verdict;
+use jepsen_tests::checker::{append, sessions};
+use jepsen_tests::drill::checks::{resolve_workload, search_all_subjects};
+use jepsen_tests::ops::{Op, SubjectOperation, SubjectWorkload};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use registry::Subject;
@@ -115,8 +115,8 @@ pub(crate) fn simulate(seed: u64, bug: Option<Bug>) -> Ended {
         process += 1;
         hosts.entry(1 + process % CLIENT_HOSTS).or_default().push((process, role));
     };
-    for work in [Work::Rich, Work::Deleting, Work::Append] {
-        let group = Group::new(work);
+    for workload in [SubjectWorkload::Rich, SubjectWorkload::Deleting, SubjectWorkload::Append] {
+        let group = Group::new(workload);
         add(Role::Of(group.clone()));
         add(Role::Of(group));
     }
@@ -389,21 +389,21 @@ impl Play<'_> {
 
     fn judge(self, seed: u64, chapters: u32) -> Ended {
         let world = self.world;
-        let (events, glimpses) = world.history();
-        let operations = events.len() + glimpses.len();
+        let (events, session_reads) = world.history();
+        let operations = events.len() + session_reads.len();
         let mut faults = world.faults();
         let mut verdict = Verdict::Valid;
         if faults.is_empty() {
             faults.extend(world.lost());
-            faults.extend(sessions::faults(&glimpses));
+            faults.extend(sessions::session_faults(&session_reads));
             let events = read_everything(&world, events);
             if let Ok(path) = std::env::var("SIM_HISTORY") {
                 let lines: Vec<String> = events.iter().map(|event| format!("{event:?}\n")).collect();
                 std::fs::write(path, lines.concat()).expect("write the history");
             }
-            let appended = append::judge(&resolve(&events, Work::Append));
-            let searched = search_all(events);
-            verdict = searched.verdict().and(appended.verdict);
+            let appended = append::check_cycles(&resolve_workload(&events, SubjectWorkload::Append));
+            let searched = search_all_subjects(&events);
+            verdict = searched.verdict().worse_of(appended.verdict);
             faults.extend(searched.faults);
             faults.extend(searched.unknown);
             faults.extend(appended.faults);
@@ -412,7 +412,7 @@ impl Play<'_> {
             verdict = Verdict::Invalid;
         }
         if self.strikes.is_empty() || operations < 20 {
-            verdict = verdict.and(Verdict::Vacuous);
+            verdict = verdict.worse_of(Verdict::Vacuous);
         }
         let losses = (1..=NODES).map(|id| world.disk(id).losses());
         let (lost, torn) = losses.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -436,15 +436,16 @@ impl Play<'_> {
 }
 
 /// The last read of every subject, as an operation of the history.
-fn read_everything(world: &World, mut events: Vec<Event>) -> Vec<Event> {
+fn read_everything(world: &World, mut events: Vec<SubjectOperation>) -> Vec<SubjectOperation> {
     let Some(state) = world.leader().and_then(|leader| world.state(leader)) else { return events };
     let image = state.image.lock().expect("no panic under the lock");
     let invoked = events.iter().map(|event| event.returned).max().unwrap_or(0) + 1_000;
-    let subjects: BTreeMap<String, Work> = events.iter().map(|event| (event.subject.clone(), event.work)).collect();
-    for (subject, work) in subjects {
+    let subjects: BTreeMap<String, SubjectWorkload> =
+        events.iter().map(|event| (event.subject.clone(), event.workload)).collect();
+    for (subject, workload) in subjects {
         let name = Subject::parse(&subject).expect("the workload's names are good");
-        let told = service::told(&image.view, &name, Op::Contents);
-        events.push(Event::last_read(work, 0, subject, invoked, told));
+        let output = service::output(&image.view, &name, Op::Contents);
+        events.push(SubjectOperation::last_read(workload, 0, subject, invoked, output));
     }
     events
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jepsen_tests::ops::family::family;
-use jepsen_tests::ops::{Level, Op, Told};
+use jepsen_tests::ops::{Level, Op, Output};
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
 use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
@@ -39,10 +39,10 @@ pub(crate) struct Question {
     pub limit: Duration,
 }
 
-/// What it is answered. Nothing told: the outcome is not known, or could not be confirmed.
+/// What it is answered. Nothing output: the outcome is not known, or could not be confirmed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reply {
-    pub told: Option<Told>,
+    pub output: Option<Output>,
     pub id: Option<u32>,
     pub index: u64,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Reply {
 struct Failed;
 
 enum Prepared {
-    Told(Told),
+    Output(Output),
     Refused,
     Draft(Command, Basis),
 }
@@ -138,9 +138,9 @@ impl Service {
 
     fn read(&self, subject: &Subject, op: Op) -> Reply {
         let image = self.state.image.lock().expect("no panic under the lock");
-        let told = told(&image.view, subject, op);
-        let id = id_of(&image.view, subject, &told);
-        Reply { told: Some(told), id, index: image.index() }
+        let output = output(&image.view, subject, op);
+        let id = id_of(&image.view, subject, &output);
+        Reply { output: Some(output), id, index: image.index() }
     }
 
     async fn register(
@@ -154,27 +154,28 @@ impl Service {
             let (prepared, index, id, earlier) = {
                 let image = self.state.image.lock().expect("no panic under the lock");
                 let prepared = prepare(&image.view, LogIndex(image.index()), subject, content);
-                let id = if let Prepared::Told(told) = &prepared { id_of(&image.view, subject, told) } else { None };
+                let id =
+                    if let Prepared::Output(output) = &prepared { id_of(&image.view, subject, output) } else { None };
                 let earlier = query::request(&image.view, &RequestId(question.request_id.clone()));
                 (prepared, image.index(), id, earlier.expect("the state in memory answers"))
             };
             // Neither refused nor answered anew for what came after the first attempt.
-            if let (Prepared::Told(_) | Prepared::Refused, Some(earlier)) = (&prepared, earlier) {
+            if let (Prepared::Output(_) | Prepared::Refused, Some(earlier)) = (&prepared, earlier) {
                 let response = Response { outcome: earlier.outcome, effective: earlier.index };
                 return self.reply(question, &response, index);
             }
             let (command, basis) = match prepared {
-                Prepared::Told(told) => return Ok(Reply { told: Some(told), id, index }),
+                Prepared::Output(output) => return Ok(Reply { output: Some(output), id, index }),
                 Prepared::Refused if attempt == 0 => {
                     // This replica may lag.
                     self.linearize(deadline).await?;
                     continue;
                 }
-                Prepared::Refused => return Ok(Reply { told: Some(Told::Incompatible), id: None, index }),
+                Prepared::Refused => return Ok(Reply { output: Some(Output::Incompatible), id: None, index }),
                 Prepared::Draft(command, basis) => (command, basis),
             };
             let reply = self.write(question, command, basis, deadline).await?;
-            if reply.told != Some(STALE) {
+            if reply.output != Some(STALE) {
                 return Ok(reply);
             }
         }
@@ -205,15 +206,15 @@ impl Service {
 
     /// What a client is told of an outcome.
     fn reply(&self, question: &Question, response: &Response, index: u64) -> Result<Reply, Failed> {
-        let told = match (&response.outcome, question.op) {
-            (Outcome::Stale { .. }, _) => return Ok(Reply { told: Some(STALE), id: None, index }),
+        let output = match (&response.outcome, question.op) {
+            (Outcome::Stale { .. }, _) => return Ok(Reply { output: Some(STALE), id: None, index }),
             (Outcome::Registered { version, .. }, Op::Register { content }) => {
-                Told::Version { version: number(*version), content }
+                Output::Version { version: number(*version), content }
             }
             (Outcome::SubjectDeleted { versions }, _) => {
-                Told::Versions(versions.iter().map(|version| number(*version)).collect())
+                Output::Versions(versions.iter().map(|version| number(*version)).collect())
             }
-            (Outcome::VersionDeleted { .. } | Outcome::ConfigChanged { .. }, _) => Told::Done,
+            (Outcome::VersionDeleted { .. } | Outcome::ConfigChanged { .. }, _) => Output::Done,
             (
                 Outcome::Rejected(
                     Rejection::SubjectNotFound { .. }
@@ -224,7 +225,7 @@ impl Service {
                     | Rejection::VersionNotSoftDeleted { .. },
                 ),
                 _,
-            ) => Told::NotFound,
+            ) => Output::NotFound,
             (outcome, op) => {
                 self.world.fault(format!("{op:?} came to {outcome:?}"));
                 return Err(Failed);
@@ -235,7 +236,7 @@ impl Service {
             _ => None,
         };
         self.world.acknowledged(&question.request_id, response.effective.0);
-        Ok(Reply { told: Some(told), id, index })
+        Ok(Reply { output: Some(output), id, index })
     }
 
     async fn propose_until(&self, mut proposal: Proposal, deadline: Deadline) -> Result<(Response, u64), Failed> {
@@ -386,16 +387,16 @@ impl Service {
     }
 }
 
-/// What no client is ever told.
-const STALE: Told = Told::Version { version: u32::MAX, content: u32::MAX };
+/// What no client is ever output.
+const STALE: Output = Output::Version { version: u32::MAX, content: u32::MAX };
 
 fn number(version: Version) -> u32 {
     u32::try_from(version.as_i32()).unwrap_or(0)
 }
 
 /// The id of the version that is told of.
-fn id_of(view: &impl View, subject: &Subject, told: &Told) -> Option<u32> {
-    let Told::Version { version, .. } = told else { return None };
+fn id_of(view: &impl View, subject: &Subject, output: &Output) -> Option<u32> {
+    let Output::Version { version, .. } = output else { return None };
     let versions = query::versions(view, subject).expect("the state in memory answers");
     versions.iter().find(|(held, _)| number(*held) == *version).map(|(_, row)| row.id.0)
 }
@@ -410,29 +411,29 @@ fn content(view: &impl View, row: &registry::VersionRow) -> u32 {
     text.trim_matches('"').trim_start_matches("content-").parse().unwrap_or(u32::MAX)
 }
 
-pub(crate) fn told(view: &impl View, subject: &Subject, op: Op) -> Told {
+pub(crate) fn output(view: &impl View, subject: &Subject, op: Op) -> Output {
     let versions = query::versions(view, subject).expect("the state in memory answers");
     let live = || versions.iter().filter(|(_, row)| row.deleted == Deleted::No);
-    let shown = |(version, row): &(Version, registry::VersionRow)| Told::Version {
+    let shown = |(version, row): &(Version, registry::VersionRow)| Output::Version {
         version: number(*version),
         content: content(view, row),
     };
     match op {
         Op::Latest => {
             let latest = query::latest(view, subject).expect("the state in memory answers");
-            latest.as_ref().map_or(Told::NotFound, shown)
+            latest.as_ref().map_or(Output::NotFound, shown)
         }
-        Op::Get { version } => live().find(|(held, _)| number(*held) == version).map_or(Told::NotFound, shown),
+        Op::Get { version } => live().find(|(held, _)| number(*held) == version).map_or(Output::NotFound, shown),
         Op::Lookup { content: wanted } => {
-            live().find(|(_, row)| content(view, row) == wanted).map_or(Told::NotFound, shown)
+            live().find(|(_, row)| content(view, row) == wanted).map_or(Output::NotFound, shown)
         }
         Op::List { deleted } => {
             let include = if deleted { Include::All } else { Include::Live };
             let listed = versions.iter().filter(|(_, row)| include.admits(row.deleted));
             let numbers: Vec<_> = listed.map(|(version, _)| number(*version)).collect();
-            if numbers.is_empty() { Told::NotFound } else { Told::Versions(numbers) }
+            if numbers.is_empty() { Output::NotFound } else { Output::Versions(numbers) }
         }
-        Op::Contents => Told::Contents(live().map(|(_, row)| content(view, row)).collect()),
+        Op::Contents => Output::Contents(live().map(|(_, row)| content(view, row)).collect()),
         Op::Register { .. } | Op::DeleteVersion { .. } | Op::DeleteSubject { .. } | Op::SetLevel { .. } => {
             unreachable!("a write is not read")
         }
@@ -440,14 +441,14 @@ pub(crate) fn told(view: &impl View, subject: &Subject, op: Op) -> Told {
 }
 
 fn prepare(view: &impl View, index: LogIndex, subject: &Subject, wanted: u32) -> Prepared {
-    let known = told(view, subject, Op::Lookup { content: wanted });
-    if known != Told::NotFound {
-        return Prepared::Told(known);
+    let known = output(view, subject, Op::Lookup { content: wanted });
+    if known != Output::NotFound {
+        return Prepared::Output(known);
     }
     let scope = Scope::Subject(subject.clone());
     let config = query::config_in_scope(view, &scope).expect("the state in memory answers");
     let level = config.compatibility_level.unwrap_or(schema::compat::Level::None);
-    let Told::Contents(contents) = told(view, subject, Op::Contents) else { unreachable!("contents are contents") };
+    let Output::Contents(contents) = output(view, subject, Op::Contents) else { unreachable!("contents are contents") };
     let fits = |held: &u32| family(*held) == family(wanted);
     let compatible = match level {
         schema::compat::Level::None => true,

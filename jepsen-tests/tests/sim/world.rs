@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jepsen_tests::ops::{Event, Glimpse};
+use jepsen_tests::ops::{SessionRead, SubjectOperation};
 use openraft::RaftMetrics;
 use openraft::async_runtime::WatchReceiver;
 use openraft::type_config::alias::WatchReceiverOf;
@@ -44,8 +44,8 @@ struct Inner {
     states: BTreeMap<u64, State>,
     seen: BTreeMap<u64, Seen>,
     orders: BTreeMap<u64, VecDeque<Order>>,
-    events: Vec<Event>,
-    glimpses: Vec<Glimpse>,
+    events: Vec<SubjectOperation>,
+    session_reads: Vec<SessionRead>,
     stopping: bool,
     /// Clients rest so many times as long as in busy times.
     pace: u64,
@@ -183,20 +183,23 @@ impl World {
         Self::mark(&mut inner, index ^ (node << 52));
     }
 
-    pub(crate) fn event(&self, event: Event) {
+    pub(crate) fn event(&self, event: SubjectOperation) {
         let mut inner = self.lock();
-        Self::mark(&mut inner, event.returned ^ u64::from(event.process) << 40 ^ u64::from(event.told.is_some()) << 60);
-        inner.figures.unknown += u64::from(event.told.is_none());
+        Self::mark(
+            &mut inner,
+            event.returned ^ u64::from(event.process) << 40 ^ u64::from(event.output.is_some()) << 60,
+        );
+        inner.figures.unknown += u64::from(event.output.is_none());
         inner.events.push(event);
     }
 
-    pub(crate) fn glimpse(&self, glimpse: Glimpse) {
-        self.lock().glimpses.push(glimpse);
+    pub(crate) fn session_read(&self, session_read: SessionRead) {
+        self.lock().session_reads.push(session_read);
     }
 
-    pub(crate) fn history(&self) -> (Vec<Event>, Vec<Glimpse>) {
+    pub(crate) fn history(&self) -> (Vec<SubjectOperation>, Vec<SessionRead>) {
         let mut inner = self.lock();
-        (std::mem::take(&mut inner.events), std::mem::take(&mut inner.glimpses))
+        (std::mem::take(&mut inner.events), std::mem::take(&mut inner.session_reads))
     }
 
     /// A node lives (again).

@@ -49,7 +49,7 @@ impl Namespaces {
     /// # Errors
     /// What could not be done, and why. What was made until then is removed.
     pub fn make(nodes: u64) -> Result<Self, String> {
-        let layout = claim()?;
+        let layout = claim_layout()?;
         let made =
             Self { layout, nodes, obstacles: Mutex::default(), broken: AtomicU64::new(0), queued: AtomicU64::new(0) };
         run_all(&layout.raise_bridge())?;
@@ -66,7 +66,7 @@ impl Namespaces {
 
     /// What comes before a command that runs in a node's namespace. It is replaced by the command: the process is the same.
     pub fn launcher(&self, node: u64) -> Vec<String> {
-        self.layout.launcher(node)
+        self.layout.launcher_line(node)
     }
 
     /// The receiver's kernel drops what comes from `from`, without a word.
@@ -108,7 +108,7 @@ impl Namespaces {
     /// Kills the sockets that two nodes have with each other, at both ends.
     pub(super) fn reset(&self, one: u64, other: u64) {
         for (at, with) in [(one, other), (other, one)] {
-            let killed = run(&self.layout.reset(at, with)).unwrap_or_else(|error| panic!("{error}"));
+            let killed = run_line(&self.layout.reset_line(at, with)).unwrap_or_else(|error| panic!("{error}"));
             self.broken.fetch_add(killed.lines().count() as u64, Ordering::Relaxed);
         }
     }
@@ -119,7 +119,7 @@ impl Namespaces {
         self.queued.fetch_add(self.queued_now(), Ordering::Relaxed);
         let obstacles = std::mem::take(&mut *self.obstacles());
         for obstacle in obstacles {
-            run_all(&self.layout.take(obstacle)).unwrap_or_else(|error| panic!("{error}"));
+            run_all(&self.layout.lines_to_take(obstacle)).unwrap_or_else(|error| panic!("{error}"));
         }
     }
 
@@ -130,7 +130,7 @@ impl Namespaces {
     pub(super) fn figures(&self) -> Figures {
         let mut sum = Figures { broken: self.broken.load(Ordering::Relaxed), ..Figures::default() };
         for node in 1..=self.nodes {
-            let text = run(&self.layout.counters(node)).unwrap_or_else(|error| panic!("{error}"));
+            let text = run_line(&self.layout.counters_line(node)).unwrap_or_else(|error| panic!("{error}"));
             let (dropped, unrouted) = layout::dropped_and_unrouted(&text).expect("the kernel counts");
             sum.add(Figures { dropped, unrouted, ..Figures::default() });
         }
@@ -148,10 +148,10 @@ impl Namespaces {
         };
         let nodes: Vec<u64> = self.obstacles().iter().filter_map(thin).collect();
         let mut sum = 0;
-        for (tc, device) in nodes.into_iter().flat_map(|node| self.layout.ends(node)) {
+        for (tc, device) in nodes.into_iter().flat_map(|node| self.layout.cable_ends(node)) {
             let show = format!("{tc} -s qdisc show dev {device}");
-            let text = run(&show.split(' ').map(str::to_owned).collect::<Vec<_>>());
-            sum += layout::queued(&text.unwrap_or_else(|error| panic!("{error}")));
+            let text = run_line(&show.split(' ').map(str::to_owned).collect::<Vec<_>>());
+            sum += layout::count_queued(&text.unwrap_or_else(|error| panic!("{error}")));
         }
         sum
     }
@@ -162,7 +162,7 @@ impl Namespaces {
 
     /// Puts an obstacle up, if it is not there.
     fn put(&self, obstacle: Obstacle) -> Result<(), String> {
-        if self.obstacles().insert(obstacle) { run_all(&self.layout.put(obstacle)) } else { Ok(()) }
+        if self.obstacles().insert(obstacle) { run_all(&self.layout.lines_to_put(obstacle)) } else { Ok(()) }
     }
 
     fn obstacles(&self) -> MutexGuard<'_, BTreeSet<Obstacle>> {
@@ -174,24 +174,24 @@ impl Drop for Namespaces {
     fn drop(&mut self) {
         // What was never made cannot be removed; whatever else fails must not keep the rest.
         for line in (1..=self.nodes).flat_map(|node| self.layout.remove_node(node)) {
-            drop(run(&line));
+            drop(run_line(&line));
         }
-        if let Err(error) = run(&self.layout.remove_bridge()) {
+        if let Err(error) = run_line(&self.layout.remove_bridge()) {
             eprintln!("left behind: {error}");
         }
     }
 }
 
 /// Makes a bridge whose name, and so whose network, nobody else has.
-fn claim() -> Result<Layout, String> {
-    let routes = run(&["ip", "-4", "route", "show", "table", "all"].map(str::to_owned))?;
+fn claim_layout() -> Result<Layout, String> {
+    let routes = run_line(&["ip", "-4", "route", "show", "table", "all"].map(str::to_owned))?;
     let (process, mut last) = (std::process::id(), "every network is routed somewhere".to_owned());
     for _ in 0..TRIES {
         let layout = Layout { process, second: rand::random_range(SECONDS), third: rand::random() };
         if layout.is_taken(&routes) {
             continue;
         }
-        match run(&layout.claim()) {
+        match run_line(&layout.claim()) {
             Ok(_) => return Ok(layout),
             Err(error) if error.contains("File exists") => last = error,
             Err(error) => return Err(error),
@@ -201,17 +201,17 @@ fn claim() -> Result<Layout, String> {
 }
 
 fn run_all(lines: &[Line]) -> Result<(), String> {
-    lines.iter().try_for_each(|line| run(line).map(drop))
+    lines.iter().try_for_each(|line| run_line(line).map(drop))
 }
 
 /// Runs a command; what it printed.
-fn run(line: &[String]) -> Result<String, String> {
+fn run_line(line: &[String]) -> Result<String, String> {
     let (program, arguments) = line.split_first().ok_or("run nothing")?;
-    let told = line.join(" ");
-    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{told}: {error}"))?;
+    let command_line = line.join(" ");
+    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{command_line}: {error}"))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(format!("{told}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim()))
+        Err(format!("{command_line}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim()))
     }
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Namespaces, possible, run};
+use super::{Namespaces, possible, run_line};
 use crate::net::{Cut, Mesh};
 
 const PORT: u16 = 7_000;
@@ -152,7 +152,7 @@ fn a_cut_stops_one_direction_of_an_established_connection_until_it_heals() {
         let healed = mesh.figures();
         one.say("again");
         two.hears("again");
-        assert_eq!(mesh.figures().since(healed).harm(), None);
+        assert_eq!(mesh.figures().since(healed).describe_harm(), None);
     }
 }
 
@@ -216,8 +216,8 @@ fn nothing_is_left_behind_even_after_a_panic() {
     let layout = mesh.namespaces().layout;
     let there = || {
         let [namespaces, links] = [["ip", "netns", "list"].as_slice(), &["ip", "-o", "link"]];
-        let told = |line: &[&str]| run(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).unwrap();
-        (told(namespaces) + &told(links)).matches(&format!("{}-", layout.bridge())).count()
+        let told = |line: &[&str]| run_line(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).unwrap();
+        (told(namespaces) + &told(links)).matches(&format!("{}-", layout.bridge_name())).count()
     };
     assert!(there() >= 4, "two namespaces and two cables");
     let panicked = catch_unwind(AssertUnwindSafe(move || {
@@ -229,5 +229,5 @@ fn nothing_is_left_behind_even_after_a_panic() {
     }));
     assert!(panicked.is_err());
     assert_eq!(there(), 0);
-    assert!(run(&["ip", "link", "show", &layout.bridge()].map(str::to_owned)).is_err(), "the bridge is gone");
+    assert!(run_line(&["ip", "link", "show", &layout.bridge_name()].map(str::to_owned)).is_err(), "the bridge is gone");
 }
