@@ -8,9 +8,8 @@
 use std::rc::Rc;
 
 use super::documents::{Dialect, Library};
-use super::loading::{Loading, Segment, is_connect_bytes, unprocessed_text};
+use super::loading::{Loading, Segment, Whole, is_connect_bytes, unprocessed_text};
 use super::model::{ArrayRules, Criterion, Kind, Model, NumberRules, ObjectRules, Schema, SchemaIndex, StringRules};
-use super::number;
 use super::text::{Node, Object};
 use crate::SchemaError;
 
@@ -55,6 +54,10 @@ struct Scope {
     document: usize,
     base: Rc<str>,
     is_root: bool,
+}
+
+fn whole(dialect: Dialect) -> Whole {
+    if dialect == Dialect::Draft4 { Whole::Written } else { Whole::ByValue }
 }
 
 /// The keyword groups that can be taken as a whole.
@@ -277,21 +280,21 @@ impl<'d> Loader<'d> {
         required: bool,
     ) -> Result<Kind, SchemaError> {
         match group {
-            Group::String => self.string_rules(object, required),
+            Group::String => self.string_rules(object, dialect, required),
             Group::Number => self.number_rules(object, dialect, required),
             Group::Array => self.array_rules(object, scope, dialect, required),
             Group::Object => self.object_rules(object, scope, dialect, required),
         }
     }
 
-    fn string_rules(&mut self, object: &'d Object, required: bool) -> Result<Kind, SchemaError> {
+    fn string_rules(&mut self, object: &'d Object, dialect: Dialect, required: bool) -> Result<Kind, SchemaError> {
         let pattern = match self.loading.string(object, "pattern")? {
             Some(text) => Some(self.loading.regex(text)?),
             None => None,
         };
         Ok(Kind::String(Box::new(StringRules {
-            min_length: self.loading.integer(object, "minLength", false)?,
-            max_length: self.loading.integer(object, "maxLength", false)?,
+            min_length: self.loading.integer(object, "minLength", whole(dialect))?,
+            max_length: self.loading.integer(object, "maxLength", whole(dialect))?,
             pattern,
             format: self.loading.string(object, "format")?.map(Into::into),
             requires_string: required,
@@ -300,8 +303,8 @@ impl<'d> Loader<'d> {
 
     fn number_rules(&self, object: &'d Object, dialect: Dialect, required: bool) -> Result<Kind, SchemaError> {
         let mut rules = NumberRules {
-            minimum: self.loading.number(object, "minimum")?.map(number::to_f64),
-            maximum: self.loading.number(object, "maximum")?.map(number::to_f64),
+            minimum: self.loading.decimal(object, "minimum")?,
+            maximum: self.loading.decimal(object, "maximum")?,
             multiple_of: self.loading.multiple_of(object)?,
             requires_number: required,
             ..NumberRules::default()
@@ -312,8 +315,8 @@ impl<'d> Loader<'d> {
                 self.loading.boolean(object, "exclusiveMaximum")?.unwrap_or(false),
             );
         } else {
-            rules.exclusive_minimum = self.loading.number(object, "exclusiveMinimum")?.map(number::to_f64);
-            rules.exclusive_maximum = self.loading.number(object, "exclusiveMaximum")?.map(number::to_f64);
+            rules.exclusive_minimum = self.loading.decimal(object, "exclusiveMinimum")?;
+            rules.exclusive_maximum = self.loading.decimal(object, "exclusiveMaximum")?;
         }
         Ok(Kind::Number(Box::new(rules)))
     }
@@ -326,8 +329,8 @@ impl<'d> Loader<'d> {
         required: bool,
     ) -> Result<Kind, SchemaError> {
         let mut rules = ArrayRules {
-            min_items: self.loading.integer(object, "minItems", false)?,
-            max_items: self.loading.integer(object, "maxItems", false)?,
+            min_items: self.loading.integer(object, "minItems", whole(dialect))?,
+            max_items: self.loading.integer(object, "maxItems", whole(dialect))?,
             unique: self.loading.boolean(object, "uniqueItems")?.unwrap_or(false),
             requires_array: required,
             ..ArrayRules::default()
@@ -374,8 +377,8 @@ impl<'d> Loader<'d> {
         required: bool,
     ) -> Result<Kind, SchemaError> {
         let mut rules = ObjectRules {
-            min_properties: self.loading.integer(object, "minProperties", false)?,
-            max_properties: self.loading.integer(object, "maxProperties", false)?,
+            min_properties: self.loading.integer(object, "minProperties", whole(dialect))?,
+            max_properties: self.loading.integer(object, "maxProperties", whole(dialect))?,
             requires_object: required,
             ..ObjectRules::default()
         };

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use super::digest;
 use super::kinds::{self, Kind as Type};
 use super::model::{Digest, Kind, Model, ObjectRules, Schema, SchemaIndex};
+use super::number::Decimal;
 use super::pattern::Pattern;
 use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, SchemaError};
@@ -332,10 +333,10 @@ impl<'m> Comparison<'m> {
     }
 
     /// A numeric limit that was added, removed, raised or lowered.
-    pub(super) fn limit<T: PartialOrd>(
+    pub(super) fn limit(
         &self,
-        old: Option<T>,
-        new: Option<T>,
+        old: &Option<Decimal>,
+        new: &Option<Decimal>,
         limit: &kinds::Limit,
         found: &mut Findings,
     ) {

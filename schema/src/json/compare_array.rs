@@ -29,15 +29,15 @@ impl<'m> Comparison<'m> {
         }
         let unevaluated = (old.unevaluated.map(was), new.unevaluated.map(is));
         self.compare_unevaluated(unevaluated, &kinds::UNEVALUATED_ITEMS, found)?;
-        self.limit(old.max_items, new.max_items, &kinds::MAX_ITEMS, found);
-        self.limit(old.min_items, new.min_items, &kinds::MIN_ITEMS, found);
+        self.limit(&old.max_items, &new.max_items, &kinds::MAX_ITEMS, found);
+        self.limit(&old.min_items, &new.min_items, &kinds::MIN_ITEMS, found);
         match (old.unique, new.unique) {
             (false, true) => found.add(&kinds::UNIQUE_ITEMS_ADDED, "uniqueItems", self.policy),
             (true, false) => found.add(&kinds::UNIQUE_ITEMS_REMOVED, "uniqueItems", self.policy),
             (_, _) => {}
         }
-        self.limit(old.max_contains, new.max_contains, &kinds::MAX_CONTAINS, found);
-        self.limit(old.min_contains, new.min_contains, &kinds::MIN_CONTAINS, found);
+        self.limit(&old.max_contains, &new.max_contains, &kinds::MAX_CONTAINS, found);
+        self.limit(&old.min_contains, &new.min_contains, &kinds::MIN_CONTAINS, found);
         Ok(())
     }
 

@@ -33,8 +33,8 @@ impl<'m> Comparison<'m> {
         }
         let unevaluated = (old.unevaluated.map(was), new.unevaluated.map(is));
         self.compare_unevaluated(unevaluated, &kinds::UNEVALUATED_PROPERTIES, found)?;
-        self.limit(old.max_properties, new.max_properties, &kinds::MAX_PROPERTIES, found);
-        self.limit(old.min_properties, new.min_properties, &kinds::MIN_PROPERTIES, found);
+        self.limit(&old.max_properties, &new.max_properties, &kinds::MAX_PROPERTIES, found);
+        self.limit(&old.min_properties, &new.min_properties, &kinds::MIN_PROPERTIES, found);
         Ok(())
     }
 

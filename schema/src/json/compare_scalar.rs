@@ -8,8 +8,8 @@ use crate::SchemaError;
 
 impl Comparison<'_> {
     pub(super) fn compare_strings(&self, old: &StringRules, new: &StringRules, found: &mut Findings) {
-        self.limit(old.max_length, new.max_length, &kinds::MAX_LENGTH, found);
-        self.limit(old.min_length, new.min_length, &kinds::MIN_LENGTH, found);
+        self.limit(&old.max_length, &new.max_length, &kinds::MAX_LENGTH, found);
+        self.limit(&old.min_length, &new.min_length, &kinds::MIN_LENGTH, found);
         match (&old.pattern, &new.pattern) {
             (None, Some(_)) => found.add(&kinds::PATTERN_ADDED, "pattern", self.policy),
             (Some(_), None) => found.add(&kinds::PATTERN_REMOVED, "pattern", self.policy),
@@ -19,10 +19,10 @@ impl Comparison<'_> {
     }
 
     pub(super) fn compare_numbers(&self, old: &NumberRules, new: &NumberRules, found: &mut Findings) {
-        self.limit(old.maximum, new.maximum, &kinds::MAXIMUM, found);
-        self.limit(old.minimum, new.minimum, &kinds::MINIMUM, found);
-        self.limit(old.exclusive_maximum, new.exclusive_maximum, &kinds::EXCLUSIVE_MAXIMUM, found);
-        self.limit(old.exclusive_minimum, new.exclusive_minimum, &kinds::EXCLUSIVE_MINIMUM, found);
+        self.limit(&old.maximum, &new.maximum, &kinds::MAXIMUM, found);
+        self.limit(&old.minimum, &new.minimum, &kinds::MINIMUM, found);
+        self.limit(&old.exclusive_maximum, &new.exclusive_maximum, &kinds::EXCLUSIVE_MAXIMUM, found);
+        self.limit(&old.exclusive_minimum, &new.exclusive_minimum, &kinds::EXCLUSIVE_MINIMUM, found);
         let kind = match (&old.multiple_of, &new.multiple_of) {
             (None, None) => None,
             (None, Some(_)) => Some(&kinds::MULTIPLE_OF_ADDED),

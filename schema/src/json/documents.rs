@@ -263,33 +263,42 @@ impl<'d> Library<'d> {
     }
 
     /// Follows a JSON pointer; the root's `definitions` are found under `$defs` as well.
+    ///
+    /// A pointer that ends with a slash names the member with the empty name; where there is none, the slash counts for
+    /// nothing, as it does for Confluent.
     fn pointer(&self, start: &Place<'d>, pointer: &str) -> Option<Place<'d>> {
-        let mut place = start.clone();
-        let mut segments: Vec<&str> = pointer.split('/').skip(1).collect();
-        while segments.last().is_some_and(|last| last.is_empty()) {
-            segments.pop();
+        let mut segments = pointer_segments(pointer)?;
+        loop {
+            if let Some(place) = self.follow(start, &segments) {
+                return Some(place);
+            }
+            if !segments.pop()?.is_empty() {
+                return None;
+            }
         }
+    }
+
+    fn follow(&self, start: &Place<'d>, segments: &[String]) -> Option<Place<'d>> {
+        let mut place = start.clone();
         let is_root = std::ptr::eq(start.node, self.documents[start.document].root);
-        for (depth, raw) in segments.iter().enumerate() {
-            let segment = unescape(raw)?;
+        for (depth, segment) in segments.iter().enumerate() {
             let next = match place.node {
                 Node::Object(object) => {
                     if let Ok(base) = self.enter(place.document, object, &place.base) {
                         place.base = base;
                     }
                     if depth == 0 && is_root && segment == "$defs" && object.contains("definitions") {
-                        let wanted = segments.get(1).and_then(|raw| unescape(raw));
-                        let in_defs = match (object.get("$defs"), wanted) {
+                        let in_defs = match (object.get("$defs"), segments.get(1)) {
                             (None, _) => false,
-                            (Some(Node::Object(defs)), Some(wanted)) => defs.contains(&wanted),
+                            (Some(Node::Object(defs)), Some(wanted)) => defs.contains(wanted),
                             (Some(_), _) => true,
                         };
                         object.get(if in_defs { "$defs" } else { "definitions" })?
                     } else {
-                        object.get(&segment)?
+                        object.get(segment)?
                     }
                 }
-                Node::Array(items) => items.get(segment.parse::<usize>().ok()?)?,
+                Node::Array(items) => items.get(array_position(segment)?)?,
                 Node::Null | Node::Bool(_) | Node::Number(_) | Node::String(_) => return None,
             };
             place.node = next;
@@ -405,24 +414,36 @@ fn is_schema_place(key: Option<&str>, parent_key: Option<&str>) -> bool {
         )
 }
 
-/// A pointer segment with `%xx`, `+`, `~1` and `~0` decoded as `URLDecoder` and the pointer rules do.
-fn unescape(raw: &str) -> Option<String> {
-    if !raw.contains(['%', '+', '~']) {
-        return Some(raw.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(raw.len());
-    let mut rest = raw.bytes();
+/// The segments of a pointer in a URI's fragment: percent-encoding is undone first, then `~1` and `~0`.
+///
+/// `None` for what is no pointer: a broken escape, or bytes that are not UTF-8. A plus sign is a plus sign.
+pub(super) fn pointer_segments(fragment: &str) -> Option<Vec<String>> {
+    let mut bytes = Vec::with_capacity(fragment.len());
+    let mut rest = fragment.bytes();
     while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-                bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-            }
-            _ => bytes.push(byte),
+        if byte == b'%' {
+            let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
+            bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+        } else {
+            bytes.push(byte);
         }
     }
-    Some(String::from_utf8_lossy(&bytes).replace("~1", "/").replace("~0", "~"))
+    let decoded = String::from_utf8(bytes).ok()?;
+    decoded.split('/').skip(1).map(unescaped).collect()
+}
+
+fn unescaped(segment: &str) -> Option<String> {
+    let is_broken = |(at, _): (usize, &str)| !matches!(segment.as_bytes().get(at + 1), Some(b'0' | b'1'));
+    if segment.match_indices('~').any(is_broken) {
+        return None;
+    }
+    Some(segment.replace("~1", "/").replace("~0", "~"))
+}
+
+/// The position that a segment names in an array: digits without leading zeros.
+fn array_position(segment: &str) -> Option<usize> {
+    let is_number = segment == "0" || !segment.starts_with(['0', '+']);
+    if is_number { segment.parse().ok() } else { None }
 }
 
 /// A bundled meta-schema.

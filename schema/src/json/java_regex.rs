@@ -98,7 +98,10 @@ impl Translator {
 
     fn literal(&mut self, letter: char) {
         if letter.is_ascii() && !letter.is_ascii_alphanumeric() && letter != '_' {
-            if letter.is_ascii_graphic() {
+            if matches!(letter, '<' | '>') {
+                // With a backslash these are borders of words to the engine.
+                self.out.push(letter);
+            } else if letter.is_ascii_graphic() {
                 self.out.push('\\');
                 self.out.push(letter);
             } else {
@@ -578,7 +581,7 @@ impl Translator {
 }
 
 /// The general categories; scripts and the rest are left to the engine to know.
-fn is_category(name: &str) -> bool {
+pub(super) fn is_category(name: &str) -> bool {
     const CATEGORIES: [&str; 36] = [
         "C", "Cc", "Cf", "Cn", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No",
         "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",

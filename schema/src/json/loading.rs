@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use super::documents::{Library, Place};
 use super::model::{Kind, Model, Schema, SchemaIndex};
+use super::number::Decimal;
 use super::text::{Node, Object};
 use super::{number, pattern};
 use crate::limits::MEMBER_COUNT_MAX;
@@ -24,6 +25,15 @@ const STEPS_PER_SCHEMA: u64 = 8;
 pub(super) enum Segment<'d> {
     Key(&'d str),
     Index(usize),
+}
+
+/// What counts as a whole number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// `1.0` and `1e3` are whole numbers.
+    ByValue,
+    /// Neither fraction nor exponent may be written.
+    Written,
 }
 
 /// A model under construction.
@@ -172,26 +182,32 @@ impl<'d> Loading<'d> {
         }
     }
 
-    /// An integer of 32 bits, as Java's `Integer`; `1.0` only where `integral` decimals are let through.
-    pub(super) fn integer(&self, object: &Object, keyword: &str, integral: bool) -> Result<Option<i64>, SchemaError> {
+    /// The value of a number.
+    pub(super) fn decimal(&self, object: &'d Object, keyword: &str) -> Result<Option<Decimal>, SchemaError> {
+        Ok(self.number(object, keyword)?.map(Decimal::of))
+    }
+
+    /// A whole number of any size. Draft-04 wants it written without fraction and exponent, later drafts judge the value.
+    pub(super) fn integer(
+        &self,
+        object: &'d Object,
+        keyword: &str,
+        writing: Whole,
+    ) -> Result<Option<Decimal>, SchemaError> {
         let text = match object.get(keyword) {
             None => return Ok(None),
             Some(Node::Number(text)) => text,
             Some(other) => return Err(self.wrong_type(keyword, "an integer", other)),
         };
-        let value = if number::is_integer(text) {
-            text.parse::<i32>().ok().map(i64::from)
-        } else if integral {
-            let value = number::to_f64(text);
-            #[expect(clippy::cast_possible_truncation, reason = "the value is a whole number within 32 bits")]
-            (value.fract() == 0.0 && value.abs() <= f64::from(i32::MAX)).then_some(value as i64)
-        } else {
-            None
+        let value = Decimal::of(text);
+        let is_integer = match writing {
+            Whole::ByValue => value.is_whole(),
+            Whole::Written => !text.contains(['.', 'e', 'E']),
         };
-        match value {
-            Some(value) => Ok(Some(value)),
-            None => Err(SchemaError::invalid(format!("{}/{keyword}: {text} is not an integer", self.location()))),
+        if is_integer {
+            return Ok(Some(value));
         }
+        Err(SchemaError::invalid(format!("{}/{keyword}: {text} is not an integer", self.location())))
     }
 
     pub(super) fn multiple_of(&self, object: &'d Object) -> Result<Option<Box<str>>, SchemaError> {

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use super::number::Decimal;
+
 /// A schema's place in its [`Model`].
 pub(super) type SchemaIndex = u32;
 
@@ -123,8 +125,8 @@ impl Criterion {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct StringRules {
-    pub(super) min_length: Option<i64>,
-    pub(super) max_length: Option<i64>,
+    pub(super) min_length: Option<Decimal>,
+    pub(super) max_length: Option<Decimal>,
     pub(super) pattern: Option<Box<str>>,
     /// Not compared; part of the text of a subschema.
     pub(super) format: Option<Box<str>>,
@@ -133,10 +135,10 @@ pub(super) struct StringRules {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct NumberRules {
-    pub(super) minimum: Option<f64>,
-    pub(super) maximum: Option<f64>,
-    pub(super) exclusive_minimum: Option<f64>,
-    pub(super) exclusive_maximum: Option<f64>,
+    pub(super) minimum: Option<Decimal>,
+    pub(super) maximum: Option<Decimal>,
+    pub(super) exclusive_minimum: Option<Decimal>,
+    pub(super) exclusive_maximum: Option<Decimal>,
     /// Draft-04's flags; not compared.
     pub(super) exclusive_flags: (bool, bool),
     pub(super) multiple_of: Option<Box<str>>,
@@ -150,8 +152,8 @@ pub(super) struct ObjectRules {
     /// Positions of `properties` sorted by name.
     pub(super) by_name: Vec<u32>,
     pub(super) required: Vec<Box<str>>,
-    pub(super) min_properties: Option<i64>,
-    pub(super) max_properties: Option<i64>,
+    pub(super) min_properties: Option<Decimal>,
+    pub(super) max_properties: Option<Decimal>,
     /// Sorted by name; the names inside sorted and distinct.
     pub(super) property_dependencies: Vec<(Box<str>, Vec<Box<str>>)>,
     /// Sorted by name.
@@ -194,11 +196,11 @@ pub(super) struct ArrayRules {
     pub(super) forbids_additional: bool,
     pub(super) additional: Option<SchemaIndex>,
     pub(super) unevaluated: Option<SchemaIndex>,
-    pub(super) min_items: Option<i64>,
-    pub(super) max_items: Option<i64>,
+    pub(super) min_items: Option<Decimal>,
+    pub(super) max_items: Option<Decimal>,
     pub(super) unique: bool,
     pub(super) contains: Option<SchemaIndex>,
-    pub(super) min_contains: Option<i64>,
-    pub(super) max_contains: Option<i64>,
+    pub(super) min_contains: Option<Decimal>,
+    pub(super) max_contains: Option<Decimal>,
     pub(super) requires_array: bool,
 }

@@ -9,9 +9,8 @@ use std::rc::Rc;
 
 use super::documents::{Library, Place};
 use super::fold::{Part, array_kind, finish, fold, is_keyword, numeric, object_kind, string};
-use super::loading::{Loading, Segment, is_connect_bytes, unprocessed_text};
+use super::loading::{Loading, Segment, Whole, is_connect_bytes, unprocessed_text};
 use super::model::{ArrayRules, Criterion, Kind, Model, NumberRules, ObjectRules, Schema, SchemaIndex, StringRules};
-use super::number;
 use super::text::{Node, Object};
 use crate::SchemaError;
 
@@ -283,8 +282,8 @@ impl<'d> Loader<'d> {
     fn string_keyword(&mut self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
         let mut rules = StringRules::default();
         match name {
-            "minLength" => rules.min_length = self.loading.integer(object, name, true)?,
-            "maxLength" => rules.max_length = self.loading.integer(object, name, true)?,
+            "minLength" => rules.min_length = self.loading.integer(object, name, Whole::ByValue)?,
+            "maxLength" => rules.max_length = self.loading.integer(object, name, Whole::ByValue)?,
             _ => {
                 let text = self.loading.string(object, name)?.unwrap_or_default();
                 rules.pattern = Some(self.loading.regex(text)?);
@@ -294,7 +293,7 @@ impl<'d> Loader<'d> {
     }
 
     fn number_keyword(&self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
-        let value = self.loading.number(object, name)?.map(number::to_f64);
+        let value = self.loading.decimal(object, name)?;
         let mut rules = NumberRules::default();
         match name {
             "minimum" => rules.minimum = value,
@@ -315,13 +314,14 @@ impl<'d> Loader<'d> {
     ) -> Result<Kind, SchemaError> {
         let mut rules = ArrayRules::default();
         match name {
-            "minItems" => rules.min_items = self.loading.integer(object, name, true)?,
-            "maxItems" => rules.max_items = self.loading.integer(object, name, true)?,
+            "minItems" => rules.min_items = self.loading.integer(object, name, Whole::ByValue)?,
+            "maxItems" => rules.max_items = self.loading.integer(object, name, Whole::ByValue)?,
             "uniqueItems" => rules.unique = self.loading.boolean(object, name)?.unwrap_or(false),
             "contains" => {
                 rules.contains = Some(self.keyword_child(name, value, scope)?);
-                rules.min_contains = Some(self.loading.integer(object, "minContains", true)?.unwrap_or(1));
-                rules.max_contains = self.loading.integer(object, "maxContains", true)?;
+                rules.min_contains =
+                    Some(self.loading.integer(object, "minContains", Whole::ByValue)?.unwrap_or_else(|| 1.into()));
+                rules.max_contains = self.loading.integer(object, "maxContains", Whole::ByValue)?;
             }
             "prefixItems" => {
                 let items = self.loading.array(object, name)?.unwrap_or_default();
@@ -357,8 +357,8 @@ impl<'d> Loader<'d> {
     ) -> Result<Kind, SchemaError> {
         let mut rules = ObjectRules::default();
         match name {
-            "minProperties" => rules.min_properties = self.loading.integer(object, name, true)?,
-            "maxProperties" => rules.max_properties = self.loading.integer(object, name, true)?,
+            "minProperties" => rules.min_properties = self.loading.integer(object, name, Whole::ByValue)?,
+            "maxProperties" => rules.max_properties = self.loading.integer(object, name, Whole::ByValue)?,
             "required" => {
                 let names = self.loading.array(object, name)?.unwrap_or_default();
                 rules.required = self.loading.strings(name, names)?;

@@ -3,6 +3,10 @@
 //! Never floating point where identity is at stake; and never arithmetic whose cost grows with an exponent.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use num_bigint::BigUint;
 
 /// Longest number text; Jackson has the same limit.
 const NUMBER_CHARACTERS_MAX: usize = 1_000;
@@ -85,14 +89,65 @@ impl Parts {
     }
 }
 
-/// Is the number written as an integer (no point, no exponent)?
-pub(super) fn is_integer(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
+/// A number by its value: equal values are equal, however they are written. No step depends on the size of an exponent.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Decimal {
+    negative: bool,
+    /// Without zeros at either end; empty for zero.
+    digits: Box<str>,
+    /// The power of ten of the last digit.
+    power: i64,
 }
 
-/// The value as Java's `doubleValue`.
-pub(super) fn to_f64(text: &str) -> f64 {
-    text.parse().unwrap_or(0.0)
+impl Decimal {
+    /// The value of a number that [`java_text`] let through; anything else counts as zero.
+    pub(super) fn of(text: &str) -> Self {
+        let (negative, digits, power) = significant(text).unwrap_or_default();
+        Self { negative, digits: digits.into(), power }
+    }
+
+    /// Is the value a whole number? `1.0` and `1e3` are.
+    pub(super) fn is_whole(&self) -> bool {
+        self.power >= 0
+    }
+
+    fn compare_magnitudes(&self, other: &Self) -> Ordering {
+        // The power of ten of the first digit decides, then the digits themselves; zero has none and is least.
+        let first = |decimal: &Self| {
+            let length = i64::try_from(decimal.digits.len()).unwrap_or(i64::MAX);
+            (length > 0).then(|| decimal.power.saturating_add(length))
+        };
+        first(self).cmp(&first(other)).then_with(|| self.digits.cmp(&other.digits))
+    }
+}
+
+impl From<i32> for Decimal {
+    fn from(value: i32) -> Self {
+        Self::of(&value.to_string())
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.negative, other.negative) {
+            (false, true) => Ordering::Greater,
+            (true, false) => Ordering::Less,
+            (false, false) => self.compare_magnitudes(other),
+            (true, true) => other.compare_magnitudes(self),
+        }
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}e{}", if self.negative { "-" } else { "" }, self.digits, self.power)
+    }
 }
 
 /// Is the value zero?
@@ -140,7 +195,7 @@ fn same_value(a: &str, b: &str) -> bool {
     significant(a) == significant(b)
 }
 
-/// Is `a` an integer multiple of `b`? Exact up to 18 significant digits, by double beyond.
+/// Is `a` an integer multiple of `b`? Exact; digits are at most [`NUMBER_CHARACTERS_MAX`], and exponents cost nothing.
 fn is_multiple(a: &str, b: &str) -> bool {
     let exact = || {
         let (_, a_digits, a_power) = significant(a)?;
@@ -148,31 +203,22 @@ fn is_multiple(a: &str, b: &str) -> bool {
         if a_digits.is_empty() || b_digits.is_empty() {
             return Some(a_digits.is_empty() && !b_digits.is_empty());
         }
-        let mut a: u128 = a_digits.parse::<u64>().ok()?.into();
-        let mut b: u128 = b_digits.parse::<u64>().ok()?.into();
-        if a_power >= b_power {
-            // a · 10^k mod b, without ever writing 10^k down.
-            let mut base = 10 % b;
-            let mut exponent = a_power.abs_diff(b_power);
-            a %= b;
-            while exponent > 0 {
-                if exponent & 1 == 1 {
-                    a = a * base % b;
-                }
-                base = base * base % b;
-                exponent >>= 1;
-            }
-            return Some(a == 0);
-        }
-        for _ in 0..a_power.abs_diff(b_power).min(20) {
-            b *= 10;
-            if b > a {
+        let apart = a_power.abs_diff(b_power);
+        if a_power < b_power {
+            // The divisor grows by a digit with each power, and a divisor with more digits than the number is larger.
+            if b_digits.len() as u64 + apart > a_digits.len() as u64 {
                 return Some(false);
             }
+            let zeros = "0".repeat(usize::try_from(apart).ok()?);
+            let divisor: BigUint = format!("{b_digits}{zeros}").parse().ok()?;
+            return Some(a_digits.parse::<BigUint>().ok()? % divisor == BigUint::ZERO);
         }
-        Some(a.is_multiple_of(b))
+        // a · 10^k mod b, without ever writing 10^k down.
+        let divisor: BigUint = b_digits.parse().ok()?;
+        let scale = BigUint::from(10_u8).modpow(&BigUint::from(apart), &divisor);
+        Some(a_digits.parse::<BigUint>().ok()? * scale % divisor == BigUint::ZERO)
     };
-    exact().unwrap_or_else(|| to_f64(a) % to_f64(b) == 0.0)
+    exact().unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -208,5 +254,48 @@ mod tests {
         assert_eq!(compare_multiples("3", "2"), MultipleOf::Unrelated);
         assert_eq!(compare_multiples("3", "1E+900000000"), MultipleOf::Unrelated);
         assert_eq!(compare_multiples("2", "1E+900000000"), MultipleOf::Expanded);
+        let ones = "1".repeat(900);
+        assert_eq!(compare_multiples(&ones, &format!("{ones}0")), MultipleOf::Expanded);
+        assert_eq!(compare_multiples(&format!("{ones}1"), &ones), MultipleOf::Unrelated);
+        assert_eq!(compare_multiples("1E+1000000000", "1E-1000000000"), MultipleOf::Reduced);
+        assert_eq!(compare_multiples("9007199254740993", "18014398509481986"), MultipleOf::Expanded);
+        assert_eq!(compare_multiples("9007199254740993", "18014398509481985"), MultipleOf::Unrelated);
+    }
+
+    #[test]
+    fn values_are_compared_exactly_and_at_no_cost() {
+        let ascending = [
+            "-1E+1000000000",
+            "-9007199254740993",
+            "-9007199254740992",
+            "-1.5",
+            "-1E-1000000000",
+            "0",
+            "1E-1000000000",
+            "0.1",
+            "0.10000000000000000000000001",
+            "1",
+            "1.0000000000000000000000001",
+            "2",
+            "10",
+            "4294967295",
+            "9007199254740992",
+            "9007199254740993",
+            "1E+1000000000",
+            "1.1E+1000000000",
+        ];
+        for (position, low) in ascending.iter().enumerate() {
+            assert_eq!(Decimal::of(low), Decimal::of(low));
+            for high in &ascending[position + 1..] {
+                assert!(Decimal::of(low) < Decimal::of(high), "{low} < {high}");
+                assert!(Decimal::of(high) > Decimal::of(low), "{high} > {low}");
+            }
+        }
+        for (one, other) in [("1", "1.0"), ("1000", "1E+3"), ("0", "0.00"), ("100E-2", "1"), ("-0", "0")] {
+            assert_eq!(Decimal::of(one), Decimal::of(other), "{one} = {other}");
+            assert!(Decimal::of(one).is_whole());
+        }
+        assert!(!Decimal::of("1.5").is_whole());
+        assert!(!Decimal::of("1E-1000000000").is_whole());
     }
 }

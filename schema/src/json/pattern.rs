@@ -1,8 +1,13 @@
-//! Regular expressions as `java.util.regex` reads them: checked by its syntax, run by a bounded engine.
+//! Regular expressions: by ECMA 262 as the drafts say, by `java.util.regex` where verdicts are Confluent's.
 //!
-//! [`super::java_regex`] checks and translates; what has no translation is valid and matches nothing when run.
+//! An expression is valid if either syntax takes it. Data is validated by its ECMA 262 reading ([`super::ecma_regex`]);
+//! compatibility, where patterns are tried on property names, by Java's ([`super::java_regex`]), because a verdict must
+//! be Confluent's. Where one syntax does not take it, the other one's reading counts; what has no translation is valid
+//! and matches nothing when run.
+//!
 //! Never compiled while parsing a schema; when run, size, backtracking and the number of compilations are bounded.
 
+use super::ecma_regex::{self, Reading};
 use super::java_regex::Translator;
 use crate::{Budget, SchemaError};
 
@@ -15,12 +20,25 @@ const STEPS_PER_COMPILATION: u64 = 2_000;
 /// Steps of the budget for one match of an expression that may backtrack.
 const STEPS_PER_BACKTRACKING_MATCH: u64 = 2_000;
 
-/// Is this a regular expression by Java's syntax?
+/// Is this a regular expression by the syntax of ECMA 262 or of Java?
 ///
 /// # Errors
-/// What is wrong, in Java's words where it has some.
+/// What is wrong by ECMA 262.
 pub(super) fn check(text: &str) -> Result<(), String> {
-    Translator::run(text).map(|_| ())
+    ecma_regex::translate(text, Reading::Ecma).map(|_| ()).or_else(|problem| match Translator::run(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(problem),
+    })
+}
+
+/// The expression as the validator of data is to read it, or `None` where only Java could run it.
+pub(super) fn for_data(text: &str) -> Option<String> {
+    ecma_regex::translate(text, Reading::Ecma).or_else(|_| ecma_regex::translate(text, Reading::WithJava)).ok()
+}
+
+/// The expression as compatibility is to read it.
+fn for_names(text: &str) -> Option<String> {
+    Translator::run(text).unwrap_or_else(|_| ecma_regex::translate(text, Reading::Ecma).ok())
 }
 
 /// A compiled expression.
@@ -35,7 +53,7 @@ impl Pattern {
     /// [`SchemaError::Limit`] when the budget is used up or the expression is too large.
     pub(super) fn compile(text: &str, budget: &mut Budget) -> Result<Self, SchemaError> {
         budget.steps(STEPS_PER_COMPILATION + text.len() as u64)?;
-        let Some(translated) = Translator::run(text).ok().flatten() else {
+        let Some(translated) = for_names(text) else {
             return Ok(Self { regex: None, may_backtrack: false });
         };
         let regex = fancy_regex::RegexBuilder::new(&translated)

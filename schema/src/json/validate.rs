@@ -6,11 +6,13 @@
 use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
 
-use jsonschema::{Draft, PatternOptions, Registry, Validator};
-use serde_json::{Map, Value};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, PatternOptions, Registry, ValidationError, Validator};
+use serde_json::Value;
 
 use super::cost::Graph;
 use super::documents::{Dialect, Library, parse_references};
+use super::prepared::{Patterns, prepared};
 use super::text::Node;
 use super::{JsonSchema, uri};
 use crate::validate::DataError;
@@ -42,7 +44,7 @@ pub enum Formats {
 /// Compiled validators, one per reading of `format`, made when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Validators {
-    by_formats: [OnceLock<Result<Validator, SchemaError>>; 3],
+    by_formats: [OnceLock<Result<(Validator, Patterns), SchemaError>>; 3],
     graph: OnceLock<Result<Graph, SchemaError>>,
 }
 
@@ -69,9 +71,10 @@ impl JsonSchema {
             }
         };
         self.graph()?.check_run(&instance, document.len())?;
-        let found = self.validator(formats)?.iter_errors(&instance).take(DATA_ERROR_COUNT_MAX);
+        let (validator, patterns) = self.validator(formats)?;
+        let found = validator.iter_errors(&instance).take(DATA_ERROR_COUNT_MAX);
         Ok(found
-            .map(|error| DataError { path: error.instance_path().to_string(), message: shortened(&error) })
+            .map(|error| DataError { path: error.instance_path().to_string(), message: message(&error, patterns) })
             .collect())
     }
 
@@ -84,7 +87,7 @@ impl JsonSchema {
         self.validators.graph.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
-    fn validator(&self, formats: Formats) -> Result<&Validator, SchemaError> {
+    fn validator(&self, formats: Formats) -> Result<&(Validator, Patterns), SchemaError> {
         let position = match formats {
             Formats::ByDialect => 0,
             Formats::Assert => 1,
@@ -95,19 +98,24 @@ impl JsonSchema {
     }
 }
 
-fn compile(root: &Node, references: &[ResolvedReference], formats: Formats) -> Result<Validator, SchemaError> {
+fn compile(
+    root: &Node,
+    references: &[ResolvedReference],
+    formats: Formats,
+) -> Result<(Validator, Patterns), SchemaError> {
     let unusable = |error: &dyn fmt::Display| {
         SchemaError::invalid(format!("the schema cannot be used to validate data: {}", shortened(error)))
     };
     let dialect = Dialect::of(root, Dialect::Draft7)?;
-    let schema = prepared(root, dialect);
+    let mut written = Patterns::default();
+    let schema = prepared(root, dialect, &mut written);
     let id = schema.get("$id").and_then(Value::as_str).unwrap_or_default();
     let base = uri::resolve("json-schema:///", id);
     let mut registry = Registry::new();
     let mut names: Vec<String> = Vec::new();
     for reference in references {
         let node = Node::parse(&reference.text)?;
-        let own = prepared(&node, Dialect::of(&node, dialect)?);
+        let own = prepared(&node, Dialect::of(&node, dialect)?, &mut written);
         for base in [base.as_str(), "json-schema:///"] {
             let name = uri::without_fragment(&uri::resolve(base, &reference.reference.name)).to_owned();
             if !names.contains(&name) {
@@ -132,7 +140,8 @@ fn compile(root: &Node, references: &[ResolvedReference], formats: Formats) -> R
         Formats::Assert => options = options.should_validate_formats(true),
         Formats::Ignore => options = options.should_validate_formats(false),
     }
-    options.build(&schema).map_err(|error| unusable(&error))
+    let validator = options.build(&schema).map_err(|error| unusable(&error))?;
+    Ok((validator, written))
 }
 
 fn draft(dialect: Dialect) -> Draft {
@@ -145,63 +154,20 @@ fn draft(dialect: Dialect) -> Draft {
     }
 }
 
-fn dialect_uri(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Draft4 => "http://json-schema.org/draft-04/schema#",
-        Dialect::Draft6 => "http://json-schema.org/draft-06/schema#",
-        Dialect::Draft7 => "http://json-schema.org/draft-07/schema#",
-        Dialect::Draft201909 => "https://json-schema.org/draft/2019-09/schema",
-        Dialect::Draft202012 => "https://json-schema.org/draft/2020-12/schema",
-    }
-}
-
-/// The schema as the validator wants it: a `$schema` that it knows, and `definitions` under `$defs` too.
-fn prepared(root: &Node, dialect: Dialect) -> Value {
-    let mut value = to_value(root);
-    if let Value::Object(members) = &mut value {
-        if members.contains_key("$schema") {
-            members.insert("$schema".to_owned(), Value::String(dialect_uri(dialect).to_owned()));
-        }
-        if let Some(Value::Object(definitions)) = members.get("definitions").cloned()
-            && let Value::Object(defs) = members.entry("$defs").or_insert_with(|| Value::Object(Map::new()))
-        {
-            for (name, definition) in definitions {
-                // A copy must not declare the same id a second time.
-                if !has_id(&definition) {
-                    defs.entry(name).or_insert(definition);
-                }
-            }
-        }
-    }
-    value
-}
-
-/// Depth is bounded by the parser.
-fn has_id(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| matches!(name.as_str(), "$id" | "id" | "$anchor" | "$dynamicAnchor") || has_id(value)),
-        Value::Array(items) => items.iter().any(has_id),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn to_value(node: &Node) -> Value {
-    match node {
-        Node::Null => Value::Null,
-        Node::Bool(value) => Value::Bool(*value),
-        Node::Number(text) => text.parse().map_or(Value::Null, Value::Number),
-        Node::String(text) => Value::String(text.to_string()),
-        Node::Array(items) => Value::Array(items.iter().map(to_value).collect()),
-        Node::Object(object) => {
-            Value::Object(object.iter().map(|(name, value)| (name.to_owned(), to_value(value))).collect())
-        }
+/// The text of an error, with a pattern as it stands in the schema.
+fn message(error: &ValidationError<'_>, patterns: &Patterns) -> String {
+    let text = shortened(error);
+    match error.kind() {
+        ValidationErrorKind::Pattern { pattern } => match patterns.original(pattern) {
+            Some(original) => text.replace(pattern.as_str(), original),
+            None => text,
+        },
+        _ => text,
     }
 }
 
 /// The text of an error up to [`MESSAGE_BYTES_MAX`]; what would come after is never made.
-fn shortened(error: &dyn fmt::Display) -> String {
+pub(super) fn shortened(error: &dyn fmt::Display) -> String {
     struct Short(String);
     impl fmt::Write for Short {
         fn write_str(&mut self, part: &str) -> fmt::Result {
