@@ -14,7 +14,9 @@ use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::type_config::TypeConfigExt;
 use raft_store::log::{GROUP_OPS_MAX, LogConfig, LogStore};
 use raft_store::types::{Entry, Proposal, TypeConfig, Vote, log_id};
-use registry::{Actor, Basis, Command, Envelope, LogIndex, RequestId};
+use registry::{
+    Actor, Authentication, Basis, ClusterCommand, Command, Envelope, LogIndex, Principal, RequestId, level,
+};
 use tokio::sync::{mpsc, oneshot};
 
 const WRITERS: [usize; 4] = [1, 16, 64, 256];
@@ -32,11 +34,12 @@ fn entry(index: u64) -> Entry {
     let envelope = Envelope {
         request_id: RequestId(index.to_string()),
         time_ms: index,
-        actor: Actor { principal: "bench".to_owned(), node_id: 1 },
-        machine_version: 1,
+        actor: Actor { principal: Principal::user("bench", Authentication::Basic), node_id: 1 },
+        level: level::BASE,
+        trace: None,
         if_revision: None,
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
-        command: Command::Found { cluster_id: "x".repeat(ENTRY_BYTES) },
+        command: Command::Cluster(ClusterCommand::Found { cluster_id: "x".repeat(ENTRY_BYTES) }),
     };
     Entry { log_id: log_id(1, 1, index), payload: EntryPayload::Normal(Proposal(envelope)) }
 }

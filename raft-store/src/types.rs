@@ -27,8 +27,8 @@ impl fmt::Display for Proposal {
 /// What apply answers to the proposer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The outcome.
-    pub outcome: Outcome,
+    /// The outcome; nothing for an entry without a command (a leader's blank entry, a membership change).
+    pub outcome: Option<Outcome>,
     /// The entry whose effect the outcome tells of; earlier than the entry itself for a repeated request.
     pub effective: LogIndex,
 }

@@ -15,14 +15,15 @@ use openraft::EntryPayload;
 use raft_store::codec::{self, CodecError, Mark};
 use raft_store::types::{Entry, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
 use registry::{
-    Actor, Assign, AssociationChange, AssociationRow, AssociationWish, AuditRow, Basis, BasisKey, Command, Config,
-    Content, ContentRow, Context, ContextRow, Deleted, Envelope, Event, EventKind, Key, Lifecycle, LogIndex,
-    MachineRow, Mode, Outcome, Permanent, Register, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope,
-    SettingRow, Subject, SubjectRow, Version, VersionRow,
-};
-use registry::{
-    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
-    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Step, Transition, VersionState,
+    Actor, Assign, AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone,
+    AssociationsRefusal, AuditRow, Authentication, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal,
+    ClusterCommand, ClusterDone, ClusterRefusal, Command, Config, ConsumerRow, Content, ContentRow, Context,
+    ContextRow, CursorRow, Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Envelope,
+    Event, EventKind, FeedsCommand, FeedsDone, FeedsRefusal, HistoryRow, Key, LifeChange, LifeCommand, LifeDone,
+    LifePolicy, LifeRefusal, Lifecycle, LogIndex, MachineRow, Mode, Operation, Outcome, Permanent, Principal,
+    PrincipalKind, Refusal, Register, Report, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SemVer,
+    SettingRow, SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, TraceContext,
+    Transition, Version, VersionRow, VersionState, level,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -159,7 +160,7 @@ fn references() -> Vec<Reference> {
 }
 
 fn register(format: Format, assign: Assign, sent: Option<&str>) -> Command {
-    Command::Register(Register {
+    Command::Catalog(CatalogCommand::Register(Register {
         subject: subject(":.eu:orders-value"),
         content: Content {
             guid: guid(),
@@ -173,12 +174,13 @@ fn register(format: Format, assign: Assign, sent: Option<&str>) -> Command {
         sent: sent.map(ToOwned::to_owned),
         assign,
         semver: SemVer { major: 1, minor: 2, patch: 300 },
-    })
+    }))
 }
 
 fn commands() -> Vec<(&'static str, Command)> {
     let scope = || Scope::Subject(subject("a"));
-    let mode = |scope, mode, force, recursive| Command::SetMode { scope, mode, force, recursive };
+    let mode =
+        |scope, mode, force, recursive| Command::Settings(SettingsCommand::SetMode { scope, mode, force, recursive });
     vec![
         ("register-avro", register(Format::Avro, Assign::Next { expected: None }, None)),
         ("register-json", register(Format::Json, Assign::Next { expected: Some(Version(7)) }, Some("as sent"))),
@@ -186,38 +188,75 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("import-next", register(Format::Avro, Assign::Import { id: SchemaId(70_000), version: None }, None)),
         (
             "delete-version",
-            Command::DeleteVersion { subject: subject("a"), version: Version(1), permanent: Permanent::No },
+            Command::Catalog(CatalogCommand::DeleteVersion {
+                subject: subject("a"),
+                version: Version(1),
+                permanent: Permanent::No,
+            }),
         ),
         (
             "delete-version-permanently",
-            Command::DeleteVersion { subject: subject("a"), version: Version(1), permanent: Permanent::Yes },
+            Command::Catalog(CatalogCommand::DeleteVersion {
+                subject: subject("a"),
+                version: Version(1),
+                permanent: Permanent::Yes,
+            }),
         ),
-        ("delete-subject", Command::DeleteSubject { subject: subject(":.eu:"), permanent: Permanent::No }),
-        ("delete-subject-permanently", Command::DeleteSubject { subject: subject("a"), permanent: Permanent::Yes }),
-        ("set-config", Command::SetConfig { scope: scope(), config: Some(config()) }),
-        ("set-config-empty", Command::SetConfig { scope: Scope::Global, config: Some(Config::default()) }),
-        ("delete-config", Command::SetConfig { scope: Scope::Context(context()), config: None }),
+        (
+            "delete-subject",
+            Command::Catalog(CatalogCommand::DeleteSubject { subject: subject(":.eu:"), permanent: Permanent::No }),
+        ),
+        (
+            "delete-subject-permanently",
+            Command::Catalog(CatalogCommand::DeleteSubject { subject: subject("a"), permanent: Permanent::Yes }),
+        ),
+        ("set-config", Command::Settings(SettingsCommand::SetConfig { scope: scope(), config: Some(config()) })),
+        (
+            "set-config-empty",
+            Command::Settings(SettingsCommand::SetConfig { scope: Scope::Global, config: Some(Config::default()) }),
+        ),
+        (
+            "delete-config",
+            Command::Settings(SettingsCommand::SetConfig { scope: Scope::Context(context()), config: None }),
+        ),
         ("set-mode", mode(Scope::Global, Some(Mode::Import), true, false)),
         ("delete-mode", mode(Scope::Context(context()), None, false, true)),
-        ("delete-context", Command::DeleteContext { context: context() }),
-        ("check-digest", Command::CheckDigest { index: LogIndex(1 << 40), digest: [0xab; 32] }),
-        ("found", Command::Found { cluster_id: "cluster".into() }),
-        ("change-associations", Command::ChangeAssociations { resource: resource(), changes: association_changes() }),
-        ("set-policy", Command::SetPolicy { scope: scope(), policy: Some(policy()) }),
-        ("delete-policy", Command::SetPolicy { scope: scope(), policy: None }),
-        ("move-cursor", Command::MoveCursor { name: "hook".into(), index: LogIndex(70_000), position: 2 }),
-        ("archive-audit", Command::ArchiveAudit { before: 1_000 }),
+        ("delete-context", Command::Catalog(CatalogCommand::DeleteContext { context: context() })),
+        ("found", Command::Cluster(ClusterCommand::Found { cluster_id: "cluster".into() })),
+        (
+            "change-associations",
+            Command::Associations(AssociationsCommand::Change { resource: resource(), changes: association_changes() }),
+        ),
+        ("set-policy", Command::Settings(SettingsCommand::SetPolicy { scope: scope(), policy: Some(policy()) })),
+        ("delete-policy", Command::Settings(SettingsCommand::SetPolicy { scope: scope(), policy: None })),
+        (
+            "move-cursor",
+            Command::Feeds(FeedsCommand::MoveCursor { name: "hook".into(), index: LogIndex(70_000), position: 2 }),
+        ),
+        ("raise-level", Command::Cluster(ClusterCommand::RaiseLevel { level: level::BASE })),
+        ("record-operation", Command::Cluster(ClusterCommand::RecordOperation(operation()))),
+        ("archive-audit", Command::Cluster(ClusterCommand::ArchiveAudit { before: 1_000 })),
     ]
     .into_iter()
-    .chain(steps().into_iter().map(|step| {
-        let name = step.action();
-        (name, Command::Lifecycle(LifeStep { subject: subject(":.eu:a"), reason: "because".into(), step }))
+    .chain(changes_of_lives().into_iter().map(|change| {
+        let name = change.action();
+        (name, Command::Life(LifeCommand { subject: subject(":.eu:a"), reason: "because".into(), change }))
     }))
     .collect()
 }
 
-fn policy() -> LifecyclePolicy {
-    LifecyclePolicy {
+fn operation() -> Operation {
+    Operation {
+        name: "cluster.member_add".into(),
+        resource: "node/4".into(),
+        details: vec![("address".into(), "10.0.0.4:7000".into())],
+        outcome: "ok".into(),
+        reason: "because".into(),
+    }
+}
+
+fn policy() -> LifePolicy {
+    LifePolicy {
         review: Some(true),
         approvals: Some(1),
         approvals_breaking: Some(3),
@@ -247,79 +286,112 @@ fn report() -> Report {
     Report { base: Some(Version(2)), compatible: true, breaking: true, messages: vec!["a field is gone".into()] }
 }
 
-/// Every step of a life once.
-fn steps() -> Vec<Step> {
+/// Every change of a life once.
+fn changes_of_lives() -> Vec<LifeChange> {
     let (id, version) = (DraftId(70_000), Version(3));
     let semver = SemVer { major: 2, minor: 0, patch: 0 };
     vec![
-        Step::Create { draft: draft_content() },
-        Step::Revise { id, draft: draft_content() },
-        Step::Submit { id, report: report() },
-        Step::Publish { id, report: Report::default(), semver },
-        Step::Review { id, decision: Decision::Approve },
-        Step::Review { id, decision: Decision::RequestChanges },
-        Step::Review { id, decision: Decision::Reject },
-        Step::Activate { id, report: report(), semver },
-        Step::Deprecate { version, sunset_ms: Some(1_700_000_000_000), successor: Some(Version(4)) },
-        Step::Reinstate { version },
-        Step::Archive { version, force: true },
-        Step::RollBack { target: version, force: false },
-        Step::Reactivate { version },
-        Step::Quarantine { version },
-        Step::Release { version },
-        Step::PutConsumer {
+        LifeChange::Create { draft: draft_content() },
+        LifeChange::Revise { id, draft: draft_content() },
+        LifeChange::Submit { id, report: report() },
+        LifeChange::Publish { id, report: Report::default(), semver },
+        LifeChange::Review { id, decision: Decision::Approve },
+        LifeChange::Review { id, decision: Decision::RequestChanges },
+        LifeChange::Review { id, decision: Decision::Reject },
+        LifeChange::Activate { id, report: report(), semver },
+        LifeChange::Deprecate { version, sunset_ms: Some(1_700_000_000_000), successor: Some(Version(4)) },
+        LifeChange::Reinstate { version },
+        LifeChange::Archive { version, force: true },
+        LifeChange::RollBack { target: version, force: false },
+        LifeChange::Reactivate { version },
+        LifeChange::Quarantine { version },
+        LifeChange::Release { version },
+        LifeChange::PutConsumer {
             id: "billing".into(),
             from: version,
             to: None,
             owner: "team".into(),
             contact: "mail".into(),
         },
-        Step::RemoveConsumer { id: "billing".into() },
+        LifeChange::RemoveConsumer { id: "billing".into() },
     ]
 }
 
-fn lifecycle_outcomes() -> Vec<LifecycleOutcome> {
+fn dones() -> Vec<Done> {
     let (id, version) = (DraftId(70_000), Version(3));
     vec![
-        LifecycleOutcome::Draft { id, state: DraftState::PendingReview, approvals: 1 },
-        LifecycleOutcome::Activated { id, version, schema_id: SchemaId(9), guid: guid() },
-        LifecycleOutcome::Version { version, state: VersionState::Deprecated },
-        LifecycleOutcome::RolledBack { target: Version(1), versions: vec![Version(2), version] },
-        LifecycleOutcome::Consumer,
-        LifecycleOutcome::PolicyChanged { old: Some(policy()) },
-        LifecycleOutcome::Cursor { index: LogIndex(70_000), position: 1 },
-        LifecycleOutcome::AuditArchived { from: 300 },
+        Done::Life(LifeDone::Draft { id, state: DraftState::PendingReview, approvals: 1 }),
+        Done::Life(LifeDone::Activated { id, version, schema_id: SchemaId(9), guid: guid() }),
+        Done::Life(LifeDone::Version { version, state: VersionState::Deprecated }),
+        Done::Life(LifeDone::RolledBack { target: Version(1), versions: vec![Version(2), version] }),
+        Done::Life(LifeDone::Consumer),
+        Done::Settings(SettingsDone::PolicyChanged { old: Some(policy()) }),
+        Done::Feeds(FeedsDone::Cursor { index: LogIndex(70_000), position: 1 }),
+        Done::Cluster(ClusterDone::AuditArchived { from: 300 }),
+        Done::Catalog(CatalogDone::Registered { id: SchemaId(9), version: Version(8), guid: guid(), is_new_id: true }),
+        Done::Catalog(CatalogDone::VersionDeleted { version: Version(4) }),
+        Done::Catalog(CatalogDone::SubjectDeleted { versions: vec![Version(1), Version(300)] }),
+        Done::Catalog(CatalogDone::ContextDeleted),
+        Done::Settings(SettingsDone::ConfigChanged { old: Some(config()) }),
+        Done::Settings(SettingsDone::ModeChanged { old: Some(Mode::ReadOnly) }),
+        Done::Associations(AssociationsDone::Changed { associations: vec![association(Lifecycle::Weak)] }),
+        Done::Cluster(ClusterDone::Founded { cluster_id: "cluster".into() }),
+        Done::Cluster(ClusterDone::OperationRecorded),
+        Done::Cluster(ClusterDone::LevelInForce { level: 1 }),
     ]
 }
 
-fn lifecycle_rejections() -> Vec<LifecycleRejection> {
+fn refusals_of_lives() -> Vec<Refusal> {
     let version = Version(5);
     vec![
-        LifecycleRejection::DraftNotFound { id: DraftId(7) },
-        LifecycleRejection::ConsumerNotFound { id: "billing".into() },
-        LifecycleRejection::PolicyNotFound,
-        LifecycleRejection::RevisionDiffers { asked: LogIndex(1), found: LogIndex(300) },
-        LifecycleRejection::ReviewRequired,
-        LifecycleRejection::ReviewerIsAuthor,
-        LifecycleRejection::AlreadyApproved,
-        LifecycleRejection::ApprovalsMissing { have: 1, needed: 2 },
-        LifecycleRejection::ReasonRequired,
-        LifecycleRejection::PropertyMissing { name: "owner".into() },
-        LifecycleRejection::VersionsMax { limit: 10 },
-        LifecycleRejection::DraftsFull { limit: 100 },
-        LifecycleRejection::Incompatible,
-        LifecycleRejection::SunsetTooSoon { earliest_ms: 1_700_000_000_000 },
-        LifecycleRejection::SunsetNotReached { sunset_ms: 1_700_000_000_000 },
-        LifecycleRejection::SuccessorNotActive { version },
-        LifecycleRejection::ConsumersRemain { consumers: vec!["billing".into()] },
-        LifecycleRejection::DependentsRemain { version },
-        LifecycleRejection::NothingToRollBack,
-        LifecycleRejection::Quarantined { version },
-        LifecycleRejection::GlobalOnly,
-        LifecycleRejection::AuditTooYoung { position: 3 },
-        LifecycleRejection::Invalid { what: "a text".into() },
-        LifecycleRejection::WrongState { transition: Transition::Archive, state: State::Active },
+        Refusal::Life(LifeRefusal::DraftNotFound { id: DraftId(7) }),
+        Refusal::Life(LifeRefusal::ConsumerNotFound { id: "billing".into() }),
+        Refusal::Settings(SettingsRefusal::PolicyNotFound),
+        Refusal::RevisionDiffers { asked: LogIndex(1), found: LogIndex(300) },
+        Refusal::Life(LifeRefusal::ReviewRequired),
+        Refusal::Life(LifeRefusal::ReviewerIsAuthor),
+        Refusal::Life(LifeRefusal::AlreadyApproved),
+        Refusal::Life(LifeRefusal::ApprovalsMissing { have: 1, needed: 2 }),
+        Refusal::Life(LifeRefusal::ReasonRequired),
+        Refusal::Life(LifeRefusal::PropertyMissing { name: "owner".into() }),
+        Refusal::Life(LifeRefusal::VersionsMax { limit: 10 }),
+        Refusal::Life(LifeRefusal::DraftsFull { limit: 100 }),
+        Refusal::Life(LifeRefusal::Incompatible),
+        Refusal::Life(LifeRefusal::SunsetTooSoon { earliest_ms: 1_700_000_000_000 }),
+        Refusal::Life(LifeRefusal::SunsetNotReached { sunset_ms: 1_700_000_000_000 }),
+        Refusal::Life(LifeRefusal::SuccessorNotActive { version }),
+        Refusal::Life(LifeRefusal::ConsumersRemain { consumers: vec!["billing".into()] }),
+        Refusal::Life(LifeRefusal::DependentsRemain { version }),
+        Refusal::Life(LifeRefusal::NothingToRollBack),
+        Refusal::Life(LifeRefusal::Quarantined { version }),
+        Refusal::Settings(SettingsRefusal::GlobalOnly),
+        Refusal::Cluster(ClusterRefusal::AuditTooYoung { position: 3 }),
+        Refusal::Invalid { what: "a text".into() },
+        Refusal::Life(LifeRefusal::WrongState { transition: Transition::Archive, state: State::Active }),
     ]
+}
+
+/// Every kind of principal and every way to show who one is, among the commands.
+fn actor(number: usize) -> Actor {
+    const KINDS: [PrincipalKind; 5] = [
+        PrincipalKind::User,
+        PrincipalKind::Anonymous,
+        PrincipalKind::ServiceAccount,
+        PrincipalKind::Node,
+        PrincipalKind::System,
+    ];
+    const WAYS: [Authentication; 7] = [
+        Authentication::Unauthenticated,
+        Authentication::TrustedHeader,
+        Authentication::Basic,
+        Authentication::Token,
+        Authentication::Oidc,
+        Authentication::MutualTls,
+        Authentication::Internal,
+    ];
+    let groups = ["admins".to_owned(), "team".to_owned()][..number % 3].to_vec();
+    let (kind, authentication) = (KINDS[number % KINDS.len()], WAYS[number % WAYS.len()]);
+    Actor { principal: Principal { kind, name: "someone".into(), groups, authentication }, node_id: 3 }
 }
 
 fn envelope(command: Command) -> Envelope {
@@ -336,8 +408,9 @@ fn envelope(command: Command) -> Envelope {
     Envelope {
         request_id: RequestId("request".into()),
         time_ms: 1_700_000_000_000,
-        actor: Actor { principal: "someone".into(), node_id: 3 },
-        machine_version: 1,
+        actor: actor(command.resource().len()),
+        level: level::BASE,
+        trace: TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         if_revision: Some(LogIndex(250)),
         basis: Basis { read_index: LogIndex(251), keys: keys.into() },
         command,
@@ -345,24 +418,16 @@ fn envelope(command: Command) -> Envelope {
 }
 
 fn outcomes() -> Vec<(String, Outcome)> {
-    let plain = [
-        Outcome::Registered { id: SchemaId(9), version: Version(8), guid: guid(), is_new_id: true },
-        Outcome::VersionDeleted { version: Version(4) },
-        Outcome::SubjectDeleted { versions: vec![Version(1), Version(300)] },
-        Outcome::ConfigChanged { old: Some(config()) },
-        Outcome::ModeChanged { old: Some(Mode::ReadOnly) },
-        Outcome::ContextDeleted,
-        Outcome::DigestChecked,
-        Outcome::Founded { cluster_id: "cluster".into() },
-        Outcome::Stale { key: BasisKey::Version(subject("a"), Version(2)), index: LogIndex(77) },
-        Outcome::Nothing,
-        Outcome::AssociationsChanged { associations: vec![association(Lifecycle::Weak)] },
-    ];
-    let refused = rejections()
-        .into_iter()
-        .map(|rejection| (format!("rejected-{}", rejection.name()), Outcome::Rejected(rejection)));
-    let lives = lifecycle_outcomes().into_iter().map(Outcome::Lifecycle);
-    plain.into_iter().chain(lives).map(|outcome| (outcome.name().to_owned(), outcome)).chain(refused).collect()
+    let stale = Outcome::Stale { key: BasisKey::Version(subject("a"), Version(2)), index: LogIndex(77) };
+    let answers = answers().into_iter().map(|(name, answer)| (name, answer.into()));
+    std::iter::once(("stale".to_owned(), stale)).chain(answers).collect()
+}
+
+/// What is remembered of requests: all outcomes but `Stale`.
+fn answers() -> Vec<(String, Result<Done, Refusal>)> {
+    let done = dones().into_iter().map(|done| (done.name().to_owned(), Ok(done)));
+    let refused = refusals().into_iter().map(|refusal| (format!("refused-{}", refusal.name()), Err(refusal)));
+    done.chain(refused).collect()
 }
 
 fn association(lifecycle: Lifecycle) -> AssociationRow {
@@ -396,44 +461,48 @@ fn association_changes() -> Vec<AssociationChange> {
     ]
 }
 
-fn rejections() -> Vec<Rejection> {
+fn refusals() -> Vec<Refusal> {
     let subject = subject(":.eu:a");
     let version = Version(5);
     vec![
-        Rejection::SubjectNotFound { subject: subject.clone() },
-        Rejection::VersionNotFound { subject: subject.clone(), version },
-        Rejection::SubjectSoftDeleted { subject: subject.clone() },
-        Rejection::SubjectNotSoftDeleted { subject: subject.clone() },
-        Rejection::VersionSoftDeleted { subject: subject.clone(), version },
-        Rejection::VersionNotSoftDeleted { subject: subject.clone(), version },
-        Rejection::Referenced { subject: subject.clone(), version },
-        Rejection::ReadOnly { subject: subject.clone() },
-        Rejection::NotReadWrite { subject: subject.clone() },
-        Rejection::NotImport { subject: subject.clone() },
-        Rejection::VersionNotNext { subject: subject.clone(), asked: version, next: Version(6) },
-        Rejection::IdTaken { id: SchemaId(1), context: context() },
-        Rejection::SubjectFull { subject: subject.clone(), limit: 10_000 },
-        Rejection::IdsExhausted { context: context() },
-        Rejection::SubjectsExist { scope: Scope::Global },
-        Rejection::ConfigNotFound { scope: Scope::Subject(subject.clone()) },
-        Rejection::ModeNotFound { scope: Scope::Context(context()) },
-        Rejection::ModeNotHere { mode: Mode::Forward },
-        Rejection::ContextNotEmpty { context: context() },
-        Rejection::DigestDiffers { index: LogIndex(3) },
-        Rejection::AnotherCluster { cluster_id: "cluster".into() },
-        Rejection::VersionOutOfRange { version, max: 9 },
-        Rejection::IdOutOfRange { id: SchemaId(1), max: 9 },
-        Rejection::PurgeTooLarge { scope: Scope::Global, limit: 9 },
-        Rejection::TooManyAssociations { limit: 9 },
-        Rejection::AssociationExists { role: "value".into(), resource: "topic".into() },
-        Rejection::SubjectAssociated { subject: subject.clone() },
-        Rejection::StrongAssociationExists { subject: subject.clone() },
-        Rejection::NoActiveVersion { subject: subject.clone() },
-        Rejection::AssociationFrozen { role: "value".into(), subject },
-        Rejection::AssociationNotFound { resource: "id".into() },
+        Refusal::Catalog(CatalogRefusal::SubjectNotFound { subject: subject.clone() }),
+        Refusal::Catalog(CatalogRefusal::VersionNotFound { subject: subject.clone(), version }),
+        Refusal::Catalog(CatalogRefusal::SubjectSoftDeleted { subject: subject.clone() }),
+        Refusal::Catalog(CatalogRefusal::SubjectNotSoftDeleted { subject: subject.clone() }),
+        Refusal::Catalog(CatalogRefusal::VersionSoftDeleted { subject: subject.clone(), version }),
+        Refusal::Catalog(CatalogRefusal::VersionNotSoftDeleted { subject: subject.clone(), version }),
+        Refusal::Catalog(CatalogRefusal::Referenced { subject: subject.clone(), version }),
+        Refusal::Catalog(CatalogRefusal::ReadOnly { subject: subject.clone() }),
+        Refusal::Catalog(CatalogRefusal::NotReadWrite { subject: subject.clone() }),
+        Refusal::Catalog(CatalogRefusal::NotImport { subject: subject.clone() }),
+        Refusal::Catalog(CatalogRefusal::VersionNotNext { subject: subject.clone(), asked: version, next: Version(6) }),
+        Refusal::Catalog(CatalogRefusal::IdTaken { id: SchemaId(1), context: context() }),
+        Refusal::Catalog(CatalogRefusal::SubjectFull { subject: subject.clone(), limit: 10_000 }),
+        Refusal::Catalog(CatalogRefusal::IdsExhausted { context: context() }),
+        Refusal::Settings(SettingsRefusal::SubjectsExist { scope: Scope::Global }),
+        Refusal::Settings(SettingsRefusal::ConfigNotFound { scope: Scope::Subject(subject.clone()) }),
+        Refusal::Settings(SettingsRefusal::ModeNotFound { scope: Scope::Context(context()) }),
+        Refusal::Settings(SettingsRefusal::ModeNotHere { mode: Mode::Forward }),
+        Refusal::Catalog(CatalogRefusal::ContextNotEmpty { context: context() }),
+        Refusal::Cluster(ClusterRefusal::LevelNotInForce { needed: 2, in_force: 1 }),
+        Refusal::Feeds(FeedsRefusal::CursorOutOfPlace),
+        Refusal::Cluster(ClusterRefusal::AnotherCluster { cluster_id: "cluster".into() }),
+        Refusal::Catalog(CatalogRefusal::VersionOutOfRange { version, max: 9 }),
+        Refusal::Catalog(CatalogRefusal::IdOutOfRange { id: SchemaId(1), max: 9 }),
+        Refusal::Settings(SettingsRefusal::PurgeTooLarge { scope: Scope::Global, limit: 9 }),
+        Refusal::Associations(AssociationsRefusal::TooManyAssociations { limit: 9 }),
+        Refusal::Associations(AssociationsRefusal::AssociationExists {
+            role: "value".into(),
+            resource: "topic".into(),
+        }),
+        Refusal::Associations(AssociationsRefusal::SubjectAssociated { subject: subject.clone() }),
+        Refusal::Associations(AssociationsRefusal::StrongAssociationExists { subject: subject.clone() }),
+        Refusal::Associations(AssociationsRefusal::NoActiveVersion { subject: subject.clone() }),
+        Refusal::Associations(AssociationsRefusal::AssociationFrozen { role: "value".into(), subject }),
+        Refusal::Associations(AssociationsRefusal::AssociationNotFound { resource: "id".into() }),
     ]
     .into_iter()
-    .chain(lifecycle_rejections().into_iter().map(Rejection::Lifecycle))
+    .chain(refusals_of_lives())
     .collect()
 }
 
@@ -495,6 +564,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         event_count: 5,
         events_forgotten: LogIndex(300),
         audit_from: 6,
+        level: 1,
     };
     let content = ContentRow {
         text: "syntax = \"proto3\";".into(),
@@ -595,8 +665,8 @@ fn rows() -> Vec<(String, Key, Row)> {
         rows.push((format!("event-{}", kind.name()), Key::Event(index, 0), row));
     }
     rows.extend(lives());
-    for (name, outcome) in outcomes() {
-        let row = Row::Request(RequestRow { outcome, index, time_ms: 1_700_000_000_000 });
+    for (name, answer) in answers() {
+        let row = Row::Request(RequestRow { answer, index, time_ms: 1_700_000_000_000 });
         rows.push((format!("request-{name}"), Key::Request(RequestId("request".into())), row));
     }
     rows
@@ -660,9 +730,8 @@ fn lives() -> Vec<(String, Key, Row)> {
         rows.push((format!("history-{}", state.name()), Key::History(subject.clone(), id, index), Row::History(row)));
     }
     for transition in Transition::ALL {
-        let rejection = LifecycleRejection::WrongState { transition, state: State::Draft };
-        let outcome = Outcome::Rejected(Rejection::Lifecycle(rejection));
-        let row = Row::Request(RequestRow { outcome, index, time_ms: 1_700_000_000_000 });
+        let answer = Err(Refusal::Life(LifeRefusal::WrongState { transition, state: State::Draft }));
+        let row = Row::Request(RequestRow { answer, index, time_ms: 1_700_000_000_000 });
         rows.push((format!("request-not-{}", transition.name()), Key::Request(RequestId("r".into())), row));
     }
     let consumer = ConsumerRow {
@@ -725,8 +794,12 @@ fn records() -> BTreeMap<String, Record> {
         add(format!("row/{name}"), Record::Row(key, row));
     }
     for (name, outcome) in outcomes() {
-        add(format!("response/{name}"), Record::Response(Response { outcome, effective: LogIndex(70_000) }));
+        add(
+            format!("response/{name}"),
+            Record::Response(Response { outcome: Some(outcome), effective: LogIndex(70_000) }),
+        );
     }
+    add("response/nothing".into(), Record::Response(Response { outcome: None, effective: LogIndex(70_000) }));
     records
 }
 
@@ -774,33 +847,61 @@ fn golden_bytes_are_read_and_written_for_ever() {
     }
 }
 
+fn domain_of_done(done: &Done) -> &'static str {
+    match done {
+        Done::Catalog(
+            CatalogDone::Registered { .. }
+            | CatalogDone::VersionDeleted { .. }
+            | CatalogDone::SubjectDeleted { .. }
+            | CatalogDone::ContextDeleted,
+        ) => "catalog",
+        Done::Life(
+            LifeDone::Draft { .. }
+            | LifeDone::Activated { .. }
+            | LifeDone::Version { .. }
+            | LifeDone::RolledBack { .. }
+            | LifeDone::Consumer,
+        ) => "life",
+        Done::Settings(
+            SettingsDone::ConfigChanged { .. } | SettingsDone::ModeChanged { .. } | SettingsDone::PolicyChanged { .. },
+        ) => "settings",
+        Done::Associations(AssociationsDone::Changed { .. }) => "associations",
+        Done::Feeds(FeedsDone::Cursor { .. }) => "feeds",
+        Done::Cluster(
+            ClusterDone::Founded { .. }
+            | ClusterDone::AuditArchived { .. }
+            | ClusterDone::OperationRecorded
+            | ClusterDone::LevelInForce { .. },
+        ) => "cluster",
+    }
+}
+
+fn domain_of_refusal(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Catalog(_) => "catalog",
+        Refusal::Life(_) => "life",
+        Refusal::Settings(_) => "settings",
+        Refusal::Associations(_) => "associations",
+        Refusal::Feeds(_) => "feeds",
+        Refusal::Cluster(_) => "cluster",
+        Refusal::RevisionDiffers { .. } | Refusal::Invalid { .. } => "any",
+    }
+}
+
 /// Every variant has a record. The matches are written out: a new variant does not compile until it is here and above.
 #[test]
 fn every_kind_has_golden_bytes() {
     let names: BTreeSet<_> = outcomes().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 11 + 8 + 31 + 24);
-    let is_plain = |outcome: &Outcome| match outcome {
-        Outcome::Registered { .. }
-        | Outcome::VersionDeleted { .. }
-        | Outcome::SubjectDeleted { .. }
-        | Outcome::ConfigChanged { .. }
-        | Outcome::ModeChanged { .. }
-        | Outcome::ContextDeleted
-        | Outcome::AssociationsChanged { .. }
-        | Outcome::DigestChecked
-        | Outcome::Founded { .. }
-        | Outcome::Stale { .. }
-        | Outcome::Lifecycle(_)
-        | Outcome::Nothing => true,
-        Outcome::Rejected(_) => false,
-    };
-    assert_eq!(outcomes().iter().filter(|(_, outcome)| is_plain(outcome)).count(), 11 + 8);
-    let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action()).collect();
-    assert_eq!(actions.len(), 13 + 17 + 4, "{actions:?}");
+    assert_eq!(names.len(), 1 + 18 + 56, "{names:?}");
+    let domains: BTreeSet<_> =
+        dones().iter().map(domain_of_done).chain(refusals().iter().map(domain_of_refusal)).collect();
+    assert_eq!(domains.len(), 7);
+    let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action().to_owned()).collect();
+    assert_eq!(actions.len(), 14 + 17 + 4, "{actions:?}");
     let tables: BTreeSet<_> = rows().iter().map(|(_, key, _)| key.table()).collect();
-    assert_eq!(tables.len(), 28);
+    assert_eq!(tables.len(), Table::ALL.len());
     let kinds: BTreeSet<_> = event_kinds().iter().map(EventKind::name).collect();
-    assert_eq!(kinds.len(), 14);
+    assert_eq!(kinds.len(), EventKind::NAMES.len());
 }
 
 /// The checksum finds any change of one byte, and every cut and every surplus byte is seen.
@@ -847,8 +948,9 @@ fn unknown_versions_kinds_and_flags_are_errors() {
             changed[at] = value;
             record.decode(&sealed(changed)).unwrap_err()
         };
-        for version in [0, 2, 255] {
-            assert_eq!(with(1, version), CodecError::Version { found: version, known: 1 }, "{name}");
+        let known = level::SUPPORTED;
+        for found in [0, known + 1, 255] {
+            assert_eq!(with(1, found), CodecError::Version { found, known }, "{name}");
         }
         for kind in [0, 9, 255] {
             assert!(matches!(with(2, kind), CodecError::Kind { found, .. } if found == kind), "{name}");
@@ -906,7 +1008,7 @@ fn any_body_is_decoded_or_refused() {
 /// Names that could not be made today come out of no record: a context with a colon would be two names when printed.
 #[test]
 fn names_are_checked_when_they_are_read() {
-    let command = Command::DeleteContext { context: Context::parse("abc").unwrap() };
+    let command = Command::Catalog(CatalogCommand::DeleteContext { context: Context::parse("abc").unwrap() });
     let bytes = codec::encode_proposal(&Proposal(envelope(command)));
     let at = bytes.windows(4).position(|found| found == b".abc").unwrap();
     let mut changed = bytes;
@@ -921,10 +1023,15 @@ fn the_longest_names_come_back() {
     let longest = "x".repeat(registry::limits::SUBJECT_BYTES_MAX);
     let contexts = [Context::parse(&longest), Context::parse(&longest[1..])];
     let subjects = [Subject::parse(&longest), Subject::parse(&format!(":.{}", &longest[2..]))];
-    let deletions = contexts.into_iter().flatten().map(|context| Command::DeleteContext { context });
+    let deletions =
+        contexts.into_iter().flatten().map(|context| Command::Catalog(CatalogCommand::DeleteContext { context }));
     let subjects = subjects.into_iter().flatten();
-    let commands: Vec<_> =
-        deletions.chain(subjects.map(|subject| Command::DeleteSubject { subject, permanent: Permanent::No })).collect();
+    let commands: Vec<_> = deletions
+        .chain(
+            subjects
+                .map(|subject| Command::Catalog(CatalogCommand::DeleteSubject { subject, permanent: Permanent::No })),
+        )
+        .collect();
     assert!(commands.len() >= 3);
     for command in commands {
         let entry = Record::Entry(Entry {

@@ -17,7 +17,7 @@ use std::process::{Command as Process, Stdio};
 use openraft::storage::{RaftSnapshotBuilder, RaftStateMachine};
 use raft_store::state::{Manifest, SNAPSHOT_FORMAT, SnapshotDir};
 use raft_store::types::{Entry, SnapshotMeta};
-use registry::{Command, KeyRange, LogIndex, LogPosition, query};
+use registry::{ClusterCommand, Command, KeyRange, LogIndex, LogPosition, query};
 
 use state_support::{Replica, block_on, entries_of, entry, live_generation, names_in, scan};
 use support::{START_MS, delete_subject, envelope, register, register_with};
@@ -26,7 +26,7 @@ use support::{START_MS, delete_subject, envelope, register, register_with};
 fn log_of(cluster: &str, length: u64) -> Vec<Entry> {
     let commands = (1..length).map(|index| {
         let command = match index {
-            1 => Command::Found { cluster_id: cluster.to_owned() },
+            1 => Command::Cluster(ClusterCommand::Found { cluster_id: cluster.to_owned() }),
             _ if index % 7 == 0 => delete_subject("s6", registry::Permanent::No),
             _ if index % 5 == 0 => {
                 let references = vec![support::reference("s2", 1)];

@@ -222,17 +222,13 @@ fn old_digests_are_forgotten() {
     assert_eq!(replica.store.digest_at(LogIndex(9)), None);
     assert_eq!(replica.store.digest_at(LogIndex(10)), Some([0; 32]));
     assert_eq!(replica.store.newest_digest(), Some((LogIndex(REMEMBERED + 9), [0; 32])));
-    // A check of what is forgotten says nothing.
-    let check = Command::CheckDigest { index: LogIndex(9), digest: [1; 32] };
-    replica.apply(&[command(REMEMBERED + 10, check)]).unwrap();
-    assert_eq!(*replica.fatal.lock(), Vec::<String>::new());
 }
 
 /// What ends the node leaves the state as it was before the entry.
 #[test]
 fn an_entry_that_stops_the_node_is_not_applied() {
     let mut newer = envelope("newer", START_MS, register("a", "2"));
-    newer.machine_version += 1;
+    newer.level = registry::level::SUPPORTED + 1;
     for (stopping, message) in [(entry(at(2), newer), "upgrade this node")] {
         let dir = tempfile::tempdir().unwrap();
         let mut replica = Replica::open(dir.path());

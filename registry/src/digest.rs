@@ -4,22 +4,19 @@
 //! its row, each fed with its length. Two replicas at one index have the same digest exactly if they made the same
 //! changes in the same order. The audit record, which holds the digest itself, and the machine row are not part of it.
 //!
-//! The bytes fed here are defined by this module alone, not by the format on disk, so that two nodes that write
-//! different disk versions still agree. Field order is format; a new field is fed only where it is set.
+//! The bytes fed here are defined by this module and the lists of variants beside the enums, not by the format on disk, so
+//! that two nodes that write different disk versions still agree. Field order is format; a field that came later is fed
+//! only where it is set, with its number before it.
 
 use schema::compat::{Level, Policy};
 use schema::{Format, Guid, Metadata, Reference, Rule, RuleSet};
 
 use crate::{
-    AssociationRow, AuditRow, BasisKey, Change, Config, ContentRow, ContextRow, Deleted, Event, EventKind, Lifecycle,
-    LogIndex, Mode, Outcome, Rejection, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SettingRow, Subject,
-    SubjectRow, Version, VersionRow,
+    AssociationRow, AuditRow, Change, Config, ConsumerRow, Content, ContentRow, Context, ContextRow, CursorRow,
+    Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Event, HistoryRow, LifePolicy,
+    Lifecycle, LogIndex, LogPosition, Mode, Refusal, Report, RequestId, RequestRow, Resource, SchemaId, Scope, SemVer,
+    SettingRow, State, Subject, SubjectRow, Transition, Version, VersionRow, VersionState,
 };
-use crate::{
-    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow,
-    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, Report, SemVer, State, Transition, VersionState,
-};
-use crate::{Context, LogPosition};
 
 /// The digest before the first entry.
 pub const EMPTY: [u8; 32] = [0; 32];
@@ -56,7 +53,7 @@ impl Sink {
         self.0.extend(number.to_le_bytes());
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.u64(bytes.len() as u64);
         self.0.extend(bytes);
     }
@@ -67,13 +64,18 @@ pub(crate) trait Feed {
     fn feed(&self, sink: &mut Sink);
 }
 
+/// Structs: their fields in order, and after a `+` those that came later, each with its number: fed only where it is set.
 macro_rules! feed_fields {
-    ($($type:ty { $($field:ident),+ $(,)? })+) => {
+    ($($type:ty { $($field:ident),+ $(,)? } $(+ { $($number:literal => $late:ident),+ $(,)? })?)+) => {
         $(impl Feed for $type {
             fn feed(&self, sink: &mut Sink) {
                 // Naming every field makes a new one a compile error here.
-                let Self { $($field),+ } = self;
+                let Self { $($field,)+ $($($late,)+)? } = self;
                 $($field.feed(sink);)+
+                $($(if *$late != Default::default() {
+                    sink.u64($number);
+                    $late.feed(sink);
+                })+)?
             }
         })+
     };
@@ -142,21 +144,21 @@ feed_fields! {
     }
     SemVer { major, minor, patch }
     Deprecation { since_ms, sunset_ms, successor }
-    crate::Content { guid, format, text, references, metadata, rule_set, terms }
+    Content { guid, format, text, references, metadata, rule_set, terms }
     Report { base, compatible, breaking, messages }
     DraftContent { content, sent, report }
     DraftRow { state, author, draft, approvals, version, created_ms, modified_at }
     HistoryRow { from, to, action, actor, reason, time_ms, version }
     ConsumerRow { from, to, owner, contact, created_ms, modified_at }
     CursorRow { index, position, time_ms, modified_at }
-    LifecyclePolicy {
+    LifePolicy {
         review, approvals, approvals_breaking, deprecation_notice_ms, required_properties, versions_max,
         event_count_max, event_age_ms_max, audit_retention_ms,
     }
     ContentRow { text, references, metadata, rule_set, context_count, terms }
     Resource { id, kind, name, namespace }
     AssociationRow { guid, subject, resource, role, lifecycle, frozen, modified_at }
-    RequestRow { outcome, index, time_ms }
+    RequestRow { answer, index, time_ms }
     Event { kind, time_ms, actor }
     AuditRow {
         index, time_ms, principal, node_id, action, reason, resource, outcome, request_id, digest_before, digest_after,
@@ -253,6 +255,19 @@ impl<K: Feed, V: Feed> Feed for std::collections::BTreeMap<K, V> {
     }
 }
 
+/// As the enum of the two would be: the name of what it came to comes first.
+impl Feed for Result<Done, Refusal> {
+    fn feed(&self, sink: &mut Sink) {
+        match self {
+            Ok(done) => done.feed(sink),
+            Err(refusal) => {
+                sink.bytes(b"refused");
+                refusal.feed(sink);
+            }
+        }
+    }
+}
+
 impl<T: Feed> Feed for SettingRow<T> {
     fn feed(&self, sink: &mut Sink) {
         self.value.feed(sink);
@@ -272,300 +287,6 @@ impl Feed for Scope {
                 sink.byte(2);
                 subject.feed(sink);
             }
-        }
-    }
-}
-
-impl Feed for BasisKey {
-    fn feed(&self, sink: &mut Sink) {
-        match self {
-            Self::Subject(subject) => {
-                sink.byte(0);
-                subject.feed(sink);
-            }
-            Self::Version(subject, version) => {
-                sink.byte(1);
-                subject.feed(sink);
-                version.feed(sink);
-            }
-            Self::Config(scope) => {
-                sink.byte(2);
-                scope.feed(sink);
-            }
-            Self::Mode(scope) => {
-                sink.byte(3);
-                scope.feed(sink);
-            }
-            Self::Policy(scope) => {
-                sink.byte(4);
-                scope.feed(sink);
-            }
-            Self::Draft(subject, id) => {
-                sink.byte(5);
-                subject.feed(sink);
-                id.feed(sink);
-            }
-            Self::Consumer(subject, id) => {
-                sink.byte(6);
-                subject.feed(sink);
-                id.feed(sink);
-            }
-        }
-    }
-}
-
-impl Feed for Row {
-    fn feed(&self, sink: &mut Sink) {
-        match self {
-            // The machine row holds the digest and the audit record the digests around it: neither can be part of it.
-            Self::Machine(_) | Self::Audit(_) | Self::AuditNode(_) => {}
-            Self::Context(row) => row.feed(sink),
-            Self::Subject(row) => row.feed(sink),
-            Self::Version(row) => row.feed(sink),
-            Self::Sent(text) => text.feed(sink),
-            Self::Schema(guid, format) => {
-                guid.feed(sink);
-                format.feed(sink);
-            }
-            Self::Content(row) => row.feed(sink),
-            Self::IdOf(id) => id.feed(sink),
-            Self::Present => sink.byte(1),
-            Self::Association(row) => row.feed(sink),
-            Self::Config(row) => row.feed(sink),
-            Self::Mode(row) => row.feed(sink),
-            Self::Request(row) => row.feed(sink),
-            Self::RequestAge(id) => id.feed(sink),
-            Self::Event(event) => event.feed(sink),
-            Self::Draft(row) => row.feed(sink),
-            Self::History(row) => row.feed(sink),
-            Self::Consumer(row) => row.feed(sink),
-            Self::Policy(row) => row.feed(sink),
-            Self::Cursor(row) => row.feed(sink),
-        }
-    }
-}
-
-impl Feed for EventKind {
-    fn feed(&self, sink: &mut Sink) {
-        sink.bytes(self.name().as_bytes());
-        match self {
-            Self::SchemaRegistered { subject, version, id } => {
-                subject.feed(sink);
-                version.feed(sink);
-                id.feed(sink);
-            }
-            Self::VersionDeleted { subject, version, permanent } => {
-                subject.feed(sink);
-                version.feed(sink);
-                permanent.feed(sink);
-            }
-            Self::SubjectDeleted { subject, versions, permanent } => {
-                subject.feed(sink);
-                versions.feed(sink);
-                permanent.feed(sink);
-            }
-            Self::ConfigChanged { scope } | Self::ModeChanged { scope } | Self::PolicyChanged { scope } => {
-                scope.feed(sink);
-            }
-            Self::VersionActivated { subject, version }
-            | Self::VersionQuarantined { subject, version }
-            | Self::VersionReleased { subject, version } => {
-                subject.feed(sink);
-                version.feed(sink);
-            }
-            Self::VersionDeprecated { subject, version, sunset_ms, successor } => {
-                subject.feed(sink);
-                version.feed(sink);
-                sunset_ms.feed(sink);
-                successor.feed(sink);
-            }
-            Self::VersionArchived { subject, version, forced } => {
-                subject.feed(sink);
-                version.feed(sink);
-                forced.feed(sink);
-            }
-            Self::VersionRolledBack { subject, version, target } => {
-                subject.feed(sink);
-                version.feed(sink);
-                target.feed(sink);
-            }
-            Self::DraftSubmitted { subject, draft, breaking } => {
-                subject.feed(sink);
-                draft.feed(sink);
-                breaking.feed(sink);
-            }
-            Self::DraftReviewed { subject, draft, decision, state } => {
-                subject.feed(sink);
-                draft.feed(sink);
-                decision.feed(sink);
-                state.feed(sink);
-            }
-        }
-    }
-}
-
-impl Feed for Outcome {
-    fn feed(&self, sink: &mut Sink) {
-        sink.bytes(self.name().as_bytes());
-        match self {
-            Self::Registered { id, version, guid, is_new_id } => {
-                id.feed(sink);
-                version.feed(sink);
-                guid.feed(sink);
-                is_new_id.feed(sink);
-            }
-            Self::VersionDeleted { version } => version.feed(sink),
-            Self::SubjectDeleted { versions } => versions.feed(sink),
-            Self::ConfigChanged { old } => old.feed(sink),
-            Self::ModeChanged { old } => old.feed(sink),
-            Self::ContextDeleted | Self::DigestChecked | Self::Nothing => {}
-            Self::AssociationsChanged { associations } => associations.feed(sink),
-            Self::Founded { cluster_id } => cluster_id.feed(sink),
-            Self::Lifecycle(outcome) => outcome.feed(sink),
-            Self::Rejected(rejection) => rejection.feed(sink),
-            Self::Stale { key, index } => {
-                key.feed(sink);
-                index.feed(sink);
-            }
-        }
-    }
-}
-
-impl Feed for Rejection {
-    fn feed(&self, sink: &mut Sink) {
-        sink.bytes(self.name().as_bytes());
-        match self {
-            Self::SubjectNotFound { subject }
-            | Self::SubjectSoftDeleted { subject }
-            | Self::SubjectNotSoftDeleted { subject }
-            | Self::ReadOnly { subject }
-            | Self::NotReadWrite { subject }
-            | Self::SubjectAssociated { subject }
-            | Self::StrongAssociationExists { subject }
-            | Self::NoActiveVersion { subject }
-            | Self::NotImport { subject } => subject.feed(sink),
-            Self::VersionNotFound { subject, version }
-            | Self::VersionSoftDeleted { subject, version }
-            | Self::VersionNotSoftDeleted { subject, version }
-            | Self::Referenced { subject, version } => {
-                subject.feed(sink);
-                version.feed(sink);
-            }
-            Self::VersionNotNext { subject, asked, next } => {
-                subject.feed(sink);
-                asked.feed(sink);
-                next.feed(sink);
-            }
-            Self::VersionOutOfRange { version, max } => {
-                version.feed(sink);
-                max.feed(sink);
-            }
-            Self::IdOutOfRange { id, max } => {
-                id.feed(sink);
-                max.feed(sink);
-            }
-            Self::PurgeTooLarge { scope, limit } => {
-                scope.feed(sink);
-                limit.feed(sink);
-            }
-            Self::IdTaken { id, context } => {
-                id.feed(sink);
-                context.feed(sink);
-            }
-            Self::SubjectFull { subject, limit } => {
-                subject.feed(sink);
-                limit.feed(sink);
-            }
-            Self::IdsExhausted { context } | Self::ContextNotEmpty { context } => context.feed(sink),
-            Self::SubjectsExist { scope } | Self::ConfigNotFound { scope } | Self::ModeNotFound { scope } => {
-                scope.feed(sink);
-            }
-            Self::TooManyAssociations { limit } => limit.feed(sink),
-            Self::AssociationExists { role, resource } => {
-                role.feed(sink);
-                resource.feed(sink);
-            }
-            Self::AssociationFrozen { role, subject } => {
-                role.feed(sink);
-                subject.feed(sink);
-            }
-            Self::AssociationNotFound { resource } => resource.feed(sink),
-            Self::ModeNotHere { mode } => mode.feed(sink),
-            Self::DigestDiffers { index } => index.feed(sink),
-            Self::AnotherCluster { cluster_id } => cluster_id.feed(sink),
-            Self::Lifecycle(rejection) => rejection.feed(sink),
-        }
-    }
-}
-
-impl Feed for LifecycleOutcome {
-    fn feed(&self, sink: &mut Sink) {
-        match self {
-            Self::Draft { id, state, approvals } => {
-                id.feed(sink);
-                state.feed(sink);
-                approvals.feed(sink);
-            }
-            Self::Activated { id, version, schema_id, guid } => {
-                id.feed(sink);
-                version.feed(sink);
-                schema_id.feed(sink);
-                guid.feed(sink);
-            }
-            Self::Version { version, state } => {
-                version.feed(sink);
-                state.feed(sink);
-            }
-            Self::RolledBack { target, versions } => {
-                target.feed(sink);
-                versions.feed(sink);
-            }
-            Self::Consumer => {}
-            Self::PolicyChanged { old } => old.feed(sink),
-            Self::Cursor { index, position } => {
-                index.feed(sink);
-                position.feed(sink);
-            }
-            Self::AuditArchived { from } => from.feed(sink),
-        }
-    }
-}
-
-impl Feed for LifecycleRejection {
-    fn feed(&self, sink: &mut Sink) {
-        match self {
-            Self::WrongState { transition, state } => {
-                transition.feed(sink);
-                state.feed(sink);
-            }
-            Self::DraftNotFound { id } => id.feed(sink),
-            Self::ConsumerNotFound { id } => id.feed(sink),
-            Self::RevisionDiffers { asked, found } => {
-                asked.feed(sink);
-                found.feed(sink);
-            }
-            Self::ApprovalsMissing { have, needed } => {
-                have.feed(sink);
-                needed.feed(sink);
-            }
-            Self::PropertyMissing { name } => name.feed(sink),
-            Self::VersionsMax { limit } | Self::DraftsFull { limit } => limit.feed(sink),
-            Self::SunsetTooSoon { earliest_ms } => earliest_ms.feed(sink),
-            Self::SunsetNotReached { sunset_ms } => sunset_ms.feed(sink),
-            Self::SuccessorNotActive { version }
-            | Self::DependentsRemain { version }
-            | Self::Quarantined { version } => version.feed(sink),
-            Self::ConsumersRemain { consumers } => consumers.feed(sink),
-            Self::AuditTooYoung { position } => position.feed(sink),
-            Self::Invalid { what } => what.feed(sink),
-            Self::PolicyNotFound
-            | Self::ReviewRequired
-            | Self::ReviewerIsAuthor
-            | Self::AlreadyApproved
-            | Self::ReasonRequired
-            | Self::Incompatible
-            | Self::NothingToRollBack
-            | Self::GlobalOnly => {}
         }
     }
 }

@@ -4,48 +4,69 @@
 //! outcome, events and an audit record. [`query`] answers reads over the same view. Both see the state only through
 //! [`View`], so the in-memory state of a test and RocksDB in a node are the same thing to them.
 //!
+//! Each domain is a folder with its commands, outcomes and refusals, rows, rules of apply and reads: `catalog`, `life`,
+//! `settings`, `associations`, `feeds`, `cluster`. Around them: the order in which apply works ([`apply`]), what the state
+//! is made of ([`Table`], [`Row`]), and what holds for everything ([`Basis`], [`digest`], [`audit`], [`level`]).
+//!
 //! Never here: a parser, a clock, randomness, hash-map order, I/O, async. What apply decides today it must decide for
 //! ever, on every node, from the log alone.
 
+mod actor;
 mod apply;
-mod association;
+mod associations;
 pub mod audit;
 mod basis;
+mod catalog;
+mod cluster;
 mod command;
-mod config;
 pub mod contract;
+mod described;
 pub mod digest;
-mod event;
+mod feeds;
 mod ids;
-mod key;
-mod lifecycle;
+mod key_bytes;
+mod life;
 pub mod limits;
 mod names;
 mod outcome;
 mod overlay;
 pub mod query;
+mod ranges;
+pub mod reply;
 mod row;
 mod semver;
+mod settings;
+mod tables;
 mod view;
+mod weight;
 
-pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run_associations};
-pub use association::{AssociationChange, AssociationRow, AssociationWish, Lifecycle, Resource};
+pub use actor::{Actor, Authentication, Principal, PrincipalKind, TraceContext};
+pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run};
+pub use associations::{
+    AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal,
+    Lifecycle, Resource,
+};
 pub use basis::{Basis, BasisKey, modified_at};
-pub use command::{Actor, Assign, Command, Content, Envelope, MACHINE_VERSION, Permanent, Register};
-pub use config::{Config, Mode};
-pub use event::{Event, EventKind};
+pub use catalog::{
+    Assign, CatalogCommand, CatalogDone, CatalogRefusal, Content, ContentRow, ContextRow, Deleted, Permanent, Register,
+    SubjectRow, VersionRow,
+};
+pub use cluster::{AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, level};
+pub use command::{Command, Envelope};
+pub use feeds::{CursorRow, Event, EventKind, FeedsCommand, FeedsDone, FeedsRefusal};
 pub use ids::{LogIndex, RequestId, SchemaId, Version};
-pub use key::{Key, KeyRange, Table};
-pub use lifecycle::{
-    ConsumerRow, CursorRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeStep,
-    LifecycleOutcome, LifecyclePolicy, LifecycleRejection, PolicyInForce, Report, State, Step, Transition,
-    VersionState,
+pub use life::{
+    ConsumerRow, Decision, Deprecation, DraftContent, DraftId, DraftRow, DraftState, HistoryRow, LifeChange,
+    LifeCommand, LifeDone, LifeRefusal, Report, State, Transition, VersionState,
 };
 pub use names::{Context, InvalidName, Scope, Subject};
-pub use outcome::{Outcome, Rejection};
+pub use outcome::{Done, Outcome, Refusal};
 pub use query::Include;
-pub use row::{
-    AuditRow, ContentRow, ContextRow, Deleted, MachineRow, RequestRow, Row, SettingRow, SubjectRow, VersionRow,
-};
+pub use ranges::KeyRange;
+pub use row::{Row, RowKind};
 pub use semver::{Bump, SemVer, SemVerRange};
+pub use settings::{
+    Config, LifePolicy, Mode, PolicyInForce, SettingRow, SettingsCommand, SettingsDone, SettingsRefusal,
+};
+pub use tables::{Family, Key, Table};
 pub use view::{Change, MemoryView, View, ViewError};

@@ -53,3 +53,11 @@ pub const AUDIT_ARCHIVED_PER_ENTRY_MAX: u64 = 1_000;
 pub const TERMS_MAX: usize = 512;
 /// Longest search term, in bytes.
 pub const TERM_BYTES_MAX: usize = 256;
+/// Longest name of a principal or of a group, in bytes.
+pub const PRINCIPAL_BYTES_MAX: usize = 256;
+/// Groups of a principal that an envelope carries, at most: every entry of the log repeats them.
+pub const GROUPS_MAX: usize = 64;
+/// Details of an administrative operation in its audit record, at most.
+pub const OPERATION_DETAILS_MAX: usize = 16;
+/// Longest name or value of a detail of an administrative operation, and of its name and outcome, in bytes.
+pub const OPERATION_TEXT_BYTES_MAX: usize = 256;

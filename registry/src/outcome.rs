@@ -1,205 +1,209 @@
 //! What a command came to. Every replica agrees on it, and a retry of the same request gets the same.
 
-use schema::Guid;
-
+use crate::digest::{Feed, Sink};
+use crate::reply::{Reply, code};
 use crate::{
-    AssociationRow, BasisKey, Config, Context, LifecycleOutcome, LifecycleRejection, LogIndex, Mode, SchemaId, Scope,
-    Subject, Version,
+    AssociationsDone, AssociationsRefusal, BasisKey, CatalogDone, CatalogRefusal, ClusterDone, ClusterRefusal,
+    FeedsDone, FeedsRefusal, LifeDone, LifeRefusal, LogIndex, SettingsDone, SettingsRefusal,
 };
 
 /// The answer of apply to one command.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A version was added. `is_new_id` tells whether the content got its id now.
-    Registered { id: SchemaId, version: Version, guid: Guid, is_new_id: bool },
-    /// One version was deleted.
-    VersionDeleted { version: Version },
-    /// These versions were deleted, in ascending order.
-    SubjectDeleted { versions: Vec<Version> },
-    /// The configuration was set or removed; `old` is what was there before.
-    ConfigChanged { old: Option<Config> },
-    /// The mode was set or removed; `old` is what was there before.
-    ModeChanged { old: Option<Mode> },
-    /// The context record was removed.
-    ContextDeleted,
-    /// The associations of the resource as they are now.
-    AssociationsChanged { associations: Vec<AssociationRow> },
-    /// The digests were equal, or this replica has forgotten its digest at that index.
-    DigestChecked,
-    /// The cluster has its identity (perhaps since before).
-    Founded { cluster_id: String },
-    /// Refused; nothing was changed.
-    Rejected(Rejection),
+    /// It was done.
+    Done(Done),
+    /// It was refused; nothing was changed.
+    Refused(Refusal),
     /// What the verdict rested on has changed since; nothing was changed. Prepare again at `index` or later. Never
     /// remembered under the request id: the retry after a new preparation must not be answered with it.
-    Stale { key: BasisKey, index: LogIndex },
-    /// A log entry without a command (a leader's blank entry, a membership change).
-    Nothing,
-    /// What a command about lives, policies, cursors or the audit came to.
-    Lifecycle(LifecycleOutcome),
+    Stale {
+        /// What has changed.
+        key: BasisKey,
+        /// The entry that noticed.
+        index: LogIndex,
+    },
 }
 
-/// Why a command was refused.
+/// What was done, by domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rejection {
-    /// The subject does not exist, or all of its versions are deleted.
-    SubjectNotFound { subject: Subject },
-    /// The version does not exist.
-    VersionNotFound { subject: Subject, version: Version },
-    /// The subject is soft-deleted already.
-    SubjectSoftDeleted { subject: Subject },
-    /// Permanent deletion needs a soft deletion first.
-    SubjectNotSoftDeleted { subject: Subject },
-    /// The version is soft-deleted already.
-    VersionSoftDeleted { subject: Subject, version: Version },
-    /// Permanent deletion needs a soft deletion first.
-    VersionNotSoftDeleted { subject: Subject, version: Version },
-    /// Another schema refers to this version.
-    Referenced { subject: Subject, version: Version },
-    /// The mode in scope forbids writes.
-    ReadOnly { subject: Subject },
-    /// A registration without an id needs READWRITE mode.
-    NotReadWrite { subject: Subject },
-    /// A registration with an id needs IMPORT mode.
-    NotImport { subject: Subject },
-    /// The version that was asked for is not the next one.
-    VersionNotNext { subject: Subject, asked: Version, next: Version },
-    /// An import names a version that is not one, or so high that the subject could not grow.
-    VersionOutOfRange { version: Version, max: u32 },
-    /// An import names an id that is not one, or so high that the context would run out of ids.
-    IdOutOfRange { id: SchemaId, max: u32 },
-    /// The imported id stands for another schema already.
-    IdTaken { id: SchemaId, context: Context },
-    /// The subject has as many versions as one may have.
-    SubjectFull { subject: Subject, limit: u32 },
-    /// The context has used up all ids.
-    IdsExhausted { context: Context },
-    /// IMPORT mode needs an empty scope unless forced.
-    SubjectsExist { scope: Scope },
-    /// IMPORT mode would remove more soft-deleted versions at once than one entry may.
-    PurgeTooLarge { scope: Scope, limit: u32 },
-    /// The scope has no configuration of its own.
-    ConfigNotFound { scope: Scope },
-    /// The scope has no mode of its own.
-    ModeNotFound { scope: Scope },
-    /// The mode is possible on the global scope only.
-    ModeNotHere { mode: Mode },
-    /// The context still has subjects.
-    ContextNotEmpty { context: Context },
-    /// This replica's state differs from the leader's at that index. The node fences itself.
-    DigestDiffers { index: LogIndex },
-    /// The subject may not be tied to more resources.
-    TooManyAssociations { limit: u32 },
-    /// The resource has another association in this role.
-    AssociationExists { role: String, resource: String },
-    /// The subject is tied to a resource.
-    SubjectAssociated { subject: Subject },
-    /// The subject is tied to another resource strongly.
-    StrongAssociationExists { subject: Subject },
-    /// A subject that is tied, or to be tied, to a resource needs a version that is not deleted.
-    NoActiveVersion { subject: Subject },
-    /// A frozen association is not changed.
-    AssociationFrozen { role: String, subject: Subject },
-    /// The resource has no such association.
-    AssociationNotFound { resource: String },
-    /// The cluster has another identity already.
-    AnotherCluster { cluster_id: String },
-    /// A rule of the life of schemas.
-    Lifecycle(LifecycleRejection),
+#[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
+#[allow(missing_docs, reason = "each domain documents its own")]
+pub enum Done {
+    Catalog(CatalogDone),
+    Life(LifeDone),
+    Settings(SettingsDone),
+    Associations(AssociationsDone),
+    Feeds(FeedsDone),
+    Cluster(ClusterDone),
 }
 
-macro_rules! variant_names {
-    ($type:ident { $($pattern:pat => $name:expr),+ $(,)? }) => {
-        impl $type {
+/// Why a command was refused: a rule of a domain, or one that holds for every command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A rule of the catalogue.
+    Catalog(CatalogRefusal),
+    /// A rule of the life of schemas.
+    Life(LifeRefusal),
+    /// A rule of settings.
+    Settings(SettingsRefusal),
+    /// A rule of associations.
+    Associations(AssociationsRefusal),
+    /// A rule of feeds.
+    Feeds(FeedsRefusal),
+    /// A rule of the cluster.
+    Cluster(ClusterRefusal),
+    /// What was asked to be at one revision is at another.
+    RevisionDiffers {
+        /// What the client has seen.
+        asked: LogIndex,
+        /// What is there.
+        found: LogIndex,
+    },
+    /// A name or text is longer than it may be, or a range is empty.
+    Invalid {
+        /// A sentence.
+        what: String,
+    },
+}
+
+macro_rules! domains {
+    ($($domain:ident: $done:ident, $refusal:ident;)+) => {
+        $(
+            impl From<$done> for Done {
+                fn from(done: $done) -> Self {
+                    Self::$domain(done)
+                }
+            }
+
+            impl From<$done> for Outcome {
+                fn from(done: $done) -> Self {
+                    Self::Done(Done::$domain(done))
+                }
+            }
+
+            impl From<$refusal> for Refusal {
+                fn from(refusal: $refusal) -> Self {
+                    Self::$domain(refusal)
+                }
+            }
+
+            impl From<$refusal> for Outcome {
+                fn from(refusal: $refusal) -> Self {
+                    Self::Refused(Refusal::$domain(refusal))
+                }
+            }
+
+            impl From<$refusal> for crate::apply::NotDone {
+                fn from(refusal: $refusal) -> Self {
+                    Self::Refuse(Refusal::$domain(refusal))
+                }
+            }
+        )+
+
+        impl Done {
             /// A stable name for audit records, metrics and logs.
             pub fn name(&self) -> &'static str {
-                match self { $($pattern => $name),+ }
+                match self { $(Self::$domain(done) => done.name()),+ }
+            }
+        }
+
+        impl Feed for Done {
+            fn feed(&self, sink: &mut Sink) {
+                match self { $(Self::$domain(done) => done.feed(sink)),+ }
+            }
+        }
+
+        impl Refusal {
+            /// A stable name for audit records, metrics and logs.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$domain(refusal) => refusal.name(),)+
+                    Self::RevisionDiffers { .. } => "revision_differs",
+                    Self::Invalid { .. } => "invalid",
+                }
+            }
+
+            /// What a client is told.
+            pub fn reply(&self) -> Reply {
+                match self {
+                    $(Self::$domain(refusal) => refusal.reply(),)+
+                    Self::RevisionDiffers { asked, found } => {
+                        Reply::new(code::REVISION_DIFFERS, format!("It is at revision {found}, not {asked}"))
+                    }
+                    Self::Invalid { what } => Reply::new(code::UNPROCESSABLE, what.clone()),
+                }
+            }
+        }
+
+        impl Feed for Refusal {
+            fn feed(&self, sink: &mut Sink) {
+                match self {
+                    $(Self::$domain(refusal) => refusal.feed(sink),)+
+                    Self::RevisionDiffers { asked, found } => {
+                        sink.bytes(self.name().as_bytes());
+                        asked.feed(sink);
+                        found.feed(sink);
+                    }
+                    Self::Invalid { what } => {
+                        sink.bytes(self.name().as_bytes());
+                        what.feed(sink);
+                    }
+                }
             }
         }
     };
 }
 
-variant_names!(Outcome {
-    Self::Registered { .. } => "registered",
-    Self::VersionDeleted { .. } => "version_deleted",
-    Self::SubjectDeleted { .. } => "subject_deleted",
-    Self::ConfigChanged { .. } => "config_changed",
-    Self::ModeChanged { .. } => "mode_changed",
-    Self::ContextDeleted => "context_deleted",
-    Self::AssociationsChanged { .. } => "associations_changed",
-    Self::DigestChecked => "digest_checked",
-    Self::Founded { .. } => "founded",
-    Self::Rejected(_) => "rejected",
-    Self::Stale { .. } => "stale",
-    Self::Nothing => "nothing",
-    Self::Lifecycle(outcome) => outcome.name(),
-});
+domains! {
+    Catalog: CatalogDone, CatalogRefusal;
+    Life: LifeDone, LifeRefusal;
+    Settings: SettingsDone, SettingsRefusal;
+    Associations: AssociationsDone, AssociationsRefusal;
+    Feeds: FeedsDone, FeedsRefusal;
+    Cluster: ClusterDone, ClusterRefusal;
+}
 
-variant_names!(Rejection {
-    Self::SubjectNotFound { .. } => "subject_not_found",
-    Self::VersionNotFound { .. } => "version_not_found",
-    Self::SubjectSoftDeleted { .. } => "subject_soft_deleted",
-    Self::SubjectNotSoftDeleted { .. } => "subject_not_soft_deleted",
-    Self::VersionSoftDeleted { .. } => "version_soft_deleted",
-    Self::VersionNotSoftDeleted { .. } => "version_not_soft_deleted",
-    Self::Referenced { .. } => "referenced",
-    Self::ReadOnly { .. } => "read_only",
-    Self::NotReadWrite { .. } => "not_read_write",
-    Self::NotImport { .. } => "not_import",
-    Self::VersionNotNext { .. } => "version_not_next",
-    Self::VersionOutOfRange { .. } => "version_out_of_range",
-    Self::IdOutOfRange { .. } => "id_out_of_range",
-    Self::IdTaken { .. } => "id_taken",
-    Self::SubjectFull { .. } => "subject_full",
-    Self::IdsExhausted { .. } => "ids_exhausted",
-    Self::SubjectsExist { .. } => "subjects_exist",
-    Self::PurgeTooLarge { .. } => "purge_too_large",
-    Self::ConfigNotFound { .. } => "config_not_found",
-    Self::ModeNotFound { .. } => "mode_not_found",
-    Self::ModeNotHere { .. } => "mode_not_here",
-    Self::ContextNotEmpty { .. } => "context_not_empty",
-    Self::DigestDiffers { .. } => "digest_differs",
-    Self::TooManyAssociations { .. } => "too_many_associations",
-    Self::AssociationExists { .. } => "association_exists",
-    Self::SubjectAssociated { .. } => "subject_associated",
-    Self::StrongAssociationExists { .. } => "strong_association_exists",
-    Self::NoActiveVersion { .. } => "no_active_version",
-    Self::AssociationFrozen { .. } => "association_frozen",
-    Self::AssociationNotFound { .. } => "association_not_found",
-    Self::AnotherCluster { .. } => "another_cluster",
-    Self::Lifecycle(rejection) => rejection.name(),
-});
+impl From<Result<Done, Refusal>> for Outcome {
+    fn from(answer: Result<Done, Refusal>) -> Self {
+        match answer {
+            Ok(done) => Self::Done(done),
+            Err(refusal) => Self::Refused(refusal),
+        }
+    }
+}
 
 impl Outcome {
+    /// A stable name for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done(done) => done.name(),
+            Self::Refused(refusal) => refusal.name(),
+            Self::Stale { .. } => "stale",
+        }
+    }
+
     /// The outcome in one short line for the audit record.
     pub fn summary(&self) -> String {
         match self {
-            Self::Registered { id, version, .. } => format!("ok id={id} version={version}"),
-            Self::Rejected(rejection) => format!("rejected {}", rejection.name()),
+            Self::Done(done) => {
+                let facts = done.facts();
+                if facts.is_empty() { "ok".to_owned() } else { format!("ok {facts}") }
+            }
+            Self::Refused(refusal) => format!("refused {}", refusal.name()),
             Self::Stale { .. } => "stale".to_owned(),
-            Self::Lifecycle(LifecycleOutcome::Draft { id, state, .. }) => {
-                format!("ok draft={id} {}", state.state().name())
-            }
-            Self::Lifecycle(LifecycleOutcome::Activated { id, version, schema_id, .. }) => {
-                format!("ok draft={id} id={schema_id} version={version}")
-            }
-            Self::Lifecycle(LifecycleOutcome::Version { version, state }) => {
-                format!("ok version={version} {}", state.state().name())
-            }
-            Self::Lifecycle(LifecycleOutcome::RolledBack { target, versions }) => {
-                format!("ok target={target} rolled_back={}", versions.len())
-            }
-            Self::Lifecycle(_) => "ok".to_owned(),
-            Self::VersionDeleted { .. }
-            | Self::SubjectDeleted { .. }
-            | Self::ConfigChanged { .. }
-            | Self::ModeChanged { .. }
-            | Self::ContextDeleted
-            | Self::AssociationsChanged { .. }
-            | Self::DigestChecked
-            | Self::Founded { .. }
-            | Self::Nothing => "ok".to_owned(),
+        }
+    }
+}
+
+impl Done {
+    /// What an audit record says of it beside `ok`.
+    fn facts(&self) -> String {
+        match self {
+            Self::Catalog(done) => done.facts(),
+            Self::Life(done) => done.facts(),
+            Self::Cluster(done) => done.facts(),
+            Self::Settings(_) | Self::Associations(_) | Self::Feeds(_) => String::new(),
         }
     }
 }

@@ -55,9 +55,9 @@ fn writes_that_are_missing_doubled_or_refused_are_found() {
     check(&log(&[]), &[entry("a", WriteOutcome::Ok { logged: false }, (0, 9))], &[]);
     check(&log(&[("a", ok), ("a", ok)]), &[entry("a", DONE, (0, 9))], &["I21", "I13"]);
     // A retry under another id: the first took effect, the second was refused.
-    check(&log(&[("a", ok), ("a", "rejected wrong_state")]), &[entry("a", DONE, (0, 9))], &["I21"]);
+    check(&log(&[("a", ok), ("a", "refused wrong_state")]), &[entry("a", DONE, (0, 9))], &["I21"]);
     let refused = WriteOutcome::Fail { definite: true };
-    check(&log(&[("a", "rejected wrong_state")]), &[entry("a", refused, (0, 9))], &[]);
+    check(&log(&[("a", "refused wrong_state")]), &[entry("a", refused, (0, 9))], &[]);
     check(&log(&[("a", ok)]), &[entry("a", refused, (0, 9))], &["I14"]);
     check(&log(&[("a", ok)]), &[entry("a", WriteOutcome::Info, (0, 9))], &[]);
     check(&log(&[]), &[entry("a", WriteOutcome::Info, (0, 9))], &[]);
@@ -76,7 +76,7 @@ fn an_order_against_real_time_is_found() {
 
 #[test]
 fn a_log_that_was_changed_or_cut_is_found() {
-    let records = log(&[("a", "ok"), ("b", "ok"), ("c", "ok"), ("d", "rejected"), ("e", "ok")]);
+    let records = log(&[("a", "ok"), ("b", "ok"), ("c", "ok"), ("d", "refused"), ("e", "ok")]);
     let show = |records: &[AuditRecord]| NodeAuditLog { records: records.to_vec(), root: tree_root(records) };
     let good = show(&records);
     let found =
@@ -123,7 +123,7 @@ fn a_registration_without_a_record_or_with_two_is_found() {
 #[test]
 fn an_answer_that_is_older_than_it_claims_is_found() {
     // The entries of a, b and c stand at 5, 6 and 7; times are nanoseconds, ages milliseconds.
-    let records = log(&[("a", "ok"), ("b", "ok"), ("c", "rejected wrong_state")]);
+    let records = log(&[("a", "ok"), ("b", "ok"), ("c", "refused wrong_state")]);
     let ms = 1_000_000;
     let ledger = [
         entry("a", DONE, (0, 10 * ms)),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
-use registry::{Basis, Key, KeyRange, LogIndex, LogPosition, Outcome, View};
+use registry::{Basis, Key, KeyRange, LogIndex, LogPosition, View};
 use tokio::sync::watch;
 
 use super::disk::Disk;
@@ -67,7 +67,7 @@ impl Machine {
         let id = entry.log_id;
         let index = LogIndex(id.index());
         assert_eq!(id.index(), image.applied.map_or(0, |id| id.index() + 1), "entries are applied one after the other");
-        let mut response = Response { outcome: Outcome::Nothing, effective: index };
+        let mut response = Response { outcome: None, effective: index };
         let mut digest = [0; 32];
         match &entry.payload {
             EntryPayload::Blank => {}
@@ -80,11 +80,11 @@ impl Machine {
                 if self.world.bug() == Some(Bug::BasisIgnored) {
                     envelope.basis = Basis::default();
                 }
-                let applied = registry::apply(&image.view, position, &envelope, &|_| None);
+                let applied = registry::apply(&image.view, position, &envelope);
                 let applied = applied.expect("the state in memory answers, and the command is of this version");
                 image.view.write(&applied.changes);
                 digest = applied.digest;
-                response = Response { outcome: applied.outcome, effective: applied.effective };
+                response = Response { outcome: Some(applied.outcome), effective: applied.effective };
                 self.world.took_effect(&envelope, &response, index);
             }
         }

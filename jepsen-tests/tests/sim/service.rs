@@ -13,8 +13,9 @@ use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
 use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
 use openraft::{AsyncRuntime, LinearizerOption};
 use registry::{
-    Actor, Assign, Basis, BasisKey, Command, Config, Content, Deleted, Envelope, Include, LogIndex, MACHINE_VERSION,
-    Outcome, Permanent, Register, Rejection, RequestId, Scope, SemVer, Subject, Version, View, query,
+    Actor, Assign, Authentication, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal, Command, Config,
+    Content, Deleted, Done, Envelope, Include, LogIndex, Outcome, Permanent, Principal, Refusal, Register, RequestId,
+    Scope, SemVer, SettingsCommand, SettingsDone, Subject, Version, View, level, query,
 };
 use schema::Format;
 
@@ -107,12 +108,12 @@ impl Service {
             Op::DeleteVersion { version, permanent } => {
                 let version = Version::from_i32(i32::try_from(version).unwrap_or(i32::MAX)).ok_or(Failed)?;
                 let permanent = if permanent { Permanent::Yes } else { Permanent::No };
-                let command = Command::DeleteVersion { subject, version, permanent };
+                let command = Command::Catalog(CatalogCommand::DeleteVersion { subject, version, permanent });
                 self.write(question, command, Basis::default(), deadline).await
             }
             Op::DeleteSubject { permanent } => {
                 let permanent = if permanent { Permanent::Yes } else { Permanent::No };
-                let command = Command::DeleteSubject { subject, permanent };
+                let command = Command::Catalog(CatalogCommand::DeleteSubject { subject, permanent });
                 self.write(question, command, Basis::default(), deadline).await
             }
             Op::SetLevel { level } => {
@@ -122,7 +123,7 @@ impl Service {
                     Level::FullTransitive => schema::compat::Level::FullTransitive,
                 };
                 let config = Some(Config { compatibility_level: Some(level), ..Config::default() });
-                let command = Command::SetConfig { scope: Scope::Subject(subject), config };
+                let command = Command::Settings(SettingsCommand::SetConfig { scope: Scope::Subject(subject), config });
                 self.write(question, command, Basis::default(), deadline).await
             }
             Op::Latest | Op::Get { .. } | Op::Lookup { .. } | Op::List { .. } | Op::Contents => {
@@ -161,7 +162,7 @@ impl Service {
             };
             // Neither refused nor answered anew for what came after the first attempt.
             if let (Prepared::Output(_) | Prepared::Refused, Some(earlier)) = (&prepared, earlier) {
-                let response = Response { outcome: earlier.outcome, effective: earlier.index };
+                let response = Response { outcome: Some(earlier.answer.into()), effective: earlier.index };
                 return self.reply(question, &response, index);
             }
             let (command, basis) = match prepared {
@@ -193,8 +194,9 @@ impl Service {
         let envelope = Envelope {
             request_id: RequestId(question.request_id.clone()),
             time_ms: 0,
-            actor: Actor { principal: "sim".to_owned(), node_id: self.id },
-            machine_version: MACHINE_VERSION,
+            actor: Actor { principal: Principal::user("sim", Authentication::Basic), node_id: self.id },
+            level: level::BASE,
+            trace: None,
             basis,
             if_revision: None,
             command,
@@ -206,23 +208,31 @@ impl Service {
 
     /// What a client is told of an outcome.
     fn reply(&self, question: &Question, response: &Response, index: u64) -> Result<Reply, Failed> {
-        let output = match (&response.outcome, question.op) {
+        let Some(outcome) = &response.outcome else {
+            self.world.fault(format!("{:?} was answered as an entry without a command", question.op));
+            return Err(Failed);
+        };
+        let output = match (outcome, question.op) {
             (Outcome::Stale { .. }, _) => return Ok(Reply { output: Some(STALE), id: None, index }),
-            (Outcome::Registered { version, .. }, Op::Register { content }) => {
+            (Outcome::Done(Done::Catalog(CatalogDone::Registered { version, .. })), Op::Register { content }) => {
                 Output::Version { version: number(*version), content }
             }
-            (Outcome::SubjectDeleted { versions }, _) => {
+            (Outcome::Done(Done::Catalog(CatalogDone::SubjectDeleted { versions })), _) => {
                 Output::Versions(versions.iter().map(|version| number(*version)).collect())
             }
-            (Outcome::VersionDeleted { .. } | Outcome::ConfigChanged { .. }, _) => Output::Done,
             (
-                Outcome::Rejected(
-                    Rejection::SubjectNotFound { .. }
-                    | Rejection::VersionNotFound { .. }
-                    | Rejection::SubjectSoftDeleted { .. }
-                    | Rejection::SubjectNotSoftDeleted { .. }
-                    | Rejection::VersionSoftDeleted { .. }
-                    | Rejection::VersionNotSoftDeleted { .. },
+                Outcome::Done(Done::Catalog(CatalogDone::VersionDeleted { .. }))
+                | Outcome::Done(Done::Settings(SettingsDone::ConfigChanged { .. })),
+                _,
+            ) => Output::Done,
+            (
+                Outcome::Refused(
+                    Refusal::Catalog(CatalogRefusal::SubjectNotFound { .. })
+                    | Refusal::Catalog(CatalogRefusal::VersionNotFound { .. })
+                    | Refusal::Catalog(CatalogRefusal::SubjectSoftDeleted { .. })
+                    | Refusal::Catalog(CatalogRefusal::SubjectNotSoftDeleted { .. })
+                    | Refusal::Catalog(CatalogRefusal::VersionSoftDeleted { .. })
+                    | Refusal::Catalog(CatalogRefusal::VersionNotSoftDeleted { .. }),
                 ),
                 _,
             ) => Output::NotFound,
@@ -231,8 +241,8 @@ impl Service {
                 return Err(Failed);
             }
         };
-        let id = match &response.outcome {
-            Outcome::Registered { id, .. } => Some(id.0),
+        let id = match outcome {
+            Outcome::Done(Done::Catalog(CatalogDone::Registered { id, .. })) => Some(id.0),
             _ => None,
         };
         self.world.acknowledged(&question.request_id, response.effective.0);
@@ -472,5 +482,5 @@ fn prepare(view: &impl View, index: LogIndex, subject: &Subject, wanted: u32) ->
     };
     let (subject, assign) = (subject.clone(), Assign::Next { expected: None });
     let register = Register { subject, content, sent: None, assign, semver: SemVer { major: 1, minor: 0, patch: 0 } };
-    Prepared::Draft(Command::Register(register), Basis { read_index: index, keys })
+    Prepared::Draft(Command::Catalog(CatalogCommand::Register(register)), Basis { read_index: index, keys })
 }

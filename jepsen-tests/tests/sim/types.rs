@@ -42,7 +42,7 @@ impl fmt::Display for Proposal {
 /// What apply answers to the proposer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
-    pub outcome: Outcome,
+    pub outcome: Option<Outcome>,
     pub effective: LogIndex,
 }
 

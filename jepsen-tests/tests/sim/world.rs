@@ -155,7 +155,7 @@ impl World {
     /// A command took effect, or was a repetition of one that had.
     pub(crate) fn took_effect(&self, envelope: &Envelope, response: &Response, index: LogIndex) {
         let mut inner = self.lock();
-        if matches!(response.outcome, Outcome::Stale { .. }) {
+        if matches!(response.outcome, Some(Outcome::Stale { .. })) {
             inner.figures.stale += 1;
             return;
         }

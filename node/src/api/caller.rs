@@ -2,14 +2,11 @@
 
 use http::HeaderMap;
 use proto::error_code as code;
-use registry::limits::REQUEST_ID_BYTES_MAX;
-use registry::{Actor, LogIndex, RequestId};
+use registry::limits::{PRINCIPAL_BYTES_MAX, REQUEST_ID_BYTES_MAX};
+use registry::{Actor, Authentication, LogIndex, Principal, RequestId};
 
 use crate::clock::Deadline;
 use crate::service::{Caller, Consistency, Service, ServiceError, UNKEYED};
-
-/// Longest principal, in bytes.
-const PRINCIPAL_BYTES_MAX: usize = 256;
 
 /// Reads the headers of a request. `consistency` is what the query asks for; `fingerprint` tells equal keys of different
 /// requests apart.
@@ -48,7 +45,11 @@ pub fn caller_of(
         name => header(name).filter(|name| !name.is_empty() && name.len() <= PRINCIPAL_BYTES_MAX),
     };
     Ok(Caller {
-        actor: Actor { principal: principal.unwrap_or("anonymous").to_owned(), node_id: config.node.id },
+        actor: Actor {
+            principal: principal
+                .map_or_else(Principal::anonymous, |name| Principal::user(name, Authentication::TrustedHeader)),
+            node_id: config.node.id,
+        },
         request_id: RequestId(request_id),
         deadline: Deadline::after(config.limits.request_time_max()),
         consistency,

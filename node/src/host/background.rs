@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use raft_store::scrub::Scrubber;
-use registry::{Actor, RequestId};
+use registry::{Actor, Principal, RequestId};
 
 use super::{Phase, scrub};
 use crate::clock::Deadline;
@@ -41,7 +41,7 @@ pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: St
             Some(_) => {}
         }
         let caller = Caller {
-            actor: Actor { principal: "system".to_owned(), node_id },
+            actor: Actor { principal: Principal::system(), node_id },
             request_id: RequestId(format!("system:found:{}", random.uuid())),
             deadline: Deadline::after(FOUND_TIME_MAX),
             consistency: Consistency::Local,

@@ -2,7 +2,8 @@
 //! proposed. Everything about them is decided in `registry`.
 
 use registry::{
-    AssociationChange, AssociationRow, Command, Lifecycle, Outcome, Resource, Subject, dry_run_associations, query,
+    AssociationChange, AssociationRow, AssociationsCommand, AssociationsDone, Command, Done, Lifecycle, Outcome,
+    Resource, Subject, query,
 };
 
 use super::{Caller, NewSchema, RegisterOptions, Service, ServiceError};
@@ -102,7 +103,9 @@ impl Service {
         dry_run: bool,
     ) -> Result<Vec<AssociationRow>, ServiceError> {
         self.linearize(caller.deadline).await?;
-        let planned = self.inner.consensus.state().read(|view| dry_run_associations(view, resource, changes))?;
+        let command = AssociationsCommand::Change { resource: resource.clone(), changes: changes.to_vec() };
+        let command = Command::Associations(command);
+        let planned = self.inner.consensus.state().read(|view| registry::dry_run(view, &command))?;
         match changed(planned) {
             Ok(associations) if dry_run => return Ok(associations),
             // A schema that is registered first may make the difference.
@@ -115,7 +118,6 @@ impl Service {
             let caller = Caller { request_id: shortened(request_id), ..caller.clone() };
             self.register(&caller, subject, schema, *options).await?;
         }
-        let command = Command::ChangeAssociations { resource: resource.clone(), changes: changes.to_vec() };
         changed(self.write(caller, command).await?.outcome)
     }
 }
@@ -127,8 +129,8 @@ fn shortened(id: registry::RequestId) -> registry::RequestId {
 
 fn changed(outcome: Outcome) -> Result<Vec<AssociationRow>, ServiceError> {
     match outcome {
-        Outcome::AssociationsChanged { associations } => Ok(associations),
-        Outcome::Rejected(rejection) => Err(ServiceError::rejected(&rejection)),
+        Outcome::Done(Done::Associations(AssociationsDone::Changed { associations })) => Ok(associations),
+        Outcome::Refused(refusal) => Err(ServiceError::refused(&refusal)),
         outcome => Err(ServiceError::unexpected(&outcome)),
     }
 }

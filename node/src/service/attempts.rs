@@ -45,7 +45,7 @@ impl Attempts {
     pub fn record(&self, caller: &Caller, action: &str, error: &ServiceError) {
         let attempt = serde_json::json!({
             "time_ms": self.clock.wall_ms(),
-            "principal": caller.actor.principal,
+            "principal": caller.actor.principal.to_string(),
             "action": action,
             "request_id": caller.request_id.0,
             "code": error.code.0,

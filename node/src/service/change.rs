@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use registry::{Basis, BasisKey, Command, Config, Context, Mode, Outcome, Permanent, Scope, Subject, Version};
-use registry::{contract, query};
+use registry::{
+    Basis, BasisKey, CatalogCommand, CatalogDone, ClusterCommand, ClusterDone, Command, Config, Context, Done, Mode,
+    Outcome, Permanent, Scope, SettingsCommand, SettingsDone, Subject, Version, contract, query,
+};
 use schema::compat::Level;
 
 use super::read::{VersionSpec, aliased, find_version};
@@ -47,7 +49,7 @@ impl Service {
             };
             Ok::<_, ServiceError>((subject, version))
         })?;
-        let command = Command::DeleteVersion { subject, version, permanent };
+        let command = Command::Catalog(CatalogCommand::DeleteVersion { subject, version, permanent });
         version_deleted(self.write(caller, command).await?.outcome)
     }
 
@@ -63,9 +65,9 @@ impl Service {
     ) -> Result<Vec<Version>, ServiceError> {
         self.linearize(caller.deadline).await?;
         let subject = self.inner.consensus.state().read(|view| aliased(view, subject))?;
-        let command = Command::DeleteSubject { subject, permanent };
+        let command = Command::Catalog(CatalogCommand::DeleteSubject { subject, permanent });
         match self.write(caller, command).await?.outcome {
-            Outcome::SubjectDeleted { versions } => Ok(versions),
+            Outcome::Done(Done::Catalog(CatalogDone::SubjectDeleted { versions })) => Ok(versions),
             outcome => Err(refused(&outcome)),
         }
     }
@@ -102,9 +104,9 @@ impl Service {
                 Ok::<_, ServiceError>((merged, Basis { read_index: view.applied(), keys }))
             })?;
             let sealed = self.inner.sealer.seal_config(config.clone());
-            let command = Command::SetConfig { scope: scope.clone(), config: Some(sealed) };
+            let command = Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: Some(sealed) });
             match self.write_on(caller, command, basis).await?.outcome {
-                Outcome::ConfigChanged { .. } => return Ok(config),
+                Outcome::Done(Done::Settings(SettingsDone::ConfigChanged { .. })) => return Ok(config),
                 Outcome::Stale { .. } => {
                     self.inner.metrics.stale();
                     self.wait_turn(&mut turn, scope, caller.deadline).await?;
@@ -120,9 +122,11 @@ impl Service {
     /// # Errors
     /// 40401 if a subject has none.
     pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Option<Config>, ServiceError> {
-        let command = Command::SetConfig { scope: scope.clone(), config: None };
+        let command = Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: None });
         match self.write(caller, command).await?.outcome {
-            Outcome::ConfigChanged { old } => Ok(old.map(|old| self.inner.sealer.open_config(old))),
+            Outcome::Done(Done::Settings(SettingsDone::ConfigChanged { old })) => {
+                Ok(old.map(|old| self.inner.sealer.open_config(old)))
+            }
             outcome => Err(refused(&outcome)),
         }
     }
@@ -132,7 +136,12 @@ impl Service {
     /// # Errors
     /// 42204, 42205.
     pub async fn set_mode(&self, caller: &Caller, scope: &Scope, mode: Mode, force: bool) -> Result<(), ServiceError> {
-        let command = Command::SetMode { scope: scope.clone(), mode: Some(mode), force, recursive: false };
+        let command = Command::Settings(SettingsCommand::SetMode {
+            scope: scope.clone(),
+            mode: Some(mode),
+            force,
+            recursive: false,
+        });
         self.mode_changed(self.write(caller, command).await?).map(|_| ())
     }
 
@@ -146,7 +155,8 @@ impl Service {
         scope: &Scope,
         recursive: bool,
     ) -> Result<Option<Mode>, ServiceError> {
-        let command = Command::SetMode { scope: scope.clone(), mode: None, force: false, recursive };
+        let command =
+            Command::Settings(SettingsCommand::SetMode { scope: scope.clone(), mode: None, force: false, recursive });
         self.mode_changed(self.write(caller, command).await?)
     }
 
@@ -155,9 +165,9 @@ impl Service {
     /// # Errors
     /// 42211 if it has subjects.
     pub async fn delete_context(&self, caller: &Caller, context: &Context) -> Result<(), ServiceError> {
-        let command = Command::DeleteContext { context: context.clone() };
+        let command = Command::Catalog(CatalogCommand::DeleteContext { context: context.clone() });
         match self.write(caller, command).await?.outcome {
-            Outcome::ContextDeleted => Ok(()),
+            Outcome::Done(Done::Catalog(CatalogDone::ContextDeleted)) => Ok(()),
             outcome => Err(refused(&outcome)),
         }
     }
@@ -167,15 +177,19 @@ impl Service {
     /// # Errors
     /// If the cluster has another identity, or cannot be reached.
     pub async fn found(&self, caller: &Caller, cluster_id: &str) -> Result<(), ServiceError> {
-        match self.write(caller, Command::Found { cluster_id: cluster_id.to_owned() }).await?.outcome {
-            Outcome::Founded { .. } => Ok(()),
+        match self
+            .write(caller, Command::Cluster(ClusterCommand::Found { cluster_id: cluster_id.to_owned() }))
+            .await?
+            .outcome
+        {
+            Outcome::Done(Done::Cluster(ClusterDone::Founded { .. })) => Ok(()),
             outcome => Err(refused(&outcome)),
         }
     }
 
     fn mode_changed(&self, written: Written) -> Result<Option<Mode>, ServiceError> {
         match written.outcome {
-            Outcome::ModeChanged { old } => Ok(old),
+            Outcome::Done(Done::Settings(SettingsDone::ModeChanged { old })) => Ok(old),
             outcome => Err(refused(&outcome)),
         }
     }
@@ -183,14 +197,14 @@ impl Service {
 
 fn version_deleted(outcome: Outcome) -> Result<Version, ServiceError> {
     match outcome {
-        Outcome::VersionDeleted { version } => Ok(version),
+        Outcome::Done(Done::Catalog(CatalogDone::VersionDeleted { version })) => Ok(version),
         outcome => Err(refused(&outcome)),
     }
 }
 
 fn refused(outcome: &Outcome) -> ServiceError {
     match outcome {
-        Outcome::Rejected(rejection) => ServiceError::rejected(rejection),
+        Outcome::Refused(refusal) => ServiceError::refused(refusal),
         other => ServiceError::unexpected(other),
     }
 }

@@ -1,7 +1,10 @@
 //! Policies, cursors and the archiving of audit records.
 
 use registry::query;
-use registry::{Basis, BasisKey, Command, LifecycleOutcome, LifecyclePolicy, LogIndex, Outcome, PolicyInForce, Scope};
+use registry::{
+    Basis, BasisKey, ClusterCommand, ClusterDone, Command, Done, FeedsCommand, FeedsDone, LifePolicy, LogIndex,
+    Outcome, PolicyInForce, Scope, SettingsCommand,
+};
 
 use super::events::Token;
 use super::lives::policy_basis;
@@ -9,7 +12,7 @@ use super::read::Kind;
 use super::{Caller, Service, ServiceError};
 
 /// What a scope sets, what holds there, and its revision.
-pub type PolicyShown = (Option<LifecyclePolicy>, PolicyInForce, LogIndex);
+pub type PolicyShown = (Option<LifePolicy>, PolicyInForce, LogIndex);
 
 impl Service {
     /// The policy of a scope.
@@ -32,11 +35,11 @@ impl Service {
         &self,
         caller: &Caller,
         scope: &Scope,
-        policy: Option<LifecyclePolicy>,
+        policy: Option<LifePolicy>,
     ) -> Result<PolicyShown, ServiceError> {
         self.linearize(caller.deadline).await?;
         let basis = self.inner.consensus.state().read(|view| policy_basis(view, scope));
-        let command = Command::SetPolicy { scope: scope.clone(), policy };
+        let command = Command::Settings(SettingsCommand::SetPolicy { scope: scope.clone(), policy });
         self.governed(caller, command, basis).await?;
         self.policy(caller, scope).await
     }
@@ -59,10 +62,10 @@ impl Service {
     /// 422 for a place where nothing has happened yet.
     pub async fn move_cursor(&self, caller: &Caller, name: &str, to: Token) -> Result<Token, ServiceError> {
         let Token { index, position } = to;
-        let command = Command::MoveCursor { name: name.to_owned(), index, position };
+        let command = Command::Feeds(FeedsCommand::MoveCursor { name: name.to_owned(), index, position });
         match self.governed(caller, command, Basis::default()).await? {
-            LifecycleOutcome::Cursor { index, position } => Ok(Token { index, position }),
-            outcome => Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome))),
+            Done::Feeds(FeedsDone::Cursor { index, position }) => Ok(Token { index, position }),
+            done => Err(ServiceError::unexpected(&Outcome::Done(done))),
         }
     }
 
@@ -71,26 +74,21 @@ impl Service {
     /// # Errors
     /// 422 for records that the policy still keeps.
     pub async fn archive_audit(&self, caller: &Caller, before: u64) -> Result<u64, ServiceError> {
-        match self.governed(caller, Command::ArchiveAudit { before }, Basis::default()).await? {
-            LifecycleOutcome::AuditArchived { from } => Ok(from),
-            outcome => Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome))),
+        match self.governed(caller, Command::Cluster(ClusterCommand::ArchiveAudit { before }), Basis::default()).await?
+        {
+            Done::Cluster(ClusterDone::AuditArchived { from }) => Ok(from),
+            done => Err(ServiceError::unexpected(&Outcome::Done(done))),
         }
     }
 
-    async fn governed(
-        &self,
-        caller: &Caller,
-        command: Command,
-        basis: Basis,
-    ) -> Result<LifecycleOutcome, ServiceError> {
+    async fn governed(&self, caller: &Caller, command: Command, basis: Basis) -> Result<Done, ServiceError> {
         match self.write_on(caller, command, basis).await?.outcome {
-            Outcome::Lifecycle(outcome) => Ok(outcome),
-            Outcome::Rejected(rejection) => Err(ServiceError::rejected(&rejection)),
+            Outcome::Done(done) => Ok(done),
+            Outcome::Refused(refusal) => Err(ServiceError::refused(&refusal)),
             Outcome::Stale { .. } => Err(ServiceError::new(
                 proto::error_code::UNAVAILABLE,
                 "The policy is being changed by somebody else; try again",
             )),
-            outcome => Err(ServiceError::unexpected(&outcome)),
         }
     }
 }

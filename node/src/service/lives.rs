@@ -9,11 +9,10 @@ use std::ops::ControlFlow;
 use proto::error_code as code;
 use raft_store::state::StateView;
 use registry::{
-    Basis, BasisKey, Bump, Command, Content, Decision, DraftContent, DraftId, DraftRow, Key, KeyRange, LifeStep,
-    LifecycleOutcome, LifecycleRejection, LogIndex, Outcome, PolicyInForce, Rejection, Report, Row, Scope, SemVer,
-    State, Step, Subject, Version, VersionRow, VersionState, View,
+    Basis, BasisKey, Bump, CatalogRefusal, Command, Content, Decision, Done, DraftContent, DraftId, DraftRow, Key,
+    KeyRange, LifeChange, LifeCommand, LifeDone, LifeRefusal, LogIndex, Outcome, PolicyInForce, Refusal, Report, Row,
+    Scope, SemVer, State, Subject, Version, VersionRow, VersionState, View, contract, query,
 };
-use registry::{contract, query};
 use schema::compat::Level;
 use schema::diff::{self, Diff, Step as DiffStep};
 use schema::{ParsedSchema, guid_of};
@@ -24,7 +23,7 @@ use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
 use super::settings::settings;
 use super::turns::{ATTEMPTS_MAX, too_busy};
-use super::{Caller, Service, ServiceError, refusals, terms};
+use super::{Caller, Service, ServiceError, terms};
 /// Sentences of a report, at most; they lie in the state.
 const MESSAGES_MAX: usize = 20;
 /// Drafts that one page looks at, at most.
@@ -63,7 +62,7 @@ pub enum DraftStep {
     Activate,
 }
 
-type Prepared = (Step, Basis);
+type Prepared = (LifeChange, Basis);
 
 impl Service {
     /// Begins a draft.
@@ -80,7 +79,7 @@ impl Service {
         let (of, new) = (subject.clone(), new.clone());
         let prepare = move |service: &Self, view: &StateView<'_>| {
             let (draft, basis) = service.draft_content(view, &of, &new)?;
-            Ok((Step::Create { draft }, basis))
+            Ok((LifeChange::Create { draft }, basis))
         };
         self.step_of_draft(caller, subject, reason, prepare).await
     }
@@ -100,7 +99,7 @@ impl Service {
         let (of, new) = (subject.clone(), new.clone());
         let prepare = move |service: &Self, view: &StateView<'_>| {
             let (draft, basis) = service.draft_content(view, &of, &new)?;
-            Ok((Step::Revise { id, draft }, basis))
+            Ok((LifeChange::Revise { id, draft }, basis))
         };
         self.step_of_draft(caller, subject, reason, prepare).await
     }
@@ -119,8 +118,8 @@ impl Service {
     ) -> Result<DraftView, ServiceError> {
         let of = subject.clone();
         let prepare = move |service: &Self, view: &StateView<'_>| {
-            let row =
-                query::draft(view, &of, id)?.ok_or_else(|| refusals::of(&LifecycleRejection::DraftNotFound { id }))?;
+            let row = query::draft(view, &of, id)?
+                .ok_or_else(|| ServiceError::refused(&Refusal::Life(LifeRefusal::DraftNotFound { id })))?;
             let content = &row.draft.content;
             let new = NewSchema {
                 format: content.format,
@@ -137,9 +136,9 @@ impl Service {
             let mut basis = basis_of(view, &of, &new, &content.references);
             basis.keys.insert(BasisKey::Draft(of.clone(), id));
             let step = match which {
-                DraftStep::Submit => Step::Submit { id, report },
-                DraftStep::Publish => Step::Publish { id, report, semver },
-                DraftStep::Activate => Step::Activate { id, report, semver },
+                DraftStep::Submit => LifeChange::Submit { id, report },
+                DraftStep::Publish => LifeChange::Publish { id, report, semver },
+                DraftStep::Activate => LifeChange::Activate { id, report, semver },
             };
             Ok((step, basis))
         };
@@ -158,7 +157,7 @@ impl Service {
         decision: Decision,
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
-        let prepare = move |_: &Self, _: &StateView<'_>| Ok((Step::Review { id, decision }, Basis::default()));
+        let prepare = move |_: &Self, _: &StateView<'_>| Ok((LifeChange::Review { id, decision }, Basis::default()));
         self.step_of_draft(caller, subject, reason, prepare).await
     }
 
@@ -218,10 +217,10 @@ impl Service {
         &self,
         caller: &Caller,
         subject: &Subject,
-        step: Step,
+        change: LifeChange,
         reason: &str,
-    ) -> Result<LifecycleOutcome, ServiceError> {
-        let prepare = move |_: &Self, _: &StateView<'_>| Ok((step.clone(), Basis::default()));
+    ) -> Result<LifeDone, ServiceError> {
+        let prepare = move |_: &Self, _: &StateView<'_>| Ok((change.clone(), Basis::default()));
         self.step(caller, subject, reason, prepare).await
     }
 
@@ -235,7 +234,7 @@ impl Service {
         subject: &Subject,
         version: Version,
         reason: &str,
-    ) -> Result<LifecycleOutcome, ServiceError> {
+    ) -> Result<LifeDone, ServiceError> {
         let of = subject.clone();
         let prepare = move |service: &Self, view: &StateView<'_>| {
             let row = row_of(view, &of, version)?;
@@ -254,7 +253,7 @@ impl Service {
                 let message = format!("Version {version} is incompatible now: [{}]", report.messages.join(", "));
                 return Err(ServiceError::new(code::INCOMPATIBLE, message));
             }
-            Ok((Step::Reactivate { version }, basis_of(view, &of, &new, &content.references)))
+            Ok((LifeChange::Reactivate { version }, basis_of(view, &of, &new, &content.references)))
         };
         self.step(caller, subject, reason, prepare).await
     }
@@ -414,8 +413,8 @@ impl Service {
         prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
     ) -> Result<DraftView, ServiceError> {
         let outcome = self.step(caller, subject, reason, prepare).await?;
-        let (LifecycleOutcome::Draft { id, .. } | LifecycleOutcome::Activated { id, .. }) = outcome else {
-            return Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome)));
+        let (LifeDone::Draft { id, .. } | LifeDone::Activated { id, .. }) = outcome else {
+            return Err(ServiceError::unexpected(&outcome.into()));
         };
         self.inner.consensus.state().read(|view| draft_view(self, view, subject, id))
     }
@@ -427,11 +426,11 @@ impl Service {
         subject: &Subject,
         reason: &str,
         prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
-    ) -> Result<LifecycleOutcome, ServiceError> {
+    ) -> Result<LifeDone, ServiceError> {
         let stepped = self.step_now(caller, subject, reason, prepare).await;
         self.or_earlier(caller, stepped, |outcome| match outcome {
-            Outcome::Lifecycle(outcome) => Ok(outcome),
-            Outcome::Rejected(rejection) => Err(ServiceError::rejected(&rejection)),
+            Outcome::Done(Done::Life(done)) => Ok(done),
+            Outcome::Refused(refusal) => Err(ServiceError::refused(&refusal)),
             outcome => Err(ServiceError::unexpected(&outcome)),
         })
     }
@@ -442,7 +441,7 @@ impl Service {
         subject: &Subject,
         reason: &str,
         prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
-    ) -> Result<LifecycleOutcome, ServiceError> {
+    ) -> Result<LifeDone, ServiceError> {
         // What a lagging replica says is not there must not be the answer.
         self.linearize(caller.deadline).await?;
         let mut turn = None;
@@ -452,15 +451,15 @@ impl Service {
                 let state = service.inner.consensus.state().clone();
                 state.read(|view| prepare(&service, view))
             });
-            let (step, basis) = prepared.await?;
-            let lifecycle = LifeStep { subject: subject.clone(), reason: reason.to_owned(), step };
-            match self.write_on(caller, Command::Lifecycle(lifecycle), basis).await?.outcome {
-                Outcome::Lifecycle(outcome) => return Ok(outcome),
+            let (change, basis) = prepared.await?;
+            let command = LifeCommand { subject: subject.clone(), reason: reason.to_owned(), change };
+            match self.write_on(caller, Command::Life(command), basis).await?.outcome {
+                Outcome::Done(Done::Life(done)) => return Ok(done),
                 Outcome::Stale { .. } => {
                     self.inner.metrics.stale();
                     self.wait_turn(&mut turn, subject, caller.deadline).await?;
                 }
-                Outcome::Rejected(rejection) => return Err(ServiceError::rejected(&rejection)),
+                Outcome::Refused(refusal) => return Err(ServiceError::refused(&refusal)),
                 outcome => return Err(ServiceError::unexpected(&outcome)),
             }
         }
@@ -471,7 +470,9 @@ impl Service {
 /// Content in quarantine is not registered again.
 pub(super) fn refuse_quarantined(found: &FoundSchema) -> Result<(), ServiceError> {
     match (found.state, found.version) {
-        (VersionState::Quarantined, Some(version)) => Err(refusals::of(&LifecycleRejection::Quarantined { version })),
+        (VersionState::Quarantined, Some(version)) => {
+            Err(ServiceError::refused(&Refusal::Life(LifeRefusal::Quarantined { version })))
+        }
         _ => Ok(()),
     }
 }
@@ -480,15 +481,18 @@ fn row_of(view: &impl View, subject: &Subject, version: Version) -> Result<Versi
     match query::version_row(view, subject, version)? {
         Some(row) => Ok(row),
         None if query::subject_row(view, subject)?.is_some_and(|row| row.live + row.soft_deleted > 0) => {
-            Err(ServiceError::rejected(&Rejection::VersionNotFound { subject: subject.clone(), version }))
+            Err(ServiceError::refused(&Refusal::Catalog(CatalogRefusal::VersionNotFound {
+                subject: subject.clone(),
+                version,
+            })))
         }
         None => Err(ServiceError::subject_not_found(subject)),
     }
 }
 
 fn draft_view(service: &Service, view: &impl View, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
-    let row =
-        query::draft(view, subject, id)?.ok_or_else(|| refusals::of(&LifecycleRejection::DraftNotFound { id }))?;
+    let row = query::draft(view, subject, id)?
+        .ok_or_else(|| ServiceError::refused(&Refusal::Life(LifeRefusal::DraftNotFound { id })))?;
     shown(service, view, subject.clone(), id, row)
 }
 

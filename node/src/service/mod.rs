@@ -21,7 +21,6 @@ mod pool;
 mod prepare;
 mod read;
 mod references;
-mod refusals;
 mod sensitive;
 mod settings;
 mod terms;

@@ -11,8 +11,8 @@ use proto::error_code as code;
 use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
-    Assign, Basis, BasisKey, Command, Content, ContentRow, Mode, Outcome, Register, SchemaId, Scope, Subject, Version,
-    VersionState, contract,
+    Assign, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal, Command, Content, ContentRow, Done, Mode,
+    Outcome, Refusal, Register, SchemaId, Scope, Subject, Version, VersionState, contract,
 };
 use schema::compat::Level;
 use schema::{Format, Guid, Metadata, Reference, RuleSet, guid_of};
@@ -120,9 +120,9 @@ impl Service {
                 Prepared::Draft(register, basis) => (register, basis),
             };
             let (subject, content) = (register.subject.clone(), register.content.clone());
-            let written = self.write_on(caller, Command::Register(*register), basis).await?;
+            let written = self.write_on(caller, Command::Catalog(CatalogCommand::Register(*register)), basis).await?;
             match written.outcome {
-                Outcome::Registered { id, version, guid, .. } => {
+                Outcome::Done(Done::Catalog(CatalogDone::Registered { id, version, guid, .. })) => {
                     self.inner.metrics.registered(content.format);
                     let Content { format, text, references, metadata, rule_set, .. } = content;
                     let row = ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() };
@@ -136,7 +136,7 @@ impl Service {
                     self.inner.metrics.stale();
                     self.wait_turn(&mut turn, &subject, caller.deadline).await?;
                 }
-                Outcome::Rejected(rejection) => return Err(ServiceError::rejected(&rejection)),
+                Outcome::Refused(refusal) => return Err(ServiceError::refused(&refusal)),
                 outcome => return Err(ServiceError::unexpected(&outcome)),
             }
         }
@@ -151,8 +151,8 @@ impl Service {
         outcome: &Outcome,
     ) -> Result<Registered, ServiceError> {
         let (id, version, guid) = match outcome {
-            Outcome::Registered { id, version, guid, .. } => (*id, *version, *guid),
-            Outcome::Rejected(rejection) => return Err(ServiceError::rejected(rejection)),
+            Outcome::Done(Done::Catalog(CatalogDone::Registered { id, version, guid, .. })) => (*id, *version, *guid),
+            Outcome::Refused(refusal) => return Err(ServiceError::refused(refusal)),
             outcome => return Err(ServiceError::unexpected(outcome)),
         };
         let (subject, kept) = self.inner.consensus.state().read(|view| {
@@ -366,15 +366,14 @@ fn may_be_stale(error: &ServiceError, new: &NewSchema) -> bool {
 }
 
 fn check_mode(subject: &Subject, settings: &Settings, options: RegisterOptions) -> Result<(), ServiceError> {
-    use registry::Rejection;
     let subject = subject.clone();
     let refused = match (settings.mode, options.id) {
-        (Mode::ReadOnly | Mode::ReadOnlyOverride, _) => Rejection::ReadOnly { subject },
-        (Mode::ReadWrite, Some(_)) => Rejection::NotImport { subject },
-        (Mode::Import | Mode::Forward, None) => Rejection::NotReadWrite { subject },
+        (Mode::ReadOnly | Mode::ReadOnlyOverride, _) => Refusal::Catalog(CatalogRefusal::ReadOnly { subject }),
+        (Mode::ReadWrite, Some(_)) => Refusal::Catalog(CatalogRefusal::NotImport { subject }),
+        (Mode::Import | Mode::Forward, None) => Refusal::Catalog(CatalogRefusal::NotReadWrite { subject }),
         (Mode::ReadWrite, None) | (Mode::Import | Mode::Forward, Some(_)) => return Ok(()),
     };
-    Err(ServiceError::rejected(&refused))
+    Err(ServiceError::refused(&refused))
 }
 
 /// Does a known version answer the request? Where the latest is asked for only that one does; an import names its own.

@@ -9,11 +9,7 @@ use std::time::Duration;
 use proto::error_code as code;
 use raft_store::bugs::planted;
 use raft_store::types::{Proposal, Response};
-use registry::{
-    AssociationChange, Basis, Command, Content, Envelope, LifeStep, LogIndex, MACHINE_VERSION, Outcome, Resource, Step,
-    query,
-};
-use schema::{Metadata, Rule, RuleSet};
+use registry::{Basis, Command, Envelope, LogIndex, Outcome, query};
 
 use super::{Caller, Service, ServiceError, UNKEYED};
 use crate::clock::Deadline;
@@ -50,12 +46,14 @@ impl Service {
         command: Command,
         basis: Basis,
     ) -> Result<Written, ServiceError> {
-        let bytes = command_bytes(&command);
+        let bytes = command.weight();
         let envelope = Envelope {
             request_id: caller.request_id.clone(),
             time_ms: 0,
             actor: caller.actor.clone(),
-            machine_version: MACHINE_VERSION,
+            // The least that the command needs, not what this program knows: members with older programs understand it.
+            level: command.level(),
+            trace: None,
             if_revision: caller.if_revision,
             basis,
             command,
@@ -70,14 +68,14 @@ impl Service {
         let (response, index) = self.propose_until(Proposal(envelope), caller.deadline).await?;
         // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
         if planted("own-writes-unseen") {
-            return Ok(Written { outcome: response.outcome, index });
+            return written(response, index);
         }
         self.wait_applied(index, caller.deadline).await.map_err(|_| {
             ServiceError::timed_out(
                 "The write took effect, but this node has not yet applied it; read from another node or wait",
             )
         })?;
-        Ok(Written { outcome: response.outcome, index })
+        written(response, index)
     }
 
     /// A request that fails may be a repeated one whose first attempt had its effect: a schema that is registered is not compared
@@ -105,7 +103,7 @@ impl Service {
             return Ok(None);
         }
         let row = self.inner.consensus.state().read(|view| query::request(view, &caller.request_id))?;
-        Ok(row.map(|row| row.outcome))
+        Ok(row.map(|row| row.answer.into()))
     }
 
     async fn propose_until(
@@ -160,6 +158,13 @@ impl Service {
     }
 }
 
+fn written(response: Response, index: LogIndex) -> Result<Written, ServiceError> {
+    match response.outcome {
+        Some(outcome) => Ok(Written { outcome, index }),
+        None => Err(ServiceError::internal("a command was answered as an entry without one", &index)),
+    }
+}
+
 fn gave_up(unknown: bool, leader: Option<u64>) -> ServiceError {
     if unknown {
         ServiceError::new(
@@ -170,122 +175,5 @@ fn gave_up(unknown: bool, leader: Option<u64>) -> ServiceError {
         ServiceError::no_leader()
     } else {
         ServiceError::new(code::FORWARDING_FAILED, "The leader did not take the write; nothing was changed")
-    }
-}
-
-/// About what a command takes in memory and in the log: everything in it whose length a client decides.
-fn command_bytes(command: &Command) -> usize {
-    match command {
-        Command::Register(register) => {
-            let Content { text, references, metadata, rule_set, .. } = &register.content;
-            let references = references.iter().map(|reference| reference.name.len() + reference.subject.len() + 4);
-            text.len()
-                + register.sent.as_ref().map_or(0, String::len)
-                + references.sum::<usize>()
-                + metadata.as_ref().map_or(0, metadata_bytes)
-                + rule_set.as_ref().map_or(0, rule_set_bytes)
-        }
-        Command::SetConfig { config: Some(config), .. } => {
-            let metadata = [&config.default_metadata, &config.override_metadata];
-            let rule_sets = [&config.default_rule_set, &config.override_rule_set];
-            let texts = [&config.alias, &config.alias_for_deks, &config.compatibility_group];
-            metadata.into_iter().flatten().map(metadata_bytes).sum::<usize>()
-                + rule_sets.into_iter().flatten().map(rule_set_bytes).sum::<usize>()
-                + texts.into_iter().flatten().map(String::len).sum::<usize>()
-        }
-        Command::ChangeAssociations { resource, changes } => {
-            let Resource { id, kind, name, namespace } = resource;
-            let resource: usize = [id, kind, name, namespace].into_iter().map(String::len).sum();
-            let changes = changes.iter().map(|change| match change {
-                AssociationChange::Create(wish) | AssociationChange::Upsert(wish) => {
-                    wish.role.len() + wish.subject.context.as_str().len() + wish.subject.name.len()
-                }
-                AssociationChange::Delete { role, .. } => role.len(),
-            });
-            // Each row and index repeats the resource.
-            changes.map(|bytes| bytes + resource).sum::<usize>() + resource
-        }
-        Command::DeleteVersion { .. }
-        | Command::DeleteSubject { .. }
-        | Command::SetConfig { config: None, .. }
-        | Command::SetMode { .. }
-        | Command::DeleteContext { .. }
-        | Command::CheckDigest { .. }
-        | Command::SetPolicy { .. }
-        | Command::MoveCursor { .. }
-        | Command::ArchiveAudit { .. }
-        | Command::Found { .. } => 0,
-        Command::Lifecycle(LifeStep { step: Step::Create { draft } | Step::Revise { draft, .. }, .. }) => {
-            draft.content.text.len() + draft.sent.as_ref().map_or(0, String::len)
-        }
-        Command::Lifecycle(_) => 0,
-    }
-}
-
-fn metadata_bytes(metadata: &Metadata) -> usize {
-    let Metadata { tags, properties, sensitive } = metadata;
-    let tags = tags.iter().map(|(path, tags)| path.len() + tags.iter().map(String::len).sum::<usize>());
-    let properties = properties.iter().map(|(name, value)| name.len() + value.len());
-    tags.sum::<usize>() + properties.sum::<usize>() + sensitive.iter().map(String::len).sum::<usize>()
-}
-
-fn rule_set_bytes(rule_set: &RuleSet) -> usize {
-    let RuleSet { migration_rules, domain_rules, encoding_rules, enable_at: _ } = rule_set;
-    migration_rules.iter().chain(domain_rules).chain(encoding_rules).map(rule_bytes).sum()
-}
-
-fn rule_bytes(rule: &Rule) -> usize {
-    let Rule { name, doc, kind: _, mode: _, rule_type, tags, params, expr, on_success, on_failure, disabled: _ } = rule;
-    let texts = [doc, expr, on_success, on_failure].into_iter().flatten().map(String::len);
-    let params = params.iter().map(|(name, value)| name.len() + value.len());
-    name.len()
-        + rule_type.len()
-        + texts.sum::<usize>()
-        + tags.iter().map(String::len).sum::<usize>()
-        + params.sum::<usize>()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every field whose length a client decides counts; one that is forgotten would let proposals grow past their limit.
-    #[test]
-    fn everything_a_client_sends_counts() {
-        let long = || "x".repeat(1_000);
-        let rule = Rule {
-            name: long(),
-            doc: Some(long()),
-            kind: None,
-            mode: None,
-            rule_type: long(),
-            tags: std::iter::once(long()).collect(),
-            params: std::iter::once((long(), long())).collect(),
-            expr: Some(long()),
-            on_success: Some(long()),
-            on_failure: Some(long()),
-            disabled: false,
-        };
-        assert_eq!(rule_bytes(&rule), 9_000);
-        let set = |rules: &[Rule]| RuleSet { domain_rules: rules.to_vec(), ..RuleSet::default() };
-        assert_eq!(rule_set_bytes(&set(&[rule.clone(), rule.clone()])), 18_000);
-        let metadata = Metadata {
-            tags: std::iter::once((long(), std::iter::once(long()).collect())).collect(),
-            properties: std::iter::once((long(), long())).collect(),
-            sensitive: std::iter::once(long()).collect(),
-        };
-        assert_eq!(metadata_bytes(&metadata), 5_000);
-        let config = registry::Config {
-            alias: Some(long()),
-            alias_for_deks: Some(long()),
-            compatibility_group: Some(long()),
-            default_metadata: Some(metadata.clone()),
-            override_metadata: Some(metadata),
-            default_rule_set: Some(set(std::slice::from_ref(&rule))),
-            override_rule_set: Some(set(&[rule])),
-            ..registry::Config::default()
-        };
-        let scope = registry::Scope::Global;
-        assert_eq!(command_bytes(&Command::SetConfig { scope, config: Some(config) }), 31_000);
     }
 }

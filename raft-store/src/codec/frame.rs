@@ -3,7 +3,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 1 | `R` |
-//! | 1 | version of the body's layout |
+//! | 1 | the level that a reader must know: that of the newest thing in the record |
 //! | 1 | kind of the record |
 //! | 1 | flags, 0 |
 //! | 4 | length of the body, little endian |
@@ -11,8 +11,11 @@
 //! | n | body: bincode, standard configuration |
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use registry::level;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::layout::Frozen;
 
 /// Longest body of one record.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -48,7 +51,10 @@ pub enum CodecError {
     Magic,
     #[error("the record is of kind {found}, not {expected:?}")]
     Kind { expected: Kind, found: u8 },
-    #[error("the record's layout has version {found}; this program knows up to {known}: a newer program wrote it")]
+    #[error(
+        "the record is of cluster level {found}, this program knows levels up to {known}: a newer program wrote it; \
+         upgrade this node"
+    )]
     Version { found: u8, known: u8 },
     #[error("the record has the flags {found:#04x}, which this program does not know: a newer program wrote it")]
     Flags { found: u8 },
@@ -60,14 +66,15 @@ pub enum CodecError {
     Content(String),
 }
 
-/// Frames a frozen struct.
-pub(super) fn encode<T: Serialize>(kind: Kind, version: u8, body: &T) -> Vec<u8> {
+/// Frames the layout `F` of a domain value. `level` is the least that it says it needs.
+pub(super) fn encode<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain: &D) -> Vec<u8> {
+    let mut needs = level;
+    let body = F::freeze(domain, &mut needs);
     let mut bytes = vec![0; HEADER_BYTES];
-    bincode::serde::encode_into_std_write(body, &mut bytes, CONFIG)
-        .expect("frozen structs are plain data below the size limit, which is checked before proposing");
+    bincode::serde::encode_into_std_write(&body, &mut bytes, CONFIG).expect(PLAIN);
     let length = u32::try_from(bytes.len() - HEADER_BYTES).expect("a record is below RECORD_BYTES_MAX");
     bytes[0] = MAGIC;
-    bytes[1] = version;
+    bytes[1] = needs;
     bytes[2] = kind as u8;
     bytes[4..8].copy_from_slice(&length.to_le_bytes());
     let checksum = checksum(&bytes);
@@ -75,8 +82,8 @@ pub(super) fn encode<T: Serialize>(kind: Kind, version: u8, body: &T) -> Vec<u8>
     bytes
 }
 
-/// Checks the frame and decodes the body of a record with the given version.
-pub(super) fn decode<T: DeserializeOwned>(kind: Kind, known: u8, bytes: &[u8]) -> Result<T, CodecError> {
+/// Checks the frame and reads the layout `F` of a domain value. The record's level says what may be in it.
+pub(super) fn decode<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8]) -> Result<D, CodecError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(CodecError::Short { length: bytes.len() });
     };
@@ -96,13 +103,26 @@ pub(super) fn decode<T: DeserializeOwned>(kind: Kind, known: u8, bytes: &[u8]) -
     if header[3] != 0 {
         return Err(CodecError::Flags { found: header[3] });
     }
-    if header[1] != known {
-        return Err(CodecError::Version { found: header[1], known });
+    let level = header[1];
+    if !(level::BASE..=level::SUPPORTED).contains(&level) {
+        return Err(CodecError::Version { found: level, known: level::SUPPORTED });
     }
-    let (value, read): (T, usize) =
-        bincode::serde::decode_from_slice(body, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
-    if read == body.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".to_owned())) }
+    body_of::<F>(body)?.thaw(level)
 }
+
+/// The bincode of a layout, for a part of a record.
+pub(super) fn body_bytes<F: Serialize>(body: &F) -> Vec<u8> {
+    bincode::serde::encode_to_vec(body, CONFIG).expect(PLAIN)
+}
+
+/// A layout from its bincode, all of it.
+pub(super) fn body_of<F: DeserializeOwned>(bytes: &[u8]) -> Result<F, CodecError> {
+    let (value, read): (F, usize) =
+        bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
+    if read == bytes.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".to_owned())) }
+}
+
+const PLAIN: &str = "frozen structs are plain data below the size limit, which is checked before proposing";
 
 fn checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&bytes[1..8]), &bytes[HEADER_BYTES..])

@@ -8,8 +8,8 @@ use super::config::{BOOT_ENTRIES_CHECKED, LogConfig};
 use super::db::{self, META_COMMITTED, META_PURGED, META_STORE, META_VOTE};
 use super::error::OpenError;
 use super::mark;
+use super::positions::next_index;
 use super::sizes::Sizes;
-use super::state::next_index;
 use crate::codec::{CodecError, Mark, decode_entry, decode_log_id, decode_mark, decode_vote, encode_mark};
 use crate::types::{LogId, Vote};
 

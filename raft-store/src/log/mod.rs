@@ -5,7 +5,7 @@
 //! lost anything that it had promised does not open.
 //!
 //! **How.** One writer thread ([`writer`]) owns all writes and groups them: one batch, one sync, then the answers. The
-//! state in memory ([`state`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
+//! state in memory ([`positions`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
 //! of one moment. A mark beside the database ([`mark`]) and the checks at the start ([`boot`]) notice what was lost.
 //!
 //! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see `crate::torn`), trying a failed
@@ -17,10 +17,10 @@ mod config;
 mod db;
 mod error;
 mod mark;
+mod positions;
 mod reader;
 mod shared;
 mod sizes;
-mod state;
 mod stats;
 mod storage;
 mod writer;
@@ -37,8 +37,8 @@ pub use error::OpenError;
 pub use reader::LogReader;
 pub use stats::LogStats;
 
+use positions::Positions;
 use shared::Shared;
-use state::State;
 use writer::Writer;
 
 use crate::scrub::{self, Damage, Stretch};
@@ -89,28 +89,15 @@ impl LogStore {
         let found = boot::check(&db, &config)?;
 
         let (sender, receiver) = mpsc::channel();
-        let mut state = State::new(sender, config.cache_bytes_max);
-        state.vote = found.vote;
-        state.purged = found.purged;
-        state.last = found.last;
-        state.committed = found.committed;
-        state.sizes = found.sizes;
-        let shared = Arc::new(Shared::new(config.dir.clone(), Arc::clone(&db), state));
+        let mut positions = Positions::new(sender, config.cache_bytes_max);
+        positions.vote = found.vote;
+        positions.purged = found.purged;
+        positions.last = found.last;
+        positions.committed = found.committed;
+        positions.sizes = found.sizes;
+        let shared = Arc::new(Shared::new(config.dir.clone(), Arc::clone(&db), positions));
         let dir = config.dir.clone();
-        let writer = Writer {
-            db,
-            shared: Arc::clone(&shared),
-            config,
-            receiver,
-            durable: found.mark.clone(),
-            mark: found.mark,
-            marked_at: None,
-            written: found.last,
-            committed: None,
-            purging: None,
-            purge_files: None,
-            held: None,
-        };
+        let writer = Writer::new(db, Arc::clone(&shared), config, receiver, found.mark, found.last);
         let thread = thread::Builder::new()
             .name("raft-log".to_owned())
             .spawn(move || writer.run())
@@ -126,37 +113,37 @@ impl LogStore {
 
     /// Where the log stands.
     pub fn report(&self) -> LogReport {
-        let state = self.shared().state.read();
-        let indexes = state.indexes();
+        let positions = self.shared().positions.read();
+        let indexes = positions.indexes();
         LogReport {
-            vote: state.vote,
-            purged: state.purged,
+            vote: positions.vote,
+            purged: positions.purged,
             first: (!indexes.is_empty()).then_some(indexes.start),
-            last: state.last,
-            committed: state.committed,
+            last: positions.last,
+            committed: positions.committed,
             entries: indexes.end - indexes.start,
-            bytes: state.sizes.bytes(),
+            bytes: positions.sizes.bytes(),
         }
     }
 
     /// The last entry, or what was purged last if there is none.
     pub fn last_log_id(&self) -> Option<LogId> {
-        self.shared().state.read().last
+        self.shared().positions.read().last
     }
 
     /// The last vote that is durable.
     pub fn vote(&self) -> Option<Vote> {
-        self.shared().state.read().vote
+        self.shared().positions.read().vote
     }
 
     /// The last entry that was purged.
     pub fn purged(&self) -> Option<LogId> {
-        self.shared().state.read().purged
+        self.shared().positions.read().purged
     }
 
     /// Bytes of the log's records, about.
     pub fn log_bytes_estimate(&self) -> u64 {
-        self.shared().state.read().sizes.bytes()
+        self.shared().positions.read().sizes.bytes()
     }
 
     /// Counters of the writer thread.
@@ -182,7 +169,7 @@ impl Core {
     fn close(&self) {
         let mut thread = self.thread.lock();
         // Without a sender the thread ends when the queue is empty.
-        self.shared.state.write().sender = None;
+        self.shared.positions.write().sender = None;
         if let Some(thread) = thread.take() {
             // A panic of the thread was told when it happened.
             drop(thread.join());

@@ -43,7 +43,7 @@ impl LogReader {
 
     /// What the log holds of a range, at this moment.
     fn held(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
-        let indexes = self.shared().state.read().indexes();
+        let indexes = self.shared().positions.read().indexes();
         let from = match range.start_bound() {
             Bound::Included(from) => *from,
             Bound::Excluded(before) => before.saturating_add(1),
@@ -59,7 +59,7 @@ impl LogReader {
 
     /// Reads entries; from the database on a thread that may block.
     async fn read(&self, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
-        let in_memory = range.start >= self.shared().state.read().tail_first();
+        let in_memory = range.start >= self.shared().positions.read().tail_first();
         if in_memory || range.is_empty() {
             return read(self.shared(), range, share);
         }
@@ -68,7 +68,7 @@ impl LogReader {
     }
 
     fn vote(&self) -> Option<Vote> {
-        self.shared().state.read().vote
+        self.shared().positions.read().vote
     }
 
     /// The leader's entries may be read only while it leads here: afterwards they may be truncated and replaced.
@@ -86,21 +86,21 @@ impl LogReader {
 fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
     let db = shared.db.read();
     let db = db.as_ref().ok_or_else(|| shared.closed_error())?;
-    let state = shared.state.read();
-    let indexes = state.indexes();
+    let positions = shared.positions.read();
+    let indexes = positions.indexes();
     let range = range.start.max(indexes.start)..range.end.min(indexes.end);
     if range.is_empty() {
         return Ok(Vec::new());
     }
-    let disk = range.start..range.end.min(state.tail_first());
+    let disk = range.start..range.end.min(positions.tail_first());
     let bytes_max = if share == Share::All { usize::MAX } else { READ_BYTES_MAX };
     if disk.is_empty() {
-        return contiguous(state.copy_tail(range.clone(), bytes_max), range.start);
+        return contiguous(positions.copy_tail(range.clone(), bytes_max), range.start);
     }
     // The iterator sees the database as it is now, while the state cannot change.
     let mut iterator = db::entries(db, disk.start, Some(disk.end));
-    let tail = if share == Share::All { state.copy_tail(disk.end..range.end, usize::MAX) } else { Vec::new() };
-    drop(state);
+    let tail = if share == Share::All { positions.copy_tail(disk.end..range.end, usize::MAX) } else { Vec::new() };
+    drop(positions);
 
     let (mut entries, mut bytes) = (Vec::new(), 0);
     while let Some(record) = iterator.value() {

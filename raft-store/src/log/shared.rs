@@ -9,26 +9,26 @@ use rocksdb::DB;
 use tokio::sync::Semaphore;
 
 use super::config::QUEUE_BYTES_MAX;
-use super::state::State;
+use super::positions::Positions;
 use super::stats::LogStats;
 use crate::types::Vote;
 
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
-    /// Taken before `state` where both are needed. `None` once the log is closed.
+    /// Taken before `positions` where both are needed. `None` once the log is closed.
     pub(super) db: RwLock<Option<Arc<DB>>>,
-    pub(super) state: RwLock<State>,
+    pub(super) positions: RwLock<Positions>,
     /// Room in the queue, in bytes.
     pub(super) room: Arc<Semaphore>,
     pub(super) stats: Arc<LogStats>,
 }
 
 impl Shared {
-    pub(super) fn new(dir: PathBuf, db: Arc<DB>, state: State) -> Self {
+    pub(super) fn new(dir: PathBuf, db: Arc<DB>, positions: Positions) -> Self {
         Self {
             dir,
             db: RwLock::new(Some(db)),
-            state: RwLock::new(state),
+            positions: RwLock::new(positions),
             room: Arc::new(Semaphore::new(QUEUE_BYTES_MAX)),
             stats: Arc::default(),
         }
@@ -36,28 +36,28 @@ impl Shared {
 
     /// From the writer thread: operations up to `sequence`, and this vote, are durable.
     pub(super) fn written(&self, sequence: Option<u64>, vote: Option<Vote>) {
-        let mut state = self.state.write();
+        let mut positions = self.positions.write();
         if let Some(sequence) = sequence {
-            state.set_durable(sequence);
+            positions.set_durable(sequence);
         }
         if vote.is_some() {
-            state.vote = vote;
+            positions.vote = vote;
         }
     }
 
     /// From now on nothing is accepted. The first reason is kept.
     pub(super) fn breaks(&self, reason: &str) {
         self.room.close();
-        self.state.write().broken.get_or_insert_with(|| reason.to_owned());
+        self.positions.write().broken.get_or_insert_with(|| reason.to_owned());
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.state.read().broken.is_some()
+        self.positions.read().broken.is_some()
     }
 
     /// The error for whatever is refused because the log cannot write, or is closed.
     pub(super) fn broken_error(&self) -> io::Error {
-        match &self.state.read().broken {
+        match &self.positions.read().broken {
             Some(reason) => io::Error::other(format!("the log takes no more writes after an error: {reason}")),
             None => self.closed_error(),
         }

@@ -8,8 +8,8 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::config::{PROVE_BYTES_MIN, QUEUE_APPEND_BYTES, QUEUE_BYTES_MAX};
+use super::positions::{Positions, next_index};
 use super::reader::LogReader;
-use super::state::{State, next_index};
 use super::writer::Op;
 use super::{LogStore, shared::Shared};
 use crate::codec::frame::RECORD_BYTES_MAX;
@@ -17,13 +17,13 @@ use crate::codec::{decode_entry, encode_entry};
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 
 /// Puts an operation into the queue, if the log still takes any.
-fn send(shared: &Shared, state: &State, op: Op) -> io::Result<()> {
-    let sender = state.sender.as_ref().ok_or_else(|| shared.closed_error())?;
+fn send(shared: &Shared, positions: &Positions, op: Op) -> io::Result<()> {
+    let sender = positions.sender.as_ref().ok_or_else(|| shared.closed_error())?;
     sender.send(op).map_err(|_| shared.closed_error())
 }
 
-fn check_open(state: &State) -> io::Result<()> {
-    match &state.broken {
+fn check_open(positions: &Positions) -> io::Result<()> {
+    match &positions.broken {
         Some(reason) => Err(io::Error::other(format!("the log takes no more writes after an error: {reason}"))),
         None => Ok(()),
     }
@@ -82,8 +82,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     type LogReader = LogReader;
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
-        let state = self.shared().state.read();
-        Ok(LogState { last_purged_log_id: state.purged, last_log_id: state.last })
+        let positions = self.shared().positions.read();
+        Ok(LogState { last_purged_log_id: positions.purged, last_log_id: positions.last })
     }
 
     async fn get_log_reader(&mut self) -> LogReader {
@@ -93,25 +93,25 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let (done, answer) = oneshot::channel();
         {
-            let state = self.shared().state.write();
-            check_open(&state)?;
-            if let Some(stored) = state.vote.filter(|stored| vote < stored) {
+            let positions = self.shared().positions.write();
+            check_open(&positions)?;
+            if let Some(stored) = positions.vote.filter(|stored| vote < stored) {
                 return Err(refused(format!("save vote {vote}: the vote {stored} was promised already")));
             }
-            send(self.shared(), &state, Op::Vote { vote: *vote, done })?;
+            send(self.shared(), &positions, Op::Vote { vote: *vote, done })?;
         }
         self.answered(answer).await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
-        let mut state = self.shared().state.write();
-        check_open(&state)?;
-        state.committed = committed;
-        send(self.shared(), &state, Op::Committed { committed })
+        let mut positions = self.shared().positions.write();
+        check_open(&positions)?;
+        positions.committed = committed;
+        send(self.shared(), &positions, Op::Committed { committed })
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
-        Ok(self.shared().state.read().committed)
+        Ok(self.shared().positions.read().committed)
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>
@@ -126,42 +126,42 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             .collect::<io::Result<Vec<(u64, Vec<u8>)>>>()?;
         let room = self.room(records.iter().map(|(_, record)| record.len()).sum()).await?;
 
-        let mut state = self.shared().state.write();
-        check_open(&state)?;
-        check_order(state.last, &entries)?;
-        let sequence = state.next_sequence();
+        let mut positions = self.shared().positions.write();
+        check_open(&positions)?;
+        check_order(positions.last, &entries)?;
+        let sequence = positions.next_sequence();
         let last = entries.last().map(|entry| entry.log_id);
         let lengths: Vec<usize> = records.iter().map(|(_, record)| record.len()).collect();
-        send(self.shared(), &state, Op::Append { sequence, records, last, callback, room })?;
-        state.append(entries.into_iter().zip(lengths).collect(), sequence);
+        send(self.shared(), &positions, Op::Append { sequence, records, last, callback, room })?;
+        positions.append(entries.into_iter().zip(lengths).collect(), sequence);
         Ok(())
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
         let (done, answer) = oneshot::channel();
         {
-            let mut state = self.shared().state.write();
-            check_open(&state)?;
-            let to = next_index(state.last.as_ref());
-            let from = next_index(last_log_id.as_ref()).max(state.indexes().start);
+            let mut positions = self.shared().positions.write();
+            check_open(&positions)?;
+            let to = next_index(positions.last.as_ref());
+            let from = next_index(last_log_id.as_ref()).max(positions.indexes().start);
             if from >= to {
                 return Ok(());
             }
-            state.truncate(last_log_id);
-            let keep = state.last;
-            send(self.shared(), &state, Op::Truncate { keep, from, to, done })?;
+            positions.truncate(last_log_id);
+            let keep = positions.last;
+            send(self.shared(), &positions, Op::Truncate { keep, from, to, done })?;
         }
         self.answered(answer).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
-        let mut state = self.shared().state.write();
-        check_open(&state)?;
-        if state.purged.is_some_and(|purged| purged.index() >= log_id.index()) {
+        let mut positions = self.shared().positions.write();
+        check_open(&positions)?;
+        if positions.purged.is_some_and(|purged| purged.index() >= log_id.index()) {
             return Ok(());
         }
-        state.purge(log_id);
-        send(self.shared(), &state, Op::Purge { upto: log_id })
+        positions.purge(log_id);
+        send(self.shared(), &positions, Op::Purge { upto: log_id })
     }
 }
 

@@ -85,26 +85,26 @@ impl Group {
 
 /// What the thread owns.
 pub(super) struct Writer {
-    pub(super) db: Arc<DB>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) config: LogConfig,
-    pub(super) receiver: Receiver<Op>,
+    db: Arc<DB>,
+    shared: Arc<Shared>,
+    config: LogConfig,
+    receiver: Receiver<Op>,
     /// The mark as it is on disk.
-    pub(super) mark: Mark,
+    mark: Mark,
     /// When it was written last because of appends.
-    pub(super) marked_at: Option<Instant>,
+    marked_at: Option<Instant>,
     /// The last entry that was written; durable, unless only a purge was written since the last sync.
-    pub(super) written: Option<LogId>,
+    written: Option<LogId>,
     /// The last entry that is durable, and the vote that is: what the mark should say.
-    pub(super) durable: Mark,
+    durable: Mark,
     /// Told, but not written yet.
-    pub(super) committed: Option<Option<LogId>>,
+    committed: Option<Option<LogId>>,
     /// A purge up to this index was written and is not durable yet.
-    pub(super) purging: Option<u64>,
+    purging: Option<u64>,
     /// A purge up to this index is durable: whole files before it may go.
-    pub(super) purge_files: Option<u64>,
+    purge_files: Option<u64>,
     /// An operation that was taken from the queue and did not fit into the group.
-    pub(super) held: Option<Op>,
+    held: Option<Op>,
 }
 
 /// Tells the process when the thread dies of a bug: nobody would be answered any more.
@@ -126,6 +126,31 @@ fn stop(shared: &Shared, config: &LogConfig, message: &str) {
 }
 
 impl Writer {
+    /// The writer of a log that was found with this mark, and this last entry.
+    pub(super) fn new(
+        db: Arc<DB>,
+        shared: Arc<Shared>,
+        config: LogConfig,
+        receiver: Receiver<Op>,
+        mark: Mark,
+        last: Option<LogId>,
+    ) -> Self {
+        Self {
+            db,
+            shared,
+            config,
+            receiver,
+            durable: mark.clone(),
+            mark,
+            marked_at: None,
+            written: last,
+            committed: None,
+            purging: None,
+            purge_files: None,
+            held: None,
+        }
+    }
+
     /// Serves the queue until every sender is gone.
     pub(super) fn run(mut self) {
         let _watch = Watch(Arc::clone(&self.shared), self.config.clone());

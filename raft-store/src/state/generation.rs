@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use registry::{ApplyError, Key, Row, Table, ViewError};
+use registry::{ApplyError, Family, Key, Row, Table, ViewError};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, FlushOptions,
     Options, WriteBatch, WriteOptions,
@@ -16,8 +16,16 @@ use crate::scrub::{self, Damage, Stretch};
 use crate::torn;
 use crate::types::{LogId, StoredMembership};
 
-/// Column families. Tables with a like pattern of access share one; the table byte keeps their keys apart.
-const FAMILIES: [&str; 8] = ["default", "names", "versions", "schemas", "links", "requests", "events", "audit"];
+/// Column families: one per family of tables; the table byte keeps their keys apart.
+const FAMILIES: [&str; Family::ALL.len()] = {
+    let mut names = [""; Family::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = family_name(Family::ALL[at]);
+        at += 1;
+    }
+    names
+};
 const APPLIED: &[u8] = b"\0applied";
 const MEMBERSHIP: &[u8] = b"\0membership";
 
@@ -136,26 +144,7 @@ impl Generation {
     }
 
     pub(super) fn family(&self, table: Table) -> &ColumnFamily {
-        let name = match table {
-            Table::Machine => "default",
-            Table::Context
-            | Table::Subject
-            | Table::Config
-            | Table::Mode
-            | Table::Policy
-            | Table::Consumer
-            | Table::Cursor
-            | Table::Association
-            | Table::AssociationOf
-            | Table::AssociationNamed => "names",
-            Table::Version | Table::Sent | Table::Retired | Table::Draft | Table::History => "versions",
-            Table::Schema | Table::Content | Table::IdOf => "schemas",
-            Table::Usage | Table::Referrer | Table::Term | Table::InState => "links",
-            Table::Request | Table::RequestAge => "requests",
-            Table::Event => "events",
-            Table::Audit | Table::AuditNode => "audit",
-        };
-        self.db().cf_handle(name).expect("every column family is opened")
+        self.db().cf_handle(family_name(table.family())).expect("every column family is opened")
     }
 
     pub(super) fn applied(&self) -> Result<(Option<LogId>, StoredMembership), StateError> {
@@ -181,6 +170,7 @@ impl Generation {
 
     pub(super) fn put_row(&self, batch: &mut WriteBatch, key: &Key, row: Option<&Row>) {
         let family = self.family(key.table());
+        assert!(row.is_none_or(|row| row.kind() == key.table().row()), "the row under {key:?} is of its kind");
         match row {
             Some(row) => batch.put_cf(family, key.encode(), codec::encode_row(row)),
             None => batch.delete_cf(family, key.encode()),
@@ -255,6 +245,20 @@ pub(super) fn set_current(sm: &Path, name: &str) -> Result<(), StateError> {
 
 pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// The name of a family's column family; it is format.
+const fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Machine => "default",
+        Family::Names => "names",
+        Family::Versions => "versions",
+        Family::Schemas => "schemas",
+        Family::Links => "links",
+        Family::Requests => "requests",
+        Family::Events => "events",
+        Family::Audit => "audit",
+    }
 }
 
 fn database_options() -> Options {

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use openraft::EntryPayload;
 use parking_lot::{Mutex, RwLock};
-use registry::{Envelope, LogIndex, LogPosition, Outcome, Rejection};
+use registry::{Envelope, LogIndex, LogPosition};
 use rocksdb::WriteBatch;
 use tokio::sync::watch;
 
@@ -177,12 +177,12 @@ impl StateStore {
         let mut batch = WriteBatch::default();
         generation.put_applied(&mut batch, &entry.log_id);
         let (response, digest) = match &entry.payload {
-            EntryPayload::Blank => (nothing(position.index), None),
+            EntryPayload::Blank => (Response { outcome: None, effective: position.index }, None),
             EntryPayload::Membership(membership) => {
                 let stored = StoredMembership::new(Some(entry.log_id), membership.clone());
                 generation.put_membership(&mut batch, &stored);
                 self.inner.applied_id.lock().1 = stored;
-                (nothing(position.index), None)
+                (Response { outcome: None, effective: position.index }, None)
             }
             EntryPayload::Normal(proposal) => self.apply_command(&generation, &mut batch, position, &proposal.0)?,
         };
@@ -206,16 +206,12 @@ impl StateStore {
         let view = StateView::newest_of(generation, LogIndex(position.index.0.saturating_sub(1)));
         let altered = mutants::envelope(envelope, position.index);
         let envelope = altered.as_ref().unwrap_or(envelope);
-        let mut applied = registry::apply(&view, position, envelope, &|index| self.digest_at(index))?;
+        let mut applied = registry::apply(&view, position, envelope)?;
         mutants::applied(&mut applied);
         for (key, row) in &applied.changes {
             generation.put_row(batch, key, row.as_ref());
         }
-        if let Outcome::Rejected(Rejection::DigestDiffers { index }) = applied.outcome {
-            // Who is wrong is decided by a majority of replicas, not by one proposer.
-            tracing::error!(%index, "this replica's digest differs from the proposer's");
-        }
-        let response = Response { outcome: applied.outcome, effective: applied.effective };
+        let response = Response { outcome: Some(applied.outcome), effective: applied.effective };
         Ok((response, Some(applied.digest)))
     }
 
@@ -253,8 +249,4 @@ impl StateStore {
         (self.inner.on_fatal)(&error.to_string());
         std::io::Error::other(error.to_string())
     }
-}
-
-fn nothing(index: LogIndex) -> Response {
-    Response { outcome: Outcome::Nothing, effective: index }
 }

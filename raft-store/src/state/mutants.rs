@@ -1,6 +1,6 @@
 //! Planted bugs of apply (see [`crate::bugs`]): what goes in and what comes out, altered. Without the feature nothing is.
 
-use registry::{Applied, Basis, Envelope, LogIndex, Outcome, RequestId, Row};
+use registry::{Applied, Basis, CatalogDone, Done, Envelope, LogIndex, Outcome, RequestId, Row};
 
 use crate::bugs::planted;
 
@@ -22,7 +22,7 @@ pub(super) fn applied(applied: &mut Applied) {
         applied.digest[0] ^= std::process::id().to_le_bytes()[0];
     }
     if planted("id-local")
-        && let Outcome::Registered { id, is_new_id: true, .. } = &mut applied.outcome
+        && let Outcome::Done(Done::Catalog(CatalogDone::Registered { id, is_new_id: true, .. })) = &mut applied.outcome
     {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(1);

@@ -136,14 +136,17 @@ pub(super) fn describe_all(dir: &Path) -> Result<Vec<FileEntry>, SnapshotError> 
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(|error| file("list", dir, error))? {
         let entry = entry.map_err(|error| file("list", dir, error))?;
-        // Looking into a database writes its info log and lock file; they are no part of the state.
-        let name = entry.file_name();
-        if !name.to_string_lossy().starts_with("LO") {
+        if !is_by_product(&entry.file_name().to_string_lossy()) {
             files.push(describe(&entry.path())?);
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
+}
+
+/// Looking into a database writes its info log and lock file; they are no part of the state.
+fn is_by_product(name: &str) -> bool {
+    name == "LOCK" || name == "LOG" || name.starts_with("LOG.old.")
 }
 
 /// Reads a file: what a manifest says of it.

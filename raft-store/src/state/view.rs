@@ -15,38 +15,6 @@ pub struct StateView<'a> {
     applied: LogIndex,
 }
 
-/// All tables, for a scan of everything.
-const TABLES: [Table; 28] = [
-    Table::Machine,
-    Table::Context,
-    Table::Subject,
-    Table::Version,
-    Table::Sent,
-    Table::Schema,
-    Table::Content,
-    Table::IdOf,
-    Table::Usage,
-    Table::Referrer,
-    Table::Config,
-    Table::Mode,
-    Table::Request,
-    Table::RequestAge,
-    Table::Event,
-    Table::Audit,
-    Table::AuditNode,
-    Table::Retired,
-    Table::Association,
-    Table::AssociationOf,
-    Table::AssociationNamed,
-    Table::Draft,
-    Table::History,
-    Table::Consumer,
-    Table::Policy,
-    Table::Cursor,
-    Table::Term,
-    Table::InState,
-];
-
 impl<'a> StateView<'a> {
     pub(super) fn snapshot_of(generation: &'a Generation, applied: LogIndex) -> Self {
         Self { generation, snapshot: Some(generation.db().snapshot()), applied }
@@ -110,8 +78,9 @@ impl View for StateView<'_> {
         if range.start >= range.end {
             return Ok(());
         }
-        let mut tables: Vec<_> = TABLES
-            .into_iter()
+        let mut tables: Vec<_> = Table::ALL
+            .iter()
+            .copied()
             .filter(|table| {
                 let byte = *table as u8;
                 range.start.first().is_none_or(|first| *first <= byte) && range.end.as_slice() > [byte].as_slice()

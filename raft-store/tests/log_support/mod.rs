@@ -13,18 +13,21 @@ use openraft::type_config::TypeConfigExt;
 use parking_lot::Mutex;
 use raft_store::log::{LogConfig, LogStore, OpenError};
 use raft_store::types::{Entry, LogId, Proposal, TypeConfig, Vote, log_id};
-use registry::{Actor, Basis, Command, Envelope, LogIndex, RequestId};
+use registry::{
+    Actor, Authentication, Basis, ClusterCommand, Command, Envelope, LogIndex, Principal, RequestId, level,
+};
 
 /// An entry of node 1 whose record has about `bytes` bytes.
 pub(crate) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
     let envelope = Envelope {
         request_id: RequestId(format!("request-{term}-{index}")),
         time_ms: 1_700_000_000_000 + index,
-        actor: Actor { principal: "tester".to_owned(), node_id: 1 },
-        machine_version: 1,
+        actor: Actor { principal: Principal::user("tester", Authentication::Basic), node_id: 1 },
+        level: level::BASE,
+        trace: None,
         if_revision: None,
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
-        command: Command::Found { cluster_id: "x".repeat(bytes) },
+        command: Command::Cluster(ClusterCommand::Found { cluster_id: "x".repeat(bytes) }),
     };
     Entry { log_id: log_id(term, 1, index), payload: EntryPayload::Normal(Proposal(envelope)) }
 }

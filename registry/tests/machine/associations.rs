@@ -1,7 +1,8 @@
 //! Ties of subjects to resources: what they allow, what they forbid, and where they are found.
 
 use registry::{
-    AssociationChange, AssociationWish, Command, Lifecycle, Outcome, Permanent, Rejection, Resource, query,
+    AssociationChange, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal, Command, Done,
+    Lifecycle, Outcome, Permanent, Refusal, Resource, query,
 };
 use schema::Guid;
 
@@ -17,17 +18,17 @@ fn wish(to: &str, lifecycle: Option<Lifecycle>, frozen: Option<bool>) -> Associa
 
 fn create(name: &str, to: &str, lifecycle: Lifecycle) -> Command {
     let change = AssociationChange::Create(wish(to, Some(lifecycle), None));
-    Command::ChangeAssociations { resource: topic(name), changes: vec![change] }
+    Command::Associations(AssociationsCommand::Change { resource: topic(name), changes: vec![change] })
 }
 
 fn upsert(name: &str, to: &str, lifecycle: Option<Lifecycle>, frozen: Option<bool>) -> Command {
     let change = AssociationChange::Upsert(wish(to, lifecycle, frozen));
-    Command::ChangeAssociations { resource: topic(name), changes: vec![change] }
+    Command::Associations(AssociationsCommand::Change { resource: topic(name), changes: vec![change] })
 }
 
 fn remove(name: &str, cascade: bool) -> Command {
     let change = AssociationChange::Delete { role: "value".into(), cascade };
-    Command::ChangeAssociations { resource: topic(name), changes: vec![change] }
+    Command::Associations(AssociationsCommand::Change { resource: topic(name), changes: vec![change] })
 }
 
 use Lifecycle::{Strong, Weak};
@@ -37,33 +38,64 @@ fn each_wish_is_granted_or_refused() {
     let a = || subject("a");
     let strong = || create("t", "a", Strong);
     let weak = || create("t", "a", Weak);
-    let cases: Vec<(Vec<Command>, Command, Option<Rejection>)> = vec![
+    let cases: Vec<(Vec<Command>, Command, Option<Refusal>)> = vec![
         (vec![], strong(), None),
-        (vec![], create("t", "b", Weak), Some(Rejection::NoActiveVersion { subject: subject("b") })),
+        (
+            vec![],
+            create("t", "b", Weak),
+            Some(Refusal::Associations(AssociationsRefusal::NoActiveVersion { subject: subject("b") })),
+        ),
         // The same again is nothing new; another one in its place is.
         (vec![strong()], strong(), None),
-        (vec![weak()], strong(), Some(Rejection::AssociationExists { role: "value".into(), resource: "t".into() })),
+        (
+            vec![weak()],
+            strong(),
+            Some(Refusal::Associations(AssociationsRefusal::AssociationExists {
+                role: "value".into(),
+                resource: "t".into(),
+            })),
+        ),
         (vec![weak()], upsert("t", "a", Some(Strong), None), None),
         // A strong tie is the only one.
-        (vec![strong()], create("u", "a", Weak), Some(Rejection::StrongAssociationExists { subject: a() })),
+        (
+            vec![strong()],
+            create("u", "a", Weak),
+            Some(Refusal::Associations(AssociationsRefusal::StrongAssociationExists { subject: a() })),
+        ),
         (vec![weak()], create("u", "a", Weak), None),
-        (vec![weak()], create("u", "a", Strong), Some(Rejection::SubjectAssociated { subject: a() })),
+        (
+            vec![weak()],
+            create("u", "a", Strong),
+            Some(Refusal::Associations(AssociationsRefusal::SubjectAssociated { subject: a() })),
+        ),
         // A frozen one stays as it is, and goes only with its subject.
         (
             vec![upsert("t", "a", Some(Strong), Some(true))],
             upsert("t", "a", Some(Weak), None),
-            Some(Rejection::AssociationFrozen { role: "value".into(), subject: a() }),
+            Some(Refusal::Associations(AssociationsRefusal::AssociationFrozen { role: "value".into(), subject: a() })),
         ),
         (
             vec![upsert("t", "a", Some(Strong), Some(true))],
             remove("t", false),
-            Some(Rejection::AssociationFrozen { role: "value".into(), subject: a() }),
+            Some(Refusal::Associations(AssociationsRefusal::AssociationFrozen { role: "value".into(), subject: a() })),
         ),
         (vec![upsert("t", "a", Some(Strong), Some(true))], remove("t", true), None),
-        (vec![], remove("t", false), Some(Rejection::AssociationNotFound { resource: "id-t".into() })),
+        (
+            vec![],
+            remove("t", false),
+            Some(Refusal::Associations(AssociationsRefusal::AssociationNotFound { resource: "id-t".into() })),
+        ),
         // What is tied is not deleted.
-        (vec![weak()], delete_subject("a", Permanent::No), Some(Rejection::SubjectAssociated { subject: a() })),
-        (vec![weak()], delete("a", 1, Permanent::No), Some(Rejection::NoActiveVersion { subject: a() })),
+        (
+            vec![weak()],
+            delete_subject("a", Permanent::No),
+            Some(Refusal::Associations(AssociationsRefusal::SubjectAssociated { subject: a() })),
+        ),
+        (
+            vec![weak()],
+            delete("a", 1, Permanent::No),
+            Some(Refusal::Associations(AssociationsRefusal::NoActiveVersion { subject: a() })),
+        ),
         (vec![weak(), register("a", "2")], delete("a", 1, Permanent::No), None),
         (vec![weak(), remove("t", false)], delete_subject("a", Permanent::No), None),
     ];
@@ -121,8 +153,13 @@ fn a_command_is_done_as_a_whole() {
     machine.register("a", "1");
     let good = AssociationChange::Create(wish("a", Some(Weak), None));
     let bad = AssociationChange::Create(AssociationWish { role: "key".into(), ..wish("nowhere", None, None) });
-    machine.refuse(Command::ChangeAssociations { resource: topic("t"), changes: vec![good, bad] });
+    machine
+        .refuse(Command::Associations(AssociationsCommand::Change { resource: topic("t"), changes: vec![good, bad] }));
     assert!(query::associations_of_resource(&machine.view, "id-t").unwrap().is_empty());
-    let Outcome::AssociationsChanged { associations } = machine.accept(create("t", "a", Weak)) else { panic!() };
+    let Outcome::Done(Done::Associations(AssociationsDone::Changed { associations })) =
+        machine.accept(create("t", "a", Weak))
+    else {
+        panic!()
+    };
     assert_eq!(associations.len(), 1);
 }

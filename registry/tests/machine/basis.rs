@@ -3,7 +3,8 @@
 //! Source: `docs/adr/0001-prepare-anywhere-basis.md`.
 
 use registry::{
-    Assign, BasisKey, Command, Config, Envelope, LogIndex, Mode, Outcome, Permanent, Scope, Table, Version, modified_at,
+    Assign, BasisKey, CatalogDone, Command, Config, Done, Envelope, LogIndex, Mode, Outcome, Permanent, Scope,
+    SettingsCommand, Table, Version, modified_at,
 };
 
 use crate::support::{
@@ -12,11 +13,11 @@ use crate::support::{
 };
 
 fn set_config(on: &Scope, config: Option<Config>) -> Command {
-    Command::SetConfig { scope: on.clone(), config }
+    Command::Settings(SettingsCommand::SetConfig { scope: on.clone(), config })
 }
 
 fn set_mode(on: &Scope, mode: Option<Mode>) -> Command {
-    Command::SetMode { scope: on.clone(), mode, force: true, recursive: false }
+    Command::Settings(SettingsCommand::SetMode { scope: on.clone(), mode, force: true, recursive: false })
 }
 
 fn some_config() -> Option<Config> {
@@ -55,7 +56,7 @@ fn check_stale(before: &[Command], key: &BasisKey, change: &[Command]) {
 
     // The same request, prepared again: `Stale` was not remembered.
     let again = Envelope { basis: basis(machine.index, [key.clone()]), ..draft };
-    assert!(matches!(machine.apply(&again).outcome, Outcome::Registered { .. }));
+    assert!(matches!(machine.apply(&again).outcome, Outcome::Done(Done::Catalog(CatalogDone::Registered { .. }))));
 }
 
 /// What was prepared before `change` is still good after it.
@@ -69,7 +70,10 @@ fn check_fresh(before: &[Command], key: &BasisKey, change: &[Command]) {
         machine.accept(command.clone());
     }
     let outcome = machine.apply(&draft).outcome;
-    assert!(matches!(outcome, Outcome::Registered { .. }), "{change:?} does not concern {key:?}: {outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Done(Done::Catalog(CatalogDone::Registered { .. }))),
+        "{change:?} does not concern {key:?}: {outcome:?}"
+    );
 }
 
 #[test]
@@ -150,7 +154,8 @@ fn settings_that_go_with_their_subject() {
         check_stale(&before, &key, &[delete_subject("a", Permanent::No)]);
     }
     // A recursive removal above takes the subject's mode, too.
-    let above = Command::SetMode { scope: Scope::top(), mode: None, force: false, recursive: true };
+    let above =
+        Command::Settings(SettingsCommand::SetMode { scope: Scope::top(), mode: None, force: false, recursive: true });
     check_stale(&before, &BasisKey::Mode(on.clone()), std::slice::from_ref(&above));
     check_fresh(&before, &BasisKey::Config(on), &[above]);
 }
@@ -188,7 +193,10 @@ fn what_was_read_at_the_very_entry_of_the_change_is_fresh() {
         ..envelope("r", START_MS, register("a", "2"))
     };
     assert!(matches!(machine.decide(&draft(0)).unwrap().outcome, Outcome::Stale { .. }));
-    assert!(matches!(machine.decide(&draft(1)).unwrap().outcome, Outcome::Registered { .. }));
+    assert!(matches!(
+        machine.decide(&draft(1)).unwrap().outcome,
+        Outcome::Done(Done::Catalog(CatalogDone::Registered { .. }))
+    ));
 }
 
 /// Two nodes prepare on one subject at the same index: one wins, the other prepares again and gets the next version.
@@ -201,10 +209,16 @@ fn of_two_that_prepare_at_once_one_wins() {
         ..envelope(request, START_MS, register("a", text))
     };
     let (left, right) = (draft("left", "2", &machine), draft("right", "3", &machine));
-    assert!(matches!(machine.apply(&left).outcome, Outcome::Registered { version: Version(2), .. }));
+    assert!(matches!(
+        machine.apply(&left).outcome,
+        Outcome::Done(Done::Catalog(CatalogDone::Registered { version: Version(2), .. }))
+    ));
     assert!(matches!(machine.apply(&right).outcome, Outcome::Stale { .. }));
     let right = draft("right", "3", &machine);
-    assert!(matches!(machine.apply(&right).outcome, Outcome::Registered { version: Version(3), .. }));
+    assert!(matches!(
+        machine.apply(&right).outcome,
+        Outcome::Done(Done::Catalog(CatalogDone::Registered { version: Version(3), .. }))
+    ));
 }
 
 /// A schema may not come in with a reference to a version that went while it was prepared.

@@ -2,17 +2,23 @@
 
 use registry::query::{self, Include};
 use registry::{
-    Assign, Command, Config, Deleted, EventKind, Key, Mode, Outcome, Permanent, Row, SchemaId, Scope, Table, Version,
+    Assign, CatalogCommand, CatalogDone, Command, Config, Deleted, Done, EventKind, Key, Mode, Outcome, Row, SchemaId,
+    Scope, SettingsCommand, Table, Version,
 };
 
 use crate::support::{
     Machine, content, context, delete, delete_subject, import, reference, register, register_with, scope, subject,
 };
 
-use Permanent::{No, Yes};
+use registry::Permanent::{No, Yes};
 
 fn import_mode(machine: &mut Machine, on: &Scope) {
-    machine.accept(Command::SetMode { scope: on.clone(), mode: Some(Mode::Import), force: true, recursive: false });
+    machine.accept(Command::Settings(SettingsCommand::SetMode {
+        scope: on.clone(),
+        mode: Some(Mode::Import),
+        force: true,
+        recursive: false,
+    }));
 }
 
 fn stands_for(machine: &Machine, id: u32) -> Option<String> {
@@ -78,7 +84,8 @@ fn a_subject_whose_versions_went_one_by_one_begins_again_with_the_last() {
 fn a_soft_deleted_subject_goes_on_where_it_was() {
     let mut machine = Machine::default();
     machine.register("a", "1");
-    machine.accept(Command::SetConfig { scope: scope("a"), config: Some(Config::default()) });
+    machine
+        .accept(Command::Settings(SettingsCommand::SetConfig { scope: scope("a"), config: Some(Config::default()) }));
     machine.accept(delete_subject("a", No));
     assert_eq!(query::config(&machine.view, &scope("a")).unwrap(), None, "its settings go");
     // The same content buries its deleted twin and takes a new number.
@@ -113,7 +120,12 @@ fn an_import_takes_ids_and_versions_as_told() {
     assert_eq!(machine.registered(import("a", "two", 20, Some(2))), (20, 2), "gaps, in any order");
     assert_eq!(machine.registered(import("a", "next", 51, None)), (51, 6));
     assert_eq!(machine.registered(import("b", "two", 20, None)), (20, 1), "known content under its id");
-    machine.accept(Command::SetMode { scope: Scope::Global, mode: None, force: false, recursive: false });
+    machine.accept(Command::Settings(SettingsCommand::SetMode {
+        scope: Scope::Global,
+        mode: None,
+        force: false,
+        recursive: false,
+    }));
     assert_eq!(machine.register("a", "new"), (52, 7), "after all that was imported");
 }
 
@@ -126,7 +138,15 @@ fn an_import_can_be_repeated() {
     // A migration that is run again names the same versions.
     let again = machine.accept(import("a", "1", 7, Some(3)));
     let guid = content("1", Vec::new()).guid;
-    assert_eq!(again, Outcome::Registered { id: SchemaId(7), version: Version(3), guid, is_new_id: false });
+    assert_eq!(
+        again,
+        Outcome::Done(Done::Catalog(CatalogDone::Registered {
+            id: SchemaId(7),
+            version: Version(3),
+            guid,
+            is_new_id: false
+        }))
+    );
     assert_eq!(query::versions(&machine.view, &subject("a")).unwrap(), before);
     assert_eq!(query::machine(&machine.view).unwrap().registered_total, 1);
     // A hidden version comes back under its number.
@@ -181,7 +201,12 @@ fn an_import_of_a_high_version_leaves_room() {
     assert_eq!(machine.registered(import("a", "1", 1, Some(20_000))), (1, 20_000));
     let highest = registry::limits::VERSION_NUMBER_IMPORT_MAX;
     assert_eq!(machine.registered(import("a", "2", 2, Some(highest))), (2, highest));
-    machine.accept(Command::SetMode { scope: scope("a"), mode: None, force: false, recursive: false });
+    machine.accept(Command::Settings(SettingsCommand::SetMode {
+        scope: scope("a"),
+        mode: None,
+        force: false,
+        recursive: false,
+    }));
     assert_eq!(machine.register("a", "3"), (3, highest + 1));
 }
 
@@ -194,12 +219,12 @@ fn entering_import_removes_what_is_soft_deleted() {
         machine.register(":.eu:a", "1");
         machine.accept(delete_subject("a", No));
         machine.accept(delete_subject(":.eu:a", No));
-        machine.accept(Command::SetMode {
+        machine.accept(Command::Settings(SettingsCommand::SetMode {
             scope: on.clone(),
             mode: Some(Mode::Import),
             force: false,
             recursive: false,
-        });
+        }));
         assert!(query::versions(&machine.view, &subject("a")).unwrap().is_empty(), "{on}");
         let eu = query::versions(&machine.view, &subject(":.eu:a")).unwrap().len();
         assert_eq!(eu, usize::from(on != Scope::Global), "{on}");
@@ -210,7 +235,12 @@ fn entering_import_removes_what_is_soft_deleted() {
     machine.register("a", "1");
     machine.accept(delete_subject("a", No));
     let on = scope("a");
-    machine.accept(Command::SetMode { scope: on, mode: Some(Mode::Import), force: true, recursive: false });
+    machine.accept(Command::Settings(SettingsCommand::SetMode {
+        scope: on,
+        mode: Some(Mode::Import),
+        force: true,
+        recursive: false,
+    }));
     assert_eq!(query::versions(&machine.view, &subject("a")).unwrap().len(), 1);
 }
 
@@ -220,7 +250,7 @@ fn a_deleted_context_does_not_give_its_ids_again() {
     machine.register(":.eu:a", "1");
     machine.accept(delete_subject(":.eu:a", No));
     machine.accept(delete_subject(":.eu:a", Yes));
-    machine.accept(Command::DeleteContext { context: context("eu") });
+    machine.accept(Command::Catalog(CatalogCommand::DeleteContext { context: context("eu") }));
     assert_eq!(query::contexts(&machine.view).unwrap(), [context(".")]);
     assert_eq!(machine.register(":.eu:a", "2"), (2, 1));
     assert_eq!(query::contexts(&machine.view).unwrap(), [context("."), context("eu")]);
@@ -252,9 +282,9 @@ fn content_goes_with_the_last_id_in_any_context() {
 #[test]
 fn the_text_as_sent_is_kept_with_its_version() {
     let mut machine = Machine::default();
-    let Command::Register(mut register) = register("a", "1") else { unreachable!() };
+    let Command::Catalog(CatalogCommand::Register(mut register)) = register("a", "1") else { unreachable!() };
     register.sent = Some(" 1 ".to_owned());
-    machine.accept(Command::Register(register));
+    machine.accept(Command::Catalog(CatalogCommand::Register(register)));
     assert_eq!(query::sent(&machine.view, &subject("a"), Version(1)).unwrap().as_deref(), Some(" 1 "));
     machine.accept(delete("a", 1, No));
     assert!(query::sent(&machine.view, &subject("a"), Version(1)).unwrap().is_some());
@@ -292,8 +322,13 @@ fn events_tell_what_happened() {
     machine.refuse(delete("a", 2, No));
     machine.accept(delete("a", 1, No));
     machine.accept(delete_subject("a", Yes));
-    machine.accept(Command::SetConfig { scope: Scope::Global, config: None });
-    machine.accept(Command::SetMode { scope: scope("a"), mode: Some(Mode::ReadOnly), force: false, recursive: false });
+    machine.accept(Command::Settings(SettingsCommand::SetConfig { scope: Scope::Global, config: None }));
+    machine.accept(Command::Settings(SettingsCommand::SetMode {
+        scope: scope("a"),
+        mode: Some(Mode::ReadOnly),
+        force: false,
+        recursive: false,
+    }));
     let events: Vec<_> = machine
         .view
         .rows()

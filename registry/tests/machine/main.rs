@@ -5,6 +5,7 @@
 
 mod associations;
 mod basis;
+mod cluster;
 mod governance;
 mod keys;
 mod laws;
@@ -12,3 +13,4 @@ mod lifecycle;
 mod rejections;
 mod requests;
 mod support;
+mod weight;

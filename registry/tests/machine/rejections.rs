@@ -4,17 +4,17 @@ use registry::limits::{
     PURGE_COUNT_MAX, SCHEMA_ID_IMPORT_MAX, SCHEMA_ID_MAX, VERSION_COUNT_MAX, VERSION_NUMBER_IMPORT_MAX,
 };
 use registry::{
-    Assign, Command, Deleted, Key, LogIndex, Mode, Permanent, Rejection, Row, SchemaId, Scope, State, Subject, Version,
-    View,
+    Assign, CatalogCommand, CatalogRefusal, Command, Deleted, Key, Mode, Refusal, Row, SchemaId, Scope,
+    SettingsCommand, SettingsRefusal, State, Subject, Version, View,
 };
 
 use crate::support::{
     Machine, context, delete, delete_subject, import, reference, register, register_with, scope, subject,
 };
 
-use Permanent::{No, Yes};
+use registry::Permanent::{No, Yes};
 
-fn check(history: &[Command], command: &Command, expected: &Rejection) {
+fn check(history: &[Command], command: &Command, expected: &Refusal) {
     let mut machine = Machine::default();
     for earlier in history {
         machine.accept(earlier.clone());
@@ -23,11 +23,11 @@ fn check(history: &[Command], command: &Command, expected: &Rejection) {
 }
 
 fn mode(on: &Scope, mode: Option<Mode>, force: bool) -> Command {
-    Command::SetMode { scope: on.clone(), mode, force, recursive: false }
+    Command::Settings(SettingsCommand::SetMode { scope: on.clone(), mode, force, recursive: false })
 }
 
 fn config(on: &Scope, is_set: bool) -> Command {
-    Command::SetConfig { scope: on.clone(), config: is_set.then(Default::default) }
+    Command::Settings(SettingsCommand::SetConfig { scope: on.clone(), config: is_set.then(Default::default) })
 }
 
 fn refer(from: &str, to: &str) -> Command {
@@ -40,14 +40,14 @@ fn a() -> Subject {
 
 #[test]
 fn what_is_not_there_is_not_deleted() {
-    let none = Rejection::SubjectNotFound { subject: a() };
+    let none = Refusal::Catalog(CatalogRefusal::SubjectNotFound { subject: a() });
     let gone = [register("a", "1"), delete_subject("a", No), delete_subject("a", Yes)];
     for permanent in [No, Yes] {
         check(&[], &delete_subject("a", permanent), &none);
         check(&[], &delete("a", 1, permanent), &none);
         check(&gone, &delete_subject("a", permanent), &none);
         check(&gone, &delete("a", 1, permanent), &none);
-        let none = Rejection::VersionNotFound { subject: a(), version: Version(2) };
+        let none = Refusal::Catalog(CatalogRefusal::VersionNotFound { subject: a(), version: Version(2) });
         check(&[register("a", "1")], &delete("a", 2, permanent), &none);
     }
 }
@@ -55,20 +55,24 @@ fn what_is_not_there_is_not_deleted() {
 #[test]
 fn deletion_is_soft_first_and_permanent_then() {
     let one = [register("a", "1")];
-    check(&one, &delete_subject("a", Yes), &Rejection::SubjectNotSoftDeleted { subject: a() });
+    check(&one, &delete_subject("a", Yes), &Refusal::Catalog(CatalogRefusal::SubjectNotSoftDeleted { subject: a() }));
     let version = Version(1);
-    check(&one, &delete("a", 1, Yes), &Rejection::VersionNotSoftDeleted { subject: a(), version });
+    check(
+        &one,
+        &delete("a", 1, Yes),
+        &Refusal::Catalog(CatalogRefusal::VersionNotSoftDeleted { subject: a(), version }),
+    );
     let soft = [register("a", "1"), delete("a", 1, No)];
-    check(&soft, &delete("a", 1, No), &Rejection::VersionSoftDeleted { subject: a(), version });
-    check(&soft, &delete_subject("a", No), &Rejection::SubjectSoftDeleted { subject: a() });
+    check(&soft, &delete("a", 1, No), &Refusal::Catalog(CatalogRefusal::VersionSoftDeleted { subject: a(), version }));
+    check(&soft, &delete_subject("a", No), &Refusal::Catalog(CatalogRefusal::SubjectSoftDeleted { subject: a() }));
     // With one version live the subject is.
     let half = [register("a", "1"), register("a", "2"), delete("a", 1, No)];
-    check(&half, &delete_subject("a", Yes), &Rejection::SubjectNotSoftDeleted { subject: a() });
+    check(&half, &delete_subject("a", Yes), &Refusal::Catalog(CatalogRefusal::SubjectNotSoftDeleted { subject: a() }));
 }
 
 #[test]
 fn what_is_referred_to_stays() {
-    let referenced = Rejection::Referenced { subject: a(), version: Version(1) };
+    let referenced = Refusal::Catalog(CatalogRefusal::Referenced { subject: a(), version: Version(1) });
     let live = [register("a", "1"), refer("b", "a")];
     check(&live, &delete("a", 1, No), &referenced);
     check(&live, &delete_subject("a", No), &referenced);
@@ -99,7 +103,7 @@ fn modes_forbid_writes() {
     for on in &scopes {
         for forbidding in [Mode::ReadOnly, Mode::ReadOnlyOverride] {
             let history = [register("a", "1"), mode(on, Some(forbidding), false)];
-            let refused = Rejection::ReadOnly { subject: a() };
+            let refused = Refusal::Catalog(CatalogRefusal::ReadOnly { subject: a() });
             check(&history, &register("a", "2"), &refused);
             check(&history, &import("a", "2", 7, None), &refused);
             for permanent in [No, Yes] {
@@ -110,28 +114,30 @@ fn modes_forbid_writes() {
             check(&history, &config(&scope("a"), false), &refused);
         }
         let history = [mode(on, Some(Mode::Import), false)];
-        check(&history, &register("a", "1"), &Rejection::NotReadWrite { subject: a() });
+        check(&history, &register("a", "1"), &Refusal::Catalog(CatalogRefusal::NotReadWrite { subject: a() }));
     }
-    check(&[], &import("a", "1", 7, None), &Rejection::NotImport { subject: a() });
+    check(&[], &import("a", "1", 7, None), &Refusal::Catalog(CatalogRefusal::NotImport { subject: a() }));
     // The nearest mode counts, except that READONLY_OVERRIDE above wins.
     let mut machine = Machine::default();
     machine.accept(mode(&Scope::Global, Some(Mode::ReadOnly), false));
     machine.accept(mode(&scope("a"), Some(Mode::ReadWrite), false));
     machine.register("a", "1");
     machine.accept(mode(&Scope::Global, Some(Mode::ReadOnlyOverride), false));
-    assert_eq!(machine.refuse(register("a", "2")), Rejection::ReadOnly { subject: a() });
+    assert_eq!(machine.refuse(register("a", "2")), Refusal::Catalog(CatalogRefusal::ReadOnly { subject: a() }));
     // The mode of the default context is no other context's.
     machine.accept(mode(&Scope::Global, None, false));
     machine.accept(mode(&Scope::top(), Some(Mode::ReadOnly), false));
     machine.register(":.eu:a", "1");
     machine.accept(mode(&scope("a"), None, false));
-    assert_eq!(machine.refuse(register("a", "2")), Rejection::ReadOnly { subject: a() });
+    assert_eq!(machine.refuse(register("a", "2")), Refusal::Catalog(CatalogRefusal::ReadOnly { subject: a() }));
 }
 
 #[test]
 fn a_named_version_is_the_next_one() {
     let asks = |number| register_with("a", "new", Vec::new(), Assign::Next { expected: Some(Version(number)) });
-    let refused = |asked, next| Rejection::VersionNotNext { subject: a(), asked: Version(asked), next: Version(next) };
+    let refused = |asked, next| {
+        Refusal::Catalog(CatalogRefusal::VersionNotNext { subject: a(), asked: Version(asked), next: Version(next) })
+    };
     check(&[], &asks(2), &refused(2, 1));
     check(&[register("a", "1")], &asks(1), &refused(1, 2));
     check(&[register("a", "1")], &asks(3), &refused(3, 2));
@@ -146,7 +152,7 @@ fn a_named_version_is_the_next_one() {
 #[test]
 fn an_id_stands_for_one_content() {
     let importing = mode(&scope("a"), Some(Mode::Import), true);
-    let taken = |id| Rejection::IdTaken { id: SchemaId(id), context: context(".") };
+    let taken = |id| Refusal::Catalog(CatalogRefusal::IdTaken { id: SchemaId(id), context: context(".") });
     // The id has another content, or the content has another id.
     check(&[register("a", "1"), importing.clone()], &import("a", "other", 1, None), &taken(1));
     check(&[register("a", "1"), importing.clone()], &import("a", "1", 2, None), &taken(2));
@@ -172,11 +178,14 @@ fn an_import_does_not_replace_a_version() {
 fn an_import_names_numbers_that_can_be_one() {
     let importing = [mode(&scope("a"), Some(Mode::Import), true)];
     for (id, version) in [(1, 0), (1, VERSION_NUMBER_IMPORT_MAX + 1), (1, u32::MAX)] {
-        let refused = Rejection::VersionOutOfRange { version: Version(version), max: VERSION_NUMBER_IMPORT_MAX };
+        let refused = Refusal::Catalog(CatalogRefusal::VersionOutOfRange {
+            version: Version(version),
+            max: VERSION_NUMBER_IMPORT_MAX,
+        });
         check(&importing, &import("a", "1", id, Some(version)), &refused);
     }
     for id in [0, SCHEMA_ID_IMPORT_MAX + 1, u32::MAX] {
-        let refused = Rejection::IdOutOfRange { id: SchemaId(id), max: SCHEMA_ID_IMPORT_MAX };
+        let refused = Refusal::Catalog(CatalogRefusal::IdOutOfRange { id: SchemaId(id), max: SCHEMA_ID_IMPORT_MAX });
         check(&importing, &import("a", "1", id, None), &refused);
     }
 }
@@ -211,13 +220,16 @@ fn import_mode_removes_a_bounded_number_at_once() {
     machine.accept(delete_subject("a", No));
     fill(&mut machine, PURGE_COUNT_MAX + 1);
     let command = mode(&Scope::top(), Some(Mode::Import), false);
-    assert_eq!(machine.refuse(command), Rejection::PurgeTooLarge { scope: Scope::top(), limit: PURGE_COUNT_MAX });
+    assert_eq!(
+        machine.refuse(command),
+        Refusal::Settings(SettingsRefusal::PurgeTooLarge { scope: Scope::top(), limit: PURGE_COUNT_MAX })
+    );
 }
 
 #[test]
 fn import_mode_needs_an_empty_scope() {
     for on in [Scope::Global, Scope::top(), scope("a")] {
-        let refused = Rejection::SubjectsExist { scope: on.clone() };
+        let refused = Refusal::Settings(SettingsRefusal::SubjectsExist { scope: on.clone() });
         check(&[register("a", "1")], &mode(&on, Some(Mode::Import), false), &refused);
         let mut machine = Machine::default();
         machine.register("a", "1");
@@ -238,17 +250,21 @@ fn import_mode_needs_an_empty_scope() {
 #[test]
 fn settings_that_are_not_there() {
     let on = scope("a");
-    check(&[], &config(&on, false), &Rejection::ConfigNotFound { scope: on.clone() });
+    check(&[], &config(&on, false), &Refusal::Settings(SettingsRefusal::ConfigNotFound { scope: on.clone() }));
     check(
         &[config(&on, true), config(&on, false)],
         &config(&on, false),
-        &Rejection::ConfigNotFound { scope: on.clone() },
+        &Refusal::Settings(SettingsRefusal::ConfigNotFound { scope: on.clone() }),
     );
-    check(&[], &mode(&on, None, false), &Rejection::ModeNotFound { scope: on.clone() });
+    check(&[], &mode(&on, None, false), &Refusal::Settings(SettingsRefusal::ModeNotFound { scope: on.clone() }));
     let set = mode(&on, Some(Mode::ReadWrite), false);
     let remove = mode(&on, None, false);
-    check(&[set, remove.clone()], &remove, &Rejection::ModeNotFound { scope: on.clone() });
-    check(&[], &mode(&on, Some(Mode::Forward), true), &Rejection::ModeNotHere { mode: Mode::Forward });
+    check(&[set, remove.clone()], &remove, &Refusal::Settings(SettingsRefusal::ModeNotFound { scope: on.clone() }));
+    check(
+        &[],
+        &mode(&on, Some(Mode::Forward), true),
+        &Refusal::Settings(SettingsRefusal::ModeNotHere { mode: Mode::Forward }),
+    );
     // Above the subjects a removal is always a success.
     let mut machine = Machine::default();
     for on in [Scope::Global, Scope::top()] {
@@ -259,8 +275,8 @@ fn settings_that_are_not_there() {
 
 #[test]
 fn a_context_with_subjects_is_not_deleted() {
-    let command = Command::DeleteContext { context: context("eu") };
-    let refused = Rejection::ContextNotEmpty { context: context("eu") };
+    let command = Command::Catalog(CatalogCommand::DeleteContext { context: context("eu") });
+    let refused = Refusal::Catalog(CatalogRefusal::ContextNotEmpty { context: context("eu") });
     check(&[register(":.eu:a", "1")], &command, &refused);
     check(&[register(":.eu:a", "1"), delete_subject(":.eu:a", No)], &command, &refused);
     let mut machine = Machine::default();
@@ -276,7 +292,7 @@ fn a_subject_that_is_full() {
     let mut machine = Machine::default();
     machine.register("a", "1");
     fill(&mut machine, VERSION_COUNT_MAX);
-    let full = Rejection::SubjectFull { subject: a(), limit: VERSION_COUNT_MAX };
+    let full = Refusal::Catalog(CatalogRefusal::SubjectFull { subject: a(), limit: VERSION_COUNT_MAX });
     assert_eq!(machine.refuse(register("a", "too many")), full);
     machine.accept(mode(&scope("a"), Some(Mode::Import), true));
     assert_eq!(machine.refuse(import("a", "too many", 7, Some(3))), full);
@@ -291,14 +307,11 @@ fn a_context_without_ids() {
     let Some(Row::Context(mut row)) = machine.view.get(&key).unwrap() else { panic!("no context") };
     row.next_id = SCHEMA_ID_MAX + 1;
     machine.view.write(&[(key, Some(Row::Context(row)))]);
-    assert_eq!(machine.refuse(register("a", "2")), Rejection::IdsExhausted { context: context(".") });
+    assert_eq!(
+        machine.refuse(register("a", "2")),
+        Refusal::Catalog(CatalogRefusal::IdsExhausted { context: context(".") })
+    );
     // What has an id needs none.
     machine.register("b", "1");
     machine.register(":.eu:a", "2");
-}
-
-#[test]
-fn a_digest_that_differs() {
-    let command = Command::CheckDigest { index: LogIndex(1), digest: [9; 32] };
-    check(&[register("a", "1")], &command, &Rejection::DigestDiffers { index: LogIndex(1) });
 }

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use registry::limits::{REQUEST_AGE_MS_MAX, REQUEST_COUNT_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use registry::{
-    ApplyError, Command, Envelope, Key, KeyRange, LifecyclePolicy, LogIndex, MACHINE_VERSION, MachineRow, MemoryView,
-    Outcome, RequestId, Row, Scope, View, ViewError, apply, query,
+    ApplyError, CatalogDone, ClusterCommand, ClusterDone, Command, Done, Envelope, Key, KeyRange, LifePolicy, LogIndex,
+    MachineRow, MemoryView, Outcome, RequestId, Row, Scope, SettingsCommand, View, ViewError, apply, level, query,
 };
 
 use crate::support::{Machine, START_MS, checker, delete_subject, envelope, register};
@@ -39,7 +39,7 @@ fn a_refusal_is_remembered_too() {
     let mut machine = Machine::default();
     let first = envelope("once", START_MS, delete_subject("a", registry::Permanent::No));
     let refused = machine.apply(&first).outcome;
-    assert!(matches!(refused, Outcome::Rejected(_)));
+    assert!(matches!(refused, Outcome::Refused(_)));
     machine.register("a", "1");
     assert_eq!(machine.apply(&first).outcome, refused);
 }
@@ -65,7 +65,7 @@ fn requests_are_forgotten_after_a_day_of_log_time() {
     checker::check(&machine.view);
     // What is forgotten is a new request.
     let again = machine.apply(&envelope("old 0", later, register("b", "b")));
-    assert!(matches!(again.outcome, Outcome::Registered { .. }));
+    assert!(matches!(again.outcome, Outcome::Done(Done::Catalog(CatalogDone::Registered { .. }))));
     assert_eq!(again.effective.0, machine.index);
 }
 
@@ -121,8 +121,8 @@ impl View for Graveyard<'_> {
 fn no_entry_walks_over_what_was_forgotten_before() {
     const ENTRIES: u64 = 200;
     let mut machine = Machine::default();
-    let keep_few = LifecyclePolicy { event_count_max: Some(3), ..LifecyclePolicy::default() };
-    machine.accept(Command::SetPolicy { scope: Scope::Global, policy: Some(keep_few) });
+    let keep_few = LifePolicy { event_count_max: Some(3), ..LifePolicy::default() };
+    machine.accept(Command::Settings(SettingsCommand::SetPolicy { scope: Scope::Global, policy: Some(keep_few) }));
     machine.register("a", "1");
     let row = query::machine(&machine.view).unwrap();
     machine.view.write(&[(Key::Machine, Some(Row::Machine(MachineRow { request_count: REQUEST_COUNT_MAX, ..row })))]);
@@ -131,30 +131,13 @@ fn no_entry_walks_over_what_was_forgotten_before() {
         // Everything that is old enough is forgotten, too.
         let envelope = envelope(&number.to_string(), START_MS + number, register("b", &number.to_string()));
         let graveyard = Graveyard { view: &machine.view, removed: &removed, walked_over: Cell::new(0) };
-        let digest_of = |index: LogIndex| machine.digests.get(&index.0).copied();
-        let applied = apply(&graveyard, machine.next(), &envelope, &digest_of).unwrap();
+        let applied = apply(&graveyard, machine.next(), &envelope).unwrap();
         let walked_over = graveyard.walked_over.get();
         assert!(walked_over <= 4, "entry {number} walks over {walked_over} of {} removed rows", removed.len());
         removed.extend(applied.changes.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key.encode()));
         machine.commit(&applied);
     }
     assert!(removed.len() as u64 >= ENTRIES, "nothing was forgotten");
-}
-
-#[test]
-fn a_digest_check_is_not_remembered() {
-    let mut machine = Machine::default();
-    machine.register("a", "1");
-    let check = Command::CheckDigest { index: LogIndex(1), digest: machine.digests[&1] };
-    let before = query::machine(&machine.view).unwrap();
-    machine.apply(&envelope("check", START_MS, check.clone()));
-    assert!(!remembered(&machine, "check"));
-    let after = query::machine(&machine.view).unwrap();
-    assert_eq!((after.digest, after.audit_size, after.request_count), (before.digest, before.audit_size, 1));
-    // One about an entry that this replica has forgotten says nothing.
-    let Command::CheckDigest { digest, .. } = check else { unreachable!() };
-    let unknown = Command::CheckDigest { index: LogIndex(999), digest };
-    assert_eq!(machine.run(unknown), Outcome::DigestChecked);
 }
 
 #[test]
@@ -176,22 +159,31 @@ fn time_never_goes_back() {
 fn a_command_for_a_newer_machine_stops_the_node() {
     let mut machine = Machine::default();
     let mut newer = envelope("r", START_MS, register("a", "1"));
-    newer.machine_version = MACHINE_VERSION + 1;
+    newer.level = level::SUPPORTED + 1;
     let refused = machine.decide(&newer).unwrap_err();
-    assert_eq!(refused, ApplyError::TooNew { index: LogIndex(1), needed: MACHINE_VERSION + 1 });
+    assert_eq!(refused, ApplyError::TooNew { index: LogIndex(1), needed: level::SUPPORTED + 1 });
     assert!(refused.to_string().contains("upgrade this node"), "{refused}");
     // One that was applied already is a retry, whatever it says now.
-    machine.apply(&Envelope { machine_version: MACHINE_VERSION, ..newer.clone() });
+    machine.apply(&Envelope { level: level::BASE, ..newer.clone() });
     assert!(machine.decide(&newer).is_ok());
 }
 
 #[test]
 fn a_cluster_keeps_its_first_name() {
     let mut machine = Machine::default();
-    let found = |name: &str| Command::Found { cluster_id: name.to_owned() };
-    assert_eq!(machine.run(found("one")), Outcome::Founded { cluster_id: "one".into() });
-    assert_eq!(machine.run(found("one")), Outcome::Founded { cluster_id: "one".into() });
+    let found = |name: &str| Command::Cluster(ClusterCommand::Found { cluster_id: name.to_owned() });
+    assert_eq!(
+        machine.run(found("one")),
+        Outcome::Done(Done::Cluster(ClusterDone::Founded { cluster_id: "one".into() }))
+    );
+    assert_eq!(
+        machine.run(found("one")),
+        Outcome::Done(Done::Cluster(ClusterDone::Founded { cluster_id: "one".into() }))
+    );
     let refused = machine.refuse(found("two"));
-    assert_eq!(refused, registry::Rejection::AnotherCluster { cluster_id: "one".into() });
+    assert_eq!(
+        refused,
+        registry::Refusal::Cluster(registry::ClusterRefusal::AnotherCluster { cluster_id: "one".into() })
+    );
     assert_eq!(query::machine(&machine.view).unwrap().cluster_id, "one");
 }

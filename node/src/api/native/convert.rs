@@ -2,7 +2,7 @@
 
 use proto::error_code as code;
 use proto::v1;
-use registry::{ConsumerRow, Event, EventKind, LifecyclePolicy, PolicyInForce, Scope, Subject, Version, VersionRow};
+use registry::{ConsumerRow, Event, EventKind, LifePolicy, PolicyInForce, Scope, Subject, Version, VersionRow};
 use schema::{Format, Metadata, Reference};
 
 use crate::service::{DraftView, EventFilter, NewSchema, ServiceError, Watched};
@@ -133,9 +133,9 @@ pub(super) fn consumer(subject: &Subject, id: String, row: ConsumerRow) -> v1::C
     }
 }
 
-pub(super) fn policy(message: v1::Policy) -> LifecyclePolicy {
+pub(super) fn policy(message: v1::Policy) -> LifePolicy {
     let required = message.required_properties;
-    LifecyclePolicy {
+    LifePolicy {
         review: message.review,
         approvals: message.approvals,
         approvals_breaking: message.approvals_breaking,
@@ -148,7 +148,7 @@ pub(super) fn policy(message: v1::Policy) -> LifecyclePolicy {
     }
 }
 
-pub(super) fn policy_message(policy: LifecyclePolicy) -> v1::Policy {
+pub(super) fn policy_message(policy: LifePolicy) -> v1::Policy {
     v1::Policy {
         review: policy.review,
         approvals: policy.approvals,

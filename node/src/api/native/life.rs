@@ -1,7 +1,7 @@
 //! Drafts, transitions, consumers, policies, cursors.
 
 use proto::v1;
-use registry::{Decision, DraftId, LifecycleOutcome, Outcome, Scope, State, Step, Subject};
+use registry::{Decision, DraftId, LifeChange, LifeDone, Scope, State, Subject};
 
 use super::Native;
 use super::convert::{
@@ -80,10 +80,10 @@ impl Native {
         subject: &str,
         number: u32,
         reason: &str,
-        step: Step,
+        change: LifeChange,
     ) -> Answer<v1::VersionState> {
         let subject = Subject::parse(subject)?;
-        self.service.step_of_version(caller, &subject, step, reason).await?;
+        self.service.step_of_version(caller, &subject, change, reason).await?;
         self.state_of(caller, &subject, number).await
     }
 
@@ -106,7 +106,7 @@ impl Native {
         let v1::DeprecateVersionRequest { subject, version: number, reason, sunset_ms, successor } = request;
         let sunset_ms = (sunset_ms > 0).then_some(sunset_ms);
         let successor = optional_version(successor)?;
-        let step = Step::Deprecate { version: version(number)?, sunset_ms, successor };
+        let step = LifeChange::Deprecate { version: version(number)?, sunset_ms, successor };
         self.step(caller, &subject, number, &reason, step).await
     }
 
@@ -115,7 +115,7 @@ impl Native {
         caller: &Caller,
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = Step::Reinstate { version: version(request.version)? };
+        let step = LifeChange::Reinstate { version: version(request.version)? };
         self.step(caller, &request.subject, request.version, &request.reason, step).await
     }
 
@@ -124,7 +124,7 @@ impl Native {
         caller: &Caller,
         request: v1::ArchiveVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = Step::Archive { version: version(request.version)?, force: request.force };
+        let step = LifeChange::Archive { version: version(request.version)?, force: request.force };
         self.step(caller, &request.subject, request.version, &request.reason, step).await
     }
 
@@ -133,7 +133,7 @@ impl Native {
         caller: &Caller,
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = Step::Quarantine { version: version(request.version)? };
+        let step = LifeChange::Quarantine { version: version(request.version)? };
         self.step(caller, &request.subject, request.version, &request.reason, step).await
     }
 
@@ -142,7 +142,7 @@ impl Native {
         caller: &Caller,
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = Step::Release { version: version(request.version)? };
+        let step = LifeChange::Release { version: version(request.version)? };
         self.step(caller, &request.subject, request.version, &request.reason, step).await
     }
 
@@ -178,13 +178,13 @@ impl Native {
 
     pub async fn roll_back(&self, caller: &Caller, request: v1::RollBackRequest) -> Answer<v1::RollBackResponse> {
         let subject = Subject::parse(&request.subject)?;
-        let step = Step::RollBack { target: version(request.target)?, force: request.force };
+        let step = LifeChange::RollBack { target: version(request.target)?, force: request.force };
         match self.service.step_of_version(caller, &subject, step, &request.reason).await? {
-            LifecycleOutcome::RolledBack { target, versions } => Ok(v1::RollBackResponse {
+            LifeDone::RolledBack { target, versions } => Ok(v1::RollBackResponse {
                 target: target.0,
                 versions: versions.into_iter().map(|version| version.0).collect(),
             }),
-            outcome => Err(ServiceError::unexpected(&Outcome::Lifecycle(outcome))),
+            done => Err(ServiceError::unexpected(&done.into())),
         }
     }
 
@@ -210,7 +210,7 @@ impl Native {
     pub async fn put_consumer(&self, caller: &Caller, request: v1::Consumer) -> Answer<v1::Consumer> {
         let subject = Subject::parse(&request.subject)?;
         let v1::Consumer { id, from_version, to_version, owner, contact, .. } = request;
-        let step = Step::PutConsumer {
+        let step = LifeChange::PutConsumer {
             id: id.clone(),
             from: version(from_version.max(1))?,
             to: optional_version(to_version)?,
@@ -230,7 +230,7 @@ impl Native {
         request: v1::RemoveConsumerRequest,
     ) -> Answer<v1::RemoveConsumerResponse> {
         let subject = Subject::parse(&request.subject)?;
-        self.service.step_of_version(caller, &subject, Step::RemoveConsumer { id: request.id }, "").await?;
+        self.service.step_of_version(caller, &subject, LifeChange::RemoveConsumer { id: request.id }, "").await?;
         Ok(v1::RemoveConsumerResponse {})
     }
 

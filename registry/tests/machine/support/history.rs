@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use registry::limits::{REQUEST_AGE_MS_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use registry::{
-    Applied, Assign, BasisKey, Change, Command, Content, Context, Deleted, Envelope, Key, LifecycleOutcome, LogIndex,
-    LogPosition, MachineRow, MemoryView, Outcome, Register, Rejection, RequestId, Row, SchemaId, Subject, Table,
-    Version, View, query,
+    Applied, Assign, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal, Change, Command, Content, Context, Deleted,
+    Done, Envelope, Key, LifeDone, LogIndex, LogPosition, MachineRow, MemoryView, Outcome, Permanent, Refusal,
+    Register, RequestId, Row, SchemaId, Subject, Table, Version, View, query,
 };
 use schema::{Format, Guid};
 
@@ -50,14 +50,14 @@ impl History {
         }
         assert_eq!(applied.effective, position.index);
         let name = match &applied.outcome {
-            Outcome::Rejected(rejection) => rejection.name(),
+            Outcome::Refused(rejection) => rejection.name(),
             outcome => outcome.name(),
         };
         *self.seen.entry(name).or_default() += 1;
 
         self.time_never_goes_back(envelope, applied);
         self.stale_exactly_if_something_changed(envelope, applied);
-        only_an_effect_changes_rows(envelope, &machine, applied);
+        only_an_effect_changes_rows(&machine, applied);
         self.requests_are_remembered(position.index, envelope, applied);
         self.ids_stand_for_one_content(before, envelope, applied);
         transitions::check(before, position, envelope, applied);
@@ -110,8 +110,7 @@ impl History {
     }
 
     fn requests_are_remembered(&mut self, index: LogIndex, envelope: &Envelope, applied: &Applied) {
-        let is_forgotten =
-            matches!(applied.outcome, Outcome::Stale { .. }) || matches!(envelope.command, Command::CheckDigest { .. });
+        let is_forgotten = matches!(applied.outcome, Outcome::Stale { .. });
         let mut evicted = 0;
         for (key, row) in &applied.changes {
             let Key::Request(id) = key else { continue };
@@ -218,14 +217,14 @@ struct Added {
 
 fn added(before: &MemoryView, envelope: &Envelope, applied: &Applied) -> Option<Added> {
     match (&envelope.command, &applied.outcome) {
-        (Command::Register(register), Outcome::Registered { id, version, guid, is_new_id }) => {
+        (
+            Command::Catalog(CatalogCommand::Register(register)),
+            Outcome::Done(Done::Catalog(CatalogDone::Registered { id, version, guid, is_new_id })),
+        ) => {
             let Register { subject, content, assign, .. } = register.clone();
             Some(Added { subject, content, assign, id: *id, version: *version, guid: *guid, is_new_id: *is_new_id })
         }
-        (
-            Command::Lifecycle(lifecycle),
-            Outcome::Lifecycle(LifecycleOutcome::Activated { id, version, schema_id, guid }),
-        ) => {
+        (Command::Life(lifecycle), Outcome::Done(Done::Life(LifeDone::Activated { id, version, schema_id, guid }))) => {
             let subject = lifecycle.subject.clone();
             let content = query::draft(before, &subject, *id).unwrap().unwrap().draft.content;
             let is_new_id = applied.changes.iter().any(|(key, _)| matches!(key, Key::Schema(..)));
@@ -236,16 +235,14 @@ fn added(before: &MemoryView, envelope: &Envelope, applied: &Applied) -> Option<
     }
 }
 
-/// Refused, stale and checking commands leave nothing but the traces that every command leaves.
-fn only_an_effect_changes_rows(envelope: &Envelope, before: &MachineRow, applied: &Applied) {
-    let is_check = matches!(envelope.command, Command::CheckDigest { .. });
+/// Refused and stale commands leave nothing but the traces that every command leaves.
+fn only_an_effect_changes_rows(before: &MachineRow, applied: &Applied) {
     let allowed = |(key, _): &Change| match (key.table(), &applied.outcome) {
-        (Table::Machine, _) => true,
-        (Table::Audit | Table::AuditNode, _) => !is_check,
+        (Table::Machine | Table::Audit | Table::AuditNode, _) => true,
         (Table::Request | Table::RequestAge, Outcome::Stale { .. }) => false,
-        (Table::Request | Table::RequestAge, _) => !is_check,
-        (_, Outcome::Stale { .. } | Outcome::Rejected(_)) => false,
-        _ => !is_check,
+        (Table::Request | Table::RequestAge, _) => true,
+        (_, Outcome::Stale { .. } | Outcome::Refused(_)) => false,
+        _ => true,
     };
     for change in &applied.changes {
         assert!(allowed(change), "{:?} changed {:?}", applied.outcome, change.0);
@@ -253,15 +250,16 @@ fn only_an_effect_changes_rows(envelope: &Envelope, before: &MachineRow, applied
     let last = applied.changes.last();
     let Some((Key::Machine, Some(Row::Machine(after)))) = last else { panic!("no machine row: {last:?}") };
     assert_eq!(after.digest, applied.digest);
-    assert_eq!(is_check, after.digest == before.digest, "every entry but a check moves the digest");
-    assert_eq!(after.audit_size, before.audit_size + u64::from(!is_check), "one record for each command");
+    assert_ne!(after.digest, before.digest, "every entry moves the digest");
+    assert_eq!(after.audit_size, before.audit_size + 1, "one record for each command");
+    assert!(after.level >= before.level, "the level never goes down");
 }
 
 /// What others refer to is not deleted, and what nobody refers to is not protected.
 fn references_protect(before: &MemoryView, envelope: &Envelope, applied: &Applied) {
-    let (subject, version) = match &envelope.command {
-        Command::DeleteVersion { subject, version, .. } => (subject, Some(*version)),
-        Command::DeleteSubject { subject, .. } => (subject, None),
+    let (subject, is_one, permanent) = match &envelope.command {
+        Command::Catalog(CatalogCommand::DeleteVersion { subject, permanent, .. }) => (subject, true, *permanent),
+        Command::Catalog(CatalogCommand::DeleteSubject { subject, permanent }) => (subject, false, *permanent),
         _ => return,
     };
     let tables = Tables::of(before);
@@ -269,17 +267,20 @@ fn references_protect(before: &MemoryView, envelope: &Envelope, applied: &Applie
         let referring = tables.referring(&(subject.clone(), target));
         referring.into_iter().any(|(holder, deleted)| {
             // A subject that goes as a whole takes the references inside it along.
-            let counts = version.is_some() || holder != subject;
-            counts && deleted == Deleted::No
+            let counts = is_one || holder != subject;
+            // Deleting one version for good asks for soft-deleted referrers, too: they must stay readable.
+            counts && (deleted == Deleted::No || is_one && permanent == Permanent::Yes)
         })
     };
     match &applied.outcome {
-        Outcome::VersionDeleted { version } => assert!(!is_protected(*version), "{subject} {version}"),
-        Outcome::SubjectDeleted { versions } => {
+        Outcome::Done(Done::Catalog(CatalogDone::VersionDeleted { version })) => {
+            assert!(!is_protected(*version), "{subject} {version}")
+        }
+        Outcome::Done(Done::Catalog(CatalogDone::SubjectDeleted { versions })) => {
             assert!(versions.is_sorted());
             assert!(!versions.iter().any(|version| is_protected(*version)), "{subject} {versions:?}");
         }
-        Outcome::Rejected(Rejection::Referenced { version, .. }) => {
+        Outcome::Refused(Refusal::Catalog(CatalogRefusal::Referenced { version, .. })) => {
             assert!(is_protected(*version), "nobody refers to {subject} {version}");
         }
         _ => {}

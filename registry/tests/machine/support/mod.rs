@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 use registry::{
-    Actor, Applied, ApplyError, Assign, Basis, BasisKey, Command, Content, Context, Envelope, LogIndex, LogPosition,
-    MACHINE_VERSION, MemoryView, Outcome, Permanent, Register, Rejection, RequestId, SchemaId, Scope, SemVer, Subject,
-    Version, apply,
+    Actor, Applied, ApplyError, Assign, Authentication, Basis, BasisKey, CatalogCommand, CatalogDone, Command, Content,
+    Context, Done, Envelope, LogIndex, LogPosition, MemoryView, Outcome, Permanent, Principal, Refusal, Register,
+    RequestId, SchemaId, Scope, SemVer, Subject, Version, apply, level,
 };
 use schema::{Format, Reference, guid_of};
 
@@ -64,7 +64,7 @@ pub(crate) fn register(to: &str, text: &str) -> Command {
 
 pub(crate) fn register_with(to: &str, text: &str, references: Vec<Reference>, assign: Assign) -> Command {
     let (subject, content) = (subject(to), content(text, references));
-    Command::Register(Register { subject, content, sent: None, assign, semver: SemVer::FIRST })
+    Command::Catalog(CatalogCommand::Register(Register { subject, content, sent: None, assign, semver: SemVer::FIRST }))
 }
 
 pub(crate) fn import(to: &str, text: &str, id: u32, version: Option<u32>) -> Command {
@@ -73,11 +73,11 @@ pub(crate) fn import(to: &str, text: &str, id: u32, version: Option<u32>) -> Com
 }
 
 pub(crate) fn delete(of: &str, version: u32, permanent: Permanent) -> Command {
-    Command::DeleteVersion { subject: subject(of), version: Version(version), permanent }
+    Command::Catalog(CatalogCommand::DeleteVersion { subject: subject(of), version: Version(version), permanent })
 }
 
 pub(crate) fn delete_subject(of: &str, permanent: Permanent) -> Command {
-    Command::DeleteSubject { subject: subject(of), permanent }
+    Command::Catalog(CatalogCommand::DeleteSubject { subject: subject(of), permanent })
 }
 
 /// An envelope without a basis.
@@ -85,8 +85,9 @@ pub(crate) fn envelope(request_id: &str, time_ms: u64, command: Command) -> Enve
     Envelope {
         request_id: RequestId(request_id.to_owned()),
         time_ms,
-        actor: Actor { principal: "tester".to_owned(), node_id: 1 },
-        machine_version: MACHINE_VERSION,
+        actor: Actor { principal: Principal::user("tester", Authentication::Basic), node_id: 1 },
+        level: level::BASE,
+        trace: None,
         if_revision: None,
         basis: Basis::default(),
         command,
@@ -113,7 +114,7 @@ pub(crate) const START_MS: u64 = 1_700_000_000_000;
 impl Machine {
     /// Applies an envelope at the next index without writing its changes.
     pub(crate) fn decide(&self, envelope: &Envelope) -> Result<Applied, ApplyError> {
-        apply(&self.view, self.next(), envelope, &|index| self.digests.get(&index.0).copied())
+        apply(&self.view, self.next(), envelope)
     }
 
     /// Where the next entry stands; the term grows now and then.
@@ -151,15 +152,15 @@ impl Machine {
     /// Runs a command that must not be refused.
     pub(crate) fn accept(&mut self, command: Command) -> Outcome {
         match self.run(command.clone()) {
-            refused @ (Outcome::Rejected(_) | Outcome::Stale { .. }) => panic!("{command:?} came to {refused:?}"),
+            refused @ (Outcome::Refused(_) | Outcome::Stale { .. }) => panic!("{command:?} came to {refused:?}"),
             outcome => outcome,
         }
     }
 
     /// Runs a command that must be refused.
-    pub(crate) fn refuse(&mut self, command: Command) -> Rejection {
+    pub(crate) fn refuse(&mut self, command: Command) -> Refusal {
         match self.run(command.clone()) {
-            Outcome::Rejected(rejection) => rejection,
+            Outcome::Refused(rejection) => rejection,
             outcome => panic!("{command:?} came to {outcome:?}"),
         }
     }
@@ -171,7 +172,7 @@ impl Machine {
 
     pub(crate) fn registered(&mut self, command: Command) -> (u32, u32) {
         match self.accept(command) {
-            Outcome::Registered { id, version, .. } => (id.0, version.0),
+            Outcome::Done(Done::Catalog(CatalogDone::Registered { id, version, .. })) => (id.0, version.0),
             outcome => panic!("a registration came to {outcome:?}"),
         }
     }

@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use registry::query::{self, Include};
 use registry::{
-    Assign, Basis, BasisKey, Command, Config, Content, Decision, Deleted, DraftContent, DraftId, DraftState, Envelope,
-    LifecyclePolicy, LogIndex, LogPosition, Mode, Permanent, Register, Report, SchemaId, Scope, SemVer,
-    Step as LifeStep, Subject, Version, VersionState,
+    Assign, Basis, BasisKey, CatalogCommand, ClusterCommand, Command, Config, Content, Decision, Deleted, DraftContent,
+    DraftId, DraftState, Envelope, LifeChange, LifePolicy, LogIndex, LogPosition, Mode, Permanent, Register, Report,
+    SchemaId, Scope, SemVer, SettingsCommand, Subject, Version, VersionState, level,
 };
 use schema::Reference;
 use schema::compat::Level;
@@ -81,9 +81,11 @@ pub(crate) enum Op {
     DeleteContext {
         context: usize,
     },
-    /// Compares the digest of an earlier entry.
-    CheckDigest {
-        back: u8,
+    /// Raises the level, or asks for what is in force.
+    RaiseLevel,
+    /// Records an operation, one that is refused now and then.
+    RecordOperation {
+        name: u8,
     },
     Found {
         name: u8,
@@ -147,7 +149,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (a_scope(), a_mode, any::<bool>(), any::<bool>())
             .prop_map(|(scope, mode, force, recursive)| Op::SetMode { scope, mode, force, recursive }),
         1 => (0..CONTEXTS.len()).prop_map(|context| Op::DeleteContext { context }),
-        1 => any::<u8>().prop_map(|back| Op::CheckDigest { back }),
+        1 => Just(Op::RaiseLevel),
+        1 => (0..3_u8).prop_map(|name| Op::RecordOperation { name }),
         1 => (0..2_u8).prop_map(|name| Op::Found { name }),
         // Few subjects, so that lives become long.
         24 => (0..2_usize, 0..17_u8, any::<u8>(), 0..10_u8)
@@ -241,7 +244,8 @@ impl Player {
                 let keys = keys_of(&command);
                 let mut envelope = envelope(&format!("step-{}", self.prepared), self.clock_ms, command);
                 envelope.actor.node_id = 1 + u64::from(self.prepared % 3);
-                envelope.actor.principal = ["ann", "bob", "cyd"][self.prepared as usize % 3].to_owned();
+                let name = ["ann", "bob", "cyd"][self.prepared as usize % 3];
+                envelope.actor.principal = registry::Principal::user(name, registry::Authentication::Basic);
                 envelope.basis = Basis { read_index, keys };
                 envelope
             })
@@ -308,52 +312,74 @@ impl Player {
                     .map(|(version, _)| *version)
                     .collect();
                 let version = pick(&fitting, *which).copied().unwrap_or(Version(u32::from(which % 5) + 1));
-                vec![Command::DeleteVersion { subject, version, permanent: permanent_if(*permanent) }]
+                vec![Command::Catalog(CatalogCommand::DeleteVersion {
+                    subject,
+                    version,
+                    permanent: permanent_if(*permanent),
+                })]
             }
             Op::DeleteSubject { subject: of, permanent } => {
-                vec![Command::DeleteSubject { subject: subject(SUBJECTS[*of]), permanent: permanent_if(*permanent) }]
+                vec![Command::Catalog(CatalogCommand::DeleteSubject {
+                    subject: subject(SUBJECTS[*of]),
+                    permanent: permanent_if(*permanent),
+                })]
             }
             Op::SetConfig { scope, level } => {
                 let config = level.map(|level| Config {
                     compatibility_level: Some(Level::ALL[usize::from(level)]),
                     ..Config::default()
                 });
-                vec![Command::SetConfig { scope: scope_of(*scope), config }]
+                vec![Command::Settings(SettingsCommand::SetConfig { scope: scope_of(*scope), config })]
             }
             Op::SetMode { scope, mode, force, recursive } => {
                 const MODES: [Mode; 5] =
                     [Mode::ReadWrite, Mode::ReadOnly, Mode::ReadOnlyOverride, Mode::Import, Mode::Forward];
                 let mode = mode.map(|mode| MODES[usize::from(mode)]);
-                vec![Command::SetMode { scope: scope_of(*scope), mode, force: *force, recursive: *recursive }]
+                vec![Command::Settings(SettingsCommand::SetMode {
+                    scope: scope_of(*scope),
+                    mode,
+                    force: *force,
+                    recursive: *recursive,
+                })]
             }
-            Op::DeleteContext { context: of } => vec![Command::DeleteContext { context: context(CONTEXTS[*of]) }],
-            Op::CheckDigest { back } => {
-                let digests: Vec<_> = self.machine.digests.iter().collect();
-                let Some((index, digest)) = pick(&digests, *back) else { return Vec::new() };
-                vec![Command::CheckDigest { index: LogIndex(**index), digest: **digest }]
+            Op::DeleteContext { context: of } => {
+                vec![Command::Catalog(CatalogCommand::DeleteContext { context: context(CONTEXTS[*of]) })]
             }
-            Op::Found { name } => vec![Command::Found { cluster_id: format!("cluster-{name}") }],
+            Op::RaiseLevel => vec![Command::Cluster(ClusterCommand::RaiseLevel { level: level::SUPPORTED })],
+            Op::RecordOperation { name } => {
+                let operation = registry::Operation {
+                    name: ["cluster.member_add", "Not A Name", "snapshot.build"][usize::from(*name)].to_owned(),
+                    resource: "node/4".to_owned(),
+                    details: vec![("address".to_owned(), "localhost:1".to_owned())],
+                    outcome: "ok".to_owned(),
+                    reason: String::new(),
+                };
+                vec![Command::Cluster(ClusterCommand::RecordOperation(operation))]
+            }
+            Op::Found { name } => {
+                vec![Command::Cluster(ClusterCommand::Found { cluster_id: format!("cluster-{name}") })]
+            }
             Op::Life { subject: of, kind, pick: which, text } => {
-                let step = self.step_of_life(&subject(SUBJECTS[*of]), *kind, *which, *text);
-                let lifecycle =
-                    |step| registry::LifeStep { subject: subject(SUBJECTS[*of]), reason: reason_of(*which), step };
-                step.map(|step| vec![Command::Lifecycle(lifecycle(step))]).unwrap_or_default()
+                let change = self.change_of_life(&subject(SUBJECTS[*of]), *kind, *which, *text);
+                let (subject, reason) = (subject(SUBJECTS[*of]), reason_of(*which));
+                let command = |change| Command::Life(registry::LifeCommand { subject, reason, change });
+                change.map(|change| vec![command(change)]).unwrap_or_default()
             }
             Op::SetPolicy { scope, policy } => {
-                let policy = policy.map(|(review, approvals)| LifecyclePolicy {
+                let policy = policy.map(|(review, approvals)| LifePolicy {
                     review: Some(review),
                     approvals: Some(u32::from(approvals)),
                     deprecation_notice_ms: Some(u64::from(approvals) * 1_000),
                     event_count_max: (*scope == SUBJECTS.len() + CONTEXTS.len()).then_some(20),
-                    ..LifecyclePolicy::default()
+                    ..LifePolicy::default()
                 });
-                vec![Command::SetPolicy { scope: scope_of(*scope), policy }]
+                vec![Command::Settings(SettingsCommand::SetPolicy { scope: scope_of(*scope), policy })]
             }
             Op::Retry { .. } => Vec::new(),
         }
     }
 
-    fn step_of_life(&self, of: &Subject, kind: u8, which: u8, text: u8) -> Option<LifeStep> {
+    fn change_of_life(&self, of: &Subject, kind: u8, which: u8, text: u8) -> Option<LifeChange> {
         let view = &self.machine.view;
         let drafts = query::drafts(view, Some(of)).unwrap();
         let versions = query::versions(view, of).unwrap();
@@ -375,29 +401,31 @@ impl Player {
         };
         let semver = SemVer::FIRST;
         Some(match kind {
-            0 | 1 => LifeStep::Create { draft: draft() },
-            2 => LifeStep::Revise { id: draft_in(&[DraftState::Draft, DraftState::ChangesRequested]), draft: draft() },
-            3 | 4 => LifeStep::Submit { id: draft_in(&[DraftState::Draft, DraftState::ChangesRequested]), report },
-            5 => LifeStep::Publish { id: draft_in(&[DraftState::Draft]), report, semver },
+            0 | 1 => LifeChange::Create { draft: draft() },
+            2 => {
+                LifeChange::Revise { id: draft_in(&[DraftState::Draft, DraftState::ChangesRequested]), draft: draft() }
+            }
+            3 | 4 => LifeChange::Submit { id: draft_in(&[DraftState::Draft, DraftState::ChangesRequested]), report },
+            5 => LifeChange::Publish { id: draft_in(&[DraftState::Draft]), report, semver },
             6 | 7 => {
                 let decision = [Decision::Approve, Decision::Approve, Decision::RequestChanges, Decision::Reject]
                     [usize::from(which / 4 % 4)];
-                LifeStep::Review { id: draft_in(&[DraftState::PendingReview]), decision }
+                LifeChange::Review { id: draft_in(&[DraftState::PendingReview]), decision }
             }
-            8 => LifeStep::Activate { id: draft_in(&[DraftState::Approved]), report, semver },
-            9 => LifeStep::Deprecate {
+            8 => LifeChange::Activate { id: draft_in(&[DraftState::Approved]), report, semver },
+            9 => LifeChange::Deprecate {
                 version: version_in(VersionState::Active),
                 sunset_ms: which.is_multiple_of(2).then(|| self.clock_ms + u64::from(which) * 10),
                 successor: which.is_multiple_of(5).then_some(Version(1)),
             },
-            10 => LifeStep::Reinstate { version: version_in(VersionState::Deprecated) },
-            11 => LifeStep::Archive { version: version_in(VersionState::Deprecated), force: which.is_multiple_of(2) },
-            12 => LifeStep::RollBack { target: version_in(VersionState::Active), force: which.is_multiple_of(2) },
-            13 => LifeStep::Reactivate { version: version_in(VersionState::RolledBack) },
-            14 => LifeStep::Quarantine { version: version_in(VersionState::Active) },
-            15 => LifeStep::Release { version: version_in(VersionState::Quarantined) },
-            _ if which.is_multiple_of(3) => LifeStep::RemoveConsumer { id: "c".to_owned() },
-            _ => LifeStep::PutConsumer {
+            10 => LifeChange::Reinstate { version: version_in(VersionState::Deprecated) },
+            11 => LifeChange::Archive { version: version_in(VersionState::Deprecated), force: which.is_multiple_of(2) },
+            12 => LifeChange::RollBack { target: version_in(VersionState::Active), force: which.is_multiple_of(2) },
+            13 => LifeChange::Reactivate { version: version_in(VersionState::RolledBack) },
+            14 => LifeChange::Quarantine { version: version_in(VersionState::Active) },
+            15 => LifeChange::Release { version: version_in(VersionState::Quarantined) },
+            _ if which.is_multiple_of(3) => LifeChange::RemoveConsumer { id: "c".to_owned() },
+            _ => LifeChange::PutConsumer {
                 id: "c".to_owned(),
                 from: Version(1 + u32::from(which % 2)),
                 to: None,
@@ -414,7 +442,7 @@ impl Player {
             let row = query::version_row(&self.machine.view, subject, *version).unwrap();
             row.is_some_and(|row| row.deleted == Deleted::No)
         };
-        targets.iter().all(is_live).then_some(Command::Register(register))
+        targets.iter().all(is_live).then_some(Command::Catalog(CatalogCommand::Register(register)))
     }
 
     fn references(&self, picks: &[u8]) -> Vec<Reference> {
@@ -473,7 +501,7 @@ pub(crate) fn replay(log: &[LogEntry]) -> Machine {
 
 /// What the preparer of a command looks at.
 fn keys_of(command: &Command) -> std::collections::BTreeSet<BasisKey> {
-    let Command::Register(register) = command else { return Default::default() };
+    let Command::Catalog(CatalogCommand::Register(register)) = command else { return Default::default() };
     let scopes = Scope::Subject(register.subject.clone()).chain();
     // An import sets its mode in the entry before: that it looked at the mode would make it stale each time.
     let looks_at_mode = matches!(register.assign, Assign::Next { .. });
@@ -486,7 +514,9 @@ fn keys_of(command: &Command) -> std::collections::BTreeSet<BasisKey> {
 
 fn in_import_mode(subject: &Subject, register: Option<Command>) -> Vec<Command> {
     let scope = Scope::Subject(subject.clone());
-    let set = |mode| Command::SetMode { scope: scope.clone(), mode, force: true, recursive: false };
+    let set = |mode| {
+        Command::Settings(SettingsCommand::SetMode { scope: scope.clone(), mode, force: true, recursive: false })
+    };
     register.map(|register| vec![set(Some(Mode::Import)), register, set(None)]).unwrap_or_default()
 }
 

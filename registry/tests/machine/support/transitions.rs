@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use registry::{
-    Applied, Command, Deleted, DraftState, Envelope, EventKind, Key, LogPosition, MemoryView, Row, Step, Subject,
-    Table, Version, VersionRow, VersionState, View,
+    Applied, CatalogCommand, Command, Deleted, DraftState, Envelope, EventKind, Key, LifeChange, LogPosition,
+    MemoryView, Row, Subject, Table, Version, VersionRow, VersionState, View,
 };
 
 const LEGAL: [(&str, &str); 15] = [
@@ -39,7 +39,7 @@ pub(crate) fn check(before: &MemoryView, position: LogPosition, envelope: &Envel
                 let (from, to) = (old.state.state().name(), new.state.state().name());
                 assert!(from == to || LEGAL.contains(&(from, to)), "{from} -> {to}: {envelope:?}");
                 if from == to {
-                    let is_revision = matches!(step(envelope), Some(Step::Revise { .. }));
+                    let is_revision = matches!(change_of_life(envelope), Some(LifeChange::Revise { .. }));
                     assert!(is_revision || new.approvals.len() == old.approvals.len() + 1, "{envelope:?}");
                 }
                 if new.state == DraftState::PendingReview && old.state != DraftState::PendingReview {
@@ -82,8 +82,10 @@ fn transition_of_version(envelope: &Envelope, subject: &Subject, old: Option<&Ve
             let (from, to) = (name(old), name(new));
             // Confluent's deletion works on what is in use; and a subject takes what was rolled back along.
             let confluent = match &envelope.command {
-                Command::DeleteVersion { .. } => ["ACTIVE", "DEPRECATED"].contains(&from),
-                Command::DeleteSubject { .. } => ["ACTIVE", "DEPRECATED", "ROLLED_BACK"].contains(&from),
+                Command::Catalog(CatalogCommand::DeleteVersion { .. }) => ["ACTIVE", "DEPRECATED"].contains(&from),
+                Command::Catalog(CatalogCommand::DeleteSubject { .. }) => {
+                    ["ACTIVE", "DEPRECATED", "ROLLED_BACK"].contains(&from)
+                }
                 _ => false,
             } && to == "DELETED";
             assert!(LEGAL.contains(&(from, to)) || confluent, "{subject}: {from} -> {to} by {envelope:?}");
@@ -136,9 +138,9 @@ fn events_tell_of_changes(
     assert!(told <= policies);
 }
 
-fn step(envelope: &Envelope) -> Option<&Step> {
+fn change_of_life(envelope: &Envelope) -> Option<&LifeChange> {
     match &envelope.command {
-        Command::Lifecycle(lifecycle) => Some(&lifecycle.step),
+        Command::Life(lifecycle) => Some(&lifecycle.change),
         _ => None,
     }
 }

@@ -1,0 +1,89 @@
+//! Rows that are kept around every command.
+
+use crate::{Done, LogIndex, Refusal, RequestId, level};
+
+/// The machine's own row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineRow {
+    /// The identity of the cluster, minted by the first command.
+    pub cluster_id: String,
+    /// Time of the newest command; never goes back.
+    pub time_ms: u64,
+    /// Digest of the whole history of changes, see [`crate::digest`].
+    pub digest: [u8; 32],
+    /// Requests remembered now.
+    pub request_count: u64,
+    /// The newest entry whose request was forgotten; those of all older entries are, too.
+    pub requests_forgotten: LogIndex,
+    /// Leaves of the audit tree.
+    pub audit_size: u64,
+    /// Versions added since the beginning.
+    pub registered_total: u64,
+    /// Versions deleted permanently since the beginning.
+    pub deleted_total: u64,
+    /// Events kept now.
+    pub event_count: u64,
+    /// The newest entry of which an event was forgotten: nobody can resume before it.
+    pub events_forgotten: LogIndex,
+    /// The first audit record that is still in the state.
+    pub audit_from: u64,
+    /// The level in force, see [`crate::level`].
+    pub level: u8,
+}
+
+impl Default for MachineRow {
+    fn default() -> Self {
+        Self {
+            cluster_id: String::new(),
+            time_ms: 0,
+            digest: [0; 32],
+            request_count: 0,
+            requests_forgotten: LogIndex(0),
+            audit_size: 0,
+            registered_total: 0,
+            deleted_total: 0,
+            event_count: 0,
+            events_forgotten: LogIndex(0),
+            audit_from: 0,
+            level: level::BASE,
+        }
+    }
+}
+
+/// The remembered outcome of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// The answer, to be given again. `Stale` is none: the retry after a new preparation must not be answered with it.
+    pub answer: Result<Done, Refusal>,
+    /// The entry that had the effect.
+    pub index: LogIndex,
+    /// When, for expiry.
+    pub time_ms: u64,
+}
+
+/// An audit record: a leaf of the audit tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The log entry.
+    pub index: LogIndex,
+    /// When, from the envelope.
+    pub time_ms: u64,
+    /// Who, see [`crate::Principal`]'s one name.
+    pub principal: String,
+    /// The node that took the request.
+    pub node_id: u64,
+    /// What was asked for, see [`crate::Command::action`].
+    pub action: String,
+    /// Why, in the actor's words.
+    pub reason: String,
+    /// About what, see [`crate::Command::resource`].
+    pub resource: String,
+    /// What came of it: `ok` or the name of the refusal, with its facts.
+    pub outcome: String,
+    /// The request.
+    pub request_id: RequestId,
+    /// The state digest before the entry.
+    pub digest_before: [u8; 32],
+    /// The state digest after the entry.
+    pub digest_after: [u8; 32],
+}

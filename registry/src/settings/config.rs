@@ -1,0 +1,100 @@
+//! Settings that are part of the replicated state: configuration and mode of a scope.
+
+use schema::compat::{Level, Policy};
+use schema::{Metadata, RuleSet};
+
+use crate::weight::{metadata_bytes, rule_set_bytes};
+
+/// The thirteen fields of Confluent's configuration. `None` means "not set in this scope".
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    pub alias: Option<String>,
+    pub alias_for_deks: Option<String>,
+    pub normalize: Option<bool>,
+    pub validate_fields: Option<bool>,
+    pub validate_new_schemas: Option<bool>,
+    pub validate_rules: Option<bool>,
+    pub compatibility_level: Option<Level>,
+    pub compatibility_policy: Option<Policy>,
+    pub compatibility_group: Option<String>,
+    pub default_metadata: Option<Metadata>,
+    pub override_metadata: Option<Metadata>,
+    pub default_rule_set: Option<RuleSet>,
+    pub override_rule_set: Option<RuleSet>,
+}
+
+impl Config {
+    /// Bytes of everything in it whose length a client decides.
+    pub(crate) fn weight(&self) -> usize {
+        let metadata = [&self.default_metadata, &self.override_metadata];
+        let rule_sets = [&self.default_rule_set, &self.override_rule_set];
+        let texts = [&self.alias, &self.alias_for_deks, &self.compatibility_group];
+        metadata.into_iter().flatten().map(metadata_bytes).sum::<usize>()
+            + rule_sets.into_iter().flatten().map(rule_set_bytes).sum::<usize>()
+            + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+
+    /// The fields that are set here, and those of `below` where they are not. An alias is a subject's own, it is not
+    /// inherited.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            alias: self.alias,
+            alias_for_deks: self.alias_for_deks,
+            normalize: self.normalize.or(below.normalize),
+            validate_fields: self.validate_fields.or(below.validate_fields),
+            validate_new_schemas: self.validate_new_schemas.or(below.validate_new_schemas),
+            validate_rules: self.validate_rules.or(below.validate_rules),
+            compatibility_level: self.compatibility_level.or(below.compatibility_level),
+            compatibility_policy: self.compatibility_policy.or(below.compatibility_policy),
+            compatibility_group: self.compatibility_group.or(below.compatibility_group),
+            default_metadata: self.default_metadata.or(below.default_metadata),
+            override_metadata: self.override_metadata.or(below.override_metadata),
+            default_rule_set: self.default_rule_set.or(below.default_rule_set),
+            override_rule_set: self.override_rule_set.or(below.override_rule_set),
+        }
+    }
+}
+
+/// What may be done to the subjects of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// Reads and writes; the default.
+    ReadWrite,
+    /// Reads only.
+    ReadOnly,
+    /// Reads only, for every subject below, whatever its own mode.
+    ReadOnlyOverride,
+    /// Registrations name their id and version; nothing is checked.
+    Import,
+    /// As import, set on the global scope only.
+    Forward,
+}
+
+impl Mode {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadWrite => "READWRITE",
+            Self::ReadOnly => "READONLY",
+            Self::ReadOnlyOverride => "READONLY_OVERRIDE",
+            Self::Import => "IMPORT",
+            Self::Forward => "FORWARD",
+        }
+    }
+
+    /// The mode with this wire name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::ReadWrite, Self::ReadOnly, Self::ReadOnlyOverride, Self::Import, Self::Forward]
+            .into_iter()
+            .find(|mode| mode.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Are writes of any kind refused?
+    pub fn is_read_only(self) -> bool {
+        match self {
+            Self::ReadOnly | Self::ReadOnlyOverride => true,
+            Self::ReadWrite | Self::Import | Self::Forward => false,
+        }
+    }
+}
