@@ -171,7 +171,10 @@ impl<'a> Encoder<'a> {
         let pool = self.pool.as_ref().unwrap_or_else(|| descriptors::bundled_pool());
         match &self.mode {
             Mode::AsWritten => options::encode(pool, name, "", options),
-            Mode::Compiled(_) => options::encode(pool, name, scope, options),
+            Mode::Compiled(_) => {
+                let handed_on: Vec<_> = options.iter().filter_map(|option| options::handed_on(name, option)).collect();
+                options::encode(pool, name, scope, &handed_on)
+            }
             Mode::Resolved(_) => {
                 let plain: Vec<_> = options.iter().filter(|option| !option.parenthesized).cloned().collect();
                 options::encode(pool, name, "", &plain)

@@ -15,12 +15,6 @@ use super::files::{Files, Kind, joined};
 use super::parser_options::Entries;
 use crate::{Budget, SchemaError};
 
-/// Options that descriptor.proto gives `RETENTION_SOURCE`: compilers do not hand them on, so the descriptor of a file has
-/// not got them, and the normalised forms of text and descriptor must be one.
-const SOURCE_ONLY_RANGE_OPTIONS: [&str; 2] = ["declaration", "verification"];
-/// The features of which the same is true.
-const SOURCE_ONLY_FEATURES: [&str; 3] = ["enforce_naming_style", "default_symbol_visibility", "enforce_proto_limits"];
-
 /// The normalised tree of the schema's own file.
 pub(super) fn normalize(files: &Files) -> Result<File, SchemaError> {
     let mut budget = Budget::walk();
@@ -227,10 +221,9 @@ impl Walk<'_> {
     fn extensions(&mut self, scope: &str, extensions: &[Extensions]) -> Result<Vec<Extensions>, SchemaError> {
         let mut result = Vec::new();
         for statement in extensions {
-            let kept = statement
-                .options
-                .iter()
-                .filter(|option| option.parenthesized || !SOURCE_ONLY_RANGE_OPTIONS.contains(&option.name.as_str()));
+            let kept = statement.options.iter().filter(|option| {
+                option.parenthesized || !super::options::SOURCE_ONLY_RANGE_OPTIONS.contains(&option.name.as_str())
+            });
             let options = self.options(scope, &kept.cloned().collect::<Vec<_>>())?;
             for range in &statement.ranges {
                 self.budget.steps(1 + options.len() as u64)?;
@@ -313,7 +306,7 @@ impl Walk<'_> {
             let mut value = self.value(&option.value)?;
             let (name, path) = self.option_path(scope, name, option)?;
             if features::is_features(option) {
-                let source_only = |name: &str| SOURCE_ONLY_FEATURES.contains(&name);
+                let source_only = |name: &str| super::options::SOURCE_ONLY_FEATURES.contains(&name);
                 if path.first().is_some_and(|part| source_only(part)) {
                     continue;
                 }

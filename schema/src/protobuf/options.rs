@@ -95,6 +95,39 @@ pub(super) fn encode(pool: &DescriptorPool, name: &str, scope: &str, options: &[
     Some(all)
 }
 
+/// Options of extension ranges that descriptor.proto gives `RETENTION_SOURCE`: compilers do not hand them on.
+pub(super) const SOURCE_ONLY_RANGE_OPTIONS: [&str; 2] = ["declaration", "verification"];
+/// The features of which the same is true.
+pub(super) const SOURCE_ONLY_FEATURES: [&str; 3] =
+    ["enforce_naming_style", "default_symbol_visibility", "enforce_proto_limits"];
+
+/// The same for an option about features.
+fn handed_on_value(option: &Opt) -> Option<Opt> {
+    let name = option.name.strip_prefix("features.").or_else(|| option.path.first().map(String::as_str));
+    if name.is_some_and(|name| SOURCE_ONLY_FEATURES.contains(&name)) {
+        return None;
+    }
+    let mut kept = option.clone();
+    if let Value::Map(entries) = &mut kept.value {
+        entries.retain(|(name, _)| !SOURCE_ONLY_FEATURES.contains(&name.as_str()));
+        if entries.is_empty() {
+            return None;
+        }
+    }
+    Some(kept)
+}
+
+/// The option of a message `google.protobuf.<message>` as compilers hand it on; none if they keep it to themselves.
+pub(super) fn handed_on(message: &str, option: &Opt) -> Option<Opt> {
+    if super::features::is_features(option) {
+        return handed_on_value(option);
+    }
+    let source_only = message == "ExtensionRangeOptions"
+        && !option.parenthesized
+        && SOURCE_ONLY_RANGE_OPTIONS.contains(&option.name.as_str());
+    (!source_only).then(|| option.clone())
+}
+
 /// A part of an option's path as the key of an aggregate: extensions stand in brackets there.
 pub(super) fn key(part: &str) -> String {
     match part.strip_prefix('(').and_then(|part| part.strip_suffix(')')) {
