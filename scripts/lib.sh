@@ -40,11 +40,12 @@ need_tools() {
       command -v "$tool" >/dev/null || { echo "Install $tool (and libclang, for the RocksDB bindings) and start again." >&2; exit 1; }
     done
   fi
-  export PATH="$HOME/.cargo/bin:$PATH"
+  command -v cargo >/dev/null || export PATH="$HOME/.cargo/bin:$PATH"
   if ! command -v cargo >/dev/null; then
     say "install the Rust toolchain"
     curl --proto '=https' --tlsv1.2 -fsS https://sh.rustup.rs | sh -s -- -y --profile minimal -c rustfmt -c clippy ||
       { echo "Rust could not be installed; see https://rustup.rs" >&2; exit 1; }
+    export PATH="$HOME/.cargo/bin:$PATH"
   fi
 }
 

@@ -71,7 +71,7 @@ fn every_case_is_answered_as_its_file_says() {
             continue;
         }
         if write_anew() {
-            std::fs::write(path, answered).unwrap();
+            write(path, &answered);
             continue;
         }
         let lines = text.lines().chain(std::iter::repeat("(the end)")).zip(answered.lines()).enumerate();
@@ -86,6 +86,11 @@ fn every_case_is_answered_as_its_file_says() {
 #[expect(clippy::disallowed_methods, reason = "the crate reads no files, its tests must")]
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the crate writes no files, its tests may if they are asked to")]
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
 }
 
 #[expect(clippy::disallowed_methods, reason = "the crate reads no environment, its tests may")]
