@@ -15,7 +15,8 @@ cd "$root"
 need_tools
 build_rocksdb
 target=${CARGO_TARGET_DIR:-$root/target}/release
-cargo build --release --quiet -p schemareg-node -p schemareg-jepsen --bins
+# The whole workspace, as everywhere: fewer packages would resolve other features, and compile dependencies once more.
+cargo build --release --quiet --workspace --bins
 export REGISTRY_NODE_BIN=${REGISTRY_NODE_BIN:-$target/registry-node}
 
 case $1 in

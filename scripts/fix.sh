@@ -12,5 +12,5 @@ cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets
 say "layout"
 cargo fmt --all
 say "files made from the code: docs/openapi.json"
-OPENAPI_WRITE=1 cargo test --quiet -p schemareg-node openapi
+OPENAPI_WRITE=1 cargo test --quiet --workspace openapi
 git status --short

@@ -7,11 +7,35 @@ use crate::compat::Level;
 /// What happened to an element of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeKind {
-    Added { new: String },
-    Removed { old: String },
-    Changed { old: String, new: String },
-    Moved { from: String },
-    Renamed { old: String, new: String },
+    /// It is in the new schema only.
+    Added {
+        /// What is there now.
+        new: String,
+    },
+    /// It was in the old schema only.
+    Removed {
+        /// What was there.
+        old: String,
+    },
+    /// It is in both, and not the same.
+    Changed {
+        /// What was there.
+        old: String,
+        /// What is there now.
+        new: String,
+    },
+    /// It is the same at another place.
+    Moved {
+        /// Where it was.
+        from: String,
+    },
+    /// It is the same under another name.
+    Renamed {
+        /// The name that it had.
+        old: String,
+        /// The name that it has now.
+        new: String,
+    },
 }
 
 /// One change between an old and a new schema.

@@ -6,6 +6,8 @@
 //! Never here: I/O, a clock, randomness, hash-map order, async. Work on what a client sent is bounded by the named
 //! constants of [`limits`] and by a [`Budget`], so that no input can hang or crash a node.
 
+#![warn(missing_docs)]
+
 pub mod avro;
 pub mod compat;
 pub mod diff;

@@ -87,28 +87,41 @@ pub struct Metadata {
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleKind {
+    /// Changes data on its way.
     Transform,
+    /// Says whether data may pass.
     Condition,
 }
 
 /// When a rule runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleMode {
+    /// When data of an older version is read with a newer one.
     Upgrade,
+    /// When data of a newer version is read with an older one.
     Downgrade,
+    /// In both of these directions.
     UpDown,
+    /// When data is written.
     Write,
+    /// When data is read.
     Read,
+    /// When data is written and when it is read.
     WriteRead,
 }
 
 /// Where a rule set is enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EnableAt {
+    /// Everywhere.
     All,
+    /// In serialisers of clients.
     Client,
+    /// In gateways.
     Gateway,
+    /// In servers.
     Server,
+    /// Nowhere.
     None,
 }
 
@@ -138,24 +151,39 @@ wire_names!(EnableAt { All => "ALL", Client => "CLIENT", Gateway => "GATEWAY", S
 /// One data-contract rule. The server stores and checks its shape; clients run it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
+    /// Its name, unique in the rule set.
     pub name: String,
+    /// What it is for.
     pub doc: Option<String>,
+    /// What it does; clients take TRANSFORM where it is absent.
     pub kind: Option<RuleKind>,
+    /// When it runs; clients take WRITEREAD where it is absent.
     pub mode: Option<RuleMode>,
+    /// The language or executor: `CEL`, `JSONATA`, `ENCRYPT`, or any other name that clients know.
     pub rule_type: String,
+    /// Only fields with one of these tags are concerned; all fields where there are none.
     pub tags: BTreeSet<String>,
+    /// Parameters for the executor.
     pub params: BTreeMap<String, String>,
+    /// The expression, which the server neither parses nor runs.
     pub expr: Option<String>,
+    /// The action after success.
     pub on_success: Option<String>,
+    /// The action after failure.
     pub on_failure: Option<String>,
+    /// Whether clients pass it over.
     pub disabled: bool,
 }
 
 /// The rules of a schema; part of its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Default, PartialOrd, Ord, Hash)]
 pub struct RuleSet {
+    /// Rules between versions.
     pub migration_rules: Vec<Rule>,
+    /// Rules about the meaning of data.
     pub domain_rules: Vec<Rule>,
+    /// Rules about the form of data on the wire, such as encryption.
     pub encoding_rules: Vec<Rule>,
+    /// Where the rules run.
     pub enable_at: Option<EnableAt>,
 }
