@@ -29,8 +29,8 @@ pub enum AuditError {
     Gap { expected: u64, found: u64 },
     #[error("record {position} does not follow from the one before: {what}")]
     Broken { position: u64, what: &'static str },
-    #[error("the export has {found} records, the checkpoint is of {expected}")]
-    Size { expected: u64, found: u64 },
+    #[error("{what} is of {found} records, {trusted} of {expected}: ask for both of one size")]
+    Size { what: &'static str, trusted: &'static str, expected: u64, found: u64 },
     #[error("the root of the {size} records is {found}, not {expected}: a record was changed, added or removed")]
     Root { size: u64, expected: String, found: String },
     #[error("record {position} is not in the tree of {size} with the root {root}")]
@@ -181,7 +181,8 @@ impl Export {
     /// [`AuditError::Size`], [`AuditError::Root`].
     pub fn check(&self, head: &Head) -> Result<(), AuditError> {
         if self.tree.size() != head.size {
-            return Err(AuditError::Size { expected: head.size, found: self.tree.size() });
+            let (what, trusted) = ("the export", "the checkpoint");
+            return Err(AuditError::Size { what, trusted, expected: head.size, found: self.tree.size() });
         }
         let found = self.tree.root();
         if found != head.root {
@@ -302,7 +303,8 @@ impl InclusionProof {
     /// [`AuditError::Size`], [`AuditError::NotIncluded`].
     pub fn check(&self, head: &Head) -> Result<(), AuditError> {
         if self.size != head.size {
-            return Err(AuditError::Size { expected: head.size, found: self.size });
+            let (what, trusted) = ("the proof", "the checkpoint");
+            return Err(AuditError::Size { what, trusted, expected: head.size, found: self.size });
         }
         let position = self.record.position;
         let root = || STANDARD.encode(head.root);
@@ -329,9 +331,13 @@ impl ConsistencyProof {
     /// # Errors
     /// [`AuditError::Size`], [`AuditError::NotConsistent`].
     pub fn check(&self, old: &Head, new: &Head) -> Result<(), AuditError> {
-        for (head, size) in [(old, self.from), (new, self.to)] {
+        let ends = [
+            (old, self.from, "the older end of the proof", "the old checkpoint"),
+            (new, self.to, "the newer end of the proof", "the checkpoint"),
+        ];
+        for (head, size, what, trusted) in ends {
             if head.size != size {
-                return Err(AuditError::Size { expected: head.size, found: size });
+                return Err(AuditError::Size { what, trusted, expected: head.size, found: size });
             }
         }
         let hashes: Option<Vec<_>> = self.hashes.iter().map(|hash| parse_root(hash)).collect();

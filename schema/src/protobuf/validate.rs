@@ -120,6 +120,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// The descriptor, for reading and making messages without generated code.
+    pub fn descriptor(&self) -> &MessageDescriptor {
+        &self.descriptor
+    }
+
     /// What is wrong with a message in binary form. Unknown fields are fine, as everywhere in Protobuf.
     pub fn validate_binary(&self, data: &[u8]) -> Vec<DataError> {
         let message = match DynamicMessage::decode(self.descriptor.clone(), data) {

@@ -7,22 +7,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use client::audit::{self, AuditError, ConsistencyProof, Export, Head, InclusionProof, Record, VerifierKey};
-use client::{Client, ClientError};
-use serde_json::Value;
+use client::ClientError;
+use client::audit::{self, ConsistencyProof, Export, Head, InclusionProof, Record, VerifierKey};
+use client::{message_json, v1};
 
-/// Why a command of this part did not do what it should.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("{file}: {source}")]
-    Proof { file: String, source: AuditError },
-    #[error("{path}: {source}")]
-    File { path: String, source: std::io::Error },
-    #[error("{0}")]
-    Use(String),
-}
+use crate::Session;
+use crate::fail::CommandError;
+use crate::screen::{Screen, Shown, time};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -32,7 +23,27 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
+    /// Lists records, oldest first.
+    #[command(after_help = "Example:\n  registryctl audit list --limit 10")]
+    List {
+        /// The first position.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// By this actor.
+        #[arg(long, default_value = "")]
+        actor: String,
+        /// Of this action.
+        #[arg(long, default_value = "")]
+        action: String,
+        /// Of resources that begin like this.
+        #[arg(long, default_value = "")]
+        resource: String,
+        /// Most records to show.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
     /// Writes the records to a file, JSON lines or CSV.
+    #[command(after_help = "Example:\n  registryctl audit export --file audit.jsonl")]
     Export {
         /// Where to; - is the standard output.
         #[arg(long, default_value = "-")]
@@ -47,6 +58,9 @@ pub(crate) enum AuditCommand {
         to: Option<u64>,
     },
     /// Prints the tree head, signed by the node that answers (a C2SP checkpoint).
+    #[command(
+        after_help = "Example:\n  registryctl audit checkpoint --verifier-key > node.key\n  registryctl audit checkpoint > checkpoint"
+    )]
     Checkpoint {
         /// Of this many records; otherwise of all.
         #[arg(long, default_value_t = 0)]
@@ -56,6 +70,7 @@ pub(crate) enum AuditCommand {
         verifier_key: bool,
     },
     /// Prints a record with the proof that it is in the tree.
+    #[command(after_help = "Example:\n  registryctl audit prove 0 > record.proof")]
     Prove {
         /// Its position.
         position: u64,
@@ -64,6 +79,7 @@ pub(crate) enum AuditCommand {
         size: u64,
     },
     /// Prints the proof that the tree of `from` records is the beginning of a later one.
+    #[command(after_help = "Example:\n  registryctl audit prove-consistency 1")]
     ProveConsistency {
         /// Records of the older tree.
         from: u64,
@@ -72,6 +88,11 @@ pub(crate) enum AuditCommand {
         to: u64,
     },
     /// Verifies offline: a whole export, one record, or that the log only grew, against a head that you trust.
+    #[command(after_help = concat!(
+        "Example:\n  registryctl audit checkpoint > now\n",
+        "  registryctl audit prove 0 --size \"$(sed -n 2p now)\" > first.proof\n",
+        "  registryctl audit verify --proof first.proof --checkpoint now --key node.key"
+    ))]
     Verify(VerifyArguments),
 }
 
@@ -97,10 +118,46 @@ pub(crate) struct VerifyArguments {
     root: Option<String>,
 }
 
+impl AuditCommand {
+    pub(crate) fn only_reads(&self) -> bool {
+        !matches!(self, Self::Verify(_))
+    }
+}
+
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn run(client: &Client, command: AuditCommand) -> Done {
+pub(crate) async fn run(session: &Session, command: &AuditCommand) -> Done {
+    let (client, screen) = (&session.client, session.screen);
     match command {
+        AuditCommand::List { from, actor, action, resource, limit } => {
+            let question = v1::QueryAuditRequest {
+                from: *from,
+                actor: actor.clone(),
+                action: action.clone(),
+                resource: resource.clone(),
+                limit: *limit,
+                ..v1::QueryAuditRequest::default()
+            };
+            let found = client.audit_records(&question).await?;
+            let row = |record: &v1::AuditRecord| {
+                let v1::AuditRecord {
+                    position, index, time_ms, principal, action, resource, outcome, request_id, ..
+                } = record;
+                let (position, index) = (position.to_string(), index.to_string());
+                let texts = [principal, action, resource, outcome].map(Clone::clone);
+                let mut row = vec![position, time(*time_ms)];
+                row.extend(texts);
+                row.extend([index, request_id.clone()]);
+                row
+            };
+            screen.show(&Shown {
+                columns: vec!["POSITION", "TIME", "PRINCIPAL", "ACTION", "RESOURCE", "OUTCOME", "+INDEX", "+REQUEST"],
+                rows: found.records.iter().map(row).collect(),
+                names: found.records.iter().map(|record| record.position.to_string()).collect(),
+                json: message_json(&found)["records"].clone(),
+                ..Shown::default()
+            })
+        }
         AuditCommand::Export { file, format, from, to } => {
             let format = match format {
                 Format::Jsonl => "jsonl",
@@ -108,48 +165,66 @@ pub(crate) async fn run(client: &Client, command: AuditCommand) -> Done {
             };
             let to = to.map(|to| format!("&to={to}")).unwrap_or_default();
             let path = format!("/api/v1/audit/export?format={format}&from={from}{to}");
-            let failed = |source| CommandError::File { path: file.display().to_string(), source };
             if file == Path::new("-") {
-                client.download(&path, &mut std::io::stdout().lock()).await?;
-            } else {
-                let mut output = File::create(&file).map_err(failed)?;
-                client.download(&path, &mut output).await?;
-                output.sync_all().map_err(failed)?;
+                return client.download(&path, &mut ToScreen(screen)).await.map_err(|error| match error {
+                    ClientError::Broken { reason, .. } if reason.contains(OUTPUT_CLOSED) => CommandError::OutputClosed,
+                    error => error.into(),
+                });
             }
+            let failed = |source| CommandError::file(file, source);
+            let mut output = File::create(file).map_err(failed)?;
+            client.download(&path, &mut output).await?;
+            output.sync_all().map_err(failed)
         }
         AuditCommand::Checkpoint { size, verifier_key } => {
-            let answer = client.get(&format!("/api/v1/audit/checkpoint?size={size}")).await?;
-            if verifier_key {
-                println!("{}", text(&answer, "verifierKey")?);
+            let checkpoint = client.checkpoint(*size).await?;
+            if *verifier_key {
+                screen.write(&format!("{}\n", checkpoint.verifier_key))
             } else {
-                print!("{}", text(&answer, "note")?);
+                screen.write(&checkpoint.note)
             }
         }
         AuditCommand::Prove { position, size } => {
-            let proof = client.get(&format!("/api/v1/audit/proofs/inclusion?position={position}&size={size}")).await?;
+            let proof = client.prove_inclusion(*position, *size).await?;
             let mut line = Vec::new();
             let to = position.saturating_add(1);
             client.download(&format!("/api/v1/audit/export?from={position}&to={to}"), &mut line).await?;
             let line = String::from_utf8_lossy(&line).into_owned();
             let record = Record::parse(1, &line).map_err(|_| {
-                CommandError::Use(format!(
+                CommandError::NotFound(format!(
                     "record {position} is archived: it is in the export of then, not in the node"
                 ))
             })?;
-            let proof = InclusionProof { record, size: number(&proof, "size")?, hashes: hashes(&proof) };
-            println!("{}", serde_json::to_string_pretty(&proof).unwrap_or_default());
+            let proof = InclusionProof { record, size: proof.size, hashes: proof.hashes };
+            screen.write(&format!("{}\n", serde_json::to_string_pretty(&proof).unwrap_or_default()))
         }
         AuditCommand::ProveConsistency { from, to } => {
-            let proof = client.get(&format!("/api/v1/audit/proofs/consistency?from={from}&to={to}")).await?;
-            let proof = ConsistencyProof { from, to: number(&proof, "size")?, hashes: hashes(&proof) };
-            println!("{}", serde_json::to_string_pretty(&proof).unwrap_or_default());
+            let proof = client.prove_consistency(*from, *to).await?;
+            let proof = ConsistencyProof { from: *from, to: proof.size, hashes: proof.hashes };
+            screen.write(&format!("{}\n", serde_json::to_string_pretty(&proof).unwrap_or_default()))
         }
-        AuditCommand::Verify(arguments) => verify(&arguments)?,
+        AuditCommand::Verify(arguments) => verify(screen, arguments),
     }
-    Ok(())
 }
 
-fn verify(arguments: &VerifyArguments) -> Done {
+/// What stands in the error of a download whose reader went away.
+const OUTPUT_CLOSED: &str = "nobody reads the output";
+
+/// The standard output as something to write to.
+struct ToScreen(Screen);
+
+impl std::io::Write for ToScreen {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write_bytes(bytes).map_err(|_| std::io::Error::other(OUTPUT_CLOSED))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn verify(screen: Screen, arguments: &VerifyArguments) -> Done {
     let key = arguments.key.as_deref().map(key).transpose()?;
     let head = |path: &Path| -> Result<Head, CommandError> {
         let key = key.as_ref().ok_or_else(|| {
@@ -173,7 +248,7 @@ fn verify(arguments: &VerifyArguments) -> Done {
         let mut export = Export::default();
         for path in &arguments.export {
             let named = |source| CommandError::Proof { file: path.display().to_string(), source };
-            let failed = |source| CommandError::File { path: path.display().to_string(), source };
+            let failed = |source| CommandError::file(path, source);
             for line in BufReader::new(File::open(path).map_err(failed)?).lines() {
                 export.line(&line.map_err(failed)?).map_err(named)?;
             }
@@ -181,20 +256,24 @@ fn verify(arguments: &VerifyArguments) -> Done {
         let size = export.tree().size();
         let named = |source| CommandError::Proof { file: "the export".to_owned(), source };
         export.check(&trusted_for(size)?).map_err(named)?;
-        println!("good: the export is the whole log of {size} records with that root");
+        screen.write(&(format!("good: the export is the whole log of {size} records with that root") + "\n"))?;
     }
     if let Some(path) = &arguments.proof {
         let text = read(path)?;
         let named = |source| CommandError::Proof { file: path.display().to_string(), source };
         if let Ok(proof) = serde_json::from_str::<InclusionProof>(&text) {
             proof.check(&trusted_for(proof.size)?).map_err(named)?;
-            println!("good: record {} is in the log of {} records", proof.record.position, proof.size);
+            screen.write(
+                &(format!("good: record {} is in the log of {} records", proof.record.position, proof.size) + "\n"),
+            )?;
         } else if let Ok(proof) = serde_json::from_str::<ConsistencyProof>(&text) {
             let old = arguments.old_checkpoint.as_deref().map(head).transpose()?;
             let old =
                 old.ok_or_else(|| CommandError::Use("a proof of consistency needs --old-checkpoint".to_owned()))?;
             proof.check(&old, &trusted_for(proof.to)?).map_err(named)?;
-            println!("good: the log of {} records begins with the log of {}", proof.to, proof.from);
+            screen.write(
+                &(format!("good: the log of {} records begins with the log of {}", proof.to, proof.from) + "\n"),
+            )?;
         } else {
             return Err(CommandError::Use(format!("{} is no proof", path.display())));
         }
@@ -212,18 +291,5 @@ fn key(text: &str) -> Result<VerifierKey, CommandError> {
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
-    std::fs::read_to_string(path).map_err(|source| CommandError::File { path: path.display().to_string(), source })
-}
-
-fn text<'a>(answer: &'a Value, name: &str) -> Result<&'a str, CommandError> {
-    answer[name].as_str().ok_or_else(|| CommandError::Use(format!("the node's answer has no {name}")))
-}
-
-fn number(answer: &Value, name: &str) -> Result<u64, CommandError> {
-    answer[name].as_u64().ok_or_else(|| CommandError::Use(format!("the node's answer has no {name}")))
-}
-
-fn hashes(answer: &Value) -> Vec<String> {
-    let hashes = answer["hashes"].as_array().into_iter().flatten();
-    hashes.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+    std::fs::read_to_string(path).map_err(|source| CommandError::file(path, source))
 }

@@ -1,0 +1,10 @@
+//! The operations, by noun: each method builds one call and reads one answer.
+
+pub(crate) mod audit_log;
+pub(crate) mod cluster;
+pub(crate) mod events;
+pub(crate) mod governance;
+pub(crate) mod lifecycle;
+pub(crate) mod native;
+pub(crate) mod schemas;
+pub(crate) mod settings;
