@@ -23,25 +23,9 @@ leader=$(cluster leader)
 follower=$((leader % 3 + 1))
 cluster status
 
-# A JSON string of a file, for the body of a registration.
-quoted() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/\t/\\t/g' "$1" | awk '{ printf "%s\\n", $0 }'; }
-
-register() { # subject, type, file, references
-  local answer
-  answer=$(curl -fsS -m 20 -H 'Content-Type: application/vnd.schemaregistry.v1+json' \
-    -d "{\"schemaType\":\"$2\",\"schema\":\"$(quoted "$3")\",\"references\":${4:-[]}}" \
-    "$(url "$follower")/subjects/$1/versions")
-  echo "  $1: $(grep -oE '"version":[0-9]+' <<< "$answer" | head -n 1), $(grep -oE '"id":[0-9]+' <<< "$answer" | head -n 1)"
-}
-
+ctl=${CARGO_TARGET_DIR:-$root/target}/release/registryctl
 say "register sample contracts through node $follower, a follower"
-samples=$root/scripts/samples
-register telemetry.inference-value AVRO "$samples/inference.avsc"
-register tool.search-input JSON "$samples/search-input.json"
-register tool.search-output JSON "$samples/search-output.json"
-register metrics.units PROTOBUF "$samples/units.proto"
-register metrics.token-usage-value PROTOBUF "$samples/token_usage.proto" \
-  '[{"name":"units.proto","subject":"metrics.units","version":1}]'
+"$ctl" --url "$(url "$follower")" --timeout 20s apply -f "$root/scripts/samples"
 
 say "read them from every node"
 for i in 1 2 3; do

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use client::{NewSchema, v1};
 use serde_json::json;
+
+use crate::{ANSWER_TIME_MAX, bare_client};
 
 /// Versions of each subject.
 const VERSIONS_PER_SUBJECT: u64 = 10;
@@ -33,8 +36,7 @@ pub async fn fill(url: &str, first: u64, versions: u64, clients: usize) -> Resul
     for _ in 0..clients {
         let (url, next) = (url.to_owned(), next.clone());
         all.push(tokio::spawn(async move {
-            let http =
-                reqwest::Client::builder().pool_max_idle_per_host(1).build().map_err(|error| error.to_string())?;
+            let registry = bare_client(&url, ANSWER_TIME_MAX).map_err(|error| error.to_string())?;
             loop {
                 let subject = next.fetch_add(1, Ordering::Relaxed);
                 if subject >= end {
@@ -42,13 +44,9 @@ pub async fn fill(url: &str, first: u64, versions: u64, clients: usize) -> Resul
                 }
                 for version in 0..VERSIONS_PER_SUBJECT {
                     let number = subject * VERSIONS_PER_SUBJECT + version;
-                    let body = json!({"schema": schema(number)});
-                    let path = format!("{url}/subjects/area{}.subject-{subject:07}/versions", subject % 1_000);
-                    let answer = http.post(path).json(&body).send().await.map_err(|error| error.to_string())?;
-                    if !answer.status().is_success() {
-                        return Err(answer.text().await.map_err(|error| error.to_string())?);
-                    }
-                    drop(answer.bytes().await);
+                    let name = format!("area{}.subject-{subject:07}", subject % 1_000);
+                    let new = NewSchema::avro(schema(number));
+                    registry.register(&name, &new).await.map_err(|error| error.to_string())?;
                 }
             }
         }));
@@ -77,33 +75,28 @@ pub struct Figures {
 /// # Errors
 /// An answer that is no success.
 pub async fn search(url: &str, times: usize) -> Result<Vec<Figures>, String> {
-    const QUERIES: [&str; 9] = [
-        "prefix=area77.",
-        "field=only_77777",
-        "field=part_77",
-        "field=id",
-        "field=id&text=tariff",
-        "type=team7.R&field=part_7",
-        "path=part_77&prefix=area77.",
-        "text=usage model&latestOnly=true",
-        "format=AVRO",
+    let any = v1::SearchRequest::default;
+    let text = ToOwned::to_owned;
+    let queries: [(&'static str, v1::SearchRequest); 9] = [
+        ("prefix=area77.", v1::SearchRequest { prefix: text("area77."), ..any() }),
+        ("field=only_77777", v1::SearchRequest { field: text("only_77777"), ..any() }),
+        ("field=part_77", v1::SearchRequest { field: text("part_77"), ..any() }),
+        ("field=id", v1::SearchRequest { field: text("id"), ..any() }),
+        ("field=id&text=tariff", v1::SearchRequest { field: text("id"), text: text("tariff"), ..any() }),
+        ("type=team7.R&field=part_7", v1::SearchRequest { r#type: text("team7.R"), field: text("part_7"), ..any() }),
+        ("path=part_77&prefix=area77.", v1::SearchRequest { path: text("part_77"), prefix: text("area77."), ..any() }),
+        ("text=usage model&latestOnly", v1::SearchRequest { text: text("usage model"), latest_only: true, ..any() }),
+        ("format=AVRO", v1::SearchRequest { format: text("AVRO"), ..any() }),
     ];
-    let http = reqwest::Client::new();
+    let registry = bare_client(url, ANSWER_TIME_MAX).map_err(|error| error.to_string())?;
     let mut all = Vec::new();
-    for query in QUERIES {
+    for (query, question) in queries {
         let (mut latencies, mut found) = (Vec::new(), 0);
         for _ in 0..times {
             let begun = Instant::now();
-            let answer =
-                http.get(format!("{url}/api/v1/search?{query}")).send().await.map_err(|error| error.to_string())?;
-            let status = answer.status();
-            let body = answer.bytes().await.map_err(|error| error.to_string())?;
+            let page = registry.search(&question).await.map_err(|error| format!("{query}: {error}"))?;
             latencies.push(begun.elapsed());
-            if !status.is_success() {
-                return Err(format!("{query}: {status}"));
-            }
-            let page: serde_json::Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-            found = page.get("versions").and_then(|versions| versions.as_array()).map_or(0, Vec::len);
+            found = page.versions.len();
         }
         latencies.sort_unstable();
         let at =

@@ -3,29 +3,32 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use client::NewSchema;
+
+use crate::bare_client;
 
 /// A write that has not succeeded after this long counts as that long.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for one attempt: what hangs is tried again, as a client would.
+const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Kills the leader `kills` times through `cluster.sh` and measures each time until a survivor acknowledges a write.
 ///
 /// # Errors
 /// A text if the cluster cannot be driven.
 pub async fn run(script: &str, arguments: &[String], base: u16, kills: usize) -> Result<Vec<Duration>, String> {
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().map_err(|error| error.to_string())?;
     let mut times = Vec::new();
     for kill in 0..kills {
         let leader: u16 = cluster(script, "leader", None, arguments)?.trim().parse().map_err(|_| "no leader")?;
-        let survivor = base + leader % 3 + 1;
+        let survivor = format!("http://127.0.0.1:{}", base + leader % 3 + 1);
+        let registry = bare_client(&survivor, ATTEMPT_TIME_MAX).map_err(|error| error.to_string())?;
         let killed = Instant::now();
         cluster(script, "kill", Some(leader), arguments)?;
         let mut attempt = 0;
         while killed.elapsed() < WAIT_MAX {
             attempt += 1;
-            let url = format!("http://127.0.0.1:{survivor}/subjects/failover-{kill}/versions");
-            let body = json!({"schema": crate::load::schema(u64::from(u16::MAX) + kill as u64)});
-            if http.post(url).json(&body).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            let new = NewSchema::avro(crate::load::schema(u64::from(u16::MAX) + kill as u64));
+            if registry.register(&format!("failover-{kill}"), &new).await.is_ok() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

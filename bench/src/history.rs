@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use client::{NewSchema, Settings};
 use serde_json::json;
+
+use crate::{ANSWER_TIME_MAX, bare_client};
 
 /// What came out: a latency per version, in order.
 #[derive(Debug, Clone)]
@@ -41,19 +44,14 @@ fn schema(number: usize) -> String {
 /// # Errors
 /// An answer that is no success.
 pub async fn run(url: &str, subject: &str, versions: usize) -> Result<Figures, String> {
-    let http = reqwest::Client::new();
-    let send = async |request: reqwest::RequestBuilder| {
-        let answer = request.send().await.map_err(|error| error.to_string())?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| error.to_string())?;
-        if status.is_success() { Ok(()) } else { Err(format!("{status}: {text}")) }
-    };
-    send(http.put(format!("{url}/config/{subject}")).json(&json!({"compatibility": "BACKWARD_TRANSITIVE"}))).await?;
+    let registry = bare_client(url, ANSWER_TIME_MAX).map_err(|error| error.to_string())?;
+    let level = Settings::level("BACKWARD_TRANSITIVE");
+    registry.set_config(Some(subject), &level).await.map_err(|error| error.to_string())?;
     let mut times = Vec::new();
     for number in 1..=versions {
-        let body = json!({"schema": schema(number)});
+        let new = NewSchema::avro(schema(number));
         let begun = Instant::now();
-        send(http.post(format!("{url}/subjects/{subject}/versions")).json(&body)).await?;
+        registry.register(subject, &new).await.map_err(|error| error.to_string())?;
         times.push(begun.elapsed());
     }
     Ok(Figures { times })

@@ -1,4 +1,7 @@
 //! Closed-loop load: a number of clients, each with one request under way, for a bounded time.
+//!
+//! It speaks HTTP by itself and drops the answers unread: what a client library does with an answer would count as the
+//! node's work on a machine that both share, and figures of different months could not be compared.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

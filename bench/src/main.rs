@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 /// Measures a running cluster.
 #[derive(Debug, Parser)]
+#[command(name = "registry-bench", version)]
 struct Arguments {
     /// URLs of the nodes, separated by commas.
     #[arg(
@@ -116,12 +117,9 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
         }
         Command::Validate { grpc_url, streams, seconds } => {
             let subject = "bench-validate";
-            let body = serde_json::json!({"schema": {"text": bench::validate::SCHEMA}});
-            let url = format!("{url}/api/v1/subjects/{subject}/versions");
-            let registered = reqwest::Client::new().post(url).json(&body).send().await;
-            if !registered.as_ref().is_ok_and(|answer| answer.status().is_success()) {
-                return Err(format!("register the schema: {registered:?}"));
-            }
+            let registry = bench::bare_client(url, bench::ANSWER_TIME_MAX).map_err(|error| error.to_string())?;
+            let new = client::NewSchema::avro(bench::validate::SCHEMA);
+            registry.register(subject, &new).await.map_err(|error| format!("register the schema: {error}"))?;
             let figures = bench::validate::run(&grpc_url, subject, streams, Duration::from_secs(seconds)).await?;
             let per_second = u128::from(figures.answers) * 1_000 / figures.time.as_millis().max(1);
             println!("{streams} streams: {} validations, {per_second} per second", figures.answers);
