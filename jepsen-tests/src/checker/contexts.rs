@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::search::{self, Model, SearchResult};
 use crate::ops::Level;
-use crate::ops::contexts::{IMPORT_ID_BASE, Mode, Op, Operation, Output, SUBJECTS};
+use crate::ops::contexts::{Mode, Op, Operation, Output, SUBJECTS, import_id};
 use crate::ops::family::family;
 
 /// The registry's codes (`docs/errors.md`).
@@ -121,7 +121,7 @@ impl ContextState {
             Op::Import { subject, content } => {
                 let is_importing = self.mode == Some(Mode::Import);
                 let codes = if is_importing { Vec::new() } else { vec![NOT_PERMITTED] };
-                self.add_content(subject, content, Some(IMPORT_ID_BASE + content), &codes, output)
+                self.add_content(subject, content, Some(import_id(content)), &codes, output)
             }
             Op::SetLevel { level } => {
                 let is_read_only = self.mode == Some(Mode::ReadOnly);

@@ -3,7 +3,7 @@
 use jepsen_tests::checker::contexts::{count_activity, search_contexts};
 use jepsen_tests::checker::verdict::Verdict;
 use jepsen_tests::ops::Level;
-use jepsen_tests::ops::contexts::{IMPORT_ID_BASE, Mode, Op, Operation, Output};
+use jepsen_tests::ops::contexts::{Mode, Op, Operation, Output, import_id};
 
 type Entry = (Op, Option<Output>);
 
@@ -84,7 +84,7 @@ fn a_mode_of_the_context_holds_for_its_subjects() {
     check(&[mode(Mode::ReadOnly), register(0, 0, code(42_205))], Verdict::Valid, "closed");
     check(&[first.clone(), mode(Mode::ReadOnly), first.clone()], Verdict::Valid, "it is known");
     check(&[mode(Mode::Import), first.clone()], Verdict::Invalid, "an ordinary registration among imports");
-    let id = IMPORT_ID_BASE + 3;
+    let id = import_id(3);
     check(&[import(3, registered(1, id))], Verdict::Invalid, "imported in READWRITE");
     check(&[import(3, code(42_205))], Verdict::Valid, "refused");
     check(&[mode(Mode::Import), import(3, registered(1, id))], Verdict::Valid, "imported");
