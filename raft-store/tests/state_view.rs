@@ -243,6 +243,28 @@ fn an_entry_that_stops_the_node_is_not_applied() {
     }
 }
 
+/// A program from before the level was raised does not touch the state, and says that nothing is damaged.
+#[test]
+fn a_state_of_a_newer_level_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut replica = Replica::open(dir.path());
+    replica.apply(&[blank(1, 0), command(1, register("a", "1"))]).unwrap();
+    let machine = replica.store.read(|view| query::machine(view).unwrap());
+    replica.store.flush().unwrap();
+    drop(replica);
+    let generation = state_support::live_generation(dir.path());
+    let names = rocksdb::DB::list_cf(&rocksdb::Options::default(), &generation).unwrap();
+    let database = rocksdb::DB::open_cf(&rocksdb::Options::default(), &generation, names).unwrap();
+    let raised = registry::MachineRow { level: registry::level::SUPPORTED + 1, ..machine };
+    let row = raft_store::codec::encode_row(&registry::Row::Machine(raised));
+    database.put(Key::Machine.encode(), row).unwrap();
+    database.flush().unwrap();
+    drop(database);
+    let opened = raft_store::state::StateStore::open(dir.path(), std::sync::Arc::new(|_: &str| {}));
+    let message = opened.err().expect("the state is of a newer level").to_string();
+    assert!(message.contains("start the newer program again"), "{message}");
+}
+
 #[test]
 fn a_view_stays_as_it_was_while_entries_are_applied() {
     let dir = tempfile::tempdir().unwrap();

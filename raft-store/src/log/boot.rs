@@ -61,7 +61,12 @@ impl Check<'_> {
     }
 
     fn record(&self, what: String, source: CodecError) -> OpenError {
-        OpenError::Record { path: self.config.dir.clone(), what, source }
+        let path = self.config.dir.clone();
+        match source {
+            // After a downgrade the disk holds what it should.
+            CodecError::Version { .. } => OpenError::Newer { path, what, source },
+            _ => OpenError::Record { path, what, source },
+        }
     }
 
     /// Indexes begin after what was purged and have no gap. Returns the sizes and the index after the last.

@@ -10,7 +10,7 @@ use crate::types::{LogId, Vote};
 const ADVICE: &str = "This node must not vote with this data again: wipe its data directory, start it under a new node id, \
                       let it join as a learner, promote it, and remove the old id";
 
-/// The log cannot be opened. Except for [`OpenError::Io`] and [`OpenError::Database`], the data is damaged or incomplete.
+/// The log cannot be opened. Except for [`OpenError::Io`], [`OpenError::Database`] and [`OpenError::Newer`], the data is damaged or incomplete.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum OpenError {
@@ -22,6 +22,8 @@ pub enum OpenError {
     Corrupt { path: PathBuf, message: String },
     #[error("{what} in the log database {} cannot be read: {source}. {}", path.display(), ADVICE)]
     Record { path: PathBuf, what: String, source: CodecError },
+    #[error("{what} in the log database {} is of a newer program: {source}. Nothing is damaged", path.display())]
+    Newer { path: PathBuf, what: String, source: CodecError },
     #[error("the log database {} holds a key that is not an index: {key:02x?}. {}", path.display(), ADVICE)]
     Key { path: PathBuf, key: Vec<u8> },
     #[error("the log in {} should begin at index {expected} (what is before is purged), but begins at {found}. {}",

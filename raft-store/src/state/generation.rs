@@ -46,6 +46,11 @@ pub enum StateError {
     File { action: &'static str, place: String, source: std::io::Error },
     #[error("the record {record} of the state is damaged: {reason}; wipe this node and let it rejoin under a new id")]
     Record { record: String, reason: String },
+    #[error(
+        "the state is of cluster level {found}, this program knows levels up to {known}: the cluster has been raised and \
+         cannot go back; start the newer program again. Nothing is damaged"
+    )]
+    Level { found: u8, known: u8 },
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error(transparent)]
@@ -62,6 +67,12 @@ impl StateError {
     pub(super) fn file(action: &'static str, place: &Path, source: std::io::Error) -> Self {
         Self::File { action, place: place.display().to_string(), source }
     }
+}
+
+/// Refuses a state that a newer program has raised to a level that this one does not know.
+pub(super) fn check_level(found: u8) -> Result<(), StateError> {
+    let known = registry::level::SUPPORTED;
+    if found <= known { Ok(()) } else { Err(StateError::Level { found, known }) }
 }
 
 pub(super) struct Generation {

@@ -12,7 +12,7 @@ use openraft::type_config::alias::SnapshotOf;
 use registry::query;
 use rocksdb::checkpoint::Checkpoint;
 
-use super::generation::{Generation, generation_name, generation_number, set_current, sync_dir};
+use super::generation::{Generation, check_level, generation_name, generation_number, set_current, sync_dir};
 use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError};
 use super::view::StateView;
 use super::{StateError, StateStore};
@@ -200,6 +200,7 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     if hex(&machine.digest) != snapshot.manifest().digest {
         return Err(snapshot::damaged(dir, "its state digest is not the one in its manifest").into());
     }
+    check_level(machine.level)?;
     if machine.cluster_id != snapshot.manifest().cluster_id {
         return Err(snapshot::damaged(dir, "it is not of the cluster in its manifest").into());
     }

@@ -75,13 +75,10 @@ impl StateStore {
         let snapshot = snapshot::newest(&dir.join("snap"))?;
         let applied = generation.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
+        let machine = registry::query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
+        generation::check_level(machine.level)?;
         // A node that has nothing to replay can be compared with the others all the same.
-        let digest = match applied.0 {
-            Some(_) => {
-                Some((index, registry::query::machine(&StateView::newest_of(&generation, LogIndex(index)))?.digest))
-            }
-            None => None,
-        };
+        let digest = applied.0.map(|_| (index, machine.digest));
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
