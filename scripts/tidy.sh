@@ -23,11 +23,12 @@ only_in 'StatusCode' '^(node/src/api/http/reply.rs|jepsen-tests/|client/)' 'one 
 
 depends() { sed -n '/^\[dependencies\]/,/^\[/p' "$1/Cargo.toml" | grep -oE "^($2)\b" || true; }
 [ -z "$(depends schema 'registry|proto|raft-store|node|client')" ] || complain "schema depends on nothing of ours"
+[ -z "$(depends llm 'registry|proto|raft-store|node|client|tokio')" ] || complain "llm depends on schema only"
 [ -z "$(depends proto 'registry|schema|raft-store|node|client')" ] || complain "proto depends on nothing of ours"
 [ -z "$(depends registry 'proto|raft-store|node|client|tokio|rocksdb')" ] || complain "registry depends on schema only"
 [ -z "$(depends jepsen-tests 'registry|schema|raft-store|node')" ] || complain "jepsen-tests shares no code with what it judges"
 
-for crate in schema registry; do
+for crate in schema registry llm; do
   for ban in SystemTime::now Instant::now std::env::var std::fs::read std::thread::spawn std::process::exit HashMap HashSet; do
     grep -qF "$ban" "$crate/clippy.toml" || complain "$crate/clippy.toml does not ban $ban"
   done
