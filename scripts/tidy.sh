@@ -19,7 +19,9 @@ only_in 'bincode::' '^raft-store/src/codec/' 'only raft-store::codec names binco
 only_in '\brocksdb::' '^raft-store/' 'only raft-store touches RocksDB'
 only_in '\bopenraft::' '^(raft-store/|node/src/consensus/|raft-store/tests/|jepsen-tests/tests/sim/)' 'only raft-store, node::consensus and the simulation name openraft'
 only_in '(SystemTime|Instant)::now' '^(node/src/clock.rs|raft-store/src/log/clock.rs|jepsen-tests/|bench/|.*/(benches|examples|tests)/|client/)' 'one file reads the clock'
-only_in 'StatusCode' '^(node/src/api/http/reply.rs|jepsen-tests/|client/)' 'one file knows HTTP status codes'
+only_in 'StatusCode' '^(node/src/doors/http/reply.rs|jepsen-tests/|client/)' 'one file knows HTTP status codes'
+only_in 'service\.(consensus|config)\(\)' '^(node/src/(edge/|host/|main.rs|lib.rs|readiness.rs)|jepsen-tests/)' 'no door reaches past the service'
+only_in 'uri\(?\)?\.path\(' '^node/src/edge/' 'only the edge reads the path of a request'
 
 depends() { sed -n '/^\[dependencies\]/,/^\[/p' "$1/Cargo.toml" | grep -oE "^($2)\b" || true; }
 [ -z "$(depends schema 'registry|proto|raft-store|node|client')" ] || complain "schema depends on nothing of ours"

@@ -8,13 +8,16 @@
     reason = "pub marks what a module offers to the others; this crate is no published interface"
 )]
 
-pub mod api;
 pub mod clock;
 pub mod config;
 pub mod consensus;
+pub mod doors;
+pub mod edge;
 pub mod host;
 pub mod random;
 pub mod service;
+pub mod sockets;
+pub mod trace;
 
 pub use clock::Clock;
 pub use config::Config;

@@ -1,9 +1,10 @@
-//! Everything that leaves the process: gRPC messages, REST bodies, error codes.
+//! Everything that leaves the process: gRPC messages, REST bodies, error codes, and the one table of operations.
 //!
 //! Depends on no crate of ours, so that clients and tests can use it without the server. Never here: behaviour.
 
 pub mod associations;
 pub mod error_code;
+pub mod operations;
 pub mod rest;
 
 /// gRPC between the nodes of a cluster.

@@ -1,7 +1,7 @@
 //! Bodies of the Confluent-shaped REST API.
 //!
-//! Empty fields are left out of answers; `null`, `[]` and `{}` in requests mean absent; unknown fields of requests are
-//! errors. Names and order are Confluent's (8.x).
+//! Empty fields are left out of answers; `null`, `[]` and `{}` in requests mean absent; fields of requests that
+//! are not known are ignored, as Confluent ignores them: newer clients may send more. Names and order are Confluent's (8.x).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,6 @@ pub struct ErrorBody {
 
 /// A reference to a version of another subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ReferenceBody {
     /// The name in the referring text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +60,6 @@ pub struct ReferenceBody {
 
 /// Metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct MetadataBody {
     /// Path pattern → tags.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,7 +74,7 @@ pub struct MetadataBody {
 
 /// A data-contract rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RuleBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +103,7 @@ pub struct RuleBody {
 
 /// A rule set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RuleSetBody {
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
@@ -120,7 +118,7 @@ pub struct RuleSetBody {
 
 /// Asks to register, to look up or to check a schema.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RegisterRequest {
     // Clients echo what they were answered, so the answer's fields are tolerated.
@@ -180,7 +178,7 @@ pub struct SchemaEntityBody {
 
 /// Asks to register a version again with other tags, metadata or rules.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TagRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -261,7 +259,7 @@ pub struct CompatibilityBody {
 
 /// A configuration. Requests use `compatibility`, answers to GET and DELETE `compatibilityLevel`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ConfigBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -294,9 +292,29 @@ pub struct ConfigBody {
     pub override_rule_set: Option<RuleSetBody>,
 }
 
+impl ConfigChangeBody {
+    /// The names of all fields.
+    pub const FIELDS: [&str; 14] = [
+        "alias",
+        "aliasForDeks",
+        "normalize",
+        "validateFields",
+        "validateNewSchemas",
+        "validateRules",
+        "compatibility",
+        "compatibilityLevel",
+        "compatibilityPolicy",
+        "compatibilityGroup",
+        "defaultMetadata",
+        "overrideMetadata",
+        "defaultRuleSet",
+        "overrideRuleSet",
+    ];
+}
+
 /// Changes of a configuration: what is absent stays, what is `null` goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ConfigChangeBody {
     #[serde(default, deserialize_with = "present")]
@@ -331,7 +349,6 @@ pub struct ConfigChangeBody {
 
 /// A mode.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ModeBody {
     #[serde(skip_serializing_if = "Option::is_none")]

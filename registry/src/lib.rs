@@ -66,7 +66,7 @@ pub use ranges::KeyRange;
 pub use row::{Row, RowKind};
 pub use semver::{Bump, SemVer, SemVerRange};
 pub use settings::{
-    Config, LifePolicy, Mode, PolicyInForce, SettingRow, SettingsCommand, SettingsDone, SettingsRefusal,
+    Config, ConfigPatch, LifePolicy, Mode, PolicyInForce, SettingRow, SettingsCommand, SettingsDone, SettingsRefusal,
 };
 pub use tables::{Family, Key, Table};
 pub use view::{Change, MemoryView, View, ViewError};

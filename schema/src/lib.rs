@@ -18,6 +18,7 @@ pub mod limits;
 pub mod lint;
 mod parsed;
 pub mod protobuf;
+pub mod tags;
 mod types;
 pub mod validate;
 pub mod wire;

@@ -34,6 +34,7 @@ pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve};
 
 use crate::clock::{Clock, Deadline};
 use crate::config::{Config, MemberConfig, Timing};
+use crate::trace::TraceContext;
 
 type RegistryRaft = Raft<TypeConfig, StateMachine>;
 
@@ -227,6 +228,7 @@ impl Consensus {
         proposal: &Proposal,
         hops: u32,
         deadline: Deadline,
+        trace: Option<TraceContext>,
     ) -> Result<(Response, LogIndex), ProposeError> {
         let Some(mut client) = self.client_of(leader) else { return Err(ProposeError::NotLeader(None)) };
         let left = deadline.left();
@@ -234,6 +236,7 @@ impl Consensus {
             proposal: codec::encode_proposal(proposal).into(),
             hops,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            traceparent: trace.map(|trace| trace.to_string()).unwrap_or_default(),
         };
         let Some(answer) = self.while_leading(leader, network::bounded(left, client.propose(request))).await else {
             return Err(ProposeError::Unknown(format!("node {leader} is followed by another leader")));

@@ -26,6 +26,8 @@ use super::convert::{
 use super::network::MESSAGE_BYTES_MAX;
 use super::{Consensus, ProposeError, incoming};
 use crate::clock::Deadline;
+use crate::sockets::Listener;
+use crate::trace::TraceContext;
 
 /// Forwards of one command at most.
 pub const HOPS_MAX: u32 = 2;
@@ -91,12 +93,11 @@ pub async fn serve(
     let service =
         PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
     tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(5)))
         .http2_keepalive_timeout(Some(Duration::from_secs(2)))
         .http2_adaptive_window(Some(true))
         .add_service(service)
-        .serve_with_incoming_shutdown(tokio_stream::wrappers::TcpListenerStream::new(listener), stop)
+        .serve_with_incoming_shutdown(Listener::new(listener).into_stream(), stop)
         .await
 }
 
@@ -219,12 +220,17 @@ impl Peer for Gate {
         let wire = request.into_inner();
         let proposal = codec::decode_proposal(&wire.proposal).map_err(|error| damaged(&error))?;
         let deadline = Deadline::after(Duration::from_millis(wire.deadline_ms).min(PROPOSE_TIME_MAX));
+        let trace = TraceContext::parse(&wire.traceparent).map(TraceContext::child);
+        if let Some(trace) = trace {
+            let (trace_id, request_id) = (trace.trace_id(), &proposal.0.request_id);
+            tracing::debug!(%trace_id, %request_id, "a write has come to be proposed");
+        }
         let mut proposed = consensus.propose_stamped(proposal.clone(), deadline).await;
         if let Err(ProposeError::NotLeader(Some(leader))) = proposed
             && leader != self.node_id
             && wire.hops > 1
         {
-            proposed = consensus.forward(leader, &proposal, wire.hops - 1, deadline).await;
+            proposed = consensus.forward(leader, &proposal, wire.hops - 1, deadline, trace).await;
         }
         let result = match proposed {
             Ok((response, index)) => {

@@ -12,6 +12,7 @@ use crate::config::ScrubConfig;
 use crate::consensus::{Agreement, Consensus};
 use crate::random::Random;
 use crate::service::{Caller, Consistency, Service};
+use crate::trace::TraceContext;
 
 /// Between two comparisons of the replicas.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(60);
@@ -47,6 +48,7 @@ pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: St
             consistency: Consistency::Local,
             at_least: None,
             if_revision: None,
+            trace: TraceContext::begin(),
         };
         match service.found(&caller, &cluster_id).await {
             Ok(()) => return,

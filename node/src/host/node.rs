@@ -14,11 +14,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::identity::{self, Disk};
 use super::telemetry::Metrics;
 use super::{Addresses, End, Listeners, Phase, StartError, admission, background, readiness, scrub, starting};
-use crate::api;
-use crate::api::http::{self, Front};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consensus::{self, Consensus, Gate, Network};
+use crate::doors;
+use crate::edge::Edge;
 use crate::random::{Random, Seed};
 use crate::service::{Attempts, NodeKey, Service};
 
@@ -290,9 +290,11 @@ impl Node {
     }
 
     fn serve(&self, service: &Service, phase: &Phase, http: TcpListener, grpc: Option<TcpListener>) -> JoinSet<()> {
+        let edge = Edge::new(service.clone());
         let mut fronts = JoinSet::new();
         if let Some(listener) = grpc {
-            let served = api::grpc::serve(service.clone(), phase.clone(), listener, stopped(self.stopping.clone()));
+            let stop = stopped(self.stopping.clone());
+            let served = doors::grpc::serve(edge.clone(), service.clone(), phase.clone(), listener, stop);
             fronts.spawn(async move {
                 if let Err(error) = served.await {
                     tracing::error!(%error, "serve gRPC");
@@ -301,8 +303,7 @@ impl Node {
         }
         let node = &self.config.node;
         tracing::info!(node = node.id, region = %node.region, http = %self.config.http.listen, "serving");
-        let front = Front::new(service.clone(), phase.clone());
-        let served = http::serve(front, http, stopped(self.stopping.clone()));
+        let served = doors::http::serve(edge, service.clone(), phase.clone(), http, stopped(self.stopping.clone()));
         fronts.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "serve HTTP");

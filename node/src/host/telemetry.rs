@@ -20,7 +20,7 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    request_seconds: Family<RouteLabel, Histogram>,
+    request_seconds: Family<OperationLabel, Histogram>,
     registered: Family<FormatLabel, Counter>,
     compared: Family<VerdictLabels, Counter>,
     forwarded: Counter,
@@ -29,14 +29,14 @@ struct Inner {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    method: String,
-    route: &'static str,
+    transport: &'static str,
+    operation: &'static str,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RouteLabel {
-    route: &'static str,
+struct OperationLabel {
+    operation: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,11 +54,11 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("schemareg");
         let requests = Family::default();
-        registry.register("http_requests", "Requests answered, by route and status", requests.clone());
+        registry.register("requests", "Requests answered, by transport, operation and status", requests.clone());
         let request_seconds = Family::new_with_constructor(duration_buckets as fn() -> Histogram);
         registry.register(
-            "http_request_duration_seconds",
-            "Time from the request's head to the answer, by route",
+            "request_duration_seconds",
+            "Time from the request's head to the answer, or to the end of a stream, by operation",
             request_seconds.clone(),
         );
         let registered = Family::default();
@@ -84,10 +84,9 @@ fn duration_buckets() -> Histogram {
 
 impl Metrics {
     /// A request was answered.
-    pub fn answered(&self, method: &str, route: &'static str, status: u16, seconds: f64) {
-        let labels = RequestLabels { method: method.to_owned(), route, status };
-        self.inner.requests.get_or_create(&labels).inc();
-        self.inner.request_seconds.get_or_create(&RouteLabel { route }).observe(seconds);
+    pub fn answered(&self, transport: &'static str, operation: &'static str, status: u16, seconds: f64) {
+        self.inner.requests.get_or_create(&RequestLabels { transport, operation, status }).inc();
+        self.inner.request_seconds.get_or_create(&OperationLabel { operation }).observe(seconds);
     }
 
     /// A version was registered.

@@ -9,9 +9,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use registry::RequestId;
 use sha2::{Digest, Sha256};
 
-use super::{Caller, ServiceError};
+use super::ServiceError;
 use crate::clock::Clock;
 
 /// Attempts that may wait for the disk; more are counted and dropped: a flood must not slow requests down.
@@ -42,12 +43,12 @@ impl Attempts {
     }
 
     /// Records that a change was not made.
-    pub fn record(&self, caller: &Caller, action: &str, error: &ServiceError) {
+    pub fn record(&self, principal: &str, request_id: &RequestId, action: &str, error: &ServiceError) {
         let attempt = serde_json::json!({
             "time_ms": self.clock.wall_ms(),
-            "principal": caller.actor.principal.to_string(),
+            "principal": principal,
             "action": action,
-            "request_id": caller.request_id.0,
+            "request_id": request_id.0,
             "code": error.code.0,
             "message": error.message.chars().take(300).collect::<String>(),
         });

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use registry::{
-    Basis, BasisKey, CatalogCommand, CatalogDone, ClusterCommand, ClusterDone, Command, Config, Context, Done, Mode,
-    Outcome, Permanent, Scope, SettingsCommand, SettingsDone, Subject, Version, contract, query,
+    Basis, BasisKey, CatalogCommand, CatalogDone, ClusterCommand, ClusterDone, Command, Config, ConfigPatch, Context,
+    Done, Mode, Outcome, Permanent, Scope, SettingsCommand, SettingsDone, Subject, Version, contract, query,
 };
 use schema::compat::Level;
 
 use super::read::{VersionSpec, aliased, find_version};
+use super::settings::with_default_level;
 use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::write::Written;
 use super::{Caller, Service, ServiceError};
@@ -72,7 +73,7 @@ impl Service {
         }
     }
 
-    /// Merges `change` into the configuration of a scope and answers the merged one.
+    /// Merges a patch into the configuration of a scope and answers the merged one.
     ///
     /// NONE does not replace DISABLED: a Confluent client reads the one for the other and may only write back what it
     /// read (ADR 0011).
@@ -83,7 +84,7 @@ impl Service {
         &self,
         caller: &Caller,
         scope: &Scope,
-        merge: impl Fn(Config) -> Config,
+        patch: &ConfigPatch,
     ) -> Result<Config, ServiceError> {
         let mut turn = None;
         for _ in 0..ATTEMPTS_MAX {
@@ -91,7 +92,7 @@ impl Service {
                 let old = query::config(view, scope)?.unwrap_or_default();
                 let keys = BTreeSet::from([BasisKey::Config(scope.clone())]);
                 let own_level = old.compatibility_level;
-                let mut merged = merge(self.inner.sealer.open_config(old));
+                let mut merged = patch.apply(self.inner.sealer.open_config(old));
                 if merged.compatibility_level == Some(Level::None)
                     && own_level != Some(Level::None)
                     && query::config_in_scope(view, scope)?.compatibility_level == Some(Level::Disabled)
@@ -117,15 +118,15 @@ impl Service {
         Err(too_busy())
     }
 
-    /// Removes the configuration of a scope and answers what it was.
+    /// Removes the configuration of a scope and answers what it was, with the level that held.
     ///
     /// # Errors
-    /// 40401 if a subject has none.
-    pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Option<Config>, ServiceError> {
+    /// [`proto::error_code::SUBJECT_NOT_FOUND`] if a subject has none.
+    pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Config, ServiceError> {
         let command = Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: None });
         match self.write(caller, command).await?.outcome {
             Outcome::Done(Done::Settings(SettingsDone::ConfigChanged { old })) => {
-                Ok(old.map(|old| self.inner.sealer.open_config(old)))
+                Ok(with_default_level(self.inner.sealer.open_config(old.unwrap_or_default())))
             }
             outcome => Err(refused(&outcome)),
         }

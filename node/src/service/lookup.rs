@@ -104,11 +104,15 @@ impl Service {
         if !exists {
             return Err(ServiceError::subject_not_found(subject));
         }
+        let not_found = || ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found");
+        // No subject holds the empty text; it is not looked at as a schema that could be wrong.
+        if new.text.trim().is_empty() {
+            return Err(not_found());
+        }
         let settings = settings(view, subject)?;
         let normalize = normalize || settings.normalize;
         let asked = self.parse_asked(view, subject, new, &settings, normalize)?;
-        self.find(&History::new(view, subject), new, &asked, include)?
-            .ok_or_else(|| ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found"))
+        self.find(&History::new(view, subject), new, &asked, include)?.ok_or_else(not_found)
     }
 
     /// A version of the subject that holds this schema.

@@ -3,11 +3,13 @@
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
 mod association;
+mod association_plan;
 mod attempts;
 mod audit;
 mod cache;
 mod catalogue;
 mod change;
+mod cluster;
 mod compatibility;
 mod data;
 mod error;
@@ -23,6 +25,7 @@ mod read;
 mod references;
 mod sensitive;
 mod settings;
+mod tags;
 mod terms;
 mod turns;
 mod write;
@@ -33,22 +36,30 @@ use registry::{Actor, LogIndex, RequestId};
 use tokio::sync::{Semaphore, watch};
 
 pub use association::{AssociatedSchema, AssociationFilter, AssociationQuery};
+pub use association_plan::{
+    AssociationPlan, Meaning, ResourceRequest, WantedAssociation, check_batch, invalid as invalid_association,
+    lifecycle_named, plan,
+};
 pub use attempts::Attempts;
 pub use audit::{AuditFilter, AuditProof, NodeKey};
 pub use catalogue::{Criteria, FoundVersion};
+pub use cluster::{ClusterView, MemberView, NewMember};
 pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};
 pub use freshness::Freshness;
 pub use lives::{DraftStep, DraftView, LifeOf};
-pub use prepare::{NewSchema, RegisterOptions};
-pub use read::{Consistency, FoundSchema, ReadMark, VersionSpec};
+pub use prepare::{NewSchema, RegisterOptions, Registered};
+pub use read::{Consistency, FoundSchema, ListFilter, ReadMark, VersionSpec};
+pub use settings::Settled;
+pub use tags::{RuleChange, VersionChange, tagged_text};
 
 use crate::clock::Deadline;
-use crate::config::Config;
+use crate::config::{Config, LimitsConfig};
 use crate::consensus::Consensus;
 use crate::host::telemetry::Metrics;
 use crate::random::Random;
+use crate::trace::TraceContext;
 use cache::{KnownTexts, ParsedSchemas};
 use pool::ParserPool;
 use sensitive::Sealer;
@@ -100,6 +111,8 @@ pub struct Caller {
     pub at_least: Option<LogIndex>,
     /// The revision at which the client wants what it changes to be.
     pub if_revision: Option<LogIndex>,
+    /// The trace that the request belongs to.
+    pub trace: TraceContext,
 }
 
 impl Service {
@@ -148,6 +161,16 @@ impl Service {
     /// The configuration of this node.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The limits on requests.
+    pub fn limits(&self) -> &LimitsConfig {
+        &self.inner.config.limits
+    }
+
+    /// Are answers of the shape of Confluent 7.x?
+    pub fn has_legacy_answers(&self) -> bool {
+        self.inner.config.http.legacy_responses
     }
 
     /// Where changes that were not made are recorded.

@@ -3,7 +3,7 @@
 //! What is immutable and is there is answered from the local replica. Whatever a lagging replica could be wrong about, an
 //! absence, `latest`, a list, a setting, is confirmed against the quorum first, or the client is told that it could not be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use registry::{
 };
 use schema::{Format, Guid};
 
+use super::association::AssociationFilter;
+use super::settings::{Settled, with_default_level};
 use super::{Caller, Service, ServiceError};
 use crate::clock::{self, Deadline};
 use crate::consensus::ReadIndexError;
@@ -87,6 +89,34 @@ pub struct FoundSchema {
     pub created_ms: u64,
     pub deleted: bool,
     pub state: VersionState,
+}
+
+/// What else must hold for a version to be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// It has a rule of this type.
+    pub rule_type: Option<String>,
+    /// Its subject has such an association.
+    pub association: AssociationFilter,
+}
+
+impl ListFilter {
+    fn admits(&self, found: &FoundSchema) -> bool {
+        let Some(wanted) = &self.rule_type else { return true };
+        found.content.rule_set.as_ref().is_some_and(|set| {
+            let mut rules = set.migration_rules.iter().chain(&set.domain_rules).chain(&set.encoding_rules);
+            rules.any(|rule| rule.rule_type == *wanted)
+        })
+    }
+
+    /// The subjects that have such an association; none if it does not matter.
+    fn tied_subjects(&self, view: &impl View) -> Result<Option<BTreeSet<Subject>>, ServiceError> {
+        if self.association.is_empty() {
+            return Ok(None);
+        }
+        let ties = query::associations_named(view, None, None)?;
+        Ok(Some(ties.into_iter().filter(|row| self.association.admits(row)).map(|row| row.subject).collect()))
+    }
 }
 
 /// Which version of a subject.
@@ -432,11 +462,14 @@ impl Service {
         &self,
         caller: &Caller,
         scope: &Scope,
-        inherited: bool,
+        asked: Settled,
     ) -> Result<Option<Config>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
-            let config =
-                if inherited { Some(query::config_in_scope(view, scope)?) } else { query::config(view, scope)? };
+            let config = match asked {
+                Settled::Own => query::config(view, scope)?,
+                Settled::OwnOrDefault => Some(with_default_level(query::config(view, scope)?.unwrap_or_default())),
+                Settled::InForce => Some(with_default_level(query::config_in_scope(view, scope)?)),
+            };
             Ok(config.map(|config| self.inner.sealer.open_config(config)))
         })
         .await
@@ -559,11 +592,14 @@ impl Service {
         name_prefix: &str,
         include: Include,
         latest_only: bool,
+        filter: &ListFilter,
     ) -> Result<Vec<FoundSchema>, ServiceError> {
         self.read(caller, Kind::Mutable, |view| {
             let mut found = Vec::new();
+            let tied = filter.tied_subjects(view)?;
             for subject in query::subjects(view, context, Include::All)? {
-                if !subject.name.starts_with(name_prefix) {
+                let is_tied = tied.as_ref().is_none_or(|tied| tied.contains(&subject));
+                if !subject.name.starts_with(name_prefix) || !is_tied {
                     continue;
                 }
                 let mut versions = query::versions(view, &subject)?;
@@ -572,7 +608,10 @@ impl Service {
                     versions.drain(..versions.len().saturating_sub(1));
                 }
                 for (version, _) in versions {
-                    found.push(find_version(view, &subject, VersionSpec::Number(version), include)?);
+                    let version = find_version(view, &subject, VersionSpec::Number(version), include)?;
+                    if filter.admits(&version) {
+                        found.push(version);
+                    }
                 }
             }
             Ok(found)

@@ -8,6 +8,25 @@ use schema::{Format, Metadata, RuleSet, Strictness};
 use super::ServiceError;
 use super::compatibility::Checked;
 
+/// The compatibility level in force where no scope sets one.
+const LEVEL_DEFAULT: Level = Level::Backward;
+
+/// Which configuration of a scope is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// What the scope itself sets; nothing if it sets nothing.
+    Own,
+    /// What the scope itself sets, over the default of the server.
+    OwnOrDefault,
+    /// What holds: of the scope, of those above it, or the default.
+    InForce,
+}
+
+/// The configuration with the level that holds where it sets none.
+pub(super) fn with_default_level(config: Config) -> Config {
+    Config { compatibility_level: config.compatibility_level.or(Some(LEVEL_DEFAULT)), ..config }
+}
+
 /// What a preparation depends on.
 pub(super) struct Settings {
     pub level: Level,
@@ -29,7 +48,7 @@ pub(super) fn settings(view: &StateView<'_>, subject: &Subject) -> Result<Settin
     let config = query::config_in_scope(view, &scope)?;
     let Config { compatibility_level, compatibility_policy, compatibility_group, normalize, .. } = config;
     Ok(Settings {
-        level: compatibility_level.unwrap_or(Level::Backward),
+        level: compatibility_level.unwrap_or(LEVEL_DEFAULT),
         policy: compatibility_policy.unwrap_or_default(),
         group: compatibility_group.filter(|group| !group.is_empty()),
         normalize: normalize.unwrap_or(false),

@@ -14,6 +14,7 @@ use registry::{Basis, Command, Envelope, LogIndex, Outcome, query};
 use super::{Caller, Service, ServiceError, UNKEYED};
 use crate::clock::Deadline;
 use crate::consensus::{HOPS_MAX, ProposeError};
+use crate::trace::TraceContext;
 
 /// Shortest and longest wait between two attempts.
 const RETRY_WAIT_MIN: Duration = Duration::from_millis(10);
@@ -53,7 +54,7 @@ impl Service {
             actor: caller.actor.clone(),
             // The least that the command needs, not what this program knows: members with older programs understand it.
             level: command.level(),
-            trace: None,
+            trace: registry::TraceContext::parse(&caller.trace.to_string()),
             if_revision: caller.if_revision,
             basis,
             command,
@@ -65,7 +66,7 @@ impl Service {
         let Ok(Ok(_permit)) = permit else {
             return Err(ServiceError::new(code::UNAVAILABLE, "Too many writes are under way on this node; try again"));
         };
-        let (response, index) = self.propose_until(Proposal(envelope), caller.deadline).await?;
+        let (response, index) = self.propose_until(Proposal(envelope), caller.deadline, caller.trace).await?;
         // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
         if planted("own-writes-unseen") {
             return written(response, index);
@@ -110,6 +111,7 @@ impl Service {
         &self,
         mut proposal: Proposal,
         deadline: Deadline,
+        trace: TraceContext,
     ) -> Result<(Response, LogIndex), ServiceError> {
         let consensus = &self.inner.consensus;
         let mut unknown = None;
@@ -125,7 +127,7 @@ impl Service {
                 }
                 Some(leader) => {
                     self.inner.metrics.forwarded();
-                    consensus.forward(leader, &proposal, HOPS_MAX, limit).await
+                    consensus.forward(leader, &proposal, HOPS_MAX, limit, Some(trace)).await
                 }
                 None => Err(ProposeError::NotLeader(None)),
             };

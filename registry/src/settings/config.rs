@@ -56,6 +56,48 @@ impl Config {
     }
 }
 
+/// A change of a configuration: what is absent stays, what is `Some(None)` goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct ConfigPatch {
+    pub alias: Option<Option<String>>,
+    pub alias_for_deks: Option<Option<String>>,
+    pub normalize: Option<Option<bool>>,
+    pub validate_fields: Option<Option<bool>>,
+    pub validate_new_schemas: Option<Option<bool>>,
+    pub validate_rules: Option<Option<bool>>,
+    pub compatibility_level: Option<Option<Level>>,
+    pub compatibility_policy: Option<Option<Policy>>,
+    pub compatibility_group: Option<Option<String>>,
+    pub default_metadata: Option<Option<Metadata>>,
+    pub override_metadata: Option<Option<Metadata>>,
+    pub default_rule_set: Option<Option<RuleSet>>,
+    pub override_rule_set: Option<Option<RuleSet>>,
+}
+
+impl ConfigPatch {
+    /// The configuration with the change in it.
+    #[must_use]
+    pub fn apply(&self, to: Config) -> Config {
+        let patch = self.clone();
+        Config {
+            alias: patch.alias.unwrap_or(to.alias),
+            alias_for_deks: patch.alias_for_deks.unwrap_or(to.alias_for_deks),
+            normalize: patch.normalize.unwrap_or(to.normalize),
+            validate_fields: patch.validate_fields.unwrap_or(to.validate_fields),
+            validate_new_schemas: patch.validate_new_schemas.unwrap_or(to.validate_new_schemas),
+            validate_rules: patch.validate_rules.unwrap_or(to.validate_rules),
+            compatibility_level: patch.compatibility_level.unwrap_or(to.compatibility_level),
+            compatibility_policy: patch.compatibility_policy.unwrap_or(to.compatibility_policy),
+            compatibility_group: patch.compatibility_group.unwrap_or(to.compatibility_group),
+            default_metadata: patch.default_metadata.unwrap_or(to.default_metadata),
+            override_metadata: patch.override_metadata.unwrap_or(to.override_metadata),
+            default_rule_set: patch.default_rule_set.unwrap_or(to.default_rule_set),
+            override_rule_set: patch.override_rule_set.unwrap_or(to.override_rule_set),
+        }
+    }
+}
+
 /// What may be done to the subjects of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
@@ -96,5 +138,20 @@ impl Mode {
             Self::ReadOnly | Self::ReadOnlyOverride => true,
             Self::ReadWrite | Self::Import | Self::Forward => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_keeps_what_it_leaves_out_and_clears_what_it_says_is_nothing() {
+        let old = Config { alias: Some("a".to_owned()), normalize: Some(true), ..Config::default() };
+        assert_eq!(ConfigPatch::default().apply(old.clone()), old);
+        let patch =
+            ConfigPatch { alias: Some(None), compatibility_level: Some(Some(Level::Full)), ..ConfigPatch::default() };
+        let wanted = Config { alias: None, compatibility_level: Some(Level::Full), ..old };
+        assert_eq!(patch.apply(wanted.clone()), wanted, "the same patch twice is the same as once");
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod query;
 mod rows;
 
 pub use command::SettingsCommand;
-pub use config::{Config, Mode};
+pub use config::{Config, ConfigPatch, Mode};
 pub use outcome::{SettingsDone, SettingsRefusal};
 pub use policy::{LifePolicy, PolicyInForce};
 pub use rows::SettingRow;

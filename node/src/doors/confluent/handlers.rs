@@ -1,0 +1,386 @@
+//! The operations of the Confluent API: read parameters, call the service, shape the answer.
+
+use proto::error_code as code;
+use proto::rest::{
+    CompatibilityBody, ConfigChangeBody, ContextIdBody, ModeBody, RegisterRequest, SchemaBody, SchemaTagsBody,
+    SubjectVersionBody,
+};
+use registry::{Context, Deleted, Include, Mode, SchemaId, Scope, Subject};
+use schema::{Format, Guid, Rendering};
+
+use super::convert::{config_body, config_patch, new_schema, register_options, schema_body};
+use super::tags::tagged;
+use crate::doors::http::reply::Reply;
+use crate::doors::http::{Answer, On};
+use crate::service::{FoundSchema, Registered, ServiceError, Settled, VersionSpec, tagged_text};
+
+/// The version of Confluent whose contract is answered.
+const CONFLUENT_VERSION: &str = "8.4.0";
+
+pub(super) fn schema_types() -> Reply {
+    Reply::json(&Format::ALL.map(Format::name))
+}
+
+pub(super) fn metadata_version() -> Reply {
+    Reply::json(
+        &serde_json::json!({"version": CONFLUENT_VERSION, "commitId": concat!("llm-schema-registry-", env!("CARGO_PKG_VERSION"))}),
+    )
+}
+
+impl On<'_> {
+    pub(super) fn is_legacy(&self) -> bool {
+        self.front.service.has_legacy_answers()
+    }
+
+    /// The subject that the path names.
+    pub(super) fn subject(&self) -> Result<Subject, ServiceError> {
+        Ok(Subject::parse(self.parameter("subject"))?)
+    }
+
+    /// The subject of the `subject` parameter, or the context of the path's prefix.
+    fn subject_parameter(&self) -> Result<Option<Subject>, ServiceError> {
+        match (self.request.query("subject"), self.admitted.place.context().cloned()) {
+            (Some(name), Some(context)) => Ok(Some(Subject::parse_in(&context, name)?)),
+            (Some(name), None) => Ok(Some(Subject::parse(name)?)),
+            (None, Some(context)) => Ok(Some(Subject { context, name: String::new() })),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn rendering(&self) -> Option<Rendering> {
+        self.request.query("format").and_then(Rendering::from_name)
+    }
+
+    /// A schema as answers show it.
+    pub(super) fn body(&self, found: &FoundSchema) -> SchemaBody {
+        schema_body(found, &self.front.service.opened(&found.content), self.is_legacy())
+    }
+
+    pub(super) async fn rendered(&self, found: FoundSchema) -> Result<FoundSchema, ServiceError> {
+        match self.rendering() {
+            Some(rendering) => self.front.service.render(self.caller, found, rendering).await,
+            None => Ok(found),
+        }
+    }
+
+    pub(super) async fn schema_by_id(&self) -> Answer {
+        let id = schema_id(self.parameter("id"))?;
+        let subject = self.subject_parameter()?;
+        let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
+        let found = self.rendered(found).await?;
+        let mut body = self.body(&found);
+        body.id = None;
+        body.schema_tags = self.tags_of(&found);
+        if self.request.flag("fetchMaxId") {
+            body.max_id = self.front.service.max_id(subject.as_ref())?;
+        }
+        let named = self.request.query("subject").is_some();
+        let changes = found.deleted || named || body.max_id.is_some() || !body.schema_tags.is_empty();
+        let reply = Reply::json(&body);
+        Ok(if changes { reply } else { reply.immutable(found.guid.to_string()) })
+    }
+
+    pub(super) async fn schema_text_by_id(&self) -> Answer {
+        let id = schema_id(self.parameter("id"))?;
+        let subject = self.subject_parameter()?;
+        let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
+        let found = self.rendered(found).await?;
+        Ok(Reply::text(found.content.text.clone()).immutable(found.guid.to_string()))
+    }
+
+    pub(super) async fn subjects_of_id(&self) -> Answer {
+        let mut subjects: Vec<_> = self.usages().await?.into_iter().map(|(subject, _)| subject.qualified()).collect();
+        subjects.dedup();
+        Ok(Reply::json(&self.request.page(subjects, usize::MAX)))
+    }
+
+    pub(super) async fn versions_of_id(&self) -> Answer {
+        let usages = self.usages().await?.into_iter();
+        let versions =
+            usages.map(|(subject, version)| SubjectVersionBody { subject: subject.qualified(), version: version.0 });
+        Ok(Reply::json(&self.request.page(versions.collect(), usize::MAX)))
+    }
+
+    async fn usages(&self) -> Result<Vec<(Subject, registry::Version)>, ServiceError> {
+        let id = schema_id(self.parameter("id"))?;
+        let subject = self.subject_parameter()?;
+        self.front.service.usages_of_id(self.caller, subject.as_ref(), id, self.request.include()).await
+    }
+
+    pub(super) async fn schema_by_guid(&self) -> Answer {
+        let guid = self.parameter("guid");
+        let not_found = || ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {guid} not found"));
+        let parsed: Guid = guid.parse().map_err(|_| not_found())?;
+        let found = self.front.service.schema_by_guid(self.caller, parsed).await?;
+        let found = self.rendered(found).await?;
+        let mut body = self.body(&found);
+        body.id = None;
+        let reply = Reply::json(&body);
+        Ok(if found.deleted { reply } else { reply.immutable(parsed.to_string()) })
+    }
+
+    pub(super) async fn ids_of_guid(&self) -> Answer {
+        let Ok(guid) = self.parameter("guid").parse::<Guid>() else { return Ok(Reply::json(&[(); 0])) };
+        let ids = self.front.service.ids_of_guid(self.caller, guid).await?;
+        let bodies: Vec<_> =
+            ids.into_iter().map(|(context, id)| ContextIdBody { context: context.to_string(), id: id.0 }).collect();
+        Ok(Reply::json(&bodies))
+    }
+
+    pub(super) async fn subjects(&self) -> Answer {
+        let prefix = self.prefix();
+        let subjects =
+            self.front.service.subjects(self.caller, prefix.context.as_ref(), self.request.include()).await?;
+        let mut names: Vec<_> = subjects
+            .into_iter()
+            .filter(|subject| subject.name.starts_with(&prefix.name))
+            .map(|subject| subject.qualified())
+            .collect();
+        names.sort();
+        Ok(Reply::json(&self.request.page(names, usize::MAX)))
+    }
+
+    /// What `subjectPrefix` and the path's context ask for: `:*:` is all contexts, which is the default too.
+    pub(super) fn prefix(&self) -> Prefix {
+        let text = self.request.query("subjectPrefix").unwrap_or_default();
+        if let Some(context) = self.admitted.place.context().cloned() {
+            return Prefix { context: Some(context), name: text.to_owned() };
+        }
+        if let Some(name) = text.strip_prefix(":*:") {
+            return Prefix { context: None, name: name.to_owned() };
+        }
+        if text.is_empty() {
+            return Prefix { context: None, name: String::new() };
+        }
+        match Subject::parse(text) {
+            Ok(subject) => Prefix { context: Some(subject.context), name: subject.name },
+            Err(_) => Prefix { context: Some(Context::default_context()), name: text.to_owned() },
+        }
+    }
+
+    pub(super) async fn register(&self) -> Answer {
+        let subject = self.subject()?;
+        let body: RegisterRequest = self.request.json()?;
+        let options = register_options(&body, self.request.flag("normalize"), self.request.flag("force"))?;
+        let (add, remove) = (body.schema_tags_to_add.clone(), body.schema_tags_to_remove.clone());
+        let mut new = new_schema(body)?;
+        if !add.is_empty() || !remove.is_empty() {
+            let tagged = |bodies: Vec<SchemaTagsBody>| bodies.into_iter().map(tagged).collect::<Vec<_>>();
+            new.text = tagged_text(new.format, &new.text, &tagged(add), &tagged(remove))?;
+        }
+        let registered = self.front.service.register(self.caller, &subject, &new, options).await?;
+        self.registered_body(registered).await
+    }
+
+    /// What was registered, in the shape of the version that clients expect.
+    pub(super) async fn registered_body(&self, registered: Registered) -> Answer {
+        if self.is_legacy() {
+            return Ok(Reply::json(&serde_json::json!({"id": registered.found.id.0})));
+        }
+        let found = self.rendered(registered.found).await?;
+        Ok(Reply::json(&SchemaBody { subject: None, ..self.body(&found) }))
+    }
+
+    pub(super) async fn lookup(&self) -> Answer {
+        let subject = self.subject()?;
+        let new = new_schema(self.request.json()?)?;
+        let normalize = self.request.flag("normalize");
+        let found = self.front.service.lookup(self.caller, &subject, &new, normalize, self.request.include()).await?;
+        let found = self.rendered(found).await?;
+        Ok(Reply::json(&self.body(&found)))
+    }
+
+    pub(super) async fn versions(&self) -> Answer {
+        let subject = self.subject()?;
+        let versions = self.front.service.versions(self.caller, &subject, self.request.include()).await?;
+        let as_negative = self.request.flag("deletedAsNegative");
+        let numbers: Vec<_> = versions
+            .into_iter()
+            .map(
+                |(version, deleted)| {
+                    if as_negative && deleted == Deleted::Soft { -version.as_i32() } else { version.as_i32() }
+                },
+            )
+            .collect();
+        Ok(Reply::json(&self.request.page(numbers, usize::MAX)))
+    }
+
+    pub(super) async fn found_version(&self) -> Result<FoundSchema, ServiceError> {
+        let spec = VersionSpec::parse(self.parameter("version"))?;
+        let subject = self.subject()?;
+        let found = self.front.service.version(self.caller, &subject, spec, self.include_one()).await?;
+        self.rendered(found).await
+    }
+
+    /// May the one version that is asked for be soft-deleted?
+    pub(super) fn include_one(&self) -> Include {
+        if self.request.flag("deleted") { Include::All } else { Include::Live }
+    }
+
+    pub(super) async fn version(&self) -> Answer {
+        let found = self.found_version().await?;
+        let mut body = self.body(&found);
+        body.schema_tags = self.tags_of(&found);
+        Ok(Reply::json(&body).tagged())
+    }
+
+    pub(super) async fn version_text(&self) -> Answer {
+        let found = self.found_version().await?;
+        // The text as it was sent first is kept beside the canonical one.
+        if self.request.query("format") == Some("sent")
+            && let (Some(subject), Some(version)) = (&found.subject, found.version)
+            && let Some(sent) = self.front.service.sent_text(subject, version)?
+        {
+            return Ok(Reply::text(sent).tagged());
+        }
+        Ok(Reply::text(found.content.text.clone()).tagged())
+    }
+
+    pub(super) async fn referenced_by(&self) -> Answer {
+        let spec = VersionSpec::parse(self.parameter("version"))?;
+        let subject = self.subject()?;
+        let ids = self.front.service.referrers(self.caller, &subject, spec, self.request.include()).await?;
+        let ids = ids.into_iter().map(|id| id.0).collect();
+        Ok(Reply::json(&self.request.page(ids, usize::MAX)))
+    }
+
+    pub(super) async fn delete_subject(&self) -> Answer {
+        let subject = self.subject()?;
+        let versions = self.front.service.delete_subject(self.caller, &subject, self.request.permanent()).await?;
+        let numbers: Vec<_> = versions.into_iter().map(|version| version.0).collect();
+        Ok(Reply::json(&numbers))
+    }
+
+    pub(super) async fn delete_version(&self) -> Answer {
+        let spec = VersionSpec::parse(self.parameter("version"))?;
+        let subject = self.subject()?;
+        let version = self.front.service.delete_version(self.caller, &subject, spec, self.request.permanent()).await?;
+        Ok(Reply::json(&version.0))
+    }
+
+    pub(super) async fn check_compatibility(&self, version: Option<&str>) -> Answer {
+        let spec = version.map(VersionSpec::parse).transpose()?;
+        let subject = self.subject()?;
+        let new = new_schema(self.request.json()?)?;
+        let (normalize, verbose) = (self.request.flag("normalize"), self.request.flag("verbose"));
+        let checked =
+            self.front.service.check_compatibility(self.caller, &subject, spec, &new, normalize, verbose).await?;
+        let messages = verbose.then_some(checked.messages);
+        Ok(Reply::json(&CompatibilityBody { is_compatible: checked.compatible, messages }))
+    }
+
+    /// The scope that the path names, and whether it names any.
+    fn scope(&self) -> Result<(Scope, bool), ServiceError> {
+        let named = self.admitted.place.scope();
+        let is_top = named.is_none();
+        Ok((named.as_deref().map(Scope::parse).transpose()?.unwrap_or_else(Scope::top), is_top))
+    }
+
+    /// Does a question about a scope fall back to the scopes above?
+    fn inherits(&self) -> bool {
+        self.request.flag("defaultToGlobal")
+    }
+
+    pub(super) async fn config(&self) -> Answer {
+        let (scope, is_top) = self.scope()?;
+        // Without a subject there is always an answer: the server's default, where nothing is set.
+        let asked = match (self.inherits(), is_top) {
+            (true, _) => Settled::InForce,
+            (false, true) => Settled::OwnOrDefault,
+            (false, false) => Settled::Own,
+        };
+        let config = self.front.service.config_of(self.caller, &scope, asked).await?;
+        let config = config.ok_or_else(|| {
+            let message = format!("Subject '{scope}' does not have subject-level compatibility configured");
+            ServiceError::new(code::CONFIG_NOT_FOUND, message)
+        })?;
+        Ok(Reply::json(&config_body(&config, false)))
+    }
+
+    pub(super) async fn set_config(&self) -> Answer {
+        let (scope, _) = self.scope()?;
+        let body: ConfigChangeBody = self.request.json()?;
+        self.request.refuse_near_misses(&ConfigChangeBody::FIELDS)?;
+        let merged = self.front.service.set_config(self.caller, &scope, &config_patch(body)?).await?;
+        Ok(Reply::json(&config_body(&merged, true)))
+    }
+
+    pub(super) async fn delete_config(&self) -> Answer {
+        let (scope, _) = self.scope()?;
+        let old = self.front.service.delete_config(self.caller, &scope).await?;
+        Ok(Reply::json(&config_body(&old, false)))
+    }
+
+    pub(super) async fn mode(&self) -> Answer {
+        let (scope, is_top) = self.scope()?;
+        let mode = self.front.service.mode_of(self.caller, &scope, self.inherits()).await?;
+        match mode.or(is_top.then_some(Mode::ReadWrite)) {
+            Some(mode) => Ok(Reply::json(&mode_body(Some(mode)))),
+            None => Err(ServiceError::new(
+                code::MODE_NOT_FOUND,
+                format!("Subject '{scope}' does not have subject-level mode configured"),
+            )),
+        }
+    }
+
+    pub(super) async fn set_mode(&self) -> Answer {
+        let (scope, _) = self.scope()?;
+        let body: ModeBody = self.request.json()?;
+        let mode = body.mode.as_deref().and_then(Mode::from_name).ok_or_else(|| {
+            ServiceError::new(
+                code::INVALID_MODE,
+                "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.",
+            )
+        })?;
+        self.front.service.set_mode(self.caller, &scope, mode, self.request.flag("force")).await?;
+        Ok(Reply::json(&mode_body(Some(mode))))
+    }
+
+    pub(super) async fn delete_mode(&self) -> Answer {
+        let (scope, is_top) = self.scope()?;
+        let recursive = self.request.flag("recursive");
+        let old = self.front.service.delete_mode(self.caller, &scope, recursive).await?;
+        let old = if is_top { old.or(Some(Mode::ReadWrite)) } else { old };
+        Ok(Reply::json(&mode_body(old)))
+    }
+
+    pub(super) async fn contexts(&self) -> Answer {
+        let contexts = self.front.service.contexts(self.caller).await?;
+        let prefix = self.request.query("contextPrefix").unwrap_or_default();
+        let names: Vec<_> =
+            contexts.into_iter().map(|context| context.to_string()).filter(|name| name.starts_with(prefix)).collect();
+        Ok(Reply::json(&self.request.page(names, usize::MAX)))
+    }
+
+    pub(super) async fn delete_context(&self) -> Answer {
+        let context = Context::parse(self.parameter("context"))
+            .map_err(|_| ServiceError::new(code::BAD_REQUEST, "The context's name cannot be one"))?;
+        self.front.service.delete_context(self.caller, &context).await?;
+        Ok(Reply::nothing())
+    }
+
+    pub(super) fn metadata_id(&self) -> Reply {
+        let cluster = self.front.service.cluster_id();
+        Reply::json(&serde_json::json!({
+            "id": "",
+            "scope": {"path": [], "clusters": {"kafka-cluster": cluster, "schema-registry-cluster": "schema-registry"}},
+        }))
+    }
+}
+
+pub(super) struct Prefix {
+    pub context: Option<Context>,
+    pub name: String,
+}
+
+fn mode_body(mode: Option<Mode>) -> ModeBody {
+    ModeBody { mode: mode.map(|mode| mode.name().to_owned()) }
+}
+
+fn schema_id(text: &str) -> Result<SchemaId, ServiceError> {
+    match text.parse::<i32>() {
+        Ok(id) => Ok(SchemaId(u32::try_from(id).unwrap_or(0))),
+        // Jersey answers 404 for a path parameter that is no number.
+        Err(_) => Err(ServiceError::new(code::NOT_FOUND, "HTTP 404 Not Found")),
+    }
+}

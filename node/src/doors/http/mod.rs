@@ -1,0 +1,134 @@
+//! The HTTP listener: reads a request's body, hands it to the door of its operation, and shapes the answer.
+
+pub(super) mod reply;
+pub(super) mod request;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::{Extension, Router};
+use http::Response;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use proto::error_code as code;
+use proto::operations::OperationId;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{cluster, confluent, native, server, streams};
+use crate::edge::{Admitted, Edge, EdgeLayer, Refusal, Transport};
+use crate::host::Phase;
+use crate::service::{Caller, Service, ServiceError};
+use crate::sockets::Listener;
+use reply::{MEDIA_TYPES, Reply};
+use request::Request;
+
+pub(super) type Answer = Result<Reply, ServiceError>;
+
+/// What the doors work with. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Front {
+    pub(super) service: Service,
+    pub(super) phase: Phase,
+}
+
+/// One request on its way through its operation.
+#[derive(Clone, Copy)]
+pub(super) struct On<'a> {
+    pub front: &'a Front,
+    pub admitted: &'a Admitted,
+    pub caller: &'a Caller,
+    pub request: &'a Request,
+}
+
+impl On<'_> {
+    /// A parameter of the path; a subject is qualified.
+    pub(super) fn parameter(&self, name: &str) -> &str {
+        self.admitted.place.parameter(name)
+    }
+}
+
+/// Serves HTTP until `stop` resolves; requests under way are finished.
+///
+/// # Errors
+/// If the port cannot be served.
+pub async fn serve(
+    edge: Edge,
+    service: Service,
+    phase: Phase,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let pipeline = ServiceBuilder::new()
+        .layer(EdgeLayer::new(edge, Transport::Http, refuse))
+        .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))));
+    let router = Router::new().fallback(handle).with_state(Front { service, phase }).layer(pipeline);
+    axum::serve(Listener::new(listener), router).with_graceful_shutdown(stop).await
+}
+
+/// What a client is told of a mistake of ours; the panic itself is in the log.
+pub(super) fn panicked() -> ServiceError {
+    ServiceError::internal("answer a request", &"the handler panicked")
+}
+
+/// Says no before a door was reached.
+fn refuse(refusal: &Refusal) -> Response<Body> {
+    let reply = match refusal {
+        Refusal::Error(error) => Reply::error(error),
+        Refusal::WrongMethod { allow } => Reply::method_not_allowed(allow),
+        Refusal::Options { allow } => Reply::options(allow),
+    };
+    reply.into_response(MEDIA_TYPES[0])
+}
+
+async fn handle(
+    State(front): State<Front>,
+    Extension(admitted): Extension<Arc<Admitted>>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    if let OperationId::Stream(stream) = admitted.operation.id {
+        return streams::answer(&front, &admitted, stream, request).await;
+    }
+    let read = tokio::time::timeout(admitted.time_max(), read(&front, request)).await;
+    let late = || ServiceError::new(code::REQUEST_TIMEOUT, "The request took too long to arrive");
+    let request = match read.unwrap_or_else(|_| Err(late())) {
+        Ok(request) => request,
+        Err(error) => {
+            admitted.refuse(None, &error);
+            return Reply::error(&error).into_response(MEDIA_TYPES[0]);
+        }
+    };
+    let media_type = match request.accepted() {
+        Ok(media_type) => media_type,
+        Err(_) if admitted.operation.answers_anybody() => MEDIA_TYPES[2],
+        Err(error) => return Reply::error(&error).into_response(MEDIA_TYPES[0]),
+    };
+    let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
+    let on = On { front: &front, admitted: &admitted, caller: &caller, request: &request };
+    let answer = match admitted.operation.id {
+        OperationId::Confluent(operation) => confluent::answer(on, operation).await,
+        OperationId::Native(operation) => native::json::answer(on, operation).await,
+        OperationId::Cluster(operation) => cluster::answer(on, operation).await,
+        OperationId::Server(operation) => server::answer(on, operation),
+        OperationId::Stream(_) => Err(ServiceError::internal("answer a request", &"a stream has no single answer")),
+    };
+    let reply = answer.unwrap_or_else(|error| {
+        admitted.refuse(Some(&caller.request_id), &error);
+        Reply::error(&error)
+    });
+    let known = request.header("if-none-match").filter(|_| request.is_read());
+    reply.unless_known(known).into_response(media_type)
+}
+
+async fn read(front: &Front, request: axum::extract::Request) -> Result<Request, ServiceError> {
+    let (parts, body) = request.into_parts();
+    let limit = front.service.limits().body_bytes_max;
+    let body = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            ServiceError::new(code::PAYLOAD_TOO_LARGE, format!("The request body is longer than {limit} bytes"))
+        } else {
+            ServiceError::new(code::BAD_REQUEST, "The request body did not arrive")
+        }
+    })?;
+    Request::new(parts, body.to_bytes())
+}

@@ -1,0 +1,171 @@
+//! Answers: the only file that knows HTTP status codes. The edge adds what every answer tells about the node.
+
+use axum::body::Body;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use proto::error_code as code;
+use proto::rest::ErrorBody;
+use serde::Serialize;
+
+use crate::service::ServiceError;
+
+/// The media types of the Confluent API, best first.
+pub const MEDIA_TYPES: [&str; 3] =
+    ["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"];
+
+/// An answer before it has a media type.
+#[derive(Debug)]
+pub struct Reply {
+    status: StatusCode,
+    body: Vec<u8>,
+    media_type: Option<&'static str>,
+    /// What changes with the body, for clients that ask whether theirs is still good.
+    tag: Option<String>,
+    /// Does it never change, so that it may be kept?
+    immutable: bool,
+    allow: Option<String>,
+}
+
+impl Reply {
+    /// 200 with a JSON body.
+    pub fn json(body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => {
+                Self { status: StatusCode::OK, body, media_type: None, tag: None, immutable: false, allow: None }
+            }
+            Err(error) => Self::error(&ServiceError::internal("print an answer", &error)),
+        }
+    }
+
+    /// 200 with a text as it is, under the media types of the API (raw schemas).
+    pub fn text(body: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: body.into_bytes(),
+            media_type: None,
+            tag: None,
+            immutable: false,
+            allow: None,
+        }
+    }
+
+    /// 200 with plain text.
+    pub fn plain(body: String) -> Self {
+        Self { media_type: Some("text/plain; charset=utf-8"), ..Self::text(body) }
+    }
+
+    /// 207 with a JSON body that tells what came of each part.
+    pub fn multi_status(body: &impl Serialize) -> Self {
+        Self { status: StatusCode::MULTI_STATUS, ..Self::json(body) }
+    }
+
+    /// 200 with a page for a browser.
+    pub fn page(body: &'static str) -> Self {
+        Self { media_type: Some("text/html; charset=utf-8"), ..Self::text(body.to_owned()) }
+    }
+
+    /// 204.
+    pub fn nothing() -> Self {
+        Self { status: StatusCode::NO_CONTENT, ..Self::text(String::new()) }
+    }
+
+    /// 200 if `good`, else 503, with a JSON body that says why.
+    pub fn health(good: bool, body: &impl Serialize) -> Self {
+        let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        Self { status, ..Self::json(body) }
+    }
+
+    /// An error.
+    pub fn error(error: &ServiceError) -> Self {
+        let body = ErrorBody { error_code: error.code.0, message: error.message.clone() };
+        let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, ..Self::json(&body) }
+    }
+
+    /// 405.
+    pub fn method_not_allowed(allow: &str) -> Self {
+        let message = format!("HTTP 405 Method Not Allowed: this path has {allow}");
+        let error = ServiceError::new(code::METHOD_NOT_ALLOWED, message);
+        Self { allow: Some(allow.to_owned()), ..Self::error(&error) }
+    }
+
+    /// 204 with the methods that a path has.
+    pub fn options(allow: &str) -> Self {
+        Self { allow: Some(allow.to_owned()), ..Self::nothing() }
+    }
+
+    /// Marks an answer that never changes.
+    #[must_use]
+    pub fn immutable(self, tag: String) -> Self {
+        Self { tag: Some(tag), immutable: true, ..self }
+    }
+
+    /// Gives an answer that may change a tag made of its body.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        let tag = blake3::hash(&self.body).to_hex().chars().take(32).collect();
+        Self { tag: Some(tag), ..self }
+    }
+
+    /// The answer for a client that has one with these tags (`If-None-Match`): 304 without a body if it is the same.
+    #[must_use]
+    pub fn unless_known(self, tags: Option<&str>) -> Self {
+        let is_known = self.status == StatusCode::OK
+            && self.tag.as_ref().is_some_and(|own| {
+                let mut known = tags.unwrap_or_default().split(',').map(str::trim);
+                known.any(|tag| tag.trim_start_matches("W/").trim_matches('"') == own)
+            });
+        if is_known { Self { status: StatusCode::NOT_MODIFIED, body: Vec::new(), ..self } } else { self }
+    }
+
+    /// The status.
+    #[cfg(test)]
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The answer as it goes out.
+    pub fn into_response(self, media_type: &'static str) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            set(CONTENT_TYPE, self.media_type.unwrap_or(media_type));
+        }
+        if let Some(tag) = &self.tag {
+            set(ETAG, &format!("\"{tag}\""));
+        }
+        let kept = "public, max-age=31536000, immutable";
+        set(CACHE_CONTROL, if self.immutable { kept } else { "no-cache, no-store, must-revalidate" });
+        if let Some(allow) = &self.allow {
+            set(ALLOW, allow);
+        }
+        if self.status.is_server_error() {
+            set(RETRY_AFTER, "1");
+        }
+        set(HeaderName::from_static("x-xss-protection"), "1; mode=block");
+        *response.status_mut() = self.status;
+        *response.body_mut() = Body::from(self.body);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_has_the_answer_is_not_sent_it_again() {
+        let answer =
+            |tags: Option<&str>| Reply::text("a".to_owned()).immutable("t".to_owned()).unless_known(tags).status();
+        assert_eq!(answer(None), 200);
+        assert_eq!(answer(Some("\"other\"")), 200);
+        assert_eq!(answer(Some("\"other\", W/\"t\"")), 304);
+        let tag = |body: &str| Reply::text(body.to_owned()).tagged().tag;
+        assert_ne!(tag("a"), tag("b"));
+    }
+}

@@ -1,0 +1,139 @@
+//! The native API as HTTP/JSON under `/api/v1`: the same operations as over gRPC, with the JSON mapping of Protobuf.
+//!
+//! A request's path, query and body together make the message of the operation; its answer is the message in JSON.
+
+use std::sync::LazyLock;
+
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, SerializeOptions};
+use proto::error_code as code;
+use proto::operations::{Answer as Answers, Body, Native as Op};
+use proto::v1;
+use serde_json::{Map, Value};
+
+use super::Native;
+use crate::doors::http::reply::Reply;
+use crate::doors::http::{Answer, On};
+use crate::service::ServiceError;
+
+/// The messages of the native API, with their comments.
+pub(in crate::doors) static POOL: LazyLock<DescriptorPool> =
+    LazyLock::new(|| DescriptorPool::decode(v1::FILE_DESCRIPTOR_SET).expect("the descriptors were made by this build"));
+
+/// Answers an operation.
+pub(in crate::doors) async fn answer(on: On<'_>, operation: Op) -> Answer {
+    let native = Native { service: on.front.service.clone() };
+    let caller = on.caller;
+    match operation {
+        Op::ListSubjects => on.message(native.list_subjects(caller, on.question()?).await),
+        Op::ListVersions => on.message(native.list_versions(caller, on.question()?).await),
+        Op::GetVersion => on.message(native.get_version(caller, on.question()?).await),
+        Op::RegisterVersion => on.message(native.register_version(caller, on.question()?).await),
+        Op::DeleteVersion => on.message(native.delete_version(caller, on.question()?).await),
+        Op::CreateDraft => on.message(native.create_draft(caller, on.question()?).await),
+        Op::ReviseDraft => on.message(native.revise_draft(caller, on.question()?).await),
+        Op::GetDraft => on.message(native.get_draft(caller, on.question()?).await),
+        Op::ListDrafts => on.message(native.list_drafts(caller, on.question()?).await),
+        Op::SubmitDraft => on.message(native.submit_draft(caller, on.question()?).await),
+        Op::ReviewDraft => on.message(native.review_draft(caller, on.question()?).await),
+        Op::PublishDraft => on.message(native.publish_draft(caller, on.question()?).await),
+        Op::ActivateDraft => on.message(native.activate_draft(caller, on.question()?).await),
+        Op::DeprecateVersion => on.message(native.deprecate_version(caller, on.question()?).await),
+        Op::ReinstateVersion => on.message(native.reinstate_version(caller, on.question()?).await),
+        Op::ArchiveVersion => on.message(native.archive_version(caller, on.question()?).await),
+        Op::PlanRollback => on.message(native.plan_rollback(caller, on.question()?).await),
+        Op::RollBack => on.message(native.roll_back(caller, on.question()?).await),
+        Op::ReactivateVersion => on.message(native.reactivate_version(caller, on.question()?).await),
+        Op::QuarantineVersion => on.message(native.quarantine_version(caller, on.question()?).await),
+        Op::ReleaseVersion => on.message(native.release_version(caller, on.question()?).await),
+        Op::GetHistory => on.message(native.get_history(caller, on.question()?).await),
+        Op::PutConsumer => on.message(native.put_consumer(caller, on.question()?).await),
+        Op::RemoveConsumer => on.message(native.remove_consumer(caller, on.question()?).await),
+        Op::ListConsumers => on.message(native.list_consumers(caller, on.question()?).await),
+        Op::GetPolicy => on.message(native.get_policy(caller, on.question()?).await),
+        Op::SetPolicy => on.message(native.set_policy(caller, on.question()?).await),
+        Op::DeletePolicy => on.message(native.delete_policy(caller, on.question()?).await),
+        Op::CheckCompatibility => on.message(native.check_compatibility(caller, on.question()?).await),
+        Op::DiffVersions => on.message(native.diff_versions(caller, on.question()?).await),
+        Op::Validate => on.message(native.validate(caller, on.question()?).await),
+        Op::Search => on.message(native.search(caller, on.question()?).await),
+        Op::GetCursor => on.message(native.get_cursor(caller, on.question()?).await),
+        Op::MoveCursor => on.message(native.move_cursor(caller, on.question()?).await),
+        Op::QueryAudit => on.message(native.query_audit(caller, on.question()?).await),
+        Op::GetCheckpoint => on.message(native.get_checkpoint(caller, on.question()?).await),
+        Op::ProveInclusion => on.message(native.prove_inclusion(caller, on.question()?).await),
+        Op::ProveConsistency => on.message(native.prove_consistency(caller, on.question()?).await),
+        Op::ArchiveAudit => on.message(native.archive_audit(caller, on.question()?).await),
+        Op::GetClusterStatus => on.message(native.get_cluster_status(caller, on.question()?).await),
+    }
+}
+
+impl On<'_> {
+    /// Body, query and path as the operation's message; the path wins.
+    fn question<T: prost::Message + Default>(&self) -> Result<T, ServiceError> {
+        let Body::Message(name) = self.admitted.operation.body else { return Err(no_message()) };
+        let descriptor = message_named(name)?;
+        let Value::Object(mut object) = self.request.any_json()? else {
+            return Err(ServiceError::new(code::UNPROCESSABLE, "The request body is not a JSON object"));
+        };
+        let query = self.request.pairs().iter().filter(|(name, _)| name != "consistency");
+        for (name, value) in query {
+            put(&mut object, &descriptor, name, value.clone())?;
+        }
+        for (name, value) in self.admitted.place.parameters() {
+            put(&mut object, &descriptor, name, value.clone())?;
+        }
+        message_of(descriptor, Value::Object(object))
+    }
+
+    fn message<T: prost::Message>(&self, answered: Result<T, ServiceError>) -> Answer {
+        let Answers::Message(name) = self.admitted.operation.answer else { return Err(no_message()) };
+        Ok(Reply::json(&json_of_message(message_named(name)?, &answered?.encode_to_vec())?))
+    }
+}
+
+fn no_message() -> ServiceError {
+    ServiceError::internal("answer a request", &"the operation has no message in the table")
+}
+
+fn message_named(name: &str) -> Result<MessageDescriptor, ServiceError> {
+    POOL.get_message_by_name(&format!("registry.v1.{name}")).ok_or_else(no_message)
+}
+
+/// A text as the field of that name takes it.
+fn put(
+    object: &mut Map<String, Value>,
+    descriptor: &MessageDescriptor,
+    name: &str,
+    value: String,
+) -> Result<(), ServiceError> {
+    let field = descriptor.get_field_by_name(name).or_else(|| descriptor.get_field_by_json_name(name));
+    let field =
+        field.ok_or_else(|| ServiceError::new(code::UNPROCESSABLE, format!("Unrecognized parameter: {name}")))?;
+    let value = if field.is_list() {
+        value.split(',').map(|item| Value::from(item.to_owned())).collect()
+    } else if field.kind() == Kind::Bool {
+        Value::from(value.eq_ignore_ascii_case("true"))
+    } else {
+        Value::from(value)
+    };
+    object.remove(field.name());
+    object.insert(field.json_name().to_owned(), value);
+    Ok(())
+}
+
+fn message_of<T: prost::Message + Default>(descriptor: MessageDescriptor, json: Value) -> Result<T, ServiceError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        ServiceError::new(code::UNPROCESSABLE, format!("The request is not what this operation takes: {error}"))
+    };
+    let dynamic = DynamicMessage::deserialize(descriptor, json).map_err(|error| wrong(&error))?;
+    T::decode(dynamic.encode_to_vec().as_slice()).map_err(|error| wrong(&error))
+}
+
+fn json_of_message(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<Value, ServiceError> {
+    let internal = |error: &dyn std::fmt::Display| ServiceError::internal("print an answer", error);
+    let dynamic = DynamicMessage::decode(descriptor, bytes).map_err(|error| internal(&error))?;
+    // Numbers as numbers: none of ours comes near 2^53.
+    let options = SerializeOptions::new().stringify_64_bit_integers(false).skip_default_fields(false);
+    dynamic.serialize_with_options(serde_json::value::Serializer, &options).map_err(|error| internal(&error))
+}

@@ -1,0 +1,231 @@
+//! Subjects, versions, comparison, validation, search and status.
+
+use proto::error_code as code;
+use proto::v1;
+use registry::{Include, Permanent, SchemaId, State, Subject};
+use schema::diff::{ChangeKind, Step};
+
+use super::Native;
+use super::convert::{bad, format, new_schema, schema, version, version_message};
+use crate::service::{
+    Caller, Criteria, DataRequest, FoundVersion, RegisterOptions, Selector, ServiceError, VersionSpec,
+};
+
+const PAGE_DEFAULT: u32 = 100;
+const PAGE_MAX: u32 = 1_000;
+
+type Answer<T> = Result<T, ServiceError>;
+
+pub(super) fn page_size(asked: u32) -> usize {
+    let size = if asked == 0 { PAGE_DEFAULT } else { asked.min(PAGE_MAX) };
+    usize::try_from(size).unwrap_or(100)
+}
+
+pub(super) fn token(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+impl Native {
+    pub async fn list_subjects(
+        &self,
+        caller: &Caller,
+        request: v1::ListSubjectsRequest,
+    ) -> Answer<v1::ListSubjectsResponse> {
+        let prefix = if request.prefix.is_empty() { None } else { Some(Subject::parse(&request.prefix)?) };
+        let (context, name) = prefix.map_or((None, String::new()), |prefix| (Some(prefix.context), prefix.name));
+        let page = self
+            .service
+            .subjects_page(caller, context.as_ref(), &name, page_size(request.page_size), token(&request.page_token))
+            .await?;
+        Ok(v1::ListSubjectsResponse {
+            subjects: page.items.iter().map(Subject::qualified).collect(),
+            next_page_token: page.next.unwrap_or_default(),
+        })
+    }
+
+    pub async fn list_versions(
+        &self,
+        caller: &Caller,
+        request: v1::ListVersionsRequest,
+    ) -> Answer<v1::ListVersionsResponse> {
+        let subject = Subject::parse(&request.subject)?;
+        let include = if request.deleted { Include::All } else { Include::Live };
+        let (subject, rows) = self.service.version_rows(caller, &subject, include).await?;
+        let versions = rows.iter().map(|(version, row)| version_message(&subject, *version, row)).collect();
+        Ok(v1::ListVersionsResponse { versions })
+    }
+
+    pub async fn get_version(&self, caller: &Caller, request: v1::GetVersionRequest) -> Answer<v1::Version> {
+        let subject = Subject::parse(&request.subject)?;
+        let found = self.service.resolve(caller, &subject, &request.version).await?;
+        self.with_text(caller, found).await
+    }
+
+    async fn with_text(&self, caller: &Caller, found: FoundVersion) -> Answer<v1::Version> {
+        let FoundVersion { subject, version, row } = found;
+        let spec = VersionSpec::Number(version);
+        let content = self.service.version(caller, &subject, spec, Include::All).await?.content;
+        let mut message = version_message(&subject, version, &row);
+        message.schema = Some(schema(row.format, &content.text, &content.references, content.metadata.as_ref()));
+        message.sent_text = self.service.sent_text(&subject, version)?.unwrap_or_default();
+        Ok(message)
+    }
+
+    pub async fn register_version(&self, caller: &Caller, request: v1::RegisterVersionRequest) -> Answer<v1::Version> {
+        let subject = Subject::parse(&request.subject)?;
+        let options = RegisterOptions { normalize: request.normalize, ..RegisterOptions::default() };
+        let found = self.service.register(caller, &subject, &new_schema(request.schema)?, options).await?.found;
+        let (Some(subject), Some(version)) = (found.subject, found.version) else {
+            return Err(ServiceError::new(code::INTERNAL, "Internal server error"));
+        };
+        let row = self.service.version_row(caller, &subject, version).await?;
+        self.with_text(caller, FoundVersion { subject, version, row }).await
+    }
+
+    pub async fn delete_version(
+        &self,
+        caller: &Caller,
+        request: v1::DeleteVersionRequest,
+    ) -> Answer<v1::DeleteVersionResponse> {
+        let subject = Subject::parse(&request.subject)?;
+        let spec = VersionSpec::Number(version(request.version)?);
+        let permanent = if request.permanent { Permanent::Yes } else { Permanent::No };
+        let version = self.service.delete_version(caller, &subject, spec, permanent).await?;
+        Ok(v1::DeleteVersionResponse { version: version.0 })
+    }
+
+    pub async fn check_compatibility(
+        &self,
+        caller: &Caller,
+        request: v1::CheckCompatibilityRequest,
+    ) -> Answer<v1::CheckCompatibilityResponse> {
+        let subject = Subject::parse(&request.subject)?;
+        let spec = match request.version.as_str() {
+            "" => None,
+            text => Some(VersionSpec::parse(text)?),
+        };
+        let new = new_schema(request.schema)?;
+        let checked = self.service.check_compatibility(caller, &subject, spec, &new, false, true).await?;
+        Ok(v1::CheckCompatibilityResponse { compatible: checked.compatible, messages: checked.messages })
+    }
+
+    pub async fn diff_versions(
+        &self,
+        caller: &Caller,
+        request: v1::DiffVersionsRequest,
+    ) -> Answer<v1::DiffVersionsResponse> {
+        let subject = Subject::parse(&request.subject)?;
+        let (from, to) = (version(request.from)?, version(request.to)?);
+        let (diff, step) = self.service.diff_versions(caller, &subject, from, to).await?;
+        let step = match step {
+            Step::None => "NONE",
+            Step::Patch => "PATCH",
+            Step::Minor => "MINOR",
+            Step::Major => "MAJOR",
+        };
+        Ok(v1::DiffVersionsResponse { changes: diff.changes.into_iter().map(change).collect(), step: step.to_owned() })
+    }
+
+    pub async fn validate(&self, caller: &Caller, request: v1::ValidateRequest) -> Answer<v1::ValidateResponse> {
+        let tag = request.tag;
+        let verdict = self.service.validate(caller, data_request(request)?).await?;
+        Ok(verdict_message(tag, Ok(verdict)))
+    }
+
+    pub async fn search(&self, caller: &Caller, request: v1::SearchRequest) -> Answer<v1::SearchResponse> {
+        let prefix = if request.prefix.is_empty() { None } else { Some(Subject::parse(&request.prefix)?) };
+        let context = match request.context.as_str() {
+            "" => prefix.as_ref().map(|prefix| prefix.context.clone()),
+            context => Some(registry::Context::parse(context)?),
+        };
+        let state = match request.state.as_str() {
+            "" => None,
+            name => Some(State::from_name(name).ok_or_else(|| bad("state is not the name of a state"))?),
+        };
+        let criteria = Criteria {
+            context,
+            prefix: prefix.map(|prefix| prefix.name).unwrap_or_default(),
+            format: if request.format.is_empty() { None } else { Some(format(&request.format)?) },
+            state,
+            owner: request.owner,
+            tag: request.tag,
+            property: request.property,
+            field: request.field,
+            path: request.path,
+            type_name: request.r#type,
+            text: request.text,
+            latest_only: request.latest_only,
+        };
+        let size = page_size(request.page_size);
+        let page = self.service.search(caller, &criteria, size, token(&request.page_token)).await?;
+        let found = |found: &FoundVersion| version_message(&found.subject, found.version, &found.row);
+        Ok(v1::SearchResponse {
+            versions: page.items.iter().map(found).collect(),
+            next_page_token: page.next.unwrap_or_default(),
+        })
+    }
+
+    pub async fn get_cluster_status(&self, _: &Caller, _: v1::GetClusterStatusRequest) -> Answer<v1::ClusterStatus> {
+        let standing = self.service.standing();
+        Ok(v1::ClusterStatus {
+            cluster_id: self.service.cluster_id().to_owned(),
+            node_id: self.service.node_id(),
+            role: standing.role.to_string(),
+            leader_id: standing.leader_id.unwrap_or(0),
+            term: standing.term,
+            applied_index: standing.applied_index,
+            voters: standing.voters.into_iter().collect(),
+            learners: standing.learners.into_iter().collect(),
+        })
+    }
+}
+
+/// What the service checks, from what a client sent.
+pub fn data_request(request: v1::ValidateRequest) -> Answer<DataRequest> {
+    let selector = if !request.subject.is_empty() {
+        let version = match VersionSpec::parse(if request.version.is_empty() { "latest" } else { &request.version })? {
+            VersionSpec::Latest => None,
+            VersionSpec::Number(version) => Some(version),
+        };
+        Selector::Version(Subject::parse(&request.subject)?, version)
+    } else if request.id > 0 {
+        Selector::Id(SchemaId(request.id))
+    } else if request.framed {
+        Selector::Framed
+    } else {
+        return Err(bad("A subject, an id or framed data is needed"));
+    };
+    let v1::ValidateRequest { framed, data, json, message, .. } = request;
+    Ok(DataRequest { selector, framed, data, json, message })
+}
+
+/// A verdict as a message; what gave none says why.
+pub fn verdict_message(tag: u64, verdict: Result<crate::service::Verdict, ServiceError>) -> v1::ValidateResponse {
+    let (errors, error_code, error) = match verdict {
+        Ok(errors) => (errors, 0, String::new()),
+        Err(error) => (Vec::new(), error.code.0, error.message),
+    };
+    let valid = errors.is_empty() && error_code == 0;
+    let errors = errors.into_iter().map(|error| v1::DataError { path: error.path, message: error.message }).collect();
+    v1::ValidateResponse { tag, valid, errors, error_code, error }
+}
+
+fn change(change: schema::diff::Change) -> v1::Change {
+    let (kind, old, new) = match change.kind {
+        ChangeKind::Added { new } => ("ADDED", String::new(), new),
+        ChangeKind::Removed { old } => ("REMOVED", old, String::new()),
+        ChangeKind::Changed { old, new } => ("CHANGED", old, new),
+        ChangeKind::Moved { from } => ("MOVED", from, String::new()),
+        ChangeKind::Renamed { old, new } => ("RENAMED", old, new),
+    };
+    v1::Change {
+        path: change.path,
+        element: change.element.to_owned(),
+        kind: kind.to_owned(),
+        old,
+        new,
+        breaks_backward: change.breaks_backward,
+        breaks_forward: change.breaks_forward,
+        documentation: change.documentation,
+    }
+}

@@ -1,0 +1,24 @@
+//! Health: is the process alive, may it get traffic, has it started.
+//!
+//! Liveness looks at this process alone: a lost quorum must not restart every node.
+
+use serde_json::json;
+
+use crate::doors::http::Front;
+use crate::doors::http::reply::Reply;
+use crate::host::readiness;
+
+pub(super) fn live(front: &Front) -> Reply {
+    let failed = front.service.standing().failed;
+    Reply::health(failed.is_none(), &json!({"alive": failed.is_none(), "reason": failed}))
+}
+
+pub(super) fn started(front: &Front) -> Reply {
+    let started = front.phase.has_started();
+    Reply::health(started, &json!({"started": started}))
+}
+
+pub(super) fn ready(front: &Front) -> Reply {
+    let reasons = readiness::reasons_against(&front.service, &front.phase);
+    Reply::health(reasons.is_empty(), &json!({"ready": reasons.is_empty(), "reasons": reasons}))
+}

@@ -1,0 +1,182 @@
+//! The pipeline as a tower layer: the same for every listener, whatever body types its door speaks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use http::{HeaderMap, Request, Response};
+use proto::error_code as code;
+use proto::operations::{Kind, Operation};
+use tokio::time::Instant;
+use tower::{BoxError, Layer, Service};
+use tracing::Instrument;
+
+use super::body::Observed;
+use super::{Admitted, Begun, Edge, Refusal, Refuse, Transport};
+use crate::clock;
+use crate::service::ServiceError;
+
+/// Makes the pipeline in front of a door.
+#[derive(Clone)]
+pub struct EdgeLayer {
+    edge: Edge,
+    transport: Transport,
+    refuse: Refuse,
+}
+
+impl EdgeLayer {
+    /// The pipeline of a listener. `refuse` says no in the words of its transport.
+    pub fn new(edge: Edge, transport: Transport, refuse: Refuse) -> Self {
+        Self { edge, transport, refuse }
+    }
+}
+
+impl<S> Layer<S> for EdgeLayer {
+    type Service = EdgeService<S>;
+
+    fn layer(&self, door: S) -> EdgeService<S> {
+        EdgeService { layer: self.clone(), door }
+    }
+}
+
+/// A door behind the pipeline.
+#[derive(Clone)]
+pub struct EdgeService<S> {
+    layer: EdgeLayer,
+    door: S,
+}
+
+impl<S, B, R> Service<Request<B>> for EdgeService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send,
+    B: Send + 'static,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.door.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The door that was polled ready answers; its clone waits for the next request.
+        let next = self.door.clone();
+        let door = std::mem::replace(&mut self.door, next);
+        let layer = self.layer.clone();
+        let begun = Begun::of(request.headers());
+        let span = tracing::debug_span!(
+            "request",
+            request_id = %begun.request_id,
+            trace_id = %begun.trace.trace_id(),
+            operation = tracing::field::Empty,
+        );
+        Box::pin(answer(layer, door, begun, request).instrument(span))
+    }
+}
+
+async fn answer<S, B, R>(
+    layer: EdgeLayer,
+    mut door: S,
+    begun: Begun,
+    mut request: Request<B>,
+) -> Result<Response<Body>, S::Error>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let EdgeLayer { edge, transport, refuse } = layer;
+    let started = clock::now();
+    let operation;
+    let mut response = match edge.admit(transport, &begun, request.method(), request.uri(), request.headers()) {
+        Ok(admitted) => {
+            operation = Some(admitted.operation);
+            tracing::Span::current().record("operation", admitted.operation.name);
+            let admitted = Arc::new(admitted);
+            request.extensions_mut().insert(admitted.clone());
+            let response = match edge.time_max(admitted.operation) {
+                None => door.call(request).await?.map(Body::new),
+                Some(limit) => match tokio::time::timeout(limit, door.call(request)).await {
+                    Ok(response) => response?.map(Body::new),
+                    Err(_) => {
+                        let error = late(admitted.operation);
+                        admitted.refuse(None, &error);
+                        refuse(&Refusal::Error(error))
+                    }
+                },
+            };
+            edge.record_refused(&admitted);
+            observed(&edge, transport, admitted, started, response)
+        }
+        Err((asked, refusal)) => {
+            operation = asked;
+            let response = refuse(&refusal);
+            edge.answered(transport, operation, status(transport, &response, None), started);
+            response
+        }
+    };
+    tracing::debug!(status = response.status().as_u16(), operation = operation.map(|o| o.name), "answered");
+    edge.stamp(&begun, response.headers_mut());
+    Ok(response)
+}
+
+/// What does not come back in time although each of its parts has a deadline.
+fn late(operation: &Operation) -> ServiceError {
+    if operation.kind.is_change() {
+        ServiceError::timed_out("The request took too long; it may have taken effect")
+    } else {
+        ServiceError::new(code::TIMEOUT, "The request took too long")
+    }
+}
+
+/// Counts the answer: at once where it is whole, at its end where only that says how it went, or how long it took.
+fn observed(
+    edge: &Edge,
+    transport: Transport,
+    admitted: Arc<Admitted>,
+    started: Instant,
+    response: Response<Body>,
+) -> Response<Body> {
+    let operation = admitted.operation;
+    let ends_later = match transport {
+        Transport::Http => operation.is_stream(),
+        Transport::Grpc => !response.headers().contains_key("grpc-status"),
+    };
+    if !ends_later {
+        edge.answered(transport, Some(operation), status(transport, &response, None), started);
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let (edge, head) = (edge.clone(), Response::from_parts(parts.clone(), Body::empty()));
+    let on_end = move |trailers: Option<&HeaderMap>| {
+        edge.answered(transport, Some(operation), status(transport, &head, trailers), started);
+        // The slot is given back here.
+        drop(admitted);
+    };
+    Response::from_parts(parts, Body::new(Observed::new(body, on_end)))
+}
+
+/// The status that metrics show: HTTP's, or gRPC's code.
+fn status(transport: Transport, response: &Response<Body>, trailers: Option<&HeaderMap>) -> u16 {
+    /// The client went away before the end.
+    const CANCELLED: u16 = 1;
+    match transport {
+        Transport::Http => response.status().as_u16(),
+        Transport::Grpc => {
+            let found = response.headers().get("grpc-status").or_else(|| trailers?.get("grpc-status"));
+            found.and_then(|code| code.to_str().ok()?.parse().ok()).unwrap_or(CANCELLED)
+        }
+    }
+}
+
+/// Only what is asked of one node's clock and disk may take as long as it likes.
+pub(super) fn has_time_limit(operation: &Operation) -> bool {
+    !operation.is_stream() && operation.kind != Kind::Admin
+}

@@ -1,0 +1,244 @@
+//! The one edge: every request of every door passes here first, in this order.
+//!
+//! request id and trace context → the operation of the table (or 404, 405, 400) → a slot (or 503) → the principal → what its
+//! headers wish for (or 422) → the door, within a time limit, panics contained → the record of changes that were refused →
+//! metrics → the headers that tell node, region, index and staleness.
+//!
+//! Doors get an [`Admitted`] request and translate. Authorisation will stand between the principal and the door: the
+//! operation says which permission it needs and which parts of the request name what it touches.
+
+mod admitted;
+mod body;
+mod layer;
+mod principal;
+mod slots;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
+use parking_lot::Mutex;
+use proto::error_code as code;
+use proto::operations::{Operation, Unrouted, find_rpc, route};
+use registry::limits::REQUEST_ID_BYTES_MAX;
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::service::{Consistency, Service, ServiceError};
+use crate::trace::{TRACEPARENT, TraceContext};
+use admitted::{Place, Wishes};
+use principal::principal_of;
+use slots::Slots;
+
+pub use admitted::{Admitted, Fingerprint};
+pub use layer::EdgeLayer;
+
+/// A request gets the time that its body may take, the time that it may be carried out in, and this.
+const TIME_SPARE: Duration = Duration::from_secs(5);
+
+/// What carries requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP with bodies of JSON, text or streams.
+    Http,
+    /// gRPC.
+    Grpc,
+}
+
+impl Transport {
+    /// The name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// What is answered instead of letting a request in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// An error.
+    Error(ServiceError),
+    /// The path has other methods: these.
+    WrongMethod {
+        /// As `Allow` lists them.
+        allow: String,
+    },
+    /// The client asked which methods there are: these.
+    Options {
+        /// As `Allow` lists them.
+        allow: String,
+    },
+}
+
+/// Says no in the words of a transport.
+pub type Refuse = fn(&Refusal) -> Response<Body>;
+
+/// The edge of a node, for all its listeners. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    service: Service,
+    consistency: Consistency,
+    slots: Slots,
+    node_id: HeaderValue,
+    region: HeaderValue,
+}
+
+/// What is known of a request before anything else.
+struct Begun {
+    request_id: String,
+    trace: TraceContext,
+}
+
+impl Begun {
+    fn of(headers: &HeaderMap) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let request_id = match header("x-request-id") {
+            Some(id) if !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX => id.to_owned(),
+            Some(_) | None => uuid::Uuid::new_v4().to_string(),
+        };
+        let trace =
+            header(TRACEPARENT).and_then(TraceContext::parse).map_or_else(TraceContext::begin, TraceContext::child);
+        Self { request_id, trace }
+    }
+}
+
+impl Edge {
+    /// The edge in front of a service.
+    pub fn new(service: Service) -> Self {
+        let config = service.config();
+        let value = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
+        let inner = Inner {
+            consistency: Consistency::parse(&config.read.consistency).unwrap_or(Consistency::Default),
+            slots: Slots::new(config.limits.requests_max),
+            node_id: value(config.node.id.to_string()),
+            region: value(config.node.region.clone()),
+            service,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Lets a request in, or says why not, and what it asked for if that is known.
+    fn admit(
+        &self,
+        transport: Transport,
+        begun: &Begun,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Admitted, (Option<&'static Operation>, Refusal)> {
+        let Inner { service, consistency, slots, .. } = &*self.inner;
+        let (operation, place) = found(transport, method, uri).map_err(|refusal| (None, refusal))?;
+        let refused = |error| (Some(operation), Refusal::Error(error));
+        let slot = slots.take(operation).ok_or_else(|| refused(no_slot(operation)))?;
+        let place = place.map_err(refused)?;
+        let config = service.config();
+        let wishes = Wishes::of(headers, uri.query().unwrap_or_default(), *consistency).map_err(refused)?;
+        Ok(Admitted {
+            operation,
+            place,
+            principal: principal_of(headers, &config.http.principal_header),
+            request_id: begun.request_id.clone(),
+            trace: begun.trace,
+            wishes,
+            node_id: config.node.id,
+            time_max: config.limits.request_time_max(),
+            refused: Mutex::new(None),
+            _slot: slot,
+        })
+    }
+
+    /// When a request is given up that should have given up itself.
+    fn time_max(&self, operation: &Operation) -> Option<Duration> {
+        let own = self.inner.service.config().limits.request_time_max();
+        layer::has_time_limit(operation).then(|| own * 2 + TIME_SPARE)
+    }
+
+    /// Records a change that was not made.
+    fn record_refused(&self, admitted: &Admitted) {
+        let Some((request_id, error)) = admitted.refused.lock().take() else { return };
+        if admitted.operation.kind.is_change() {
+            let action = admitted.operation.audit_name();
+            self.inner.service.attempts().record(&admitted.principal.to_string(), &request_id, &action, &error);
+        }
+    }
+
+    fn answered(&self, transport: Transport, operation: Option<&'static Operation>, status: u16, started: Instant) {
+        let seconds = clock::now().saturating_duration_since(started).as_secs_f64();
+        let name = operation.map_or("unknown", |operation| operation.name);
+        self.inner.service.metrics().answered(transport.name(), name, status, seconds);
+    }
+
+    /// Tells which node answered, and how much it knew.
+    fn stamp(&self, begun: &Begun, headers: &mut HeaderMap) {
+        let Inner { service, node_id, region, .. } = &*self.inner;
+        let mark = service.mark();
+        let staleness = mark.staleness_ms.map_or_else(|| "unknown".to_owned(), |ms| ms.to_string());
+        let mut set = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        set("x-request-id", &begun.request_id);
+        set("x-registry-index", &mark.applied.to_string());
+        set("x-registry-term", &service.term().to_string());
+        set("x-registry-staleness-ms", &staleness);
+        headers.insert(HeaderName::from_static("x-registry-node"), node_id.clone());
+        headers.insert(HeaderName::from_static("x-registry-region"), region.clone());
+    }
+}
+
+/// The operation that a request asks for, and what its path names.
+#[allow(clippy::type_complexity, reason = "an operation is known although its context is impossible")]
+fn found(
+    transport: Transport,
+    method: &Method,
+    uri: &Uri,
+) -> Result<(&'static Operation, Result<Place, ServiceError>), Refusal> {
+    let not_found = || {
+        let message = format!("HTTP 404 Not Found: there is no path {}", shown(uri.path()));
+        Refusal::Error(ServiceError::new(code::NOT_FOUND, message))
+    };
+    match transport {
+        Transport::Grpc => {
+            let operation = find_rpc(uri.path()).ok_or_else(|| {
+                let message = format!("There is no method {}", shown(uri.path()));
+                Refusal::Error(ServiceError::new(code::METHOD_NOT_ALLOWED, message))
+            })?;
+            Ok((operation, Ok(Place::default())))
+        }
+        Transport::Http => match route(method.as_str(), uri.path()) {
+            Ok(matched) => Ok((matched.operation, Place::of(matched))),
+            Err(Unrouted::Unknown) => Err(not_found()),
+            Err(Unrouted::Malformed) => {
+                let message = "The path cannot be decoded: after each percent sign stand two hexadecimal digits, and what \
+                               they say is UTF-8";
+                Err(Refusal::Error(ServiceError::new(code::BAD_REQUEST, message)))
+            }
+            Err(Unrouted::WrongMethod { allow }) => Err(Refusal::WrongMethod { allow }),
+            Err(Unrouted::Options { allow }) => Err(Refusal::Options { allow }),
+        },
+    }
+}
+
+/// A path as messages show it.
+fn shown(path: &str) -> String {
+    /// Longest path that is shown whole, in characters.
+    const SHOWN_MAX: usize = 200;
+    let mut shown: String = path.chars().take(SHOWN_MAX).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn no_slot(operation: &Operation) -> ServiceError {
+    let what = if operation.is_stream() { "streams are open" } else { "requests are under way" };
+    ServiceError::new(code::UNAVAILABLE, format!("Too many {what} on this node; try again, or another node"))
+}

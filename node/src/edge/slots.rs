@@ -1,0 +1,80 @@
+//! Admission: how much may be under way at once, so that what is under way finishes.
+//!
+//! Three counts. Ordinary requests share the configured one. Probes and administration have a reserve when it is used up: a
+//! node that is busy must not look dead, and must be mendable. What goes on for as long as its client likes has a count of
+//! its own, so that clients who only listen never keep others from asking.
+
+use std::sync::Arc;
+
+use proto::operations::Operation;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Probes and administration that are answered although all other slots are taken.
+const RESERVE: usize = 64;
+/// Streams at once: events, validations in bulk, exports, watches of health. Twice what the service gives to watches.
+const STREAMS_MAX: usize = 2_048;
+
+/// A place among what is under way; given back when it is dropped.
+#[derive(Debug)]
+pub struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The counts of one node, for all its listeners. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Slots {
+    requests: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+impl Slots {
+    /// Slots for this many requests.
+    pub fn new(requests_max: usize) -> Self {
+        let count = |count| Arc::new(Semaphore::new(count));
+        Self { requests: count(requests_max), reserve: count(RESERVE), streams: count(STREAMS_MAX) }
+    }
+
+    /// A place for an operation; none if all are taken, at once.
+    pub fn take(&self, operation: &Operation) -> Option<Slot> {
+        let of = |count: &Arc<Semaphore>| count.clone().try_acquire_owned().ok();
+        let permit = if operation.is_stream() { of(&self.streams) } else { of(&self.requests) };
+        let permit = permit.or_else(|| if operation.has_reserve() { of(&self.reserve) } else { None })?;
+        Some(Slot { _permit: permit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::operations::all;
+
+    use super::*;
+
+    fn named(name: &str) -> &'static Operation {
+        all().find(|operation| operation.name == name).unwrap()
+    }
+
+    #[test]
+    fn probes_and_administration_are_answered_when_all_slots_are_taken() {
+        let slots = Slots::new(1);
+        let first = slots.take(named("RegisterSchema")).unwrap();
+        for name in ["RegisterSchema", "GetSchemaById", "RegisterVersion", "GetVersion"] {
+            assert!(slots.take(named(name)).is_none(), "{name}");
+        }
+        let probes: Vec<_> = ["ProbeLive", "GetMetrics", "CheckHealth", "ShowCluster", "TransferLeader"]
+            .map(|name| slots.take(named(name)))
+            .into();
+        assert!(probes.iter().all(Option::is_some));
+        drop(first);
+        assert!(slots.take(named("GetVersion")).is_some());
+    }
+
+    #[test]
+    fn listeners_keep_nobody_from_asking() {
+        let slots = Slots::new(1);
+        let streams: Vec<_> = std::iter::from_fn(|| slots.take(named("Watch"))).collect();
+        assert_eq!(streams.len(), STREAMS_MAX);
+        assert!(slots.take(named("GetSchemaById")).is_some());
+        assert!(slots.take(named("ExportAudit")).is_none());
+    }
+}
