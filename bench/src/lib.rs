@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark reads the clock and prints figures")]
 
 pub mod catalogue;
+pub mod compare;
 pub mod failover;
 pub mod history;
 pub mod load;

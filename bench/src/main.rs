@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bench::compare;
 use bench::load::{Load, Work, run};
 use clap::{Parser, Subcommand};
 
@@ -69,6 +70,46 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         times: usize,
     },
+    /// Our cluster beside its limits and its peers, in one run: starts everything itself and prints medians of ratios.
+    Compare {
+        /// Rounds of every cell.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Seconds of one measurement.
+        #[arg(long, default_value_t = 4)]
+        seconds: u64,
+        /// Only cells whose name contains this text.
+        #[arg(long, default_value = "")]
+        only: String,
+        /// The server to measure.
+        #[arg(long, env = "REGISTRY_NODE_BIN", default_value = "target/release/registry-node")]
+        node: std::path::PathBuf,
+        /// Measures latencies at this share of the closed loop's speed too, without coordinated omission.
+        #[arg(long)]
+        open_loop: Option<f64>,
+        /// Writes the figures as JSON into this file.
+        #[arg(long)]
+        json: Option<std::path::PathBuf>,
+        /// Writes a chart into this file.
+        #[arg(long)]
+        svg: Option<std::path::PathBuf>,
+    },
+    /// A bare HTTP server that answers with the bytes of a file; `compare` starts it.
+    #[command(hide = true)]
+    ServeAxum {
+        /// Port on loopback.
+        port: u16,
+        /// The file.
+        file: std::path::PathBuf,
+    },
+    /// A bare gRPC server that answers with the message in a file; `compare` starts it.
+    #[command(hide = true)]
+    ServeTonic {
+        /// Port on loopback.
+        port: u16,
+        /// The file.
+        file: std::path::PathBuf,
+    },
     /// SIGKILLs of the leader, through scripts/cluster.sh.
     Failover {
         /// How many.
@@ -99,6 +140,14 @@ async fn main() -> ExitCode {
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+fn read(path: &std::path::Path) -> Result<bytes::Bytes, String> {
+    std::fs::read(path).map(Into::into).map_err(|error| format!("read {}: {error}", path.display()))
+}
+
+fn write(path: &std::path::Path, text: String) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("write {}: {error}", path.display()))
 }
 
 async fn measure(arguments: Arguments) -> Result<(), String> {
@@ -144,6 +193,19 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
                 println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", ms(p50), ms(p99));
             }
         }
+        Command::Compare { rounds, seconds, only, node, open_loop, json, svg } => {
+            let time = Duration::from_secs(seconds);
+            let report = compare::run(&compare::Plan { rounds, time, only, node, open_loop }).await?;
+            println!("{}", report.in_markdown());
+            if let Some(path) = json {
+                write(&path, format!("{:#}\n", report.in_json()))?;
+            }
+            if let Some(path) = svg {
+                write(&path, report.in_svg())?;
+            }
+        }
+        Command::ServeAxum { port, file } => compare::serve_axum(port, read(&file)?).await?,
+        Command::ServeTonic { port, file } => compare::serve_tonic(port, read(&file)?).await?,
         Command::Failover { kills, script, dir, port_base } => {
             let place = ["--dir".to_owned(), dir, "--port-base".to_owned(), port_base.to_string()];
             let mut times = bench::failover::run(&script, &place, port_base, kills).await?;
