@@ -221,7 +221,7 @@ fn anthropic_tools() -> Dialect {
         id: "anthropic-tools@2026-08".to_owned(),
         aliases: Vec::new(),
         title: "Anthropic tools, not strict".to_owned(),
-        names: strict.names.clone(),
+        names: strict.names,
         tool: Some(ToolEnvelope::AnthropicPlain),
         answer: None,
         ..mcp()

@@ -12,7 +12,7 @@ use crate::tree::{Object, has_type, is_annotation, types};
 pub(crate) fn merge(one: &Object, other: &Object, at: &str) -> Result<Object, Refusal> {
     let one = without_forbidden(one, other, at)?;
     let other = without_forbidden(other, &one, at)?;
-    let mut out = one.clone();
+    let mut out = one;
     for (keyword, value) in &other {
         let Some(own) = out.get(keyword) else {
             out.insert(keyword.clone(), value.clone());

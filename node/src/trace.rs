@@ -26,9 +26,9 @@ impl TraceContext {
         };
         // Later versions may append parts; this one has four.
         let has_right_parts = version != "00" || parts.next().is_none();
-        if !(is_hex(version, 2) && version != "ff" && is_hex(trace_id, 32) && is_hex(span_id, 16) && is_hex(flags, 2))
-            || !has_right_parts
-        {
+        let is_known_version = is_hex(version, 2) && version != "ff";
+        let has_right_lengths = is_hex(trace_id, 32) && is_hex(span_id, 16) && is_hex(flags, 2);
+        if !is_known_version || !has_right_lengths || !has_right_parts {
             return None;
         }
         let trace_id = u128::from_str_radix(trace_id, 16).ok().filter(|id| *id != 0)?;

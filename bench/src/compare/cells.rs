@@ -169,9 +169,7 @@ impl Bench {
                 closed_loop(node::repeaters(self.axum.1, &what, cell.clients).await?, time).await
             }
             Control::Tonic => closed_loop(node::grpc_readers(self.tonic.1, cell.clients).await?, time).await,
-            Control::GroupSync => {
-                closed_loop(group_sync::producers(&self.dir, bytes, cell.clients)?, time).await
-            }
+            Control::GroupSync => closed_loop(group_sync::producers(&self.dir, bytes, cell.clients)?, time).await,
             Control::EtcdPut | Control::EtcdGet => {
                 let etcd = self.etcd.as_mut().ok_or("etcd is not installed")?;
                 if cell.control == Control::EtcdPut {

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use prost::Message;
 use proto::v1;
 use tonic::body::Body;
-use tonic_prost::ProstCodec;
 use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic_prost::ProstCodec;
 
 use super::machine;
 

@@ -153,8 +153,7 @@ async fn leader(ports: &[(u16, u16)]) -> Result<u16, String> {
     for _ in 0..500 {
         for (port, _) in ports {
             let Ok(channel) = channel(*port).await else { continue };
-            let mut status =
-                Unary::<StatusRequest, StatusResponse>::new(channel, "/etcdserverpb.Maintenance/Status");
+            let mut status = Unary::<StatusRequest, StatusResponse>::new(channel, "/etcdserverpb.Maintenance/Status");
             if let Ok(status) = status.call(StatusRequest {}).await
                 && status.leader != 0
                 && status.header.is_some_and(|header| header.member_id == status.leader)

@@ -144,7 +144,12 @@ impl OurCluster {
     ///
     /// # Errors
     /// A text if the node cannot be reached.
-    pub(super) async fn repeaters(&self, place: Place, what: &Repeated, clients: usize) -> Result<Vec<Repeater>, String> {
+    pub(super) async fn repeaters(
+        &self,
+        place: Place,
+        what: &Repeated,
+        clients: usize,
+    ) -> Result<Vec<Repeater>, String> {
         repeaters(self.ports[self.at(place)].http, what, clients).await
     }
 
@@ -160,7 +165,12 @@ impl OurCluster {
     ///
     /// # Errors
     /// A text if the node cannot be reached.
-    pub(super) async fn registrants(&self, place: Place, size: Size, clients: usize) -> Result<Vec<Registrant>, String> {
+    pub(super) async fn registrants(
+        &self,
+        place: Place,
+        size: Size,
+        clients: usize,
+    ) -> Result<Vec<Registrant>, String> {
         let mut workers = Vec::new();
         for _ in 0..clients {
             let http = self.client(self.at(place)).await?;

@@ -39,7 +39,8 @@ impl Measured {
 
     /// For whoever watches the run.
     pub(super) fn in_words(&self) -> String {
-        let ratio = self.ratio().map_or_else(|| "nothing to compare with".to_owned(), |ratio| format!("ratio {ratio:.2}"));
+        let ratio =
+            self.ratio().map_or_else(|| "nothing to compare with".to_owned(), |ratio| format!("ratio {ratio:.2}"));
         let failed = if self.ours.failed > 0 { format!(", {} FAILED", self.ours.failed) } else { String::new() };
         format!(
             "{:.0}/s, {ratio}, p50 {:.2} ms, p99 {:.2} ms, others {:.0} %{failed}",
@@ -193,13 +194,19 @@ impl Report {
             let y = STEP * (number as f64 + 0.5);
             let Some(ratio) = row.ratios() else { continue };
             let met = row.cell.goal <= ratio.median;
-            let colour = if row.cell.goal == 0.0 { "#9aa5b1" } else if met { "#2e7d32" } else { "#c77700" };
-            write!(
+            let colour = if row.cell.goal == 0.0 {
+                "#9aa5b1"
+            } else if met {
+                "#2e7d32"
+            } else {
+                "#c77700"
+            };
+            writeln!(
                 svg,
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
                  <rect x=\"{LEFT}\" y=\"{y}\" width=\"{}\" height=\"16\" fill=\"{colour}\"/>\
                  <line x1=\"{g}\" y1=\"{y}\" x2=\"{g}\" y2=\"{}\" stroke=\"#000000\" stroke-width=\"2\"/>\
-                 <text x=\"{}\" y=\"{}\">{:.2}</text>\n",
+                 <text x=\"{}\" y=\"{}\">{:.2}</text>",
                 LEFT - 8.0,
                 y + 12.0,
                 row.cell.name,

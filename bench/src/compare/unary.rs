@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use prost::Message;
 use tonic::client::Grpc;
-use tonic_prost::ProstCodec;
 use tonic::transport::Channel;
+use tonic_prost::ProstCodec;
 
 /// A method of a server that can be called again and again.
 #[derive(Clone)]

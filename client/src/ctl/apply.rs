@@ -32,6 +32,7 @@ pub(crate) struct PlanArguments {
 
 /// One thing to do.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a plan has few steps, and each is made once")]
 enum Step<'t> {
     Register { subject: &'t str, wanted: &'t Wanted, verdict: Verdict, changes: Vec<v1::Change>, is_new: bool },
     Configure { scope: Option<&'t str>, settings: Settings, old: Option<Settings> },

@@ -231,7 +231,8 @@ impl Session {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments).await {
+    // Every subcommand is a part of this future: on the heap it is moved once, as a pointer.
+    match Box::pin(run(arguments)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, CommandError::OutputClosed) {

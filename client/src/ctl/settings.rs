@@ -193,7 +193,7 @@ pub(crate) async fn mode(session: &Session, command: &ModeCommand) -> Done {
         ModeCommand::Get { scope: asked, inherited } => {
             let scope = scope(session, asked.as_ref());
             let mode = client.mode(scope.as_deref(), *inherited).await?;
-            session.done(mode.clone(), json!({"mode": mode}), mode.clone())
+            session.done(mode.clone(), json!({"mode": mode}), mode)
         }
         ModeCommand::Set { scope_and_mode, force } => {
             let (asked, mode) = match scope_and_mode.as_slice() {

@@ -197,7 +197,7 @@ async fn inject_fault(fault: Fault, target: &mut NemesisTarget<'_>) -> Evidence 
     if !fault.strikes(network) {
         return Err(format!("{} cannot strike over {network:?}", fault.name()));
     }
-    let evidence = match fault {
+    match fault {
         Fault::KillLeader => process::kill_leader(target).await,
         Fault::KillFollower => process::kill_follower(target).await,
         Fault::KillMinority => process::kill_minority(target).await,
@@ -237,8 +237,7 @@ async fn inject_fault(fault: Fault, target: &mut NemesisTarget<'_>) -> Evidence 
         Fault::SnapshotAndPurge => operations::snapshot_and_purge(target).await,
         Fault::CablePulled => kernel::cable_pulled(target).await,
         Fault::Star => kernel::make_star(target).await,
-    };
-    evidence
+    }
 }
 
 /// Takes every fault back, starts what is down, and waits until all nodes are ready.

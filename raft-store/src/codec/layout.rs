@@ -259,12 +259,12 @@ macro_rules! frozen_enum {
         $(
             #[derive(Debug, serde::Serialize, serde::Deserialize)]
             #[allow(clippy::large_enum_variant, reason = "lives only while a record is encoded")]
+            #[allow(clippy::enum_variant_names, reason = "the names are those of the domain type")]
             pub(in crate::codec) enum $frozen { $($(#[$meta])* $variant { $($name: $type),* }),+ }
 
             impl $crate::codec::layout::Frozen<$domain> for $frozen {
+                #[allow(unused_variables, reason = "plain enums need no level")]
                 fn freeze(domain: &$domain, needs: &mut u8) -> Self {
-                    #[allow(unused_variables, reason = "plain enums need no level")]
-                    let needs = needs;
                     match domain {
                         $($(#[$meta])* $domain::$variant { $($field: $name),* } => {
                             $(*needs = (*needs).max($since);)?
@@ -273,9 +273,8 @@ macro_rules! frozen_enum {
                     }
                 }
 
+                #[allow(unused_variables, reason = "plain enums need no level")]
                 fn thaw(self, level: u8) -> Result<$domain, $crate::codec::CodecError> {
-                    #[allow(unused_variables, reason = "plain enums need no level")]
-                    let level = level;
                     Ok(match self {
                         $($(#[$meta])* Self::$variant { $($name),* } => {
                             $($crate::codec::layout::check_level(stringify!($variant), $since, level)?;)?
