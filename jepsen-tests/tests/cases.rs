@@ -19,31 +19,14 @@ use rand::rngs::StdRng;
 /// Case files that are not part of the repository.
 const SHARED: [&str; 2] = ["../../shared/cases/turn2.json", "../../shared/cases/turn2-clients.json"];
 
-/// Unknown fields of requests.
-const UNKNOWN_FIELDS: &str = "unknown fields of requests are refused with 422";
 /// Settings of a soft-deleted subject.
 const SETTINGS_FORGOTTEN: &str = "a soft deletion of a subject removes its level and mode";
 
 /// Cases that are known to fail, each with its reason.
 const EXPECTED_FAILURES: &[(&str, &str)] = &[
-    ("contract-unknown-field-of-a-lookup", UNKNOWN_FIELDS),
-    ("contract-unknown-field-of-a-compatibility-check", UNKNOWN_FIELDS),
-    ("contract-unknown-field-of-a-mode", UNKNOWN_FIELDS),
-    ("contract-unknown-field-of-a-configuration", UNKNOWN_FIELDS),
-    ("contract-unknown-field-of-metadata-and-rules", UNKNOWN_FIELDS),
-    ("contract-unknown-field-of-a-reference", UNKNOWN_FIELDS),
-    ("turn2-reg-unknown-field-ignored", UNKNOWN_FIELDS),
-    ("turn2-config-unknown-field-ignored", UNKNOWN_FIELDS),
-    ("turn2-unknown-field-register", UNKNOWN_FIELDS),
-    ("turn2-unknown-field-reference", UNKNOWN_FIELDS),
     ("turn2-del-config-stays", SETTINGS_FORGOTTEN),
     ("turn2-soft-delete-keeps-config", SETTINGS_FORGOTTEN),
-    ("contract-lookup-of-an-empty-schema", "the lookup of an empty text is 42201"),
-    ("turn2-lookup-empty-schema", "the lookup of an empty text is 42201"),
-    ("contract-associations-of-an-unknown-resource", "GET /associations is 405"),
-    ("turn2-associations-by-query", "GET /associations is 405"),
     ("http-doubled-slashes", "doubled slashes are 404"),
-    ("http-options", "OPTIONS is 405"),
     ("http-answers-in-gzip", "answers are not compressed"),
 ];
 

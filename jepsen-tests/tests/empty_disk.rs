@@ -7,8 +7,10 @@ use jepsen_tests::wait::until;
 use jepsen_tests::{dump, seed};
 use rand::rngs::StdRng;
 
-/// The data directory cannot be used, or must not.
+/// The data is damaged, incomplete, or has forgotten what it had promised.
 const EXIT_DATA: i32 = 65;
+/// What the node was told does not fit the data directory or the cluster.
+const EXIT_CONFIG: i32 = 78;
 
 /// Registers one new schema through a node.
 async fn write(cluster: &Cluster, node: u64, number: u64, random: &mut StdRng) -> u32 {
@@ -20,12 +22,12 @@ async fn write(cluster: &Cluster, node: u64, number: u64, random: &mut StdRng) -
     answer.await.schema().id.expect("an answer to a registration has an id")
 }
 
-async fn is_refused(cluster: &mut Cluster, node: u64, flags: &[&str], reason: &str) {
+async fn is_refused(cluster: &mut Cluster, node: u64, flags: &[&str], code: i32, reason: &str) {
     let before = cluster.log(node).len();
     cluster.spawn(node, flags);
     let status = cluster.ended(node).await;
     let log = cluster.log(node)[before..].to_owned();
-    assert_eq!(status.code(), Some(EXIT_DATA), "{log}");
+    assert_eq!(status.code(), Some(code), "{log}");
     assert!(log.contains(reason), "the log does not say '{reason}': {log}");
     assert!(log.contains("this node does not start"), "{log}");
 }
@@ -38,8 +40,8 @@ async fn a_voter_with_an_empty_disk_is_refused_and_makes_no_second_cluster() {
 
     cluster.kill(3);
     cluster.wipe(3);
-    is_refused(&mut cluster, 3, &[], "its disk is empty").await;
-    is_refused(&mut cluster, 3, &["--bootstrap"], "its disk is empty").await;
+    is_refused(&mut cluster, 3, &[], EXIT_DATA, "its disk is empty").await;
+    is_refused(&mut cluster, 3, &["--bootstrap"], EXIT_DATA, "its disk is empty").await;
     assert_eq!(write(&cluster, 1, 2, &mut random).await, first + 1, "the cluster goes on");
 
     // `--bootstrap` on a node that has a cluster changes nothing.
@@ -56,7 +58,7 @@ async fn a_voter_with_an_empty_disk_is_refused_and_makes_no_second_cluster() {
     cluster.remove(3).await;
     cluster.join(4).await;
     assert_eq!(write(&cluster, 4, 4, &mut random).await, first + 3, "the new node writes");
-    is_refused(&mut cluster, 3, &["--bootstrap"], "is a cluster already").await;
+    is_refused(&mut cluster, 3, &["--bootstrap"], EXIT_CONFIG, "is a cluster already").await;
     let nodes = cluster.apis();
     dump::settled(&nodes).await;
     dump::same_digests(&nodes).await;
@@ -73,22 +75,22 @@ async fn a_disk_of_another_node_or_another_cluster_is_refused() {
 
     cluster.kill(2);
     cluster.write_config_of(2, &other);
-    is_refused(&mut cluster, 2, &[], "belongs to node 2 of cluster jepsen").await;
-    is_refused(&mut cluster, 2, &["--bootstrap"], "belongs to node 2 of cluster jepsen").await;
+    is_refused(&mut cluster, 2, &[], EXIT_CONFIG, "belongs to node 2 of cluster jepsen").await;
+    is_refused(&mut cluster, 2, &["--bootstrap"], EXIT_CONFIG, "belongs to node 2 of cluster jepsen").await;
 
     // Node 5 with a copy of node 2's disk: the disk says whose it is.
     std::fs::create_dir_all(cluster.data_dir(5)).unwrap();
     std::fs::copy(cluster.data_dir(2).join("NODE"), cluster.data_dir(5).join("NODE")).unwrap();
-    is_refused(&mut cluster, 5, &[], "belongs to node 2").await;
+    is_refused(&mut cluster, 5, &[], EXIT_CONFIG, "belongs to node 2").await;
     // A data directory without its identity is damaged, not empty.
     let kept = std::fs::read(cluster.data_dir(2).join("NODE")).unwrap();
     std::fs::remove_file(cluster.data_dir(2).join("NODE")).unwrap();
     cluster.write_config(2);
-    is_refused(&mut cluster, 2, &[], "its file NODE is gone").await;
+    is_refused(&mut cluster, 2, &[], EXIT_DATA, "its file NODE is gone").await;
 
     // An empty disk and another cluster's name: the peers do not speak to it, so it never starts.
     cluster.write_config_of(6, &other);
-    is_refused(&mut cluster, 6, &[], "of another cluster").await;
+    is_refused(&mut cluster, 6, &[], EXIT_CONFIG, "of another cluster").await;
 
     std::fs::write(cluster.data_dir(2).join("NODE"), kept).unwrap();
     cluster.restart(2).await;

@@ -90,6 +90,9 @@ fn call_of<Q: NativeMessage>(
     if !in_query {
         return call.json(&Value::Object(fields));
     }
+    // A message holds its fields in no order of its own; a call of the same question always looks the same.
+    let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(fields.iter().fold(call, |call, (name, value)| call.with(name, text_of(value))))
 }
 
