@@ -107,8 +107,8 @@ fn each_node_counts_its_own_requests() {
     let cluster = Cluster::start();
     let count = |id| {
         let text = cluster.ask(id, "GET", "/metrics", None).body;
-        let lines = text.lines().filter(|line| line.starts_with("schemareg_http_requests_total"));
-        lines.filter(|line| line.contains("\"/contexts\"")).count()
+        let lines = text.lines().filter(|line| line.starts_with("schemareg_requests_total"));
+        lines.filter(|line| line.contains("\"ListContexts\"")).count()
     };
     assert_eq!(cluster.ask(1, "GET", "/contexts", None).status, 200);
     wait_for("the figure of node 1", || count(1) > 0);

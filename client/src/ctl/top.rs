@@ -57,7 +57,7 @@ fn sum(text: &str, name: &str, fits: impl Fn(&str) -> bool) -> Option<f64> {
 
 fn counted(text: &str, at: Instant) -> Counted {
     let all = |name: &str| sum(text, name, |_| true);
-    let requests = "schemareg_http_requests_total";
+    let requests = "schemareg_requests_total";
     // Milliseconds or seconds, as the node has it; the largest number there is means unknown.
     let staleness_ms = all("schemareg_read_staleness_milliseconds")
         .or_else(|| all("schemareg_read_staleness_seconds").map(|seconds| seconds * 1e3))
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn metrics_are_summed_over_their_labels() {
-        let text = "# HELP x\nschemareg_http_requests_total{route=\"/a\",status=\"200\"} 3\n\
-                    schemareg_http_requests_total{route=\"/b\",status=\"503\"} 2\n\
-                    schemareg_http_requests_total_other 9\nschemareg_raft_applied_index 7\n\
+        let text = "# HELP x\nschemareg_requests_total{operation=\"A\",status=\"200\"} 3\n\
+                    schemareg_requests_total{operation=\"B\",status=\"503\"} 2\n\
+                    schemareg_requests_total_other 9\nschemareg_raft_applied_index 7\n\
                     schemareg_read_staleness_milliseconds 18446744073709551615\n";
         let found = counted(text, Instant::now());
         assert_eq!((found.requests, found.errors, found.applied), (5.0, 2.0, 7.0));
