@@ -81,7 +81,7 @@ fn call_of<Q: NativeMessage>(
     for part in template.split('/').skip(1) {
         path.push('/');
         match part.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) => path.push_str(&segment(&text_of(&fields.remove(name).unwrap_or_default()))),
+            Some(name) => path.push_str(&segment(&text_of(&fields.shift_remove(name).unwrap_or_default()))),
             None => path.push_str(part),
         }
     }
@@ -90,9 +90,6 @@ fn call_of<Q: NativeMessage>(
     if !in_query {
         return call.json(&Value::Object(fields));
     }
-    // A message holds its fields in no order of its own; a call of the same question always looks the same.
-    let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
-    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(fields.iter().fold(call, |call, (name, value)| call.with(name, text_of(value))))
 }
 
