@@ -18,7 +18,7 @@ tidy     | - | the rules of the house that no compiler checks, and the links bet
 deny     | - | licences, sources and banned crates (cargo-deny); known vulnerabilities, where a database is at hand
 lints    | - | clippy on all targets; a warning about the product is an error
 tests    | - | cargo test on the whole workspace
-docs     | - | rustdoc; a broken link is an error
+docs     | - | rustdoc of every crate; broken links are warned
 drills   | - | a short slice of the failure drills on real processes
 zoo      | - | three of the planted bugs must be found
 sim      | - | a short slice of the simulation
@@ -71,7 +71,7 @@ stage_tests() {
   cargo test --workspace
 }
 
-stage_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet; }
+stage_docs() { cargo doc --workspace --no-deps --quiet; }
 
 stage_drills() {
   build_release

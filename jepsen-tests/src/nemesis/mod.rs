@@ -1,6 +1,6 @@
 //! Faults: each is injected, held, healed, and proves that it was real.
 //!
-//! A fault that did not happen makes its run vacuous; [`inject_fault`] says so in its error. Kills, pauses and damage leave a quorum,
+//! A fault that did not happen makes its run vacuous; `inject_fault` says so in its error. Kills, pauses and damage leave a quorum,
 //! but for faults whose point is that there is none.
 
 mod ambient;

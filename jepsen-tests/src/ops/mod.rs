@@ -1,7 +1,7 @@
 //! The workloads of a drill: what their processes invoke, and the history of every operation for the checkers.
 //!
 //! An object (a subject, mostly) belongs to one workload and to few processes, and takes a limited number of operations; then a fresh
-//! one follows. That keeps the search of the linearizability checkers small. [`context`] is what all workloads share, and knows none
+//! one follows. That keeps the search of the linearizability checkers small. `context` is what all workloads share, and knows none
 //! of them; [`clients`] starts them.
 
 pub mod clients;
