@@ -29,6 +29,8 @@ depends() { sed -n '/^\[dependencies\]/,/^\[/p' "$1/Cargo.toml" | grep -oE "^($2
 [ -z "$(depends proto 'registry|schema|raft-store|node|client')" ] || complain "proto depends on nothing of ours"
 [ -z "$(depends registry 'proto|raft-store|node|client|tokio|rocksdb')" ] || complain "registry depends on schema only"
 [ -z "$(depends jepsen-tests 'registry|schema|raft-store|node')" ] || complain "jepsen-tests shares no code with what it judges"
+hits=$(git grep -lE '\b(registry|schema|raft_store|node)::' -- 'jepsen-tests/*.rs' | grep -v '^jepsen-tests/tests/sim/' || true)
+[ -z "$hits" ] || complain "only the simulation among the drills runs code of the product: $(tr '\n' ' ' <<< "$hits")"
 
 for crate in schema registry llm; do
   for ban in SystemTime::now Instant::now std::env::var std::fs::read std::thread::spawn std::process::exit HashMap HashSet; do

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::consistency::Consistency;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,8 +94,8 @@ pub struct ClusterConfig {
     #[serde(default)]
     pub members: Vec<MemberConfig>,
     /// Where this node finds peers, instead of the address in the membership (node id → host:port). For proxies and tests.
-    #[serde(default)]
-    pub peer_overrides: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "ids_and_addresses")]
+    pub peer_overrides: BTreeMap<u64, String>,
 }
 
 fn default_profile() -> Profile {
@@ -193,17 +195,33 @@ fn default_snapshot_rate() -> u64 {
 }
 
 /// How reads are answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReadConfig {
     /// `default`, `local`, `linearizable`, or `bounded:<milliseconds>`; a request may choose otherwise.
-    pub consistency: String,
+    #[serde(deserialize_with = "consistency_of_reads")]
+    pub consistency: Consistency,
 }
 
-impl Default for ReadConfig {
-    fn default() -> Self {
-        Self { consistency: "default".to_owned() }
+/// A session's index is a matter of one client, not of a node.
+fn consistency_of_reads<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Consistency, D::Error> {
+    const EXPECTED: &str = "one of default, local, linearizable, bounded:<milliseconds>";
+    match Consistency::deserialize(deserializer) {
+        Ok(Consistency::Session(_)) | Err(_) => {
+            Err(serde::de::Error::custom(format!("read.consistency is {EXPECTED}")))
+        }
+        consistency => consistency,
     }
+}
+
+/// Keys of TOML are texts; these are ids of nodes.
+fn ids_and_addresses<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64, String>, D::Error> {
+    let table = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let parsed = table.into_iter().map(|(id, address)| match id.parse() {
+        Ok(id) => Ok((id, address)),
+        Err(_) => Err(serde::de::Error::custom(format!("cluster.peer_overrides: keys are node ids, not \"{id}\""))),
+    });
+    parsed.collect()
 }
 
 /// Limits on requests.
@@ -337,14 +355,6 @@ impl Config {
         if self.peer.snapshot_bytes_per_second == 0 {
             return wrong("peer.snapshot_bytes_per_second", "must be at least 1");
         }
-        for key in self.cluster.peer_overrides.keys() {
-            if key.parse::<u64>().is_err() {
-                return wrong("cluster.peer_overrides", "keys are node ids");
-            }
-        }
-        if crate::service::Consistency::parse(&self.read.consistency).is_none() {
-            return wrong("read.consistency", "is one of default, local, linearizable, bounded:<milliseconds>");
-        }
         Ok(())
     }
 }
@@ -401,7 +411,7 @@ mod tests {
             http: HttpConfig { listen: String::new(), legacy_responses: false, principal_header: String::new() },
             grpc: Some(GrpcConfig { listen: String::new() }),
             peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
-            read: ReadConfig { consistency: String::new() },
+            read: ReadConfig { consistency: Consistency::Default },
             limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
             compaction: CompactionConfig { snapshot_entries: 1, keep_entries: 1 },
             scrub: ScrubConfig { start_bytes_max: 1, bytes_per_second: 1, pause_seconds: 1 },
@@ -479,7 +489,7 @@ mod tests {
         assert!(loaded("REGISTRY__HTTP__LEGACY_RESPONSES", "true").http.legacy_responses);
         assert_eq!(loaded("REGISTRY__CLUSTER__PROFILE", "lan-fast").cluster.profile, Profile::LanFast);
         let config = loaded("REGISTRY__CLUSTER__PEER_OVERRIDES__2", "127.0.0.1:28202");
-        assert_eq!(config.cluster.peer_overrides, BTreeMap::from([("2".to_owned(), "127.0.0.1:28202".to_owned())]));
+        assert_eq!(config.cluster.peer_overrides, BTreeMap::from([(2, "127.0.0.1:28202".to_owned())]));
         assert_eq!(loaded("SOMETHING_ELSE", "1"), load(&[]).unwrap());
     }
 
@@ -493,6 +503,7 @@ mod tests {
             ("REGISTRY__CLUSTER__PEER_OVERRIDES__LEADER", "127.0.0.1:1", "cluster.peer_overrides"),
             ("REGISTRY__PEER__SNAPSHOT_BYTES_PER_SECOND", "0", "peer.snapshot_bytes_per_second"),
             ("REGISTRY__READ__CONSISTENCY", "strong", "read.consistency"),
+            ("REGISTRY__READ__CONSISTENCY", "session:1", "read.consistency"),
             ("REGISTRY__LIMITS__REQUESTS_MAX", "-1", "limits.requests_max"),
             ("REGISTRY__NODE__ID__X", "1", "id is not a section"),
         ] {

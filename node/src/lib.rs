@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod config;
 pub mod consensus;
+pub mod consistency;
 pub mod doors;
 pub mod edge;
 pub mod host;

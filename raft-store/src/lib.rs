@@ -8,7 +8,9 @@
 pub mod bugs;
 pub mod codec;
 pub mod log;
+pub mod runtime;
 pub mod scrub;
 pub mod state;
+mod stretch;
 mod torn;
 pub mod types;

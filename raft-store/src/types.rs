@@ -12,6 +12,7 @@ openraft::declare_raft_types!(
         R = Response,
         NodeId = u64,
         Node = Node,
+        AsyncRuntime = crate::runtime::SeededRuntime,
 );
 
 /// A command on its way through the log.

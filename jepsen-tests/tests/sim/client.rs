@@ -10,8 +10,8 @@ use openraft::AsyncRuntime;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::calls::{Question, Reply};
 use super::hub::{self, Answer, Ask, Hub};
-use super::service::{Question, Reply};
 use super::types::Runtime;
 use super::world::World;
 
@@ -98,7 +98,7 @@ impl Caller {
     }
 
     async fn ask(&mut self, node: u64, subject: &str, op: Op, request_id: &str, session: Option<u64>) -> Reply {
-        let limit = Duration::from_millis(5 * self.world.timing.election_max);
+        let limit = Duration::from_millis(5 * self.world.timing.election_max());
         let (subject, request_id) = (subject.to_owned(), request_id.to_owned());
         let question = Question { subject, op, request_id, session, limit };
         match self.hub.ask(node, Ask::Client(question), limit * 2).await {

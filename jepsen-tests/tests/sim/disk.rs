@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::{Notify, oneshot};
 
 use super::machine::Image;
-use super::types::{Bug, Entry, LogId, Runtime, Sim, Vote};
+use super::types::{Bug, Entry, LogId, Runtime, TypeConfig, Vote};
 
 /// The log as it is, or as it would be found after a power loss.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ enum Change {
 enum Waiter {
     Nobody,
     Call(oneshot::Sender<()>),
-    Raft(IOFlushed<Sim>),
+    Raft(IOFlushed<TypeConfig>),
 }
 
 struct Inner {
@@ -231,7 +231,7 @@ fn tell(waiter: Waiter) {
     }
 }
 
-impl RaftLogReader<Sim> for Disk {
+impl RaftLogReader<TypeConfig> for Disk {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
@@ -244,10 +244,10 @@ impl RaftLogReader<Sim> for Disk {
     }
 }
 
-impl RaftLogStorage<Sim> for Disk {
+impl RaftLogStorage<TypeConfig> for Disk {
     type LogReader = Self;
 
-    async fn get_log_state(&mut self) -> Result<LogState<Sim>, io::Error> {
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
         let inner = self.lock();
         let last = inner.now.entries.values().next_back().map(|entry| entry.log_id).or(inner.now.purged);
         Ok(LogState { last_purged_log_id: inner.now.purged, last_log_id: last })
@@ -271,7 +271,7 @@ impl RaftLogStorage<Sim> for Disk {
         Ok(self.lock().now.committed)
     }
 
-    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Sim>) -> Result<(), io::Error>
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,

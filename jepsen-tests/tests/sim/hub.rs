@@ -12,44 +12,44 @@ use openraft::AsyncRuntime;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
 };
+use proto::peer;
 use tokio::sync::oneshot;
+use tonic::Status;
 use turmoil::net::UdpSocket;
 
-use super::service::{Question, Reply};
-use super::types::{LogId, NODES, Proposal, Response, Runtime, Sim, Snapshot, Vote, host};
+use super::calls::{Question, Reply};
+use super::types::{NODES, Runtime, Snapshot, TypeConfig, Vote, host};
 
 /// Where nodes listen. Clients, which share hosts, listen above it.
 pub(crate) const PORT: u16 = 9_000;
 
 /// What is asked of another host.
 pub(crate) enum Ask {
-    Append(AppendEntriesRequest<Sim>),
-    Vote(VoteRequest<Sim>),
-    PreVote(VoteRequest<Sim>),
+    Append(AppendEntriesRequest<TypeConfig>),
+    Vote(VoteRequest<TypeConfig>),
+    PreVote(VoteRequest<TypeConfig>),
     Snapshot(Vote, Snapshot),
-    Transfer(TransferLeaderRequest<Sim>),
+    Transfer(TransferLeaderRequest<TypeConfig>),
+    /// What the product's consensus asks itself.
+    Propose(peer::ProposeRequest),
     ReadIndex,
-    Propose(Proposal, u32, Duration),
+    Confirm(peer::AppendRequest),
+    Status,
     Client(Question),
 }
 
 /// What is answered.
 pub(crate) enum Answer {
-    Append(AppendEntriesResponse<Sim>),
-    Vote(VoteResponse<Sim>),
-    Snapshot(SnapshotResponse<Sim>),
+    Append(AppendEntriesResponse<TypeConfig>),
+    Vote(VoteResponse<TypeConfig>),
+    Snapshot(SnapshotResponse<TypeConfig>),
     Transfer(bool),
-    ReadIndex(Option<(u64, LogId, Option<LogId>)>),
-    Proposed(Result<(Response, u64), NotProposed>),
+    Propose(Result<peer::ProposeResponse, Status>),
+    ReadIndex(Result<peer::ReadIndexResponse, Status>),
+    Confirm(Result<peer::AppendResponse, Status>),
+    Status(peer::StatusResponse),
     Client(Reply),
     Stopped,
-}
-
-/// As the product's `ProposeError`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotProposed {
-    NotLeader(Option<u64>),
-    Unknown,
 }
 
 enum Body {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::disk::Disk;
 use super::rows::Rows;
-use super::types::{Bug, LogId, Response, Sim, Snapshot, SnapshotMeta, StoredMembership};
+use super::types::{Bug, LogId, Response, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use super::world::World;
 
 /// The state at one index.
@@ -38,6 +38,34 @@ impl Image {
 pub(crate) struct State {
     pub image: Arc<Mutex<Image>>,
     pub applied: Arc<watch::Sender<u64>>,
+}
+
+impl node::consensus::Store for State {
+    fn read(&self, read: &mut dyn FnMut(&node::consensus::Snapshot<'_>)) {
+        // A copy costs a few pointers, and the lock is not held while somebody reads.
+        let (view, applied) = {
+            let image = self.image.lock().expect("no panic under the lock");
+            (image.view.clone(), LogIndex(image.index()))
+        };
+        read(&node::consensus::Snapshot::new(&view, applied));
+    }
+
+    fn applied(&self) -> watch::Receiver<u64> {
+        self.applied.subscribe()
+    }
+
+    fn digest_at(&self, _: LogIndex) -> Option<[u8; 32]> {
+        // Every entry's digest is compared by the world.
+        None
+    }
+
+    fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])> {
+        None
+    }
+
+    fn figures(&self) -> Vec<(String, &'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// What openraft drives.
@@ -100,7 +128,7 @@ impl Machine {
     }
 }
 
-impl RaftStateMachine<Sim> for Machine {
+impl RaftStateMachine<TypeConfig> for Machine {
     type SnapshotData = Image;
     type SnapshotBuilder = Builder;
 
@@ -111,7 +139,7 @@ impl RaftStateMachine<Sim> for Machine {
 
     async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
     where
-        Strm: futures::Stream<Item = Result<EntryResponder<Sim>, io::Error>> + Unpin + OptionalSend,
+        Strm: futures::Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
     {
         while let Some(next) = entries.next().await {
             let (entry, responder) = next?;
@@ -167,7 +195,7 @@ pub(crate) struct Builder {
     image: Image,
 }
 
-impl RaftSnapshotBuilder<Sim> for Builder {
+impl RaftSnapshotBuilder<TypeConfig> for Builder {
     type SnapshotData = Image;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {

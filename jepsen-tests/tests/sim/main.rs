@@ -2,21 +2,22 @@
 //! in memory that can lose and tear what was not synced, over a network that turmoil cuts, slows and loses. One thread, one
 //! clock, one seed: a seed is a bug report.
 //!
-//! What is simulated is the protocol: elections, replication, snapshots, membership, forwarding, read index, session tokens,
-//! request ids, premises. What is not: RocksDB, gRPC and HTTP, which the drills run as they are. The node's service is told
-//! again in `service`, as the product's cannot run without RocksDB.
+//! What is simulated is the product from its service down to openraft: preparation, the commit loop, forwarding, rounds of reads
+//! and their confirmation, session tokens, request ids, succession, elections, replication, snapshots, membership. What is
+//! not: RocksDB, gRPC and HTTP, which the drills run as they are.
 //!
 //! `SIM_SEED` repeats one run, `SIM_MINUTES` goes on for so long, `SIM_FRESH` adds so many new seeds to the slice, `SIM_OUT` names a
 //! file for the summary, `SIM_HISTORY` one for what clients did in the last run.
 
+mod calls;
 mod client;
 mod disk;
 mod hub;
 mod machine;
 mod node;
+mod peers;
 mod rows;
 mod run;
-mod service;
 mod types;
 mod world;
 
@@ -64,8 +65,8 @@ fn line(ended: &Ended, processor: f64, memory_mb: u64) -> String {
     let figures = &ended.figures;
     let mut line = format!(
         "seed={} timing={} verdict={} seconds={:.1} processor={processor:.2} memory_mb={memory_mb} chapters={} steps={} \
-         operations={} acknowledged={} applied={} snapshots={} repeated={} stale={} forwarded={} members={} unknown={} \
-         lost={} torn={}",
+         operations={} acknowledged={} applied={} snapshots={} repeated={} stale={} forwarded={} confirmations={} gone={} \
+         members={} unknown={} lost={} torn={}",
         ended.seed,
         ended.timing,
         format!("{:?}", ended.verdict).to_lowercase(),
@@ -79,6 +80,8 @@ fn line(ended: &Ended, processor: f64, memory_mb: u64) -> String {
         figures.repeated_requests,
         figures.stale,
         figures.forwarded,
+        figures.confirmations,
+        figures.found_gone,
         figures.changes_of_members,
         figures.unknown,
         ended.lost,
@@ -110,7 +113,7 @@ fn clusters_keep_their_promises() {
     let out = std::env::var("SIM_OUT").ok();
     let memory_mb_max = number("SIM_MEMORY_MB").unwrap_or(MEMORY_MB_MAX);
     let is_slice = seeds == SLICE;
-    let mut happened = [0; 6];
+    let mut happened = [0; 8];
     let mut faulty = Vec::new();
     for seed in seeds.chain(fresh) {
         let before = spent().0;
@@ -136,6 +139,8 @@ fn clusters_keep_their_promises() {
             figures.repeated_requests,
             figures.stale,
             figures.forwarded,
+            figures.confirmations,
+            figures.found_gone,
             figures.changes_of_members,
             ended.lost,
         ];
@@ -167,6 +172,7 @@ fn a_seed_repeats_a_run() {
 fn planted_bugs_are_found() {
     let all = std::env::var("SIM_ZOO").is_ok();
     let rare = [
+        Bug::LeaseRead,
         Bug::NoSync,
         Bug::VoteLost,
         Bug::SessionIgnored,

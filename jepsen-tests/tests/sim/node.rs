@@ -1,138 +1,186 @@
-//! A simulated node: openraft with the product's settings over the network of [`super::hub`], the disk of [`super::disk`] and
-//! the product's state machine. Compaction, membership and transfer are done as `node::consensus` does them.
+//! A simulated node: the product's consensus and service, openraft with the product's settings over the network of
+//! [`super::hub`] and the disk of [`super::disk`], and the product's state machine in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use node::clock::{Clock, Deadline};
+use node::config::{
+    ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, NodeConfig, PeerConfig, ReadConfig, ScrubConfig,
+    SecurityConfig,
+};
+use node::consensus::{self, Consensus, Peers, State, convert};
+use node::host::telemetry::Metrics;
+use node::random::{Random, Seed};
+use node::service::{Attempts, NodeKey, Service, Workers};
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::impls::EmptyNode;
 use openraft::network::RPCOption;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderError, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::{
-    AsyncRuntime, ChangeMembers, Config, OptionalSend, Precondition, RaftNetworkFactory, RaftNetworkV2, SnapshotPolicy,
-};
+use openraft::{AsyncRuntime, ChangeMembers, OptionalSend, Precondition, RaftNetworkFactory, RaftNetworkV2};
+use proto::peer;
+use raft_store::types::Node;
+use tonic::Status;
 
+use super::calls::Calls;
 use super::disk::Disk;
 use super::hub::{self, Answer, Ask, Hub};
 use super::machine::{Image, Machine};
-use super::service::Service;
-use super::types::{Bug, Compaction, Raft, Runtime, Sim, Snapshot, Vote};
+use super::peers::{HubPeers, Planted};
+use super::types::{Bug, Raft, Runtime, Snapshot, TypeConfig, Vote, member};
 use super::world::{Order, World};
 
 /// Longest that a snapshot travels.
 const SNAPSHOT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Longest that a change of the membership may take.
+const CHANGE_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Runs a node until it is crashed.
 pub(crate) async fn run(id: u64, world: World) -> turmoil::Result {
     let disk = world.disk(id);
     // Random numbers of each life are its own, and come from the seed.
     let seed = disk.random(u64::MAX);
-    Runtime::scope(seed, live(id, world, disk)).await;
+    Runtime::scope(seed, live(id, world, disk, seed)).await;
     Ok(())
 }
 
-async fn live(id: u64, world: World, disk: Disk) {
-    let timing = world.timing;
-    let config = Config {
-        cluster_name: "sim".to_owned(),
-        heartbeat_interval: timing.heartbeat,
-        election_timeout_min: timing.election_min,
-        election_timeout_max: timing.election_max,
-        enable_pre_vote: Some(true),
-        quorum_loss_probe_interval: Some(2 * timing.election_max),
-        enable_leader_restore: Some(world.bug() == Some(Bug::LeaderRestored)),
-        snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: u64::MAX,
-        install_snapshot_timeout: 600_000,
-        ..Config::default()
-    };
-    let config = Arc::new(config.validate().expect("the product's settings are possible"));
+async fn live(id: u64, world: World, disk: Disk, seed: u64) {
+    let timing = world.timing.profile.timing();
+    let mut settings = consensus::settings("sim", timing);
+    settings.enable_leader_restore = Some(world.bug() == Some(Bug::LeaderRestored));
+    let settings = Arc::new(settings.validate().expect("the product's settings are possible"));
     let hub = Hub::open(hub::PORT).await;
     drop(Runtime::spawn(disk.clone().sync()));
     let machine = Machine::open(id, disk.clone(), world.clone());
     let state = machine.state();
-    let raft = Raft::new(id, config, Network { hub: hub.clone() }, disk, machine).await;
-    let raft = match raft {
+    let raft = match Raft::new(id, settings, Network { hub: hub.clone() }, disk, machine).await {
         Ok(raft) => raft,
         Err(error) => return world.fault(format!("node {id} does not start: {error}")),
     };
-    world.probe(id, raft.metrics(), state.clone());
-    let service = Service::new(id, raft.clone(), hub.clone(), state, world.clone());
+    let peers: Arc<dyn Peers> = Arc::new(HubPeers::new(id, hub.clone(), world.clone()));
+    let peers = match world.bug() {
+        Some(bug @ (Bug::LocalRead | Bug::LeaseRead | Bug::RetryRenamed)) => {
+            Arc::new(Planted::new(bug, id, peers, state.clone()))
+        }
+        _ => peers,
+    };
+    let clock = Clock::of(|| u64::try_from(turmoil::since_epoch().unwrap_or_default().as_millis()).unwrap_or(0));
+    let consensus = Consensus::new(consensus::Parts {
+        raft: Arc::new(raft.clone()),
+        state: State::new(Arc::new(state.clone())),
+        peers,
+        node_id: id,
+        clock: clock.clone(),
+        timing,
+    });
+    let doubt = world.probe(id, raft.metrics(), state);
+    let doubting = consensus.clone();
+    drop(Runtime::spawn(async move {
+        loop {
+            doubt.notified().await;
+            doubting.doubt_leader();
+        }
+    }));
+    let random = Random::new(Seed::Fixed(seed));
+    let config = config(id, &world);
+    let service = Service::new(node::service::Parts {
+        consensus: consensus.clone(),
+        config: config.clone(),
+        metrics: Metrics::default(),
+        metadata_secrets: String::new(),
+        key: NodeKey::from_seed(&random.key_bytes(), "sim", id),
+        attempts: Attempts::unrecorded(clock),
+        random,
+        workers: Workers::Caller,
+    });
+    let calls = Calls::new(id, service.clone(), world.clone());
     if id == 1 && world.begin() {
-        let members: BTreeMap<u64, EmptyNode> = (1..=3).map(|id| (id, EmptyNode {})).collect();
+        let members: BTreeMap<u64, Node> = (1..=3).map(|id| (id, member(id))).collect();
         let raft = raft.clone();
         drop(Runtime::spawn(async move { drop(raft.initialize(members).await) }));
     }
-    drop(Runtime::spawn(orders(id, raft.clone(), world.clone())));
-    drop(Runtime::spawn(compact(raft.clone(), world.compaction)));
-    drop(Runtime::spawn(service.clone().recover()));
+    drop(Runtime::spawn(orders(id, raft.clone(), consensus.clone(), world.clone())));
+    drop(Runtime::spawn(consensus.clone().compact(config.compaction)));
+    drop(Runtime::spawn(consensus.clone().watch_succession()));
+    if world.watches_freshness {
+        drop(Runtime::spawn(service.watch_freshness()));
+    }
+    drop(Runtime::spawn(calls.clone().recover()));
+    if !world.is_founded() {
+        drop(Runtime::spawn(calls.clone().found()));
+    }
     loop {
         let (ask, from) = hub.next().await.split();
-        let (hub, raft, service) = (hub.clone(), raft.clone(), service.clone());
+        let (hub, raft, consensus, calls) = (hub.clone(), raft.clone(), consensus.clone(), calls.clone());
         drop(Runtime::spawn(async move {
-            let answer = answer(ask, &raft, &service).await;
+            let answer = answer(ask, &raft, &consensus, &calls).await;
             hub.answer(from, answer).await;
         }));
     }
 }
 
-async fn answer(ask: Ask, raft: &Raft, service: &Service) -> Answer {
+/// The product's configuration of a node; what is not simulated is as it is by default.
+fn config(id: u64, world: &World) -> Config {
+    Config {
+        node: NodeConfig { id, region: "sim".to_owned(), data_dir: PathBuf::new(), priority: 0 },
+        cluster: ClusterConfig {
+            id: "sim".to_owned(),
+            profile: world.timing.profile,
+            members: Vec::new(),
+            peer_overrides: BTreeMap::new(),
+        },
+        http: HttpConfig { listen: String::new(), legacy_responses: false, principal_header: String::new() },
+        grpc: None,
+        peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
+        read: ReadConfig::default(),
+        limits: LimitsConfig::default(),
+        compaction: CompactionConfig { snapshot_entries: world.compaction.every, keep_entries: world.compaction.keep },
+        scrub: ScrubConfig::default(),
+        security: SecurityConfig::default(),
+    }
+}
+
+async fn answer(ask: Ask, raft: &Raft, consensus: &Consensus, calls: &Calls) -> Answer {
     match ask {
         Ask::Append(request) => raft.append_entries(request).await.map_or(Answer::Stopped, Answer::Append),
         Ask::Vote(request) => raft.vote(request).await.map_or(Answer::Stopped, Answer::Vote),
-        Ask::PreVote(request) => raft.pre_vote(request).await.map_or(Answer::Stopped, Answer::Vote),
+        Ask::PreVote(request) => {
+            consensus.doubt_leader();
+            raft.pre_vote(request).await.map_or(Answer::Stopped, Answer::Vote)
+        }
         Ask::Snapshot(vote, snapshot) => {
             raft.install_full_snapshot(vote, snapshot).await.map_or(Answer::Stopped, Answer::Snapshot)
         }
         Ask::Transfer(request) => {
             raft.handle_transfer_leader(request).await.map_or(Answer::Stopped, |done| Answer::Transfer(done.is_ok()))
         }
-        Ask::ReadIndex => Answer::ReadIndex(service.local_read_index().await),
-        Ask::Propose(proposal, hops, limit) => Answer::Proposed(service.propose_for(proposal, hops, limit).await),
-        Ask::Client(question) => Answer::Client(service.answer(question).await),
+        Ask::Propose(ask) => Answer::Propose(consensus.answer_propose(ask).await),
+        Ask::ReadIndex => Answer::ReadIndex(consensus.answer_read_index().await),
+        Ask::Confirm(ask) => Answer::Confirm(confirm(raft, ask).await),
+        Ask::Status => Answer::Status(peer::StatusResponse::default()),
+        Ask::Client(question) => Answer::Client(calls.answer(question).await),
     }
 }
 
-/// Snapshots and purges, as the product's compaction decides them.
-async fn compact(raft: Raft, compaction: Compaction) {
-    loop {
-        Runtime::sleep(Duration::from_secs(1)).await;
-        let metrics = raft.metrics().borrow_watched().clone();
-        let index = |id: Option<super::types::LogId>| id.map_or(0, |id| id.index());
-        let (applied, snapshot, purged) = (index(metrics.last_applied), index(metrics.snapshot), index(metrics.purged));
-        let mut upto = snapshot.min(applied.saturating_sub(compaction.keep));
-        if let Some(slowest) = metrics.replication.and_then(|peers| peers.values().map(|id| index(*id)).min())
-            && applied.saturating_sub(slowest) < compaction.keep * 10
-        {
-            upto = upto.min(slowest);
-        }
-        if upto > purged {
-            drop(raft.trigger().purge_log(upto).await);
-        }
-        if applied.saturating_sub(snapshot) >= compaction.every {
-            drop(raft.trigger().snapshot().await);
-        }
-    }
+/// An append on its way in, as the product's gate takes it.
+async fn confirm(raft: &Raft, ask: peer::AppendRequest) -> Result<peer::AppendResponse, Status> {
+    let request = convert::append_from_wire(ask)?;
+    let (prev, last) = (request.prev_log_id, request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id));
+    let answer = raft.append_entries(request).await.map_err(|error| Status::unavailable(error.to_string()))?;
+    Ok(convert::stream_result_to_wire(&answer.into_stream_result(prev, last)))
 }
 
 /// Does what the plan wants.
-async fn orders(id: u64, raft: Raft, world: World) {
+async fn orders(id: u64, raft: Raft, consensus: Consensus, world: World) {
     loop {
         Runtime::sleep(Duration::from_millis(100)).await;
         let Some(order) = world.next_order(id) else { continue };
-        let change = |change, retain| {
-            let seen = *raft.metrics().borrow_watched().membership_config.log_id();
-            let only_if = [Precondition::LastMembershipLogId { last_membership_log_id: seen }];
-            raft.change_membership_if(change, retain, only_if)
-        };
-        let limit = Duration::from_secs(20);
-        let ids = |id: u64| BTreeSet::from([id]);
         let changed = match order {
             Order::Snapshot => {
                 drop(raft.trigger().snapshot().await);
@@ -148,18 +196,29 @@ async fn orders(id: u64, raft: Raft, world: World) {
                 continue;
             }
             Order::Transfer(to) => {
-                drop(raft.trigger().transfer_leader(to).await);
+                drop(Runtime::timeout(CHANGE_TIME_MAX, consensus.transfer_leader(Some(to))).await);
                 continue;
             }
-            Order::AddLearner(id) => {
-                let nodes = BTreeMap::from([(id, EmptyNode {})]);
-                Runtime::timeout(limit, change(ChangeMembers::AddNodes(nodes), true)).await
+            Order::AddLearner(id) => Runtime::timeout(CHANGE_TIME_MAX, consensus.add_learner(id, member(id)))
+                .await
+                .is_ok_and(|done| done.is_ok()),
+            Order::Promote(id) => {
+                let deadline = Deadline::after(CHANGE_TIME_MAX);
+                Runtime::timeout(CHANGE_TIME_MAX, consensus.promote(id, deadline)).await.is_ok_and(|done| done.is_ok())
             }
-            Order::Promote(id) => Runtime::timeout(limit, change(ChangeMembers::AddVoterIds(ids(id)), true)).await,
-            Order::Demote(id) => Runtime::timeout(limit, change(ChangeMembers::RemoveVoters(ids(id)), true)).await,
-            Order::Remove(id) => Runtime::timeout(limit, change(ChangeMembers::RemoveNodes(ids(id)), false)).await,
+            // The product only demotes on the way out.
+            Order::Demote(id) => {
+                let seen = *raft.metrics().borrow_watched().membership_config.log_id();
+                let only_if = [Precondition::LastMembershipLogId { last_membership_log_id: seen }];
+                let change = ChangeMembers::RemoveVoters(BTreeSet::from([id]));
+                let changed = Runtime::timeout(CHANGE_TIME_MAX, raft.change_membership_if(change, true, only_if)).await;
+                changed.is_ok_and(|done| done.is_ok())
+            }
+            Order::Remove(id) => {
+                Runtime::timeout(CHANGE_TIME_MAX, consensus.remove(id)).await.is_ok_and(|done| done.is_ok())
+            }
         };
-        if matches!(changed, Ok(Ok(_))) {
+        if changed {
             world.figure(|figures| figures.changes_of_members += 1);
         }
     }
@@ -176,16 +235,16 @@ struct Peer {
     target: u64,
 }
 
-impl RaftNetworkFactory<Sim> for Network {
+impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Peer;
 
-    async fn new_client(&mut self, target: u64, _: &EmptyNode) -> Peer {
+    async fn new_client(&mut self, target: u64, _: &Node) -> Peer {
         Peer { hub: self.hub.clone(), target }
     }
 }
 
 impl Peer {
-    async fn ask(&self, ask: Ask, limit: Duration) -> Result<Answer, RPCError<Sim>> {
+    async fn ask(&self, ask: Ask, limit: Duration) -> Result<Answer, RPCError<TypeConfig>> {
         match self.hub.ask(self.target, ask, limit).await {
             None => Err(RPCError::Unreachable(Unreachable::new(&silence()))),
             Some(Answer::Stopped) => Err(RPCError::Network(NetworkError::new(&silence()))),
@@ -198,32 +257,36 @@ fn silence() -> std::io::Error {
     std::io::Error::other("no answer")
 }
 
-fn odd<T>() -> Result<T, RPCError<Sim>> {
+fn odd<T>() -> Result<T, RPCError<TypeConfig>> {
     Err(RPCError::Network(NetworkError::new(&silence())))
 }
 
-impl RaftNetworkV2<Sim> for Peer {
+impl RaftNetworkV2<TypeConfig> for Peer {
     type SnapshotData = Image;
 
     async fn append_entries(
         &mut self,
-        request: AppendEntriesRequest<Sim>,
+        request: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
-    ) -> Result<AppendEntriesResponse<Sim>, RPCError<Sim>> {
+    ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
         let Answer::Append(answer) = self.ask(Ask::Append(request), option.hard_ttl()).await? else { return odd() };
         Ok(answer)
     }
 
-    async fn vote(&mut self, request: VoteRequest<Sim>, option: RPCOption) -> Result<VoteResponse<Sim>, RPCError<Sim>> {
+    async fn vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let Answer::Vote(answer) = self.ask(Ask::Vote(request), option.hard_ttl()).await? else { return odd() };
         Ok(answer)
     }
 
     async fn pre_vote(
         &mut self,
-        request: VoteRequest<Sim>,
+        request: VoteRequest<TypeConfig>,
         option: RPCOption,
-    ) -> Result<VoteResponse<Sim>, RPCError<Sim>> {
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let Answer::Vote(answer) = self.ask(Ask::PreVote(request), option.hard_ttl()).await? else { return odd() };
         Ok(answer)
     }
@@ -234,7 +297,7 @@ impl RaftNetworkV2<Sim> for Peer {
         snapshot: Snapshot,
         _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _: RPCOption,
-    ) -> Result<SnapshotResponse<Sim>, StreamingError<Sim>> {
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let answer = self.ask(Ask::Snapshot(vote, snapshot), SNAPSHOT_TIME_MAX).await;
         match answer.map_err(StreamingError::from)? {
             Answer::Snapshot(answer) => Ok(answer),
@@ -244,9 +307,9 @@ impl RaftNetworkV2<Sim> for Peer {
 
     async fn transfer_leader(
         &mut self,
-        request: TransferLeaderRequest<Sim>,
+        request: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
-    ) -> Result<TransferLeaderResponse<Sim>, RPCError<Sim>> {
+    ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
         let expected = request.last_log_id().copied();
         let Answer::Transfer(accepted) = self.ask(Ask::Transfer(request), option.hard_ttl()).await? else {
             return odd();

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use jepsen_tests::checker::verdict::Verdict;
 use jepsen_tests::checker::{append, sessions};
 use jepsen_tests::drill::checks::{resolve_workload, search_all_subjects};
-use jepsen_tests::ops::{Op, SubjectOperation, SubjectWorkload};
+use jepsen_tests::ops::{SubjectOperation, SubjectWorkload};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use registry::Subject;
@@ -15,7 +15,7 @@ use registry::Subject;
 use super::client::{self, Group, Role};
 use super::types::{Bug, COMPACTIONS, NODES, TIMINGS, Timing, host};
 use super::world::{Figures, Order, World};
-use super::{hub, node, service};
+use super::{calls, hub, node};
 
 /// How long faults go on in a chapter of a run, in election times.
 const STORM: u32 = 60;
@@ -93,7 +93,9 @@ pub(crate) fn simulate(seed: u64, bug: Option<Bug>) -> Ended {
     }
     let compaction = COMPACTIONS[random.random_range(0..COMPACTIONS.len())];
     let chapters = random.random_range(1..=CHAPTERS_MAX);
-    let world = World::new(seed, timing, compaction, bug);
+    // It costs the more messages the quieter the rest is.
+    let watches_freshness = random.random_bool(0.2);
+    let world = World::new(seed, timing, compaction, watches_freshness, bug);
     let mut builder = turmoil::Builder::new();
     builder
         .rng_seed(seed)
@@ -123,7 +125,7 @@ pub(crate) fn simulate(seed: u64, bug: Option<Bug>) -> Ended {
     add(Role::Session);
     for (number, clients) in hosts {
         // Clients are as fast as the cluster is, so that profiles differ in time and not in work.
-        let rest_ms = timing.election_max / 6;
+        let rest_ms = timing.election_max() / 6;
         sim.client(format!("c{number}"), client::run(world.clone(), seed, clients, rest_ms));
     }
 
@@ -139,7 +141,7 @@ pub(crate) fn simulate(seed: u64, bug: Option<Bug>) -> Ended {
 impl Play<'_> {
     /// One election time, the unit of everything here.
     fn election(&self) -> Duration {
-        Duration::from_millis(self.timing.election_max)
+        Duration::from_millis(self.timing.election_max())
     }
 
     fn step(&mut self) -> Result<(), String> {
@@ -172,6 +174,7 @@ impl Play<'_> {
 
     fn act(&mut self, chapters: u32) -> Result<(), String> {
         self.until("the first leader", |play| play.world.leader().map(drop).ok_or("nobody leads".to_owned()))?;
+        self.until("the founding", |play| play.world.is_founded().then_some(()).ok_or("nobody founds".to_owned()))?;
         self.pass(self.election() * 4)?;
         for _ in 0..chapters {
             self.storm()?;
@@ -232,12 +235,13 @@ impl Play<'_> {
 
     fn strike(&mut self) -> Result<(), String> {
         let timing = self.timing;
-        let name = match self.random.random_range(0..16) {
+        let name = match self.random.random_range(0..18) {
             0 => {
                 let cut: Vec<u64> = (1..=NODES).filter(|_| self.random.random_bool(0.4)).collect();
                 for one in &cut {
                     for other in (1..=NODES).filter(|id| !cut.contains(id)) {
-                        self.sim.partition(host(*one), host(other));
+                        self.cut(*one, other);
+                        self.cut(other, *one);
                     }
                 }
                 "partition"
@@ -245,7 +249,8 @@ impl Play<'_> {
             1 | 2 => {
                 let Some(leader) = self.world.leader() else { return Ok(()) };
                 for other in (1..=NODES).filter(|id| *id != leader) {
-                    self.sim.partition(host(leader), host(other));
+                    self.cut(leader, other);
+                    self.cut(other, leader);
                 }
                 "leader cut off"
             }
@@ -254,7 +259,7 @@ impl Play<'_> {
                 let to_leader = self.random.random_bool(0.5);
                 for other in (1..=NODES).filter(|id| *id != leader) {
                     let (from, to) = if to_leader { (other, leader) } else { (leader, other) };
-                    self.sim.partition_oneway(host(from), host(to));
+                    self.cut(from, to);
                 }
                 if to_leader { "leader deaf" } else { "leader mute" }
             }
@@ -262,7 +267,7 @@ impl Play<'_> {
                 for _ in 0..4 {
                     let from = self.random.random_range(1..=NODES);
                     let to = from % NODES + 1;
-                    self.sim.partition_oneway(host(from), host(to));
+                    self.cut(from, to);
                 }
                 "links one way"
             }
@@ -295,10 +300,20 @@ impl Play<'_> {
                 "lossy network"
             }
             11 => {
-                let ms = timing.election_max / self.random.random_range(1..8);
+                let ms = timing.election_max() / self.random.random_range(1..8);
                 let one = self.random.random_range(1..=NODES);
                 self.world.disk(one).set_sync_ms_max(ms);
                 "slow disk"
+            }
+            16 => {
+                let Some(leader) = self.world.leader() else { return Ok(()) };
+                self.kill(leader);
+                "leader killed"
+            }
+            17 => {
+                let one = self.random.random_range(1..=NODES);
+                self.kill(one);
+                "one killed"
             }
             12 => {
                 let Some(leader) = self.world.leader() else { return Ok(()) };
@@ -333,7 +348,7 @@ impl Play<'_> {
 
     /// A power loss finds most when syncs are under way: disks are slow for a while before it.
     fn busy_disks(&mut self) -> Result<(), String> {
-        let ms = self.timing.election_max / 6;
+        let ms = self.timing.election_max() / 6;
         (1..=NODES).for_each(|id| self.world.disk(id).set_sync_ms_max(ms));
         let quiet = self.election() * self.random.random_range(5..20) / 10;
         self.pass(quiet)
@@ -364,6 +379,23 @@ impl Play<'_> {
         }
     }
 
+    /// The process is gone; its machine and its disk go on.
+    fn kill(&mut self, id: u64) {
+        if self.down.insert(id) {
+            self.sim.crash(host(id));
+            self.world.gone(id);
+            // What the process had not handed to its machine yet is gone, too.
+            self.world.disk(id).lose_power();
+            self.world.killed(id);
+        }
+    }
+
+    /// Nothing comes from one node to another any more.
+    fn cut(&mut self, from: u64, to: u64) {
+        self.sim.partition_oneway(host(from), host(to));
+        self.world.cut(from, to);
+    }
+
     fn bounce(&mut self, id: u64) {
         if self.down.remove(&id) {
             self.sim.bounce(host(id));
@@ -371,6 +403,7 @@ impl Play<'_> {
     }
 
     fn heal(&mut self) {
+        self.world.mend();
         for one in 1..=NODES {
             for other in (one + 1)..=NODES {
                 self.sim.repair(host(one), host(other));
@@ -444,7 +477,7 @@ fn read_everything(world: &World, mut events: Vec<SubjectOperation>) -> Vec<Subj
         events.iter().map(|event| (event.subject.clone(), event.workload)).collect();
     for (subject, workload) in subjects {
         let name = Subject::parse(&subject).expect("the workload's names are good");
-        let output = service::output(&image.view, &name, Op::Contents);
+        let output = calls::contents_of(&image.view, &name);
         events.push(SubjectOperation::last_read(workload, 0, subject, invoked, output));
     }
     events

@@ -1,12 +1,9 @@
-//! openraft's types in the simulation: the product's commands and outcomes, and a runtime whose random numbers come from the
-//! seed.
+//! What is simulated: the product's openraft types over a state in memory, the product's timings, and the bugs that can be
+//! planted.
 
-use std::fmt;
-
-use openraft::TokioRuntime;
-use openraft::rt::deterministic_rng::DeterministicRng;
-use openraft::type_config::alias::{EntryOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf, VoteOf};
-use registry::{Envelope, LogIndex, Outcome};
+use node::config::Profile;
+use openraft::type_config::alias::SnapshotOf;
+use raft_store::types::Node;
 
 /// Nodes of a simulated cluster; the first three are its first members.
 pub(crate) const NODES: u64 = 5;
@@ -16,51 +13,22 @@ pub(crate) fn host(id: u64) -> String {
     format!("n{id}")
 }
 
-/// The runtime of a simulated node.
-pub(crate) type Runtime = DeterministicRng<TokioRuntime>;
+pub(crate) use raft_store::runtime::SeededRuntime as Runtime;
+pub(crate) use raft_store::types::{Entry, LogId, Response, SnapshotMeta, StoredMembership, TypeConfig, Vote};
 
-openraft::declare_raft_types!(
-    /// The type parameters.
-    pub(crate) Sim:
-        D = Proposal,
-        R = Response,
-        NodeId = u64,
-        Node = openraft::impls::EmptyNode,
-        AsyncRuntime = Runtime,
-);
-
-/// A command on its way through the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Proposal(pub Envelope);
-
-impl fmt::Display for Proposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.0.command.action(), self.0.request_id)
-    }
+/// A node as the membership knows it.
+pub(crate) fn member(id: u64) -> Node {
+    Node { peer_address: host(id), ..Node::default() }
 }
 
-/// What apply answers to the proposer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub outcome: Option<Outcome>,
-    pub effective: LogIndex,
-}
+pub(crate) type Snapshot = SnapshotOf<TypeConfig, super::machine::Image>;
+pub(crate) type Raft = openraft::Raft<TypeConfig, super::machine::Machine>;
 
-pub(crate) type Entry = EntryOf<Sim>;
-pub(crate) type LogId = LogIdOf<Sim>;
-pub(crate) type Vote = VoteOf<Sim>;
-pub(crate) type StoredMembership = StoredMembershipOf<Sim>;
-pub(crate) type SnapshotMeta = SnapshotMetaOf<Sim>;
-pub(crate) type Snapshot = SnapshotOf<Sim, super::machine::Image>;
-pub(crate) type Raft = openraft::Raft<Sim, super::machine::Machine>;
-
-/// Timing of heartbeats and elections, in milliseconds; as the product's profiles have them.
+/// A profile of the product, and the network that it is for; times in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timing {
     pub name: &'static str,
-    pub heartbeat: u64,
-    pub election_min: u64,
-    pub election_max: u64,
+    pub profile: Profile,
     /// One step of the simulation: messages arrive at its beginning, timers run within it.
     pub tick: u64,
     /// Slowest message in quiet times.
@@ -68,6 +36,11 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
+    /// The longest that a node waits for a heartbeat.
+    pub(crate) fn election_max(self) -> u64 {
+        self.profile.timing().election_ms_max
+    }
+
     /// The longest that a sync takes in quiet times: longer than a step, or a power loss would never find any under way.
     pub(crate) fn sync_max(self) -> u64 {
         2 * self.tick
@@ -76,9 +49,9 @@ impl Timing {
 
 /// One site, regions 150 ms apart, and regions 300 ms apart.
 pub(crate) const TIMINGS: [Timing; 3] = [
-    Timing { name: "lan", heartbeat: 100, election_min: 500, election_max: 800, tick: 5, latency: 10 },
-    Timing { name: "wan", heartbeat: 300, election_min: 1_500, election_max: 2_400, tick: 15, latency: 75 },
-    Timing { name: "global", heartbeat: 600, election_min: 2_500, election_max: 4_000, tick: 25, latency: 150 },
+    Timing { name: "lan", profile: Profile::Lan, tick: 5, latency: 10 },
+    Timing { name: "wan", profile: Profile::Wan, tick: 15, latency: 75 },
+    Timing { name: "global", profile: Profile::Global, tick: 25, latency: 150 },
 ];
 
 /// When snapshots are taken and the log is purged, in entries.
@@ -105,6 +78,8 @@ pub(crate) enum Bug {
     VoteLost,
     /// Reads trust the replica as it is.
     LocalRead,
+    /// A leader trusts that it still leads.
+    LeaseRead,
     /// A session's token is not looked at.
     SessionIgnored,
     /// Apply does not look at what a verdict rested on.

@@ -1,6 +1,6 @@
 //! What stands above the nodes: what each of them did, compared as it happens, and what they are told to do.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jepsen_tests::ops::{SessionRead, SubjectOperation};
@@ -9,9 +9,11 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::type_config::alias::WatchReceiverOf;
 use registry::{Envelope, LogIndex, Outcome};
 
+use tokio::sync::Notify;
+
 use super::disk::Disk;
 use super::machine::State;
-use super::types::{Bug, Compaction, LogId, NODES, Response, Sim, Timing, Vote};
+use super::types::{Bug, Compaction, LogId, NODES, Response, Timing, TypeConfig, Vote};
 
 /// Faults that are kept; the first one tells most.
 const FAULTS_MAX: usize = 10;
@@ -29,7 +31,7 @@ pub(crate) enum Order {
     Remove(u64),
 }
 
-type Metrics = WatchReceiverOf<Sim, RaftMetrics<Sim>>;
+type Metrics = WatchReceiverOf<TypeConfig, RaftMetrics<TypeConfig>>;
 
 #[derive(Default)]
 struct Inner {
@@ -53,6 +55,13 @@ struct Inner {
     stamp: u64,
     clients_running: u32,
     begun: bool,
+    founded: bool,
+    /// Nodes whose process is gone while their machine runs: it refuses connections.
+    killed: BTreeSet<u64>,
+    /// Links that are cut, from one node to another.
+    cut: BTreeSet<(u64, u64)>,
+    /// Wakes who looks after the leader. Nothing of a node itself is kept here: its socket must go with it.
+    doubts: BTreeMap<u64, Arc<Notify>>,
     trace: u64,
     figures: Figures,
 }
@@ -72,6 +81,10 @@ pub(crate) struct Figures {
     pub repeated_requests: u64,
     pub stale: u64,
     pub forwarded: u64,
+    /// Questions of leaders whether they still lead.
+    pub confirmations: u64,
+    /// Leaders whose processes were found gone.
+    pub found_gone: u64,
     pub changes_of_members: u64,
     pub unknown: u64,
 }
@@ -81,17 +94,25 @@ pub(crate) struct Figures {
 pub(crate) struct World {
     pub timing: Timing,
     pub compaction: Compaction,
+    /// Do nodes ask for an index now and then, without a client?
+    pub watches_freshness: bool,
     bug: Option<Bug>,
     disks: Arc<BTreeMap<u64, Disk>>,
     inner: Arc<Mutex<Inner>>,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, timing: Timing, compaction: Compaction, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        timing: Timing,
+        compaction: Compaction,
+        watches_freshness: bool,
+        bug: Option<Bug>,
+    ) -> Self {
         let disk = |id: u64| (id, Disk::new(seed.wrapping_mul(1_000).wrapping_add(id), timing.sync_max(), bug));
         let inner = Inner { pace: 1, ..Inner::default() };
         let disks = (1..=NODES).map(disk).collect();
-        Self { timing, compaction, bug, disks: Arc::new(disks), inner: Arc::new(Mutex::new(inner)) }
+        Self { timing, compaction, watches_freshness, bug, disks: Arc::new(disks), inner: Arc::new(Mutex::new(inner)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -171,9 +192,16 @@ impl World {
         }
     }
 
-    /// A client was told that its request took effect at this entry.
-    pub(crate) fn acknowledged(&self, request: &str, index: u64) {
-        self.lock().acknowledged.insert(request.to_owned(), index);
+    /// A client was told that its request took effect: some node has applied it by then.
+    pub(crate) fn acknowledged(&self, request: &str) {
+        let mut inner = self.lock();
+        let index = inner.effects.get(request).copied();
+        if let Some(index) = index {
+            inner.acknowledged.insert(request.to_owned(), index);
+            return;
+        }
+        drop(inner);
+        self.fault(format!("I4: {request} was acknowledged, and nobody has applied it"));
     }
 
     /// A snapshot was installed.
@@ -202,12 +230,14 @@ impl World {
         (std::mem::take(&mut inner.events), std::mem::take(&mut inner.session_reads))
     }
 
-    /// A node lives (again).
-    pub(crate) fn probe(&self, node: u64, metrics: Metrics, state: State) {
+    /// A node lives (again); what is given wakes it when a connection to another node breaks.
+    pub(crate) fn probe(&self, node: u64, metrics: Metrics, state: State) -> Arc<Notify> {
         let mut inner = self.lock();
+        inner.killed.remove(&node);
         inner.states.insert(node, state);
         inner.probes.insert(node, metrics);
         inner.seen.remove(&node);
+        Arc::clone(inner.doubts.entry(node).or_default())
     }
 
     /// The state of a node as it is now.
@@ -218,8 +248,45 @@ impl World {
     /// A node is gone; what it had promised durably stays promised.
     pub(crate) fn gone(&self, node: u64) {
         let mut inner = self.lock();
+        inner.doubts.remove(&node);
         inner.probes.remove(&node);
         inner.seen.remove(&node);
+    }
+
+    /// The process of a node is gone, and its machine tells those that it was connected to.
+    pub(crate) fn killed(&self, node: u64) {
+        let mut inner = self.lock();
+        inner.killed.insert(node);
+        for (id, doubt) in &inner.doubts {
+            if !inner.cut.contains(&(node, *id)) {
+                doubt.notify_one();
+            }
+        }
+    }
+
+    /// Does the machine of a node tell another one that nobody listens there?
+    pub(crate) fn refuses(&self, node: u64, asked_by: u64) -> bool {
+        let inner = self.lock();
+        inner.killed.contains(&node) && !inner.cut.contains(&(asked_by, node)) && !inner.cut.contains(&(node, asked_by))
+    }
+
+    /// Nothing comes from one node to another any more.
+    pub(crate) fn cut(&self, from: u64, to: u64) {
+        self.lock().cut.insert((from, to));
+    }
+
+    /// All links are whole.
+    pub(crate) fn mend(&self) {
+        self.lock().cut.clear();
+    }
+
+    /// The cluster has its identity and its settings.
+    pub(crate) fn founded(&self) {
+        self.lock().founded = true;
+    }
+
+    pub(crate) fn is_founded(&self) -> bool {
+        self.lock().founded
     }
 
     /// The first cluster is made once.

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use proto::peer::StateDigestRequest;
 use registry::LogIndex;
 
-use super::{Consensus, network};
+use super::Consensus;
 
 /// How long a peer is asked for its digest.
 const ASK_TIME_MAX: Duration = Duration::from_secs(2);
@@ -45,10 +45,9 @@ impl Consensus {
         let Some(ours) = self.state.digest_at(index) else { return (index, Agreement::Unknown) };
         let standing = self.standing();
         let asked = standing.nodes.keys().filter(|id| **id != self.node_id).map(|id| async move {
-            let mut client = self.client_of(*id)?;
-            let answer =
-                network::bounded(ASK_TIME_MAX, client.state_digest(StateDigestRequest { index: index.0 })).await;
-            let digest = answer.ok()?.into_inner().digest.to_vec();
+            let target = self.target(*id)?;
+            let asked = self.peers.state_digest(&target, StateDigestRequest { index: index.0 }, ASK_TIME_MAX);
+            let digest = asked.await.ok()?.digest.to_vec();
             (!digest.is_empty()).then_some(digest)
         });
         let others: Vec<_> = join_all(asked).await.into_iter().flatten().collect();

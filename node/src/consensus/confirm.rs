@@ -23,7 +23,7 @@ use raft_store::types::TypeConfig;
 use tonic::Status;
 
 use super::convert::{append_to_wire, stream_result_from_wire};
-use super::{Consensus, ReadIndexError, network};
+use super::{Consensus, ReadIndexError};
 
 impl Consensus {
     /// On the leader: an index that is not older than any write acknowledged before this call.
@@ -31,7 +31,7 @@ impl Consensus {
         // The index and that this node leads come from openraft, that it still does from the others.
         let option = LinearizerOption::new(None, true).with_wait_timeout(limit);
         let index = async {
-            self.raft.get_read_linearizer(option).await.map_err(|error| match error {
+            self.raft.read_linearizer(option).await.map_err(|error| match error {
                 RaftError::APIError(LinearizableReadError::ForwardToLeader(_)) => ReadIndexError::NoLeader,
                 error => ReadIndexError::Unavailable(error.to_string()),
             })
@@ -70,9 +70,9 @@ impl Consensus {
         question: &AppendEntriesRequest<TypeConfig>,
         limit: Duration,
     ) -> Result<u64, Status> {
-        let mut client = self.client_of(id).ok_or_else(|| Status::unavailable(format!("no address of node {id}")))?;
-        let answer = network::bounded(limit, client.append(append_to_wire(question))).await?;
-        match stream_result_from_wire(answer.into_inner())? {
+        let target = self.target(id).ok_or_else(|| Status::unavailable(format!("no address of node {id}")))?;
+        let answer = self.peers.append(&target, append_to_wire(question), limit).await?;
+        match stream_result_from_wire(answer)? {
             Ok(_) => Ok(id),
             Err(refusal) => Err(Status::failed_precondition(format!("node {id}: {refusal}"))),
         }

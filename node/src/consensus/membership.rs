@@ -8,7 +8,7 @@ use openraft::errors::{ClientWriteError, RaftError};
 use openraft::{ChangeMembers, Precondition};
 use raft_store::types::Node;
 
-use super::Consensus;
+use super::{Consensus, Role};
 use crate::clock::Deadline;
 
 /// A learner is promoted only when it lags by fewer entries than this.
@@ -125,14 +125,13 @@ impl Consensus {
     }
 
     async fn is_reachable(&self, id: u64) -> bool {
-        let Some(mut client) = self.client_of(id) else { return false };
         let limit = Duration::from_millis(self.timing.election_ms_max);
-        super::network::bounded(limit, client.status(proto::peer::StatusRequest {})).await.is_ok()
+        self.ask_status(id, limit).await.is_some_and(|answer| answer.is_ok())
     }
 
     fn leading(&self) -> Result<super::Standing, MembershipError> {
         let standing = self.standing();
-        if standing.role == "leader" {
+        if standing.role == Role::Leader {
             Ok(standing)
         } else {
             Err(MembershipError::NotLeader { leader: standing.leader_id })
@@ -148,8 +147,8 @@ impl Consensus {
 
     async fn change(&self, change: ChangeMembers<u64, Node>, retain: bool) -> Result<(), MembershipError> {
         let seen = *self.raft.metrics().borrow_watched().membership_config.log_id();
-        let only_if = [Precondition::LastMembershipLogId { last_membership_log_id: seen }];
-        match self.raft.change_membership_if(change, retain, only_if).await {
+        let only_if = Precondition::LastMembershipLogId { last_membership_log_id: seen };
+        match self.raft.change_membership(change, retain, only_if).await {
             Ok(_) => Ok(()),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
                 Err(MembershipError::NotLeader { leader: forward.leader_id })

@@ -3,11 +3,17 @@
 mod agreement;
 mod compaction;
 mod confirm;
+mod connect;
 pub mod convert;
 pub mod incoming;
 mod membership;
 mod network;
+mod peers;
+mod propose;
+mod raft;
+mod read_index;
 mod server;
+mod state;
 mod succession;
 mod transfer;
 
@@ -16,41 +22,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
-use openraft::raft::linearizable_read::{Linearizer, ReadLogId};
-use openraft::{Raft, ServerState, SnapshotPolicy};
-use proto::peer;
-use raft_store::bugs::planted;
-use raft_store::codec;
+use openraft::{ServerState, SnapshotPolicy};
 use raft_store::log::LogStore;
 use raft_store::state::{StateMachine, StateStore};
-use raft_store::types::{Node, Proposal, Response, TypeConfig};
+use raft_store::types::{Node, TypeConfig};
 use registry::LogIndex;
 
 pub use agreement::Agreement;
+pub use connect::Network;
 pub use membership::MembershipError;
-pub use network::{Client, Network};
+pub use peers::{Answer, Peers, Target};
+pub use propose::ProposeError;
+pub use raft::Raft;
+pub use read_index::ReadIndexError;
 pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve};
+pub use state::{Snapshot, State, Store};
 
 use crate::clock::{Clock, Deadline};
 use crate::config::{Config, MemberConfig, Timing};
-use crate::trace::TraceContext;
 
-type RegistryRaft = Raft<TypeConfig, StateMachine>;
+/// openraft over the log and the state of a node.
+type RegistryRaft = openraft::Raft<TypeConfig, StateMachine>;
 
-/// The handle to consensus. Cheap to clone.
+/// The handle to consensus, and all that the service knows of it. Cheap to clone.
 #[derive(Clone)]
 pub struct Consensus {
-    raft: RegistryRaft,
-    state: StateStore,
-    log: LogStore,
-    network: Network,
+    raft: Arc<dyn Raft>,
+    state: State,
+    peers: Arc<dyn Peers>,
     node_id: u64,
     clock: Clock,
     timing: Timing,
     /// There is reason to look whether the leader's process is still there.
     leader_doubted: Arc<tokio::sync::Notify>,
-    forward_clients: Arc<parking_lot::Mutex<BTreeMap<u64, (String, Client)>>>,
 }
 
 /// Why consensus does not start.
@@ -58,39 +62,53 @@ pub struct Consensus {
 pub enum StartError {
     /// The timing of the profile is not possible.
     #[error("the timing is not possible: {0}")]
-    Settings(openraft::ConfigError),
+    Settings(#[from] openraft::ConfigError),
     /// What is on the disk does not fit.
     #[error("start consensus: {0}")]
-    Raft(openraft::errors::Fatal<TypeConfig>),
+    Raft(#[from] openraft::errors::Fatal<TypeConfig>),
 }
 
-/// Why a proposal did not come back with an outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProposeError {
-    /// This node does not lead; nothing was appended. The leader, if known.
-    NotLeader(Option<u64>),
-    /// Whether it took effect is not known: only a retry under the same request id is safe.
-    Unknown(String),
-    /// It did not take effect.
-    Refused(String),
+/// What a node is in its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Role {
+    Leader,
+    Candidate,
+    Follower,
+    Learner,
+    Shutdown,
 }
 
-/// Why no index for a linearizable read could be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadIndexError {
-    /// No leader is known.
-    NoLeader,
-    /// The leader did not answer, or has no quorum.
-    Unavailable(String),
-    /// This replica did not catch up in time.
-    TimedOut,
+impl Role {
+    /// Its name in answers and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Candidate => "candidate",
+            Self::Follower => "follower",
+            Self::Learner => "learner",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl From<ServerState> for Role {
+    fn from(state: ServerState) -> Self {
+        match state {
+            ServerState::Leader => Self::Leader,
+            ServerState::Candidate => Self::Candidate,
+            ServerState::Follower => Self::Follower,
+            ServerState::Learner => Self::Learner,
+            ServerState::Shutdown => Self::Shutdown,
+        }
+    }
 }
 
 /// What a node knows of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Standing {
-    pub role: &'static str,
+    pub role: Role,
     pub term: u64,
     pub leader_id: Option<u64>,
     pub last_log_index: u64,
@@ -104,8 +122,53 @@ pub struct Standing {
     pub failed: Option<String>,
 }
 
+/// openraft's settings, the same for every node of a cluster.
+pub fn settings(cluster_id: &str, timing: Timing) -> openraft::Config {
+    openraft::Config {
+        cluster_name: cluster_id.to_owned(),
+        heartbeat_interval: timing.heartbeat_ms,
+        election_timeout_min: timing.election_ms_min,
+        election_timeout_max: timing.election_ms_max,
+        enable_pre_vote: Some(true),
+        // Without it a leader that lost its quorum keeps a bridge node's lease alive for ever (openraft #2080).
+        quorum_loss_probe_interval: Some(2 * timing.election_ms_max),
+        // Never lead again in an old term: the leader sends entries while it still writes them, so its followers may hold,
+        // and even have committed, a tail of this term that its own log has lost. Leading again it would give the same
+        // log ids to other entries.
+        enable_leader_restore: Some(false),
+        snapshot_policy: SnapshotPolicy::Never,
+        // Purging is done by `compaction`, which looks at slow followers; openraft's own never would.
+        max_in_snapshot_log_to_keep: u64::MAX,
+        // A snapshot transfer is bounded by progress, not by a total; see `transfer`.
+        install_snapshot_timeout: 600_000,
+        ..openraft::Config::default()
+    }
+}
+
+/// What consensus is put together from.
+pub struct Parts {
+    /// openraft, over whatever log and state machine.
+    pub raft: Arc<dyn Raft>,
+    /// What that state machine writes.
+    pub state: State,
+    /// The other nodes.
+    pub peers: Arc<dyn Peers>,
+    /// This node's id.
+    pub node_id: u64,
+    /// Stamps proposals.
+    pub clock: Clock,
+    /// Of heartbeats and elections.
+    pub timing: Timing,
+}
+
 impl Consensus {
-    /// Starts consensus over an opened log and state.
+    /// Consensus over its parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { raft, state, peers, node_id, clock, timing } = parts;
+        Self { raft, state, peers, node_id, clock, timing, leader_doubted: Arc::default() }
+    }
+
+    /// Starts openraft over an opened log and state, and lets peers in at the gate.
     ///
     /// # Errors
     /// [`StartError`] if openraft refuses the settings or what is on disk.
@@ -115,43 +178,22 @@ impl Consensus {
         log: LogStore,
         state: StateStore,
         clock: Clock,
+        gate: &Gate,
     ) -> Result<Self, StartError> {
         let timing = config.cluster.profile.timing();
-        let settings = openraft::Config {
-            cluster_name: config.cluster.id.clone(),
-            heartbeat_interval: timing.heartbeat_ms,
-            election_timeout_min: timing.election_ms_min,
-            election_timeout_max: timing.election_ms_max,
-            enable_pre_vote: Some(true),
-            // Without it a leader that lost its quorum keeps a bridge node's lease alive for ever (openraft #2080).
-            quorum_loss_probe_interval: Some(2 * timing.election_ms_max),
-            // Never lead again in an old term: the leader sends entries while it still writes them, so its followers may hold,
-            // and even have committed, a tail of this term that its own log has lost. Leading again it would give the same
-            // log ids to other entries.
-            enable_leader_restore: Some(false),
-            snapshot_policy: SnapshotPolicy::Never,
-            // Purging is done by `compaction`, which looks at slow followers; openraft's own never would.
-            max_in_snapshot_log_to_keep: u64::MAX,
-            // A snapshot transfer is bounded by progress, not by a total; see `transfer`.
-            install_snapshot_timeout: 600_000,
-            ..openraft::Config::default()
-        };
-        let settings = settings.validate().map_err(StartError::Settings)?;
+        let settings = Arc::new(settings(&config.cluster.id, timing).validate()?);
         let machine = StateMachine::new(state.clone());
-        let raft = Raft::new(config.node.id, Arc::new(settings), network.clone(), log.clone(), machine)
-            .await
-            .map_err(StartError::Raft)?;
-        Ok(Self {
-            raft,
-            state,
-            log,
-            network,
+        let raft = RegistryRaft::new(config.node.id, settings, network.clone(), log.clone(), machine).await?;
+        let consensus = Self::new(Parts {
+            raft: Arc::new(raft.clone()),
+            state: State::new(Arc::new(state::OnDisk { state, log })),
+            peers: peers::GrpcPeers::new(network),
             node_id: config.node.id,
             clock,
             timing,
-            leader_doubted: Arc::default(),
-            forward_clients: Arc::default(),
-        })
+        });
+        gate.open(consensus.clone(), raft);
+        Ok(consensus)
     }
 
     /// This node's id.
@@ -160,13 +202,8 @@ impl Consensus {
     }
 
     /// The replicated state of this node.
-    pub fn state(&self) -> &StateStore {
+    pub fn state(&self) -> &State {
         &self.state
-    }
-
-    /// The log of this node.
-    pub fn log(&self) -> &LogStore {
-        &self.log
     }
 
     /// Makes a new cluster of these members. Only ever done by an operator, once, on one node.
@@ -189,77 +226,14 @@ impl Consensus {
         self.raft.is_initialized().await.unwrap_or(false)
     }
 
-    /// Proposes a command on this node, which must lead, and waits for its outcome.
-    ///
-    /// Runs in a task of its own, so that a caller who gives up does not cut it in half.
-    ///
-    /// # Errors
-    /// [`ProposeError`]; see there which may be retried.
-    pub async fn propose(&self, proposal: Proposal, deadline: Deadline) -> Result<(Response, LogIndex), ProposeError> {
-        let raft = self.raft.clone();
-        let task = tokio::spawn(async move { raft.client_write(proposal).await });
-        let written = match tokio::time::timeout(deadline.left(), task).await {
-            Err(_) => return Err(ProposeError::Unknown("the proposal was not committed in time".to_owned())),
-            Ok(Err(error)) => return Err(ProposeError::Unknown(format!("the proposal's task ended: {error}"))),
-            Ok(Ok(written)) => written,
-        };
-        match written {
-            Ok(written) => Ok((written.data, LogIndex(written.log_id.index()))),
-            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
-                // During a transfer the named node may never win, and a lease that expired has no leader to name.
-                let leader = (forward.reason == ForwardReason::NotLeader).then_some(forward.leader_id).flatten();
-                Err(ProposeError::NotLeader(leader))
-            }
-            Err(RaftError::APIError(ClientWriteError::LogEntryDiscarded(_))) => {
-                Err(ProposeError::Unknown("the entry was discarded when the leader changed".to_owned()))
-            }
-            Err(RaftError::APIError(error)) => Err(ProposeError::Refused(error.to_string())),
-            Err(RaftError::Fatal(error)) => Err(ProposeError::Unknown(error.to_string())),
-        }
-    }
-
-    /// Takes a prepared command to the leader.
-    ///
-    /// # Errors
-    /// As [`Consensus::propose`].
-    pub async fn forward(
-        &self,
-        leader: u64,
-        proposal: &Proposal,
-        hops: u32,
-        deadline: Deadline,
-        trace: Option<TraceContext>,
-    ) -> Result<(Response, LogIndex), ProposeError> {
-        let Some(mut client) = self.client_of(leader) else { return Err(ProposeError::NotLeader(None)) };
-        let left = deadline.left();
-        let request = peer::ProposeRequest {
-            proposal: codec::encode_proposal(proposal).into(),
-            hops,
-            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            traceparent: trace.map(|trace| trace.to_string()).unwrap_or_default(),
-        };
-        let Some(answer) = self.while_leading(leader, network::bounded(left, client.propose(request))).await else {
-            return Err(ProposeError::Unknown(format!("node {leader} is followed by another leader")));
-        };
-        let answer = answer.map_err(|status| ProposeError::Unknown(format!("the leader did not answer: {status}")))?;
-        match answer.into_inner().result {
-            Some(peer::propose_response::Result::Accepted(accepted)) => {
-                let response = codec::decode_response(&accepted.response)
-                    .map_err(|error| ProposeError::Unknown(format!("the leader's answer cannot be read: {error}")))?;
-                Ok((response, LogIndex(accepted.index)))
-            }
-            Some(peer::propose_response::Result::NotLeader(answer)) => {
-                Err(ProposeError::NotLeader((answer.leader_id != 0).then_some(answer.leader_id)))
-            }
-            Some(peer::propose_response::Result::Unknown(reason)) => Err(ProposeError::Unknown(reason)),
-            Some(peer::propose_response::Result::Refused(reason)) => Err(ProposeError::Refused(reason)),
-            None => Err(ProposeError::Unknown("the leader gave an empty answer".to_owned())),
-        }
-    }
-
     /// The leader as this node knows it.
     pub fn leader(&self) -> Option<u64> {
         self.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// Somebody has reason to believe that the leader's process is gone: worth a look of one's own.
+    pub fn doubt_leader(&self) {
+        self.leader_doubted.notify_one();
     }
 
     /// Gives up on a call to the leader as soon as another one is known: a machine that is gone never says so.
@@ -290,46 +264,7 @@ impl Consensus {
         let metrics = |metrics: &openraft::RaftMetrics<TypeConfig>| {
             metrics.current_leader.is_some() && metrics.current_leader != than
         };
-        drop(self.raft.wait(Some(limit)).metrics(metrics, "another leader").await);
-    }
-
-    /// Makes sure that what this node reads from now on is not older than any write acknowledged before this call.
-    ///
-    /// # Errors
-    /// [`ReadIndexError`]: the state may be stale.
-    pub async fn read_index(&self, deadline: Deadline) -> Result<LogIndex, ReadIndexError> {
-        let leader = self.leader().ok_or(ReadIndexError::NoLeader)?;
-        if planted("lease-read") && leader == self.node_id {
-            return Ok(self.state.applied_index());
-        }
-        let linearizer = if leader == self.node_id {
-            self.local_linearizer(deadline.left()).await?
-        } else {
-            let mut client = self.client_of(leader).ok_or(ReadIndexError::NoLeader)?;
-            let call = network::bounded(deadline.left(), client.read_index(peer::ReadIndexRequest {}));
-            let answer = self.while_leading(leader, call).await.ok_or(ReadIndexError::NoLeader)?;
-            let answer = answer.map_err(|status| ReadIndexError::Unavailable(status.to_string()))?.into_inner();
-            let read = answer.read.ok_or_else(|| ReadIndexError::Unavailable("no index was given".to_owned()))?;
-            // The leader's own id and applied entry: with ours the wait would be skipped while we still lag.
-            Linearizer::new(
-                answer.leader_id,
-                ReadLogId::from_log_id(convert::id_from_wire(read)),
-                answer.applied.map(convert::id_from_wire),
-            )
-        };
-        let index = linearizer.read_log_id().index();
-        let ready = linearizer.try_await_ready(&self.raft, Some(deadline.left())).await;
-        match ready {
-            Ok(Ok(_)) => {
-                // openraft's figure may run ahead of the view that readers open; ours is set after the batch is written.
-                self.wait_applied(LogIndex(index), deadline)
-                    .await
-                    .then_some(LogIndex(index))
-                    .ok_or(ReadIndexError::TimedOut)
-            }
-            Ok(Err(_)) => Err(ReadIndexError::TimedOut),
-            Err(error) => Err(ReadIndexError::Unavailable(error.to_string())),
-        }
+        drop(self.raft.wait(limit).metrics(metrics, "another leader").await);
     }
 
     /// Waits until this node has applied `index`; false if the deadline passes first.
@@ -356,13 +291,7 @@ impl Consensus {
         let membership = metrics.membership_config.membership();
         let index = |id: &Option<raft_store::types::LogId>| id.as_ref().map_or(0, |id| id.index());
         Standing {
-            role: match metrics.state {
-                ServerState::Leader => "leader",
-                ServerState::Candidate => "candidate",
-                ServerState::Follower => "follower",
-                ServerState::Learner => "learner",
-                ServerState::Shutdown => "shutdown",
-            },
+            role: metrics.state.into(),
             term: metrics.current_term,
             leader_id: metrics.current_leader,
             last_log_index: metrics.last_log_index.unwrap_or(0),
@@ -379,21 +308,23 @@ impl Consensus {
 
     /// Waits until what this node knew to be committed before it stopped is applied again.
     pub async fn wait_for_recovery(&self, limit: Duration) -> bool {
-        self.raft.wait_for_recovery(Some(limit)).await.is_ok()
+        self.raft.wait_for_recovery(limit).await
     }
 
-    /// A connection for forwards and questions to a member.
-    pub fn client_of(&self, id: u64) -> Option<Client> {
+    /// A member, to be asked something.
+    fn target(&self, id: u64) -> Option<Target> {
         let address = self.raft.metrics().borrow_watched().membership_config.get_node(&id)?.peer_address.clone();
-        let mut clients = self.forward_clients.lock();
-        if let Some((known, client)) = clients.get(&id)
-            && *known == address
-        {
-            return Some(client.clone());
-        }
-        let client = self.network.client(id, &address).ok()?;
-        clients.insert(id, (address, client.clone()));
-        Some(client)
+        Some(Target { id, address })
+    }
+
+    /// Asks a member how it is; none if it is no member.
+    pub async fn ask_status(
+        &self,
+        id: u64,
+        limit: Duration,
+    ) -> Option<Result<proto::peer::StatusResponse, tonic::Status>> {
+        let target = self.target(id)?;
+        Some(self.peers.status(&target, limit).await)
     }
 
     /// Stops consensus; nothing is proposed or answered afterwards.

@@ -4,11 +4,8 @@
 //! never delays a heartbeat. Every call is bounded: single calls by their time limit, streams by keep-alive, the snapshot by
 //! time without progress.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use openraft::OptionalSend;
@@ -21,97 +18,16 @@ use openraft::raft::{
 };
 use openraft::type_config::alias::SnapshotOf;
 use proto::peer;
-use proto::peer::peer_client::PeerClient;
 use raft_store::state::SnapshotDir;
 use raft_store::types::{Node, TypeConfig, Vote};
-use tonic::metadata::MetadataValue;
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::connect::{CONNECT_TIME_MAX, Client, Network, bounded};
+
 use super::convert::{
-    append_to_wire, id_to_wire, stream_result_from_wire, vote_from_wire, vote_request_to_wire, vote_response_from_wire,
-    vote_to_wire,
+    append_to_wire, id_to_wire, stream_result_from_wire, vote_request_to_wire, vote_response_from_wire, vote_to_wire,
 };
 use super::transfer;
-
-/// Longest message between peers: twice what one append may carry.
-pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
-/// Notices a connection that died without a word; openraft itself never times out a replication stream.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEP_ALIVE_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// A client of the peer protocol that says who calls whom.
-pub type Client = PeerClient<InterceptedService<Channel, Identity>>;
-
-/// Adds cluster, caller and callee to each call.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    cluster: MetadataValue<tonic::metadata::Ascii>,
-    from: u64,
-    to: u64,
-}
-
-impl Interceptor for Identity {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let metadata = request.metadata_mut();
-        metadata.insert("x-cluster", self.cluster.clone());
-        metadata.insert("x-from", self.from.into());
-        metadata.insert("x-to", self.to.into());
-        Ok(request)
-    }
-}
-
-/// Makes connections to peers. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Network {
-    cluster: MetadataValue<tonic::metadata::Ascii>,
-    node_id: u64,
-    overrides: Arc<BTreeMap<u64, String>>,
-    snapshot_bytes_per_second: u64,
-}
-
-impl Network {
-    /// A network for this node. `overrides` replace addresses of the membership.
-    ///
-    /// # Errors
-    /// If the cluster's id cannot be a header value.
-    pub fn new(
-        cluster_id: &str,
-        node_id: u64,
-        overrides: BTreeMap<u64, String>,
-        snapshot_bytes_per_second: u64,
-    ) -> Result<Self, tonic::metadata::errors::InvalidMetadataValue> {
-        Ok(Self { cluster: cluster_id.parse()?, node_id, overrides: Arc::new(overrides), snapshot_bytes_per_second })
-    }
-
-    /// Where a peer is to be reached: its address in the membership, unless the configuration says otherwise.
-    pub(super) fn address<'a>(&'a self, to: u64, address: &'a str) -> &'a str {
-        self.overrides.get(&to).map_or(address, String::as_str)
-    }
-
-    /// A connection to a peer; it is opened with the first call.
-    ///
-    /// # Errors
-    /// [`Status`] if the address is not one.
-    pub fn client(&self, to: u64, address: &str) -> Result<Client, Status> {
-        let address = self.address(to, address);
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|error| Status::invalid_argument(format!("the address {address} of node {to}: {error}")))?
-            .connect_timeout(CONNECT_TIME_MAX)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .keep_alive_timeout(KEEP_ALIVE_TIME_MAX)
-            .keep_alive_while_idle(true)
-            .http2_adaptive_window(true);
-        let identity = Identity { cluster: self.cluster.clone(), from: self.node_id, to };
-        Ok(PeerClient::with_interceptor(endpoint.connect_lazy(), identity)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX))
-    }
-}
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Peer;
@@ -133,10 +49,21 @@ impl Peer {
         self.client.clone().map_err(|status| unreachable(&status))
     }
 
-    fn limited<T>(&self, message: T, option: &RPCOption) -> Request<T> {
+    /// Sends one message and waits for its answer, as long as openraft says.
+    async fn call<T, A, F>(
+        &self,
+        message: T,
+        option: &RPCOption,
+        call: impl FnOnce(Client, Request<T>) -> F,
+    ) -> Result<A, RPCError<TypeConfig>>
+    where
+        F: Future<Output = Result<tonic::Response<A>, Status>>,
+    {
+        let limit = option.hard_ttl();
         let mut request = Request::new(message);
-        request.set_timeout(option.hard_ttl());
-        request
+        request.set_timeout(limit);
+        let answer = bounded(limit, call(self.client()?, request)).await.map_err(|status| unreachable(&status))?;
+        Ok(answer.into_inner())
     }
 }
 
@@ -158,11 +85,9 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         request: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let wire = self.limited(append_to_wire(&request), &option);
-        let limit = option.hard_ttl();
-        let mut client = self.client()?;
-        let answer = bounded(limit, client.append(wire)).await.map_err(|status| unreachable(&status))?;
-        let result = stream_result_from_wire(answer.into_inner()).map_err(|status| unreachable(&status))?;
+        let wire = append_to_wire(&request);
+        let answer = self.call(wire, &option, |mut client, wire| async move { client.append(wire).await }).await?;
+        let result = stream_result_from_wire(answer).map_err(|status| unreachable(&status))?;
         let last = request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
         Ok(match result {
             Ok(id) if id == last => AppendEntriesResponse::Success,
@@ -206,10 +131,9 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let wire = self.limited(vote_request_to_wire(&request), &option);
-        let mut client = self.client()?;
-        let answer = bounded(option.hard_ttl(), client.vote(wire)).await.map_err(|status| unreachable(&status))?;
-        vote_response_from_wire(answer.into_inner()).map_err(|status| unreachable(&status))
+        let wire = vote_request_to_wire(&request);
+        let answer = self.call(wire, &option, |mut client, wire| async move { client.vote(wire).await }).await?;
+        vote_response_from_wire(answer).map_err(|status| unreachable(&status))
     }
 
     async fn pre_vote(
@@ -217,10 +141,9 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let wire = self.limited(vote_request_to_wire(&request), &option);
-        let mut client = self.client()?;
-        let answer = bounded(option.hard_ttl(), client.pre_vote(wire)).await.map_err(|status| unreachable(&status))?;
-        vote_response_from_wire(answer.into_inner()).map_err(|status| unreachable(&status))
+        let wire = vote_request_to_wire(&request);
+        let answer = self.call(wire, &option, |mut client, wire| async move { client.pre_vote(wire).await }).await?;
+        vote_response_from_wire(answer).map_err(|status| unreachable(&status))
     }
 
     async fn full_snapshot(
@@ -253,26 +176,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             to: *request.to_node_id(),
             last: request.last_log_id().map(id_to_wire),
         };
-        let wire = self.limited(wire, &option);
-        let mut client = self.client()?;
-        let answer =
-            bounded(option.hard_ttl(), client.transfer_leader(wire)).await.map_err(|status| unreachable(&status))?;
-        let answer = answer.into_inner();
+        let call = |mut client: Client, wire| async move { client.transfer_leader(wire).await };
+        let answer = self.call(wire, &option, call).await?;
         Ok(if answer.accepted {
             Ok(())
         } else {
             Err(TransferLeaderError::LogNotFlushed { expected: request.last_log_id().copied(), actual: None })
         })
     }
-}
-
-/// Gives up a call at its time limit, whatever the transport does.
-pub(super) async fn bounded<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    tokio::time::timeout(limit, call)
-        .await
-        .unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer in time")))
-}
-
-pub(super) fn vote_of(answer: peer::SnapshotResponse) -> Result<Vote, Status> {
-    vote_from_wire(answer.vote)
 }

@@ -14,43 +14,44 @@ use openraft::raft::{SnapshotResponse, TransferLeaderRequest};
 use openraft::type_config::alias::SnapshotOf;
 use proto::peer;
 use proto::peer::peer_server::{Peer, PeerServer};
-use raft_store::codec;
 use raft_store::state::SnapshotDir;
 use raft_store::types::TypeConfig;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::connect::MESSAGE_BYTES_MAX;
 use super::convert::{
-    append_from_wire, damaged, id_from_wire, id_to_wire, stream_result_to_wire, vote_from_wire, vote_request_from_wire,
+    append_from_wire, id_from_wire, stream_result_to_wire, vote_from_wire, vote_request_from_wire,
     vote_response_to_wire, vote_to_wire,
 };
-use super::network::MESSAGE_BYTES_MAX;
-use super::{Consensus, ProposeError, incoming};
-use crate::clock::Deadline;
+use super::{Consensus, RegistryRaft, incoming};
 use crate::sockets::Listener;
-use crate::trace::TraceContext;
 
 /// Forwards of one command at most.
 pub const HOPS_MAX: u32 = 2;
 /// The role of a node that has not passed its start checks.
 pub const ROLE_STARTING: &str = "starting";
-/// A follower's forward is not waited for longer than this, whatever it asks for.
-const PROPOSE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What the peer port serves: nothing but status until consensus has started.
 #[derive(Clone)]
 pub struct Gate {
-    consensus: Arc<OnceLock<Consensus>>,
+    inside: Arc<OnceLock<Inside>>,
     cluster_id: Arc<str>,
     node_id: u64,
     region: Arc<str>,
     snap: Arc<std::path::Path>,
 }
 
+/// What is behind an open gate.
+struct Inside {
+    consensus: Consensus,
+    raft: RegistryRaft,
+}
+
 impl Gate {
     /// A closed gate.
     pub fn new(cluster_id: &str, node_id: u64, region: &str, data: &std::path::Path) -> Self {
         Self {
-            consensus: Arc::default(),
+            inside: Arc::default(),
             cluster_id: cluster_id.into(),
             node_id,
             region: region.into(),
@@ -59,14 +60,14 @@ impl Gate {
     }
 
     /// Lets peers in.
-    pub fn open(&self, consensus: Consensus) {
+    pub(super) fn open(&self, consensus: Consensus, raft: RegistryRaft) {
         // Set once at start; a second call would change nothing.
-        drop(self.consensus.set(consensus));
+        drop(self.inside.set(Inside { consensus, raft }));
     }
 
-    fn admit<T>(&self, request: &Request<T>) -> Result<&Consensus, Status> {
+    fn admit<T>(&self, request: &Request<T>) -> Result<&Inside, Status> {
         self.check_identity(request)?;
-        self.consensus.get().ok_or_else(|| Status::unavailable("this node has not started yet"))
+        self.inside.get().ok_or_else(|| Status::unavailable("this node has not started yet"))
     }
 
     fn check_identity<T>(&self, request: &Request<T>) -> Result<(), Status> {
@@ -113,7 +114,7 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::AppendRequest>>,
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
-        let consensus = self.admit(&request)?.clone();
+        let Inside { consensus, raft } = self.admit(&request)?;
         // The first request that cannot be read ends the stream, and with it the connection of that leader.
         let requests = request.into_inner().scan((), |(), request| {
             let request = request.and_then(append_from_wire);
@@ -125,7 +126,7 @@ impl Peer for Gate {
             ended.notify_one();
             std::task::Poll::Ready(None)
         }));
-        let results = consensus.raft.stream_append(requests).map(|result| match result {
+        let results = raft.stream_append(requests).map(|result| match result {
             Ok(result) => Ok(stream_result_to_wire(&result)),
             Err(error) => Err(stopped(&error)),
         });
@@ -133,11 +134,11 @@ impl Peer for Gate {
     }
 
     async fn append(&self, request: Request<peer::AppendRequest>) -> Result<Response<peer::AppendResponse>, Status> {
-        let consensus = self.admit(&request)?;
+        let raft = &self.admit(&request)?.raft;
         let request = append_from_wire(request.into_inner())?;
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
-        let answer = consensus.raft.append_entries(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.append_entries(request).await.map_err(|error| stopped(&error))?;
         if answer.is_conflict() && prev.is_none() {
             return Err(Status::internal("a conflict without a previous entry"));
         }
@@ -145,18 +146,18 @@ impl Peer for Gate {
     }
 
     async fn vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let consensus = self.admit(&request)?;
+        let raft = &self.admit(&request)?.raft;
         let request = vote_request_from_wire(request.into_inner())?;
-        let answer = consensus.raft.vote(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.vote(request).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
     async fn pre_vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let consensus = self.admit(&request)?;
+        let Inside { consensus, raft } = self.admit(&request)?;
         let request = vote_request_from_wire(request.into_inner())?;
         // Another finds the leader gone: worth a look of one's own, for when it asks again.
-        consensus.leader_doubted.notify_one();
-        let answer = consensus.raft.pre_vote(request).await.map_err(|error| stopped(&error))?;
+        consensus.doubt_leader();
+        let answer = raft.pre_vote(request).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
@@ -178,12 +179,12 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::SnapshotPart>>,
     ) -> Result<Response<peer::SnapshotResponse>, Status> {
-        let consensus = self.admit(&request)?.clone();
+        let raft = &self.admit(&request)?.raft;
         let received = incoming::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
         tracing::info!(index = received.snapshot.manifest().index, "install a snapshot");
         let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta: received.meta, snapshot: received.snapshot };
         let answer: SnapshotResponse<TypeConfig> =
-            consensus.raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped(&error))?;
+            raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(peer::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
     }
 
@@ -191,10 +192,10 @@ impl Peer for Gate {
         &self,
         request: Request<peer::TransferLeaderRequest>,
     ) -> Result<Response<peer::TransferLeaderResponse>, Status> {
-        let consensus = self.admit(&request)?;
+        let raft = &self.admit(&request)?.raft;
         let wire = request.into_inner();
         let request = TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
-        let answer = consensus.raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
         let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
         Ok(Response::new(peer::TransferLeaderResponse { accepted: answer.is_ok(), reason }))
     }
@@ -203,52 +204,19 @@ impl Peer for Gate {
         &self,
         request: Request<peer::ReadIndexRequest>,
     ) -> Result<Response<peer::ReadIndexResponse>, Status> {
-        let consensus = self.admit(&request)?;
-        let limit = Duration::from_millis(2 * consensus.timing.election_ms_max);
-        let linearizer = consensus.local_linearizer(limit).await;
-        let linearizer = linearizer.map_err(|error| Status::unavailable(format!("no index can be read: {error:?}")))?;
-        Ok(Response::new(peer::ReadIndexResponse {
-            leader_id: self.node_id,
-            read: Some(id_to_wire(linearizer.read_log_id().log_id())),
-            applied: linearizer.applied().map(id_to_wire),
-        }))
+        Ok(Response::new(self.admit(&request)?.consensus.answer_read_index().await?))
     }
 
     async fn propose(&self, request: Request<peer::ProposeRequest>) -> Result<Response<peer::ProposeResponse>, Status> {
-        use peer::propose_response::Result as Wire;
-        let consensus = self.admit(&request)?;
-        let wire = request.into_inner();
-        let proposal = codec::decode_proposal(&wire.proposal).map_err(|error| damaged(&error))?;
-        let deadline = Deadline::after(Duration::from_millis(wire.deadline_ms).min(PROPOSE_TIME_MAX));
-        let trace = TraceContext::parse(&wire.traceparent).map(TraceContext::child);
-        if let Some(trace) = trace {
-            let (trace_id, request_id) = (trace.trace_id(), &proposal.0.request_id);
-            tracing::debug!(%trace_id, %request_id, "a write has come to be proposed");
-        }
-        let mut proposed = consensus.propose_stamped(proposal.clone(), deadline).await;
-        if let Err(ProposeError::NotLeader(Some(leader))) = proposed
-            && leader != self.node_id
-            && wire.hops > 1
-        {
-            proposed = consensus.forward(leader, &proposal, wire.hops - 1, deadline, trace).await;
-        }
-        let result = match proposed {
-            Ok((response, index)) => {
-                Wire::Accepted(peer::Accepted { response: codec::encode_response(&response).into(), index: index.0 })
-            }
-            Err(ProposeError::NotLeader(leader)) => Wire::NotLeader(peer::NotLeader { leader_id: leader.unwrap_or(0) }),
-            Err(ProposeError::Unknown(reason)) => Wire::Unknown(reason),
-            Err(ProposeError::Refused(reason)) => Wire::Refused(reason),
-        };
-        Ok(Response::new(peer::ProposeResponse { result: Some(result) }))
+        let admitted = self.admit(&request)?;
+        Ok(Response::new(admitted.consensus.answer_propose(request.into_inner()).await?))
     }
 
     async fn state_digest(
         &self,
         request: Request<peer::StateDigestRequest>,
     ) -> Result<Response<peer::StateDigestResponse>, Status> {
-        let consensus = self.admit(&request)?;
-        let digest = consensus.state.digest_at(registry::LogIndex(request.into_inner().index));
+        let digest = self.admit(&request)?.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
         let digest = digest.map(|digest| digest.to_vec().into()).unwrap_or_default();
         Ok(Response::new(peer::StateDigestResponse { digest }))
     }
@@ -262,9 +230,9 @@ impl Peer for Gate {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..peer::StatusResponse::default()
         };
-        if let Some(consensus) = self.consensus.get() {
+        if let Some(Inside { consensus, .. }) = self.inside.get() {
             let standing = consensus.standing();
-            status.role = standing.role.to_owned();
+            status.role = standing.role.name().to_owned();
             status.term = standing.term;
             status.leader_id = standing.leader_id.unwrap_or(0);
             status.last_log_index = standing.last_log_index;
@@ -276,20 +244,5 @@ impl Peer for Gate {
             status.members = standing.nodes.into_keys().collect();
         }
         Ok(Response::new(status))
-    }
-}
-
-impl Consensus {
-    /// Stamps the time and proposes; only a leader's stamp counts.
-    ///
-    /// # Errors
-    /// As [`Consensus::propose`].
-    pub async fn propose_stamped(
-        &self,
-        mut proposal: raft_store::types::Proposal,
-        deadline: Deadline,
-    ) -> Result<(raft_store::types::Response, registry::LogIndex), ProposeError> {
-        proposal.0.time_ms = self.clock.wall_ms();
-        self.propose(proposal, deadline).await
     }
 }

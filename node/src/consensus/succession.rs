@@ -7,22 +7,14 @@
 //! Safety does not rest on this: votes count as ever, and no read relies on a lease. Stability does not suffer either: a
 //! majority has to find the leader gone, as everybody else still honours the lease and refuses the pre-vote.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::raft::TransferLeaderRequest;
 use raft_store::types::{Node, Vote};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
-use super::Consensus;
+use super::{Consensus, Target};
 
-/// An answer that takes longer than this is silence.
-const CONNECT_TIME_MAX: Duration = Duration::from_millis(500);
-/// Connections tried while the process may be ending, and the time given to each.
-const PROBES_MAX: u32 = 10;
-const PROBE_INTERVAL: Duration = Duration::from_millis(20);
 /// Pre-votes asked for before the election timeout is left to do its work.
 const ATTEMPTS_MAX: u32 = 10;
 
@@ -30,8 +22,7 @@ const ATTEMPTS_MAX: u32 = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Reign {
     vote: Vote,
-    leader: u64,
-    address: String,
+    leader: Target,
     /// Successors before this node.
     place: u32,
 }
@@ -50,7 +41,7 @@ impl Consensus {
         loop {
             self.leader_doubted.notified().await;
             if let Some(reign) = self.reign()
-                && is_gone(&reign.address).await
+                && self.peers.is_gone(&reign.leader).await
             {
                 self.succeed(&reign).await;
             }
@@ -62,16 +53,16 @@ impl Consensus {
         let metrics = self.raft.metrics().borrow_watched().clone();
         let leader = metrics.current_leader.filter(|leader| *leader != self.node_id)?;
         let membership = metrics.membership_config.membership();
-        let address = self.network.address(leader, &membership.get_node(&leader)?.peer_address).to_owned();
+        let target = Target { id: leader, address: membership.get_node(&leader)?.peer_address.clone() };
         let voters = membership.voter_ids().filter_map(|id| Some((id, membership.get_node(&id)?)));
         let place = place(self.node_id, leader, voters)?;
-        Some(Reign { vote: metrics.vote, leader, address, place })
+        Some(Reign { vote: metrics.vote, leader: target, place })
     }
 
     async fn succeed(&self, reign: &Reign) {
-        tracing::info!(leader = reign.leader, term = self.term(), "the leader's process is gone");
+        tracing::info!(leader = reign.leader.id, term = self.term(), "the leader's process is gone");
         // Named as the successor of itself, the leader only loses its lease here; nobody is told to take over.
-        let release = TransferLeaderRequest::new(reign.vote, reign.leader, None);
+        let release = TransferLeaderRequest::new(reign.vote, reign.leader.id, None);
         if self.raft.handle_transfer_leader(release).await.is_err() {
             return;
         }
@@ -88,21 +79,8 @@ impl Consensus {
 
     /// Waits until another vote counts, at most this long.
     async fn reign_ends(&self, reign: &Reign, limit: Duration) -> bool {
-        self.raft.wait(Some(limit)).metrics(|metrics| metrics.vote != reign.vote, "another vote").await.is_ok()
+        self.raft.wait(limit).metrics(|metrics| metrics.vote != reign.vote, "another vote").await.is_ok()
     }
-}
-
-/// Does the machine say that nobody listens there (any more)?
-async fn is_gone(address: &str) -> bool {
-    for _ in 0..PROBES_MAX {
-        match tokio::time::timeout(CONNECT_TIME_MAX, TcpStream::connect(address)).await {
-            Ok(Err(error)) => return error.kind() == ErrorKind::ConnectionRefused,
-            // Its sockets are closed one after another: what the listener still took will be reset in a moment.
-            Ok(Ok(mut stream)) => drop(tokio::time::timeout(PROBE_INTERVAL, stream.read_u8()).await),
-            Err(_) => return false,
-        }
-    }
-    false
 }
 
 #[cfg(test)]
@@ -134,14 +112,5 @@ mod tests {
     fn who_cannot_vote_cannot_follow() {
         check(4, 1, &[(1, 100), (2, 100), (3, 100)], None);
         check(1, 1, &[(1, 100)], None);
-    }
-
-    #[tokio::test]
-    async fn only_a_refused_connection_says_that_the_process_is_gone() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let address = listener.local_addr().expect("address").to_string();
-        assert!(!is_gone(&address).await);
-        drop(listener);
-        assert!(is_gone(&address).await);
     }
 }

@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::convert::{id_to_wire, vote_to_wire};
-use super::network::{Client, bounded, vote_of};
+use super::connect::{Client, bounded};
+use super::convert::{id_to_wire, vote_from_wire, vote_to_wire};
 
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Chunks read ahead of the network.
@@ -44,7 +44,7 @@ pub(super) async fn send(
     let answer = tokio::time::timeout(INSTALL_TIME_MAX, client.install_snapshot(ReceiverStream::new(rx))).await;
     producer.abort();
     match answer {
-        Ok(answer) => vote_of(answer?.into_inner()),
+        Ok(answer) => vote_from_wire(answer?.into_inner().vote),
         Err(_) => Err(Status::deadline_exceeded("the peer did not install the snapshot in time")),
     }
 }

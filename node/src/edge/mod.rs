@@ -115,7 +115,7 @@ impl Edge {
         let config = service.config();
         let value = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
         let inner = Inner {
-            consistency: Consistency::parse(&config.read.consistency).unwrap_or(Consistency::Default),
+            consistency: config.read.consistency,
             slots: Slots::new(config.limits.requests_max),
             node_id: value(config.node.id.to_string()),
             region: value(config.node.region.clone()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raft_store::log::{LogConfig, LogStore};
+use raft_store::runtime::SeededRuntime;
 use raft_store::state::StateStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ use crate::consensus::{self, Consensus, Gate, Network};
 use crate::doors;
 use crate::edge::Edge;
 use crate::random::{Random, Seed};
-use crate::service::{Attempts, NodeKey, Service};
+use crate::service::{Attempts, NodeKey, Parts, Service, Workers};
 
 /// Requests under way get this long when the node stops.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
@@ -128,10 +129,14 @@ pub fn run(
     let node =
         Node { config, clock, random: Random::new(seed), on_fatal, bootstrap: options.bootstrap, stopping, shown };
     let ended = tokio::spawn(async move {
-        tokio::select! {
-            ended = node.live(listeners) => ended.map_err(End::from),
-            reason = reason_of(failure) => Err(End::Fatal(reason)),
-        }
+        let seed = node.random.number();
+        let lived = async {
+            tokio::select! {
+                ended = node.live(listeners) => ended.map_err(End::from),
+                reason = reason_of(failure) => Err(End::Fatal(reason)),
+            }
+        };
+        SeededRuntime::scope(seed, lived).await
     });
     Ok(Handle { addresses, stop, serving, ended })
 }
@@ -173,7 +178,7 @@ impl Node {
         let network = Network::new(
             &config.cluster.id,
             config.node.id,
-            peer_overrides(config),
+            config.cluster.peer_overrides.clone(),
             config.peer.snapshot_bytes_per_second,
         )
         .map_err(|error| StartError::Mismatch(format!("cluster.id: {error}")))?;
@@ -220,22 +225,21 @@ impl Node {
             .map_err(StartError::disk("read or make the node's audit key in", &config.node.data_dir))?;
         let attempts = Attempts::start(&config.node.data_dir, self.clock.clone())
             .map_err(StartError::disk("open the record of refused changes in", &config.node.data_dir))?;
-        let secrets = config.security.metadata_secrets()?;
-        let consensus =
-            Consensus::start(config, network.clone(), log.clone(), state.clone(), self.clock.clone()).await?;
-        gate.open(consensus.clone());
+        let (network_of_raft, clock) = (network.clone(), self.clock.clone());
+        let consensus = Consensus::start(config, network_of_raft, log.clone(), state.clone(), clock, gate).await?;
         if self.bootstrap {
             self.make_cluster(&consensus, network).await?;
         }
-        let service = Service::new(
-            consensus.clone(),
-            config.clone(),
-            Metrics::default(),
-            &secrets,
+        let service = Service::new(Parts {
+            consensus: consensus.clone(),
+            config: config.clone(),
+            metrics: Metrics::default(),
+            metadata_secrets: config.security.metadata_secrets()?,
             key,
             attempts,
-            self.random.clone(),
-        );
+            random: self.random.clone(),
+            workers: Workers::Threads,
+        });
         let mut background = JoinSet::new();
         background.spawn(consensus.clone().watch_succession());
         background.spawn(consensus.clone().compact(config.compaction.clone()));
@@ -340,11 +344,6 @@ async fn drain(consensus: &Consensus, phase: &Phase) {
             Err(error) => tracing::warn!(%error, "the leadership is not handed over"),
         }
     }
-}
-
-fn peer_overrides(config: &Config) -> std::collections::BTreeMap<u64, String> {
-    let overrides = config.cluster.peer_overrides.iter();
-    overrides.filter_map(|(id, address)| Some((id.parse().ok()?, address.clone()))).collect()
 }
 
 /// Waits until the node is told to stop; its handle being gone says so, too.

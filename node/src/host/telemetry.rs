@@ -9,7 +9,17 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use schema::Format;
 
-use crate::consensus::Consensus;
+use crate::consensus::{Role, Standing};
+
+/// What consensus and the store know at the moment of a scrape.
+pub struct Figures {
+    /// The node in its cluster.
+    pub standing: Standing,
+    /// How old what this replica shows is at most.
+    pub staleness_ms: Option<u64>,
+    /// Of the state and the log: name, meaning, value.
+    pub store: Vec<(String, &'static str, u64)>,
+}
 
 /// The figures of a node. Cheap to clone.
 #[derive(Clone)]
@@ -111,17 +121,16 @@ impl Metrics {
     }
 
     /// Everything in the text format of Prometheus. What consensus and the store know is read at this moment.
-    pub fn render(&self, consensus: &Consensus, staleness_ms: Option<u64>) -> String {
+    pub fn render(&self, figures: &Figures) -> String {
         let mut text = String::new();
-        let standing = consensus.standing();
-        let stats = consensus.log().stats();
+        let Figures { standing, staleness_ms, store } = figures;
         let mut gauge = |name: &str, help: &str, value: u64| {
             text.push_str(&format!(
                 "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} gauge\nschemareg_{name} {value}\n"
             ));
         };
-        gauge(&format!("raft_role_{}", standing.role), "1 for the role that the node has", 1);
-        gauge("raft_is_leader", "1 on the leader", u64::from(standing.role == "leader"));
+        gauge(&format!("raft_role_{}", standing.role.name()), "1 for the role that the node has", 1);
+        gauge("raft_is_leader", "1 on the leader", u64::from(standing.role == Role::Leader));
         gauge("raft_has_leader", "1 if a leader is known", u64::from(standing.leader_id.is_some()));
         gauge("raft_term", "Term", standing.term);
         gauge("raft_last_log_index", "Index of the last entry in the log", standing.last_log_index);
@@ -130,18 +139,13 @@ impl Metrics {
         gauge("raft_snapshot_index", "Index covered by the newest snapshot", standing.snapshot_index);
         gauge("raft_purged_index", "Index up to which the log is purged", standing.purged_index);
         gauge("raft_voters", "Voters in the membership", standing.voters.len() as u64);
-        gauge("wal_syncs_total", "Groups of log writes synced to disk", stats.syncs());
-        gauge("wal_operations_total", "Log operations written", stats.operations());
         gauge(
             "read_staleness_milliseconds",
             "Age of what this replica shows, at most",
             staleness_ms.unwrap_or(u64::MAX),
         );
-        let scrubbed = consensus.state().scrub_stats();
-        gauge("scrub_bytes_total", "Bytes on the disk that were verified", scrubbed.bytes());
-        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds());
-        for (name, value) in consensus.state().figures() {
-            gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
+        for (name, meaning, value) in store {
+            gauge(name, meaning, *value);
         }
         if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry) {
             tracing::error!(%error, "print the metrics");

@@ -118,7 +118,7 @@ impl Service {
             let caller = Caller { request_id: shortened(request_id), ..caller.clone() };
             self.register(&caller, subject, schema, *options).await?;
         }
-        changed(self.write(caller, command).await?.outcome)
+        self.change(caller, command, |done| changed(Outcome::Done(done))).await
     }
 }
 

@@ -27,7 +27,8 @@ const FILE: &str = "attempts.jsonl";
 #[derive(Clone)]
 pub struct Attempts {
     clock: Clock,
-    waiting: SyncSender<serde_json::Value>,
+    /// None where nobody keeps them.
+    waiting: Option<SyncSender<serde_json::Value>>,
 }
 
 impl Attempts {
@@ -39,11 +40,17 @@ impl Attempts {
         let mut writer = Writer::open(data_dir.join("attempts"))?;
         let (waiting, queue) = sync_channel(WAITING_MAX);
         std::thread::Builder::new().name("attempts".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok(Self { clock, waiting })
+        Ok(Self { clock, waiting: Some(waiting) })
+    }
+
+    /// Keeps nothing, for a node without a disk.
+    pub fn unrecorded(clock: Clock) -> Self {
+        Self { clock, waiting: None }
     }
 
     /// Records that a change was not made.
     pub fn record(&self, principal: &str, request_id: &RequestId, action: &str, error: &ServiceError) {
+        let Some(waiting) = &self.waiting else { return };
         let attempt = serde_json::json!({
             "time_ms": self.clock.wall_ms(),
             "principal": principal,
@@ -52,7 +59,7 @@ impl Attempts {
             "code": error.code.0,
             "message": error.message.chars().take(300).collect::<String>(),
         });
-        if self.waiting.try_send(attempt).is_err() {
+        if waiting.try_send(attempt).is_err() {
             tracing::warn!(action, code = error.code.0, "an attempt was refused and could not be recorded");
         }
     }

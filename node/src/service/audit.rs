@@ -238,11 +238,16 @@ impl NodeKey {
             }
             Err(error) => return Err(error),
         };
+        Ok(Self::from_seed(&seed, cluster_id, node_id))
+    }
+
+    /// The key that 32 random bytes give.
+    pub fn from_seed(seed: &[u8; 32], cluster_id: &str, node_id: u64) -> Self {
         // A key name has neither spaces nor plus signs.
         let cluster: String =
             cluster_id.chars().map(|found| if found.is_whitespace() || found == '+' { '-' } else { found }).collect();
         let origin = format!("{cluster}/audit");
-        Ok(Self { key: SigningKey::from_bytes(&seed), name: format!("{origin}/node-{node_id}"), origin })
+        Self { key: SigningKey::from_bytes(seed), name: format!("{origin}/node-{node_id}"), origin }
     }
 
     /// The signed note over a tree head (C2SP tlog-checkpoint and signed-note).

@@ -6,8 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::consensus::Snapshot;
 use proto::error_code as code;
-use raft_store::state::StateView;
 use registry::{
     ContentRow, Context, Deleted, Key, KeyRange, SemVerRange, State, Subject, Version, VersionRow, VersionState, View,
     query,
@@ -96,7 +96,7 @@ impl Criteria {
     }
 
     /// The index that leads to the fewest rows, as far as a bounded look at each can tell.
-    fn narrowest(&self, view: &StateView<'_>) -> Result<Index, ServiceError> {
+    fn narrowest(&self, view: &Snapshot<'_>) -> Result<Index, ServiceError> {
         let mut narrowest = None;
         let mut fewest = SCANNED_MAX;
         for index in self.indexes() {
@@ -109,7 +109,7 @@ impl Criteria {
     }
 
     /// Does a version fit, and has its content these terms?
-    fn admits(&self, view: &StateView<'_>, terms: &[String], found: &FoundVersion) -> Result<bool, ServiceError> {
+    fn admits(&self, view: &Snapshot<'_>, terms: &[String], found: &FoundVersion) -> Result<bool, ServiceError> {
         let FoundVersion { subject, version, row } = found;
         let state = if row.deleted == Deleted::Soft { State::Deleted } else { row.state.state() };
         let wanted = match self.state {
@@ -156,7 +156,7 @@ fn has_terms(content: &ContentRow, terms: &[String]) -> bool {
 }
 
 /// The first keys of a range, so many at most.
-fn keys_of(view: &StateView<'_>, range: &KeyRange, limit: usize) -> Result<Vec<Key>, ServiceError> {
+fn keys_of(view: &Snapshot<'_>, range: &KeyRange, limit: usize) -> Result<Vec<Key>, ServiceError> {
     let mut keys = Vec::new();
     view.scan(range, &mut |key, _| {
         if keys.len() >= limit {
@@ -309,7 +309,7 @@ impl Service {
 /// The versions that a key of an index leads to (those of a term only if their content has all terms), from behind a place within them on, one more
 /// than a page looks at. Each with its own place.
 fn versions_under(
-    view: &StateView<'_>,
+    view: &Snapshot<'_>,
     key: &Key,
     terms: &[String],
     after: Option<&Key>,

@@ -8,10 +8,9 @@ use registry::{
 };
 use schema::compat::Level;
 
+use super::commit::Prepared;
 use super::read::{VersionSpec, aliased, find_version};
 use super::settings::with_default_level;
-use super::turns::{ATTEMPTS_MAX, too_busy};
-use super::write::Written;
 use super::{Caller, Service, ServiceError};
 
 impl Service {
@@ -51,7 +50,7 @@ impl Service {
             Ok::<_, ServiceError>((subject, version))
         })?;
         let command = Command::Catalog(CatalogCommand::DeleteVersion { subject, version, permanent });
-        version_deleted(self.write(caller, command).await?.outcome)
+        self.change(caller, command, |done| version_deleted(Outcome::Done(done))).await
     }
 
     /// Deletes all versions of a subject.
@@ -67,10 +66,11 @@ impl Service {
         self.linearize(caller.deadline).await?;
         let subject = self.inner.consensus.state().read(|view| aliased(view, subject))?;
         let command = Command::Catalog(CatalogCommand::DeleteSubject { subject, permanent });
-        match self.write(caller, command).await?.outcome {
-            Outcome::Done(Done::Catalog(CatalogDone::SubjectDeleted { versions })) => Ok(versions),
-            outcome => Err(refused(&outcome)),
-        }
+        self.change(caller, command, |done| match done {
+            Done::Catalog(CatalogDone::SubjectDeleted { versions }) => Ok(versions),
+            done => Err(unexpected(done)),
+        })
+        .await
     }
 
     /// Merges a patch into the configuration of a scope and answers the merged one.
@@ -86,9 +86,8 @@ impl Service {
         scope: &Scope,
         patch: &ConfigPatch,
     ) -> Result<Config, ServiceError> {
-        let mut turn = None;
-        for _ in 0..ATTEMPTS_MAX {
-            let (config, basis) = self.inner.consensus.state().read(|view| {
+        let prepare = |_| {
+            let prepared = self.inner.consensus.state().read(|view| {
                 let old = query::config(view, scope)?.unwrap_or_default();
                 let keys = BTreeSet::from([BasisKey::Config(scope.clone())]);
                 let own_level = old.compatibility_level;
@@ -102,20 +101,18 @@ impl Service {
                 for rule_set in [&merged.default_rule_set, &merged.override_rule_set].into_iter().flatten() {
                     contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
                 }
-                Ok::<_, ServiceError>((merged, Basis { read_index: view.applied(), keys }))
-            })?;
-            let sealed = self.inner.sealer.seal_config(config.clone());
-            let command = Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: Some(sealed) });
-            match self.write_on(caller, command, basis).await?.outcome {
-                Outcome::Done(Done::Settings(SettingsDone::ConfigChanged { .. })) => return Ok(config),
-                Outcome::Stale { .. } => {
-                    self.inner.metrics.stale();
-                    self.wait_turn(&mut turn, scope, caller.deadline).await?;
-                }
-                outcome => return Err(refused(&outcome)),
-            }
-        }
-        Err(too_busy())
+                let sealed = self.inner.sealer.seal_config(merged.clone());
+                let command =
+                    Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: Some(sealed) });
+                Ok(Prepared::Change { command, basis: Basis { read_index: view.applied(), keys }, kept: merged })
+            });
+            std::future::ready(prepared)
+        };
+        self.commit(caller, scope, prepare, |done, config| match done {
+            Done::Settings(SettingsDone::ConfigChanged { .. }) => Ok(config),
+            done => Err(unexpected(done)),
+        })
+        .await
     }
 
     /// Removes the configuration of a scope and answers what it was, with the level that held.
@@ -124,12 +121,13 @@ impl Service {
     /// [`proto::error_code::SUBJECT_NOT_FOUND`] if a subject has none.
     pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Config, ServiceError> {
         let command = Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: None });
-        match self.write(caller, command).await?.outcome {
-            Outcome::Done(Done::Settings(SettingsDone::ConfigChanged { old })) => {
+        self.change(caller, command, |done| match done {
+            Done::Settings(SettingsDone::ConfigChanged { old }) => {
                 Ok(with_default_level(self.inner.sealer.open_config(old.unwrap_or_default())))
             }
-            outcome => Err(refused(&outcome)),
-        }
+            done => Err(unexpected(done)),
+        })
+        .await
     }
 
     /// Sets the mode of a scope.
@@ -143,7 +141,7 @@ impl Service {
             force,
             recursive: false,
         });
-        self.mode_changed(self.write(caller, command).await?).map(|_| ())
+        self.change(caller, command, mode_changed).await.map(|_| ())
     }
 
     /// Removes the mode of a scope and answers what it was.
@@ -158,7 +156,7 @@ impl Service {
     ) -> Result<Option<Mode>, ServiceError> {
         let command =
             Command::Settings(SettingsCommand::SetMode { scope: scope.clone(), mode: None, force: false, recursive });
-        self.mode_changed(self.write(caller, command).await?)
+        self.change(caller, command, mode_changed).await
     }
 
     /// Removes an empty context.
@@ -167,10 +165,11 @@ impl Service {
     /// 42211 if it has subjects.
     pub async fn delete_context(&self, caller: &Caller, context: &Context) -> Result<(), ServiceError> {
         let command = Command::Catalog(CatalogCommand::DeleteContext { context: context.clone() });
-        match self.write(caller, command).await?.outcome {
-            Outcome::Done(Done::Catalog(CatalogDone::ContextDeleted)) => Ok(()),
-            outcome => Err(refused(&outcome)),
-        }
+        self.change(caller, command, |done| match done {
+            Done::Catalog(CatalogDone::ContextDeleted) => Ok(()),
+            done => Err(unexpected(done)),
+        })
+        .await
     }
 
     /// Gives a new cluster its identity; on an existing one this changes nothing.
@@ -178,21 +177,23 @@ impl Service {
     /// # Errors
     /// If the cluster has another identity, or cannot be reached.
     pub async fn found(&self, caller: &Caller, cluster_id: &str) -> Result<(), ServiceError> {
-        match self
-            .write(caller, Command::Cluster(ClusterCommand::Found { cluster_id: cluster_id.to_owned() }))
-            .await?
-            .outcome
-        {
-            Outcome::Done(Done::Cluster(ClusterDone::Founded { .. })) => Ok(()),
-            outcome => Err(refused(&outcome)),
-        }
+        let command = Command::Cluster(ClusterCommand::Found { cluster_id: cluster_id.to_owned() });
+        self.change(caller, command, |done| match done {
+            Done::Cluster(ClusterDone::Founded { .. }) => Ok(()),
+            done => Err(unexpected(done)),
+        })
+        .await
     }
+}
 
-    fn mode_changed(&self, written: Written) -> Result<Option<Mode>, ServiceError> {
-        match written.outcome {
-            Outcome::Done(Done::Settings(SettingsDone::ModeChanged { old })) => Ok(old),
-            outcome => Err(refused(&outcome)),
-        }
+fn unexpected(done: Done) -> ServiceError {
+    ServiceError::unexpected(&Outcome::Done(done))
+}
+
+fn mode_changed(done: Done) -> Result<Option<Mode>, ServiceError> {
+    match done {
+        Done::Settings(SettingsDone::ModeChanged { old }) => Ok(old),
+        done => Err(unexpected(done)),
     }
 }
 

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use proto::error_code as code;
-use proto::peer::StatusRequest;
 use raft_store::types::Node;
 use registry::LogIndex;
 
 use super::{Caller, Service, ServiceError};
 use crate::clock::Deadline;
 use crate::consensus::{MembershipError, Standing};
+use crate::host::telemetry::Figures;
 
 /// How long a member is asked for its status.
 const STATUS_TIME_MAX: Duration = Duration::from_millis(1_000);
@@ -88,8 +88,11 @@ impl Service {
 
     /// Every figure of this node, in the text format of Prometheus.
     pub fn figures(&self) -> String {
-        let mark = self.mark();
-        self.inner.metrics.render(&self.inner.consensus, mark.staleness_ms)
+        self.inner.metrics.render(&Figures {
+            standing: self.standing(),
+            staleness_ms: self.mark().staleness_ms,
+            store: self.inner.consensus.state().figures(),
+        })
     }
 
     /// Every member, each asked for its status at the same time.
@@ -105,10 +108,9 @@ impl Service {
     }
 
     async fn status_of(&self, id: u64) -> Result<MemberStatus, String> {
-        let Some(mut client) = self.inner.consensus.client_of(id) else { return Err("not a member".to_owned()) };
-        let answer = tokio::time::timeout(STATUS_TIME_MAX, client.status(StatusRequest {})).await;
-        let answer = answer.map_err(|_| "does not answer".to_owned())?;
-        let answer = answer.map_err(|status| status.message().to_owned())?.into_inner();
+        let answer = self.inner.consensus.ask_status(id, STATUS_TIME_MAX).await;
+        let answer = answer.ok_or_else(|| "not a member".to_owned())?;
+        let answer = answer.map_err(|status| status.message().to_owned())?;
         Ok(MemberStatus {
             role: answer.role,
             term: answer.term,

@@ -1,8 +1,8 @@
 //! Compatibility of a schema with what a subject holds.
 
+use crate::consensus::Snapshot;
 use proto::error_code as code;
 use raft_store::bugs::planted;
-use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{Subject, Version, VersionRow, contract};
 use schema::compat::{self, Level, Previous};
@@ -52,7 +52,7 @@ impl Service {
 
     fn check_on(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         version: Option<VersionSpec>,
         new: &NewSchema,
@@ -83,7 +83,7 @@ impl Service {
 
     pub(super) fn compare(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         settings: &Settings,
         new: &ParsedSchema,
@@ -127,7 +127,7 @@ impl Service {
     /// Reserved names may not be used by fields and may not be given up (`validateFields`).
     fn reserved_clashes(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         settings: &Settings,
         new: &ParsedSchema,
         metadata: Option<&Metadata>,

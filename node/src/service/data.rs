@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
+use crate::consensus::Snapshot;
 use lru::LruCache;
 use parking_lot::Mutex;
 use proto::error_code as code;
-use raft_store::state::StateView;
 use registry::{Context, SchemaId, Subject, Version, View, query};
 use schema::protobuf::validate::{MessageSelector, Validator};
 use schema::validate::DataError;
@@ -102,7 +102,7 @@ impl Service {
         .await
     }
 
-    fn validate_on(&self, view: &StateView<'_>, request: &DataRequest) -> Result<Verdict, ServiceError> {
+    fn validate_on(&self, view: &Snapshot<'_>, request: &DataRequest) -> Result<Verdict, ServiceError> {
         let (guid, format) = self.content_of(view, request)?;
         let compiled = self.compiled(view, guid, format)?;
         let (indexes, data) = if request.framed {
@@ -132,7 +132,7 @@ impl Service {
         }
     }
 
-    fn content_of(&self, view: &StateView<'_>, request: &DataRequest) -> Result<(Guid, Format), ServiceError> {
+    fn content_of(&self, view: &Snapshot<'_>, request: &DataRequest) -> Result<(Guid, Format), ServiceError> {
         match &request.selector {
             Selector::Version(subject, version) => {
                 let found = match version {

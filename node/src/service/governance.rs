@@ -2,10 +2,11 @@
 
 use registry::query;
 use registry::{
-    Basis, BasisKey, ClusterCommand, ClusterDone, Command, Done, FeedsCommand, FeedsDone, LifePolicy, LogIndex,
-    Outcome, PolicyInForce, Scope, SettingsCommand,
+    BasisKey, ClusterCommand, ClusterDone, Command, Done, FeedsCommand, FeedsDone, LifePolicy, LogIndex, Outcome,
+    PolicyInForce, Scope, SettingsCommand,
 };
 
+use super::commit::Prepared;
 use super::events::Token;
 use super::lives::policy_basis;
 use super::read::Kind;
@@ -38,9 +39,13 @@ impl Service {
         policy: Option<LifePolicy>,
     ) -> Result<PolicyShown, ServiceError> {
         self.linearize(caller.deadline).await?;
-        let basis = self.inner.consensus.state().read(|view| policy_basis(view, scope));
-        let command = Command::Settings(SettingsCommand::SetPolicy { scope: scope.clone(), policy });
-        self.governed(caller, command, basis).await?;
+        let prepare = |_| {
+            let basis = self.inner.consensus.state().read(|view| policy_basis(view, scope));
+            let command =
+                Command::Settings(SettingsCommand::SetPolicy { scope: scope.clone(), policy: policy.clone() });
+            std::future::ready(Ok(Prepared::Change { command, basis, kept: () }))
+        };
+        self.commit(caller, scope, prepare, |_, ()| Ok(())).await?;
         self.policy(caller, scope).await
     }
 
@@ -63,10 +68,11 @@ impl Service {
     pub async fn move_cursor(&self, caller: &Caller, name: &str, to: Token) -> Result<Token, ServiceError> {
         let Token { index, position } = to;
         let command = Command::Feeds(FeedsCommand::MoveCursor { name: name.to_owned(), index, position });
-        match self.governed(caller, command, Basis::default()).await? {
+        self.change(caller, command, |done| match done {
             Done::Feeds(FeedsDone::Cursor { index, position }) => Ok(Token { index, position }),
             done => Err(ServiceError::unexpected(&Outcome::Done(done))),
-        }
+        })
+        .await
     }
 
     /// Takes exported audit records out of the state; answers the first that is left.
@@ -74,21 +80,11 @@ impl Service {
     /// # Errors
     /// 422 for records that the policy still keeps.
     pub async fn archive_audit(&self, caller: &Caller, before: u64) -> Result<u64, ServiceError> {
-        match self.governed(caller, Command::Cluster(ClusterCommand::ArchiveAudit { before }), Basis::default()).await?
-        {
+        let command = Command::Cluster(ClusterCommand::ArchiveAudit { before });
+        self.change(caller, command, |done| match done {
             Done::Cluster(ClusterDone::AuditArchived { from }) => Ok(from),
             done => Err(ServiceError::unexpected(&Outcome::Done(done))),
-        }
-    }
-
-    async fn governed(&self, caller: &Caller, command: Command, basis: Basis) -> Result<Done, ServiceError> {
-        match self.write_on(caller, command, basis).await?.outcome {
-            Outcome::Done(done) => Ok(done),
-            Outcome::Refused(refusal) => Err(ServiceError::refused(&refusal)),
-            Outcome::Stale { .. } => Err(ServiceError::new(
-                proto::error_code::UNAVAILABLE,
-                "The policy is being changed by somebody else; try again",
-            )),
-        }
+        })
+        .await
     }
 }

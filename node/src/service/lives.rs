@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use crate::consensus::Snapshot;
 use proto::error_code as code;
-use raft_store::state::StateView;
 use registry::{
     Basis, BasisKey, Bump, CatalogRefusal, Command, Content, Decision, Done, DraftContent, DraftId, DraftRow, Key,
     KeyRange, LifeChange, LifeCommand, LifeDone, LifeRefusal, LogIndex, Outcome, PolicyInForce, Refusal, Report, Row,
@@ -18,11 +18,11 @@ use schema::diff::{self, Diff, Step as DiffStep};
 use schema::{ParsedSchema, guid_of};
 
 use super::catalogue::{Page, key_of, token_of};
+use super::commit::Prepared;
 use super::parse::Asked;
 use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
 use super::settings::settings;
-use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::{Caller, Service, ServiceError, terms};
 /// Sentences of a report, at most; they lie in the state.
 const MESSAGES_MAX: usize = 20;
@@ -62,8 +62,6 @@ pub enum DraftStep {
     Activate,
 }
 
-type Prepared = (LifeChange, Basis);
-
 impl Service {
     /// Begins a draft.
     ///
@@ -77,7 +75,7 @@ impl Service {
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
         let (of, new) = (subject.clone(), new.clone());
-        let prepare = move |service: &Self, view: &StateView<'_>| {
+        let prepare = move |service: &Self, view: &Snapshot<'_>| {
             let (draft, basis) = service.draft_content(view, &of, &new)?;
             Ok((LifeChange::Create { draft }, basis))
         };
@@ -97,7 +95,7 @@ impl Service {
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
         let (of, new) = (subject.clone(), new.clone());
-        let prepare = move |service: &Self, view: &StateView<'_>| {
+        let prepare = move |service: &Self, view: &Snapshot<'_>| {
             let (draft, basis) = service.draft_content(view, &of, &new)?;
             Ok((LifeChange::Revise { id, draft }, basis))
         };
@@ -117,7 +115,7 @@ impl Service {
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
         let of = subject.clone();
-        let prepare = move |service: &Self, view: &StateView<'_>| {
+        let prepare = move |service: &Self, view: &Snapshot<'_>| {
             let row = query::draft(view, &of, id)?
                 .ok_or_else(|| ServiceError::refused(&Refusal::Life(LifeRefusal::DraftNotFound { id })))?;
             let content = &row.draft.content;
@@ -157,7 +155,7 @@ impl Service {
         decision: Decision,
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
-        let prepare = move |_: &Self, _: &StateView<'_>| Ok((LifeChange::Review { id, decision }, Basis::default()));
+        let prepare = move |_: &Self, _: &Snapshot<'_>| Ok((LifeChange::Review { id, decision }, Basis::default()));
         self.step_of_draft(caller, subject, reason, prepare).await
     }
 
@@ -220,7 +218,7 @@ impl Service {
         change: LifeChange,
         reason: &str,
     ) -> Result<LifeDone, ServiceError> {
-        let prepare = move |_: &Self, _: &StateView<'_>| Ok((change.clone(), Basis::default()));
+        let prepare = move |_: &Self, _: &Snapshot<'_>| Ok((change.clone(), Basis::default()));
         self.step(caller, subject, reason, prepare).await
     }
 
@@ -236,7 +234,7 @@ impl Service {
         reason: &str,
     ) -> Result<LifeDone, ServiceError> {
         let of = subject.clone();
-        let prepare = move |service: &Self, view: &StateView<'_>| {
+        let prepare = move |service: &Self, view: &Snapshot<'_>| {
             let row = row_of(view, &of, version)?;
             let content = query::content_row(view, row.guid, row.format)?
                 .ok_or_else(|| registry::ViewError(format!("{of} holds a content that is not there")))?;
@@ -325,7 +323,7 @@ impl Service {
     /// The semantic version of a schema that comes after what is latest.
     pub(super) fn semver_after(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         versions: &[(Version, VersionRow)],
         parsed: &ParsedSchema,
@@ -349,7 +347,7 @@ impl Service {
     /// Compares a schema with what is in use, as a draft's report.
     fn report(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         parsed: &ParsedSchema,
         new: &NewSchema,
@@ -377,7 +375,7 @@ impl Service {
 
     fn draft_content(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         new: &NewSchema,
     ) -> Result<(DraftContent, Basis), ServiceError> {
@@ -410,7 +408,7 @@ impl Service {
         caller: &Caller,
         subject: &Subject,
         reason: &str,
-        prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
+        prepare: impl Fn(&Self, &Snapshot<'_>) -> Result<(LifeChange, Basis), ServiceError> + Clone + Send + 'static,
     ) -> Result<DraftView, ServiceError> {
         let outcome = self.step(caller, subject, reason, prepare).await?;
         let (LifeDone::Draft { id, .. } | LifeDone::Activated { id, .. }) = outcome else {
@@ -425,7 +423,7 @@ impl Service {
         caller: &Caller,
         subject: &Subject,
         reason: &str,
-        prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
+        prepare: impl Fn(&Self, &Snapshot<'_>) -> Result<(LifeChange, Basis), ServiceError> + Clone + Send + 'static,
     ) -> Result<LifeDone, ServiceError> {
         let stepped = self.step_now(caller, subject, reason, prepare).await;
         self.or_earlier(caller, stepped, |outcome| match outcome {
@@ -440,30 +438,27 @@ impl Service {
         caller: &Caller,
         subject: &Subject,
         reason: &str,
-        prepare: impl Fn(&Self, &StateView<'_>) -> Result<Prepared, ServiceError> + Clone + Send + 'static,
+        prepare: impl Fn(&Self, &Snapshot<'_>) -> Result<(LifeChange, Basis), ServiceError> + Clone + Send + 'static,
     ) -> Result<LifeDone, ServiceError> {
         // What a lagging replica says is not there must not be the answer.
         self.linearize(caller.deadline).await?;
-        let mut turn = None;
-        for _ in 0..ATTEMPTS_MAX {
+        let prepare = |_| {
             let (service, prepare) = (self.clone(), prepare.clone());
             let prepared = self.in_pool(caller.deadline, move || {
                 let state = service.inner.consensus.state().clone();
                 state.read(|view| prepare(&service, view))
             });
-            let (change, basis) = prepared.await?;
-            let command = LifeCommand { subject: subject.clone(), reason: reason.to_owned(), change };
-            match self.write_on(caller, Command::Life(command), basis).await?.outcome {
-                Outcome::Done(Done::Life(done)) => return Ok(done),
-                Outcome::Stale { .. } => {
-                    self.inner.metrics.stale();
-                    self.wait_turn(&mut turn, subject, caller.deadline).await?;
-                }
-                Outcome::Refused(refusal) => return Err(ServiceError::refused(&refusal)),
-                outcome => return Err(ServiceError::unexpected(&outcome)),
+            async move {
+                let (change, basis) = prepared.await?;
+                let command = LifeCommand { subject: subject.clone(), reason: reason.to_owned(), change };
+                Ok(Prepared::Change { command: Command::Life(command), basis, kept: () })
             }
-        }
-        Err(too_busy())
+        };
+        self.commit(caller, subject, prepare, |done, ()| match done {
+            Done::Life(done) => Ok(done),
+            done => Err(ServiceError::unexpected(&Outcome::Done(done))),
+        })
+        .await
     }
 }
 
@@ -575,6 +570,6 @@ impl Service {
 }
 
 /// The keys that a change of a policy rests on.
-pub(super) fn policy_basis(view: &StateView<'_>, scope: &Scope) -> Basis {
+pub(super) fn policy_basis(view: &Snapshot<'_>, scope: &Scope) -> Basis {
     Basis { read_index: view.applied(), keys: BTreeSet::from([BasisKey::Policy(scope.clone())]) }
 }

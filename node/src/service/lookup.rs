@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
+use crate::consensus::Snapshot;
 use proto::error_code as code;
-use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{ContentRow, Subject, Version, VersionRow, contract};
 use schema::{Format, Guid};
@@ -16,13 +16,13 @@ use super::{Caller, Consistency, Service, ServiceError};
 
 /// The versions of a subject, read at most once for a request: a long history costs more to read than to compare.
 pub(super) struct History<'a> {
-    view: &'a StateView<'a>,
+    view: &'a Snapshot<'a>,
     pub(super) subject: &'a Subject,
     versions: OnceCell<Vec<(Version, VersionRow)>>,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(view: &'a StateView<'a>, subject: &'a Subject) -> Self {
+    pub(super) fn new(view: &'a Snapshot<'a>, subject: &'a Subject) -> Self {
         Self { view, subject, versions: OnceCell::new() }
     }
 
@@ -92,7 +92,7 @@ impl Service {
 
     fn lookup_on(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         new: &NewSchema,
         normalize: bool,
@@ -160,7 +160,7 @@ impl Service {
 
     fn is_same_text(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         asked: &Asked,
         row: &VersionRow,
@@ -182,7 +182,7 @@ impl Service {
 
 /// The highest version of a subject that holds this content.
 pub(super) fn find_content(
-    view: &StateView<'_>,
+    view: &Snapshot<'_>,
     subject: &Subject,
     guid: Guid,
     format: Format,

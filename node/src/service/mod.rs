@@ -10,6 +10,7 @@ mod cache;
 mod catalogue;
 mod change;
 mod cluster;
+mod commit;
 mod compatibility;
 mod data;
 mod error;
@@ -49,10 +50,13 @@ pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};
 pub use freshness::Freshness;
 pub use lives::{DraftStep, DraftView, LifeOf};
+pub use pool::Workers;
 pub use prepare::{NewSchema, RegisterOptions, Registered};
-pub use read::{Consistency, FoundSchema, ListFilter, ReadMark, VersionSpec};
+pub use read::{FoundSchema, ListFilter, ReadMark, VersionSpec};
 pub use settings::Settled;
 pub use tags::{RuleChange, VersionChange, tagged_text};
+
+pub use crate::consistency::Consistency;
 
 use crate::clock::Deadline;
 use crate::config::{Config, LimitsConfig};
@@ -93,6 +97,26 @@ struct Inner {
     watches_end: watch::Sender<bool>,
 }
 
+/// What a service is put together from.
+pub struct Parts {
+    /// Below everything.
+    pub consensus: Consensus,
+    /// The configuration of the node.
+    pub config: Config,
+    /// The figures of the node.
+    pub metrics: Metrics,
+    /// The lines of `security.metadata_secret_file`; empty means that nothing is sealed.
+    pub metadata_secrets: String,
+    /// Signs tree heads of the audit log.
+    pub key: NodeKey,
+    /// Records refused changes.
+    pub attempts: Attempts,
+    /// Where ids come from that no client gives.
+    pub random: Random,
+    /// Where schemas are parsed.
+    pub workers: Workers,
+}
+
 /// How the ids begin that a node gives to requests without a key: nobody can repeat those.
 pub const UNKEYED: &str = "node:";
 
@@ -117,17 +141,8 @@ pub struct Caller {
 
 impl Service {
     /// The service over started consensus.
-    ///
-    /// `metadata_secrets` are the lines of `security.metadata_secret_file`; empty means that nothing is sealed.
-    pub fn new(
-        consensus: Consensus,
-        config: Config,
-        metrics: Metrics,
-        metadata_secrets: &str,
-        key: NodeKey,
-        attempts: Attempts,
-        random: Random,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { consensus, config, metrics, metadata_secrets, key, attempts, random, workers } = parts;
         let proposals = config.limits.proposal_bytes_max / 1024;
         let read_batches = freshness::ReadBatches::start(consensus.clone());
         Self {
@@ -137,9 +152,9 @@ impl Service {
                 freshness: Freshness::default(),
                 parsed: ParsedSchemas::default(),
                 known: KnownTexts::default(),
-                parsers: ParserPool::new(),
+                parsers: ParserPool::new(workers),
                 turns: Turns::new(),
-                sealer: Sealer::new(metadata_secrets),
+                sealer: Sealer::new(&metadata_secrets),
                 proposals: Semaphore::new(proposals.max(1)),
                 read_batches,
                 data: data::Validators::default(),

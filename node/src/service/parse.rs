@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::consensus::Snapshot;
 use proto::error_code as code;
-use raft_store::state::StateView;
 use registry::{ContentRow, Context, Subject, VersionRow, query};
 use schema::{Guid, ParsedSchema, Reference, Rendering, Strictness, guid_of};
 
@@ -30,7 +30,7 @@ impl Service {
     /// The schema as a registration means it: references pinned, parsed, normalised where asked.
     pub(super) fn parse_asked(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         new: &NewSchema,
         settings: &Settings,
@@ -49,7 +49,7 @@ impl Service {
 
     pub(super) fn parse_new(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         new: &NewSchema,
         references: &[Reference],
@@ -66,7 +66,7 @@ impl Service {
 
     fn normalized_if(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         parsed: ParsedSchema,
         references: &[Reference],
@@ -89,7 +89,7 @@ impl Service {
     /// A stored schema, parsed once and kept.
     pub(super) fn parse_stored(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         row: &VersionRow,
     ) -> Result<Arc<ParsedSchema>, ServiceError> {

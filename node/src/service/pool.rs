@@ -14,17 +14,27 @@ use crate::clock::Deadline;
 /// request may take.
 const WAITING_MAX: usize = 1_000;
 
+/// Where work on schemas is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// In threads of its own, as many as the machine has cores.
+    Threads,
+    /// In the thread that asks: a simulation has only one.
+    Caller,
+}
+
 /// The places of the pool and who waits for one.
 pub(super) struct ParserPool {
+    workers: Workers,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
 impl ParserPool {
     /// A pool with a place for each core, so that heartbeats always find one.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(workers: Workers) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { places: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0) }
+        Self { workers, places: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0) }
     }
 }
 
@@ -51,6 +61,9 @@ impl Service {
         let stopped = |error: &dyn std::fmt::Display| ServiceError::internal("work on a schema did not finish", error);
         let late = |_| ServiceError::timed_out("The schema could not be parsed and compared in time; try again");
         let pool = &self.inner.parsers;
+        if pool.workers == Workers::Caller {
+            return work();
+        }
         let waiting = Waiting(&pool.waiting);
         if pool.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
             let message = "Too many schemas wait to be parsed on this node; try again";

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::consensus::Snapshot;
 use proto::error_code as code;
-use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
     Assign, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal, Command, Content, ContentRow, Done, Mode,
@@ -17,6 +17,7 @@ use registry::{
 use schema::compat::Level;
 use schema::{Format, Guid, Metadata, Reference, RuleSet, guid_of};
 
+use super::commit::Prepared;
 use super::compatibility::incompatible;
 use super::lives;
 use super::lookup::{History, find_content};
@@ -24,7 +25,6 @@ use super::parse::{Asked, empty_schema};
 use super::read::{FoundSchema, aliased};
 use super::settings::{Settings, settings};
 use super::terms;
-use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::{Caller, Service, ServiceError};
 
 /// A schema as a client sends it.
@@ -66,9 +66,17 @@ pub struct Registered {
     pub is_new: bool,
 }
 
-enum Prepared {
-    Known(FoundSchema),
-    Draft(Box<Register>, Basis),
+/// What the answer to a registration needs of its preparation.
+struct Registering {
+    subject: Subject,
+    content: Content,
+}
+
+type Preparation = Prepared<Registered, Registering>;
+
+/// The subject has it already.
+fn known(found: FoundSchema) -> Preparation {
+    Prepared::Known(Registered { found, is_new: false })
 }
 
 impl Service {
@@ -105,42 +113,30 @@ impl Service {
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(Registered { found, is_new: false });
         }
-        let mut turn = None;
-        for attempt in 0..ATTEMPTS_MAX {
-            let prepared = self.prepare_in_pool(caller, subject, new, options).await;
-            let prepared = match prepared {
+        let prepare = |attempt| async move {
+            match self.prepare_in_pool(caller, subject, new, options).await {
                 Err(error) if attempt == 0 && may_be_stale(&error, new) => {
                     self.linearize(caller.deadline).await?;
-                    continue;
+                    self.prepare_in_pool(caller, subject, new, options).await
                 }
-                prepared => prepared?,
-            };
-            let (register, basis) = match prepared {
-                Prepared::Known(found) => return Ok(Registered { found, is_new: false }),
-                Prepared::Draft(register, basis) => (register, basis),
-            };
-            let (subject, content) = (register.subject.clone(), register.content.clone());
-            let written = self.write_on(caller, Command::Catalog(CatalogCommand::Register(*register)), basis).await?;
-            match written.outcome {
-                Outcome::Done(Done::Catalog(CatalogDone::Registered { id, version, guid, .. })) => {
-                    self.inner.metrics.registered(content.format);
-                    let Content { format, text, references, metadata, rule_set, .. } = content;
-                    let row = ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() };
-                    let created_ms = self.created_ms(&subject, version)?;
-                    let content = Arc::new(row);
-                    let found = registered_as(subject, (id, version, guid), format, content, created_ms);
-                    return Ok(Registered { found, is_new: true });
-                }
-                // This node has applied the refusal, so the next preparation sees what it missed.
-                Outcome::Stale { .. } => {
-                    self.inner.metrics.stale();
-                    self.wait_turn(&mut turn, &subject, caller.deadline).await?;
-                }
-                Outcome::Refused(refusal) => return Err(ServiceError::refused(&refusal)),
-                outcome => return Err(ServiceError::unexpected(&outcome)),
+                prepared => prepared,
             }
-        }
-        Err(too_busy())
+        };
+        self.commit(caller, subject, prepare, |done, kept| self.registered(done, kept)).await
+    }
+
+    /// The answer to a registration that was applied just now.
+    fn registered(&self, done: Done, kept: Registering) -> Result<Registered, ServiceError> {
+        let Done::Catalog(CatalogDone::Registered { id, version, guid, .. }) = done else {
+            return Err(ServiceError::unexpected(&Outcome::Done(done)));
+        };
+        let Registering { subject, content } = kept;
+        self.inner.metrics.registered(content.format);
+        let Content { format, text, references, metadata, rule_set, .. } = content;
+        let row = ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() };
+        let created_ms = self.created_ms(&subject, version)?;
+        let found = registered_as(subject, (id, version, guid), format, Arc::new(row), created_ms);
+        Ok(Registered { found, is_new: true })
     }
 
     /// What was answered to an earlier attempt of this registration, whatever has become of the version since.
@@ -202,7 +198,7 @@ impl Service {
         subject: &Subject,
         new: &NewSchema,
         options: RegisterOptions,
-    ) -> Result<Prepared, ServiceError> {
+    ) -> Result<Preparation, ServiceError> {
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
         self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
@@ -213,11 +209,11 @@ impl Service {
 
     fn prepare(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         new: &NewSchema,
         options: RegisterOptions,
-    ) -> Result<Prepared, ServiceError> {
+    ) -> Result<Preparation, ServiceError> {
         let named = subject;
         let subject = &aliased(view, named)?;
         let settings = settings(view, subject)?;
@@ -235,7 +231,7 @@ impl Service {
             if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
                 return match options.id {
                     Some(id) if id != found.id => Err(id_does_not_match()),
-                    Some(_) | None => lives::refuse_quarantined(&found).map(|()| Prepared::Known(found)),
+                    Some(_) | None => lives::refuse_quarantined(&found).map(|()| known(found)),
                 };
             }
             asked = Some(parsed);
@@ -258,7 +254,7 @@ impl Service {
             let found = if is_searched { None } else { self.find(&history, new, &asked, Include::Live)? };
             if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
                 lives::refuse_quarantined(&found)?;
-                return Ok(Prepared::Known(found));
+                return Ok(known(found));
             }
             if settings.level == Level::Disabled {
                 let message = format!("The versions of subject '{subject}' are frozen (compatibility DISABLED)");
@@ -293,14 +289,15 @@ impl Service {
             terms,
         };
         let register = Register { subject: subject.clone(), content, sent, assign, semver };
-        Ok(Prepared::Draft(Box::new(register), basis))
+        let kept = Registering { subject: subject.clone(), content: register.content.clone() };
+        Ok(Prepared::Change { command: Command::Catalog(CatalogCommand::Register(register)), basis, kept })
     }
 
     /// What is registered: text, type and references of the latest version where the request has no text; its metadata and
     /// rules where the request has none; the defaults of the configuration below, its overrides above.
     pub(super) fn merged(
         &self,
-        view: &StateView<'_>,
+        view: &Snapshot<'_>,
         subject: &Subject,
         settings: &Settings,
         new: &NewSchema,
@@ -378,7 +375,7 @@ fn check_mode(subject: &Subject, settings: &Settings, options: RegisterOptions) 
 
 /// Does a known version answer the request? Where the latest is asked for only that one does; an import names its own.
 fn answers(
-    view: &StateView<'_>,
+    view: &Snapshot<'_>,
     subject: &Subject,
     found: &FoundSchema,
     options: RegisterOptions,
@@ -396,7 +393,7 @@ fn id_does_not_match() -> ServiceError {
 }
 
 /// Everything that the verdict depended on, absent things too.
-pub(super) fn basis_of(view: &StateView<'_>, subject: &Subject, new: &NewSchema, references: &[Reference]) -> Basis {
+pub(super) fn basis_of(view: &Snapshot<'_>, subject: &Subject, new: &NewSchema, references: &[Reference]) -> Basis {
     // READONLY_OVERRIDE of the default context holds in every context.
     let mut keys = BTreeSet::from([BasisKey::Subject(subject.clone()), BasisKey::Mode(Scope::top())]);
     for scope in Scope::Subject(subject.clone()).chain() {

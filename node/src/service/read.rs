@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::consensus::Snapshot;
 use raft_store::bugs::planted;
-use raft_store::state::StateView;
 use registry::query::{self, Include};
 use registry::{
     Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionRow, VersionState,
@@ -18,45 +18,13 @@ use schema::{Format, Guid};
 
 use super::association::AssociationFilter;
 use super::settings::{Settled, with_default_level};
-use super::{Caller, Service, ServiceError};
+use super::{Caller, Consistency, Service, ServiceError};
 use crate::clock::{self, Deadline};
 use crate::consensus::ReadIndexError;
 use proto::error_code as code;
 
 /// Wait between two attempts to confirm a read while there is no leader.
 const LINEARIZE_WAIT: Duration = Duration::from_millis(50);
-
-/// How fresh a read must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consistency {
-    /// Local for what is there and immutable; confirmed otherwise.
-    Default,
-    /// What this replica has.
-    Local,
-    /// Not older than this.
-    Bounded(Duration),
-    /// At least this index.
-    Session(LogIndex),
-    /// Not older than any write acknowledged before the read.
-    Linearizable,
-}
-
-impl Consistency {
-    /// Reads `default`, `local`, `linearizable`, `bounded:<milliseconds>` or `session:<index>`.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.split_once(':') {
-            None => match text {
-                "default" => Some(Self::Default),
-                "local" => Some(Self::Local),
-                "linearizable" => Some(Self::Linearizable),
-                _ => None,
-            },
-            Some(("bounded", limit)) => limit.parse().ok().map(Duration::from_millis).map(Self::Bounded),
-            Some(("session", index)) => index.parse().ok().map(|index| Self::Session(LogIndex(index))),
-            Some(_) => None,
-        }
-    }
-}
 
 /// Can a lagging replica be wrong about it?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +155,7 @@ impl Service {
         &self,
         caller: &Caller,
         kind: Kind,
-        read: impl Fn(&StateView<'_>) -> Result<T, ServiceError>,
+        read: impl Fn(&Snapshot<'_>) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         let state = self.inner.consensus.state();
         self.freshen(caller).await?;

@@ -1,6 +1,6 @@
 //! The settings in force for a subject, each from the nearest scope that sets it.
 
-use raft_store::state::StateView;
+use crate::consensus::Snapshot;
 use registry::{Config, Mode, Scope, Subject, query};
 use schema::compat::{Level, Policy};
 use schema::{Format, Metadata, RuleSet, Strictness};
@@ -43,7 +43,7 @@ pub(super) struct Settings {
 }
 
 /// Reads the settings of a subject.
-pub(super) fn settings(view: &StateView<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
+pub(super) fn settings(view: &Snapshot<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
     let scope = Scope::Subject(subject.clone());
     let config = query::config_in_scope(view, &scope)?;
     let Config { compatibility_level, compatibility_policy, compatibility_group, normalize, .. } = config;

@@ -29,14 +29,6 @@ pub(super) struct Written {
 }
 
 impl Service {
-    /// Writes a command that needs no basis: everything about it is decided in apply.
-    ///
-    /// # Errors
-    /// [`ServiceError`] if it was refused, or if its outcome is unknown (50002, 50003).
-    pub(super) async fn write(&self, caller: &Caller, command: Command) -> Result<Written, ServiceError> {
-        self.write_on(caller, command, Basis::default()).await
-    }
-
     /// Writes a prepared command. `Stale` and refusals are outcomes here, not errors.
     ///
     /// # Errors
@@ -122,9 +114,7 @@ impl Service {
             // A leader that hangs is given up for the next one; the request id makes the second attempt safe.
             let limit = Deadline::after(deadline.left().min(consensus.election_time_max() * 3));
             let attempt = match leader {
-                Some(leader) if leader == consensus.node_id() => {
-                    consensus.propose_stamped(proposal.clone(), limit).await
-                }
+                Some(leader) if leader == consensus.node_id() => consensus.propose(proposal.clone(), limit).await,
                 Some(leader) => {
                     self.inner.metrics.forwarded();
                     consensus.forward(leader, &proposal, HOPS_MAX, limit, Some(trace)).await

@@ -15,13 +15,13 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 /// Longest that a test waits for anything; most of it takes milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a killed node may take to let go of its files.
 const KILL_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Nodes of one cluster, from id 1 on.
-pub struct Cluster {
-    pub nodes: Vec<Node>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
     /// Asks the nodes.
     runtime: Runtime,
     client: reqwest::Client,
@@ -29,8 +29,8 @@ pub struct Cluster {
 }
 
 /// One node, running or not.
-pub struct Node {
-    pub config: Config,
+pub(crate) struct Node {
+    pub(crate) config: Config,
     running: Option<(Runtime, Handle)>,
     /// Why nodes of this test could not go on.
     failures: Arc<Mutex<Vec<String>>>,
@@ -38,15 +38,15 @@ pub struct Node {
 
 /// What a node answered.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub index: u64,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) index: u64,
+    pub(crate) body: String,
 }
 
 impl Cluster {
     /// Starts a new cluster of three nodes, all with empty disks, and waits until all of them serve.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut cluster = Self::prepared(3);
         for node in &mut cluster.nodes {
             node.start(true);
@@ -56,7 +56,7 @@ impl Cluster {
     }
 
     /// The same, with nothing running yet.
-    pub fn prepared(count: u64) -> Self {
+    pub(crate) fn prepared(count: u64) -> Self {
         let dir = tempfile::tempdir().expect("a scratch directory");
         let ports: Vec<_> = (0..count).map(|_| (free_address(), free_address())).collect();
         let members: Vec<_> = (1..)
@@ -83,12 +83,12 @@ impl Cluster {
     }
 
     /// A node by its id.
-    pub fn node(&mut self, id: u64) -> &mut Node {
+    pub(crate) fn node(&mut self, id: u64) -> &mut Node {
         &mut self.nodes[usize::try_from(id - 1).expect("nodes are few")]
     }
 
     /// Asks a node, as a client does. Status 0 if it does not answer.
-    pub fn ask(&self, id: u64, method: &str, path: &str, body: Option<&str>) -> Answer {
+    pub(crate) fn ask(&self, id: u64, method: &str, path: &str, body: Option<&str>) -> Answer {
         let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
         let method = method.parse().expect("a method of HTTP");
         let mut request = self.client.request(method, format!("http://{http}{path}")).timeout(PATIENCE);
@@ -109,7 +109,7 @@ impl Cluster {
     }
 
     /// Registers a version through a node, whatever it takes, and returns the answer of that node.
-    pub fn register(&self, id: u64, subject: &str, name: &str) -> Answer {
+    pub(crate) fn register(&self, id: u64, subject: &str, name: &str) -> Answer {
         let schema = format!(r#"{{"schema":"{{\"type\":\"enum\",\"name\":\"{name}\",\"symbols\":[\"A\"]}}"}}"#);
         let path = format!("/subjects/{subject}/versions");
         let mut last = None;
@@ -123,7 +123,7 @@ impl Cluster {
     }
 
     /// The node that leads, as a node that runs knows it.
-    pub fn leader(&self) -> u64 {
+    pub(crate) fn leader(&self) -> u64 {
         let mut leader = None;
         wait_for("a leader", || {
             leader = self.nodes.iter().find_map(|node| node.leader());
@@ -133,7 +133,7 @@ impl Cluster {
     }
 
     /// A node that runs and does not lead.
-    pub fn follower(&self) -> u64 {
+    pub(crate) fn follower(&self) -> u64 {
         let leader = self.leader();
         let mut running = self.nodes.iter().filter(|node| node.running.is_some()).map(|node| node.config.node.id);
         running.find(|id| *id != leader).expect("more than one node runs")
@@ -142,7 +142,7 @@ impl Cluster {
 
 impl Node {
     /// Starts this node; `bootstrap` makes the cluster if there is none.
-    pub fn start(&mut self, bootstrap: bool) {
+    pub(crate) fn start(&mut self, bootstrap: bool) {
         let runtime = runtime();
         let failures = self.failures.clone();
         let on_fatal = Arc::new(move |reason: &str| failures.lock().push(reason.to_owned()));
@@ -156,14 +156,14 @@ impl Node {
     }
 
     /// Waits until clients may be sent here.
-    pub fn wait_ready(&self) {
+    pub(crate) fn wait_ready(&self) {
         let (runtime, handle) = self.running.as_ref().expect("it runs");
         let ready = runtime.block_on(async { tokio::time::timeout(PATIENCE, handle.wait_ready()).await });
         assert_eq!(ready, Ok(true), "node {} is not ready: {:?}", self.config.node.id, self.failures.lock());
     }
 
     /// Ends this node as a killed process ends: at any place, without a word to anybody.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let (runtime, handle) = self.running.take().expect("it runs");
         // The runtime goes first: a handle that is dropped before it asks the node to stop.
         runtime.shutdown_timeout(KILL_TIME_MAX);
@@ -171,7 +171,7 @@ impl Node {
     }
 
     /// Asks this node to stop and waits until it has.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let (runtime, mut handle) = self.running.take().expect("it runs");
         handle.stop();
         runtime.block_on(handle.ended()).expect("it stops as it should");
@@ -179,7 +179,7 @@ impl Node {
     }
 
     /// Waits for the end of a node that is not asked to end, and returns why.
-    pub fn ended(&mut self) -> End {
+    pub(crate) fn ended(&mut self) -> End {
         let (runtime, mut handle) = self.running.take().expect("it runs");
         let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, handle.ended()).await });
         let end = ended.expect("it ends").expect_err("it says why");
@@ -203,7 +203,7 @@ impl Drop for Cluster {
 }
 
 /// Waits for a condition that holds soon.
-pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "{what} did not happen");

@@ -17,6 +17,7 @@ mod config;
 mod db;
 mod error;
 mod mark;
+mod op;
 mod positions;
 mod reader;
 mod shared;
@@ -41,7 +42,7 @@ use positions::Positions;
 use shared::Shared;
 use writer::Writer;
 
-use crate::scrub::{self, Damage, Stretch};
+use crate::stretch::{self, Damage, Stretch};
 use crate::torn;
 use crate::types::{LogId, Vote};
 
@@ -157,7 +158,7 @@ impl LogStore {
         // A closed log has nothing that could be damaged.
         let Some(db) = open.as_deref() else { return Ok(Stretch { bytes: 0, rest: None, more: 0 }) };
         let place = || format!("the log database {}", self.shared().dir.display());
-        scrub::stretch(db, &db::FAMILIES, family, from, bytes_max, place)
+        stretch::read_stretch(db, &db::FAMILIES, family, from, bytes_max, place)
     }
 
     fn shared(&self) -> &Shared {

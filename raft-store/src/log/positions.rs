@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::mpsc::Sender;
 
+use super::op::Op;
 use super::sizes::Sizes;
-use super::writer::Op;
 use crate::types::{Entry, LogId, Vote};
 
 /// What an entry in the tail costs beside its bytes, about.

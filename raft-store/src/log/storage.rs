@@ -8,9 +8,9 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::config::{PROVE_BYTES_MIN, QUEUE_APPEND_BYTES, QUEUE_BYTES_MAX};
+use super::op::Op;
 use super::positions::{Positions, next_index};
 use super::reader::LogReader;
-use super::writer::Op;
 use super::{LogStore, shared::Shared};
 use crate::codec::frame::RECORD_BYTES_MAX;
 use crate::codec::{decode_entry, encode_entry};

@@ -11,63 +11,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
-use openraft::storage::IOFlushed;
 use rocksdb::{DB, WriteBatch, WriteOptions};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::now;
 use super::config::{GROUP_BYTES_MAX, LogConfig, MARK_INTERVAL, SLOW_SYNC};
 use super::db::{self, META_COMMITTED, META_PURGED, META_VOTE};
 use super::mark;
+use super::op::{Done, Op};
 use super::shared::Shared;
 use crate::bugs::planted;
 use crate::codec::{Mark, encode_log_id, encode_vote};
-use crate::types::{LogId, TypeConfig, Vote};
-
-/// Answers whoever waits for an operation.
-pub(super) type Done = oneshot::Sender<io::Result<()>>;
-
-/// A change of the log, on its way to the disk.
-pub(super) enum Op {
-    /// Add entries: their keys and records. `last` is the last of them.
-    Append {
-        sequence: u64,
-        records: Vec<(u64, Vec<u8>)>,
-        last: Option<LogId>,
-        callback: IOFlushed<TypeConfig>,
-        /// Their share of the queue; it is given back when the operation is answered.
-        room: OwnedSemaphorePermit,
-    },
-    /// Promise a vote.
-    Vote { vote: Vote, done: Done },
-    /// Remove the entries `from..to`, the last ones; `keep` is the last that stays.
-    Truncate { keep: Option<LogId>, from: u64, to: u64, done: Done },
-    /// Remove the entries up to this one.
-    Purge { upto: LogId },
-    /// Remember what is committed; written with whatever comes next.
-    Committed { committed: Option<LogId> },
-}
-
-impl Op {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Append { records, .. } => records.iter().map(|(_, record)| record.len()).sum(),
-            Self::Vote { .. } | Self::Truncate { .. } | Self::Purge { .. } | Self::Committed { .. } => 0,
-        }
-    }
-
-    fn answer(self, result: io::Result<()>) {
-        match self {
-            Self::Append { callback, room, .. } => {
-                callback.io_completed(result);
-                drop(room);
-            }
-            // Whoever asked may have gone away.
-            Self::Vote { done, .. } | Self::Truncate { done, .. } => drop(done.send(result)),
-            Self::Purge { .. } | Self::Committed { .. } => {}
-        }
-    }
-}
+use crate::types::LogId;
 
 /// Operations that share a batch.
 #[derive(Default)]

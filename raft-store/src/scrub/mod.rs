@@ -8,64 +8,21 @@
 //! **Never here:** repairing, ending the process, a clock.
 
 mod place;
-mod tables;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use crate::stretch::{Damage, ScrubStats};
 use place::{Ended, InFile, Place};
-pub(crate) use tables::stretch;
 
 use crate::log::LogStore;
 use crate::state::{FileEntry, SnapshotDir, StateStore};
+use crate::stretch::Stretch;
 
 /// Bytes that a step reads, about: short enough not to be felt, long enough to be worth a seek.
 const STEP_BYTES: u64 = 1024 * 1024;
-
-/// Something on the disk is not what was written. A voter with damage must not go on, and not come back under its id.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "scrubbing found damage in {place}: {reason}. Keep this node's data for analysis, wipe it and let it rejoin under a \
-     new id"
-)]
-pub struct Damage {
-    /// Which database or file.
-    pub place: String,
-    /// What does not fit.
-    pub reason: String,
-}
-
-/// A stretch of one table family, as a store has read it.
-pub(crate) struct Stretch {
-    /// Bytes of keys and values.
-    pub(crate) bytes: u64,
-    /// Where the family goes on.
-    pub(crate) rest: Option<Vec<u8>>,
-    /// Families that come after this one.
-    pub(crate) more: usize,
-}
-
-/// What scrubbing has done since the start of the process, for metrics.
-#[derive(Debug, Default)]
-pub struct ScrubStats {
-    bytes: AtomicU64,
-    rounds: AtomicU64,
-}
-
-impl ScrubStats {
-    /// Bytes that were read and found good.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Rounds that came to their end.
-    pub fn rounds(&self) -> u64 {
-        self.rounds.load(Ordering::Relaxed)
-    }
-}
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,9 +77,7 @@ impl Scrubber {
         };
         let next = self.place.after(ended);
         let step = Step { bytes, ends_round: next.is_none() };
-        let stats = self.stats();
-        stats.bytes.fetch_add(step.bytes, Ordering::Relaxed);
-        stats.rounds.fetch_add(u64::from(step.ends_round), Ordering::Relaxed);
+        self.stats().add(step.bytes, step.ends_round);
         self.place = next.unwrap_or_else(Place::first);
         Ok(step)
     }

@@ -12,7 +12,7 @@ use rocksdb::{
 };
 
 use crate::codec::{self, CodecError};
-use crate::scrub::{self, Damage, Stretch};
+use crate::stretch::{self, Damage, Stretch};
 use crate::torn;
 use crate::types::{LogId, StoredMembership};
 
@@ -208,7 +208,7 @@ impl Generation {
     /// Reads a stretch of a column family with its checksums.
     pub(super) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
         let place = || format!("the state database {}", self.dir.display());
-        scrub::stretch(self.db(), &FAMILIES, family, from, bytes_max, place)
+        stretch::read_stretch(self.db(), &FAMILIES, family, from, bytes_max, place)
     }
 
     pub(super) fn retire(&self) {

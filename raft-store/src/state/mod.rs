@@ -32,7 +32,7 @@ use registry::{Envelope, LogIndex, LogPosition};
 use rocksdb::WriteBatch;
 use tokio::sync::watch;
 
-use crate::scrub::{Damage, ScrubStats, Stretch};
+use crate::stretch::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
 use generation::Generation;
 

@@ -170,7 +170,7 @@ impl Native {
         Ok(v1::ClusterStatus {
             cluster_id: self.service.cluster_id().to_owned(),
             node_id: self.service.node_id(),
-            role: standing.role.to_string(),
+            role: standing.role.name().to_owned(),
             leader_id: standing.leader_id.unwrap_or(0),
             term: standing.term,
             applied_index: standing.applied_index,

@@ -1,8 +1,57 @@
-//! Reads the tables of one column family with their checksums.
+//! Reads the tables of one column family with their checksums: what the log and the state have in common for
+//! [`crate::scrub`], which drives both.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{ColumnFamily, DB, Error, ReadOptions};
 
-use super::{Damage, Stretch};
+/// Something on the disk is not what was written. A voter with damage must not go on, and not come back under its id.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "scrubbing found damage in {place}: {reason}. Keep this node's data for analysis, wipe it and let it rejoin under a \
+     new id"
+)]
+pub struct Damage {
+    /// Which database or file.
+    pub place: String,
+    /// What does not fit.
+    pub reason: String,
+}
+
+/// A stretch of one table family, as a store has read it.
+pub(crate) struct Stretch {
+    /// Bytes of keys and values.
+    pub(crate) bytes: u64,
+    /// Where the family goes on.
+    pub(crate) rest: Option<Vec<u8>>,
+    /// Families that come after this one.
+    pub(crate) more: usize,
+}
+
+/// What scrubbing has done since the start of the process, for metrics.
+#[derive(Debug, Default)]
+pub struct ScrubStats {
+    bytes: AtomicU64,
+    rounds: AtomicU64,
+}
+
+impl ScrubStats {
+    /// Bytes that were read and found good.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A step read so many bytes, and may have ended a round.
+    pub(crate) fn add(&self, bytes: u64, ends_round: bool) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.rounds.fetch_add(u64::from(ends_round), Ordering::Relaxed);
+    }
+
+    /// Rounds that came to their end.
+    pub fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
+    }
+}
 
 /// Read ahead in steps, because what is scrubbed is cold.
 const READAHEAD_BYTES: usize = 256 * 1024;
@@ -21,7 +70,7 @@ fn options() -> ReadOptions {
 ///
 /// # Errors
 /// [`Damage`] with what RocksDB says of a block that it cannot read, or that does not have its checksum.
-pub(crate) fn stretch(
+pub(crate) fn read_stretch(
     db: &DB,
     families: &[&str],
     family: usize,

@@ -1,0 +1,137 @@
+//! The replicated state as the service reads it, wherever it lies: in RocksDB in a node, in memory in a simulation.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use raft_store::log::LogStore;
+use raft_store::state::StateStore;
+use registry::{Key, KeyRange, LogIndex, Row, View, ViewError};
+use tokio::sync::watch;
+
+/// One consistent state: what a request reads.
+pub struct Snapshot<'a> {
+    view: &'a dyn View,
+    applied: LogIndex,
+}
+
+impl<'a> Snapshot<'a> {
+    /// A state in which at least the entries up to `applied` are applied.
+    pub fn new(view: &'a dyn View, applied: LogIndex) -> Self {
+        Self { view, applied }
+    }
+
+    /// The index up to which entries are applied in it, at least.
+    pub fn applied(&self) -> LogIndex {
+        self.applied
+    }
+}
+
+impl View for Snapshot<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
+        self.view.get(key)
+    }
+
+    fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError> {
+        self.view.scan(range, visit)
+    }
+}
+
+/// Where a state lies.
+pub trait Store: Send + Sync {
+    /// Hands a consistent state to `read`, once.
+    fn read(&self, read: &mut dyn FnMut(&Snapshot<'_>));
+    /// Follows the applied index. What it shows can be read.
+    fn applied(&self) -> watch::Receiver<u64>;
+    /// The state digest after the entry at `index`, if it is remembered.
+    fn digest_at(&self, index: LogIndex) -> Option<[u8; 32]>;
+    /// The newest remembered digest with its index.
+    fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])>;
+    /// Figures for metrics: name, meaning, value.
+    fn figures(&self) -> Vec<(String, &'static str, u64)>;
+}
+
+/// The state of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    store: Arc<dyn Store>,
+}
+
+impl State {
+    /// A state in a store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Reads one consistent state.
+    ///
+    /// # Panics
+    /// If the store calls the reader never.
+    pub fn read<T>(&self, read: impl FnOnce(&Snapshot<'_>) -> T) -> T {
+        let (mut read, mut answer) = (Some(read), None);
+        self.store.read(&mut |snapshot| answer = read.take().map(|read| read(snapshot)));
+        answer.expect("a store hands out one state")
+    }
+
+    /// Follows the applied index.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.store.applied()
+    }
+
+    /// The applied index now.
+    pub fn applied_index(&self) -> LogIndex {
+        LogIndex(*self.store.applied().borrow())
+    }
+
+    /// The state digest after the entry at `index`, if it is remembered.
+    pub fn digest_at(&self, index: LogIndex) -> Option<[u8; 32]> {
+        self.store.digest_at(index)
+    }
+
+    /// The newest remembered digest with its index.
+    pub fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])> {
+        self.store.newest_digest()
+    }
+
+    /// Figures for metrics: name, meaning, value.
+    pub fn figures(&self) -> Vec<(String, &'static str, u64)> {
+        self.store.figures()
+    }
+}
+
+/// A node's state and log on its disk.
+pub(super) struct OnDisk {
+    pub(super) state: StateStore,
+    pub(super) log: LogStore,
+}
+
+impl Store for OnDisk {
+    fn read(&self, read: &mut dyn FnMut(&Snapshot<'_>)) {
+        self.state.read(|view| read(&Snapshot::new(view, view.applied())));
+    }
+
+    fn applied(&self) -> watch::Receiver<u64> {
+        self.state.applied()
+    }
+
+    fn digest_at(&self, index: LogIndex) -> Option<[u8; 32]> {
+        self.state.digest_at(index)
+    }
+
+    fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])> {
+        self.state.newest_digest()
+    }
+
+    fn figures(&self) -> Vec<(String, &'static str, u64)> {
+        let (synced, scrubbed) = (self.log.stats(), self.state.scrub_stats());
+        let mut figures = Vec::new();
+        let mut gauge = |name: &str, meaning, value| figures.push((name.to_owned(), meaning, value));
+        gauge("wal_syncs_total", "Groups of log writes synced to disk", synced.syncs());
+        gauge("wal_operations_total", "Log operations written", synced.operations());
+        gauge("scrub_bytes_total", "Bytes on the disk that were verified", scrubbed.bytes());
+        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds());
+        for (name, value) in self.state.figures() {
+            gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
+        }
+        figures
+    }
+}
