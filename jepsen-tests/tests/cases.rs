@@ -19,13 +19,8 @@ use rand::rngs::StdRng;
 /// Case files that are not part of the repository.
 const SHARED: [&str; 2] = ["../../shared/cases/turn2.json", "../../shared/cases/turn2-clients.json"];
 
-/// Settings of a soft-deleted subject.
-const SETTINGS_FORGOTTEN: &str = "a soft deletion of a subject removes its level and mode";
-
 /// Cases that are known to fail, each with its reason.
 const EXPECTED_FAILURES: &[(&str, &str)] = &[
-    ("turn2-del-config-stays", SETTINGS_FORGOTTEN),
-    ("turn2-soft-delete-keeps-config", SETTINGS_FORGOTTEN),
     ("http-doubled-slashes", "doubled slashes are 404"),
     ("http-answers-in-gzip", "answers are not compressed"),
 ];

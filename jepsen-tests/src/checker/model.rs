@@ -120,7 +120,6 @@ impl Subject {
         for slot in &mut after.slots {
             slot.hidden = true;
         }
-        after.level = None;
         (Output::Versions(live), after)
     }
 

@@ -86,8 +86,8 @@ pub(crate) fn soft_delete_subject(view: &impl View, entry: Entry<'_>, subject: &
     let mut changes: Vec<_> =
         live.into_iter().map(|(version, version_row)| hide(entry, subject, version, version_row)).collect();
     let row = SubjectRow { live: 0, soft_deleted: row.soft_deleted + row.live, ..row };
+    // Its settings stay, as Confluent's do: they go with the last version.
     changes.push(touched(entry, subject, row));
-    changes.extend(forget_settings(view, entry, subject)?);
     let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: false };
     Ok(Effect { done: CatalogDone::SubjectDeleted { versions }.into(), changes, events: vec![event] })
 }
