@@ -1,5 +1,7 @@
 //! How calls are made, against nodes of straw: what is repeated under which key, which node is asked, how long is waited.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

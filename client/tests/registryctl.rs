@@ -1,5 +1,7 @@
 //! `registryctl` as a person or a script uses it: the program itself, against clusters of real node processes.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 mod support;
 
 use std::path::Path;

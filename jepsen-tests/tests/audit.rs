@@ -1,6 +1,8 @@
 //! The audit log after leaders were killed: every acknowledged write is in it exactly once, all nodes have the same, and it can
 //! be proven offline; a changed export cannot.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 

@@ -1,5 +1,7 @@
 //! Bad input and sloppy input: the exact answer, nothing changed, every node alive.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use jepsen_tests::client::{Answer, raw};
 use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::dump;

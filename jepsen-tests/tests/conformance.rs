@@ -5,6 +5,8 @@
 //! some scenarios import fixed ids. What fails there, too, must be one of the scenarios that
 //! `docs/confluent-compatibility.md` argues.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::path::Path;
 use std::process::Stdio;
 

@@ -1,6 +1,8 @@
 //! The Confluent contract through every node: every operation of the API's own description, every read level, the shapes of
 //! 8.x and 7.x, associations, contexts, data contracts.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jepsen_tests::client::{Answer, Api};

@@ -3,6 +3,8 @@
 //!
 //! The corpus is not part of the repository; without it the test is skipped by name.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jepsen_tests::client::{Answer, Api, Call};

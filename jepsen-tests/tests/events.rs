@@ -1,5 +1,7 @@
 //! Watching events while leaders are killed: every way of watching gives what the log has, without a gap or a repetition.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jepsen_tests::cluster::{Cluster, Spec};

@@ -1,6 +1,8 @@
 //! The life of schemas on real nodes: one whole life through a follower, over gRPC and over HTTP, seen alike by all nodes; and
 //! Confluent clients never see a draft.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use jepsen_tests::client::{Api, segment};
 use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::native::{Native, PRINCIPAL_HEADER, by, error_code, keyed, native};

@@ -1,6 +1,8 @@
 //! Every operation of the one table, through every door that has it: reachable, counted, marked with the node that answered,
 //! and refused the same way where it is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Reads through every node under every consistency: fresh as promised, never a false 404, and honest without a quorum.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::time::{Duration, Instant};
 
 use jepsen_tests::client::{Answer, Api, segment};

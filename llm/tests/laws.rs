@@ -4,6 +4,8 @@
 //! projection is the same each time; no keyword of a registered schema vanishes unnamed; a value that no mark touches comes
 //! back as it was. Proptest prints the seed of a failure.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use llm::{Class, Options, Projection, dialects, project, restore};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;

@@ -4,6 +4,8 @@
 //! the same for the only property `a` of a closed object that requires it. `x` is the code of a refusal, `l` losses as
 //! `code@pointer`, `i` marks of the inverse, `e` a projected value and what it comes back as.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use llm::{Options, dialects, project, restore};
 use serde_json::{Value, json};
 

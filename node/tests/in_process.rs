@@ -1,5 +1,12 @@
 //! Clusters of whole nodes in one process: they found, serve, fail over and come back as processes of their own do.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test panics where it is surprised, and waits by the clock of the machine"
+)]
+
 mod support;
 
 use std::net::TcpListener;

@@ -229,18 +229,17 @@ fn old_digests_are_forgotten() {
 fn an_entry_that_stops_the_node_is_not_applied() {
     let mut newer = envelope("newer", START_MS, register("a", "2"));
     newer.level = registry::level::SUPPORTED + 1;
-    for (stopping, message) in [(entry(at(2), newer), "upgrade this node")] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut replica = Replica::open(dir.path());
-        replica.apply(&[blank(1, 0), command(1, register("a", "1"))]).unwrap();
-        let before = replica.rows();
-        let error = replica.apply(&[stopping, command(3, register("a", "3"))]).unwrap_err();
-        assert!(error.to_string().contains(message), "{error}");
-        let told = replica.fatal.lock().clone();
-        assert!(told.len() == 1 && told[0].contains(message), "{told:?}");
-        assert_eq!(replica.rows(), before);
-        assert_eq!(replica.store.applied_index(), LogIndex(1));
-    }
+    let (stopping, message) = (entry(at(2), newer), "upgrade this node");
+    let dir = tempfile::tempdir().unwrap();
+    let mut replica = Replica::open(dir.path());
+    replica.apply(&[blank(1, 0), command(1, register("a", "1"))]).unwrap();
+    let before = replica.rows();
+    let error = replica.apply(&[stopping, command(3, register("a", "3"))]).unwrap_err();
+    assert!(error.to_string().contains(message), "{error}");
+    let told = replica.fatal.lock().clone();
+    assert!(told.len() == 1 && told[0].contains(message), "{told:?}");
+    assert_eq!(replica.rows(), before);
+    assert_eq!(replica.store.applied_index(), LogIndex(1));
 }
 
 /// A program from before the level was raised does not touch the state, and says that nothing is damaged.

@@ -2,6 +2,8 @@
 //!
 //! Sources: the drafts' validation and core chapters; RFC 6901 for pointers; ECMA 262 for expressions.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use schema::compat::{Direction, Policy, differences};
 use schema::json::{Formats, JsonSchema};
 use schema::{Format, ParsedSchema, SchemaError, Strictness};

@@ -106,7 +106,7 @@ fn a_level_of_the_context_holds_for_its_subjects() {
     check(&[first.clone(), register(1, 1, registered(1, 2))], Verdict::Valid, "another subject");
     let none = (Op::SetLevel { level: Level::None }, Some(Output::Done));
     check(&[first.clone(), none.clone(), register(0, 1, registered(2, 2))], Verdict::Valid, "NONE");
-    check(&[first.clone(), none.clone(), register(0, 1, code(40_901))], Verdict::Invalid, "nothing forbade it");
+    check(&[first, none.clone(), register(0, 1, code(40_901))], Verdict::Invalid, "nothing forbade it");
     let effective = |level| (Op::EffectiveLevel { subject: 0 }, Some(Output::Level(level)));
     check(&[effective(Level::Backward), none.clone(), effective(Level::None)], Verdict::Valid, "in force");
     check(&[none, effective(Level::Backward)], Verdict::Invalid, "a stale level");

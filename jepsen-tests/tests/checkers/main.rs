@@ -1,5 +1,7 @@
 //! The checkers must find what is wrong and accept what is right: planted bad histories, and random ones judged by brute force.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 mod audit;
 mod contexts;
 mod feed;

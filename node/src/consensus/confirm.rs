@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_quorum_is_a_majority_of_every_configuration() {
-        let cases: [(&[&[u64]], &[u64], bool); 9] = [
+        type Case = (&'static [&'static [u64]], &'static [u64], bool);
+        let cases: [Case; 9] = [
             (&[&[1]], &[1], true),
             (&[&[1, 2, 3]], &[1], false),
             (&[&[1, 2, 3]], &[1, 3], true),

@@ -179,7 +179,8 @@ mod tests {
     #[tokio::test]
     async fn only_what_the_manifest_says_is_taken() {
         use tonic::Code::{Aborted, InvalidArgument};
-        let cases: [(&[(u32, u64, &'static [u8])], Option<tonic::Code>); 8] = [
+        type Part = (u32, u64, &'static [u8]);
+        let cases: [(&[Part], Option<tonic::Code>); 8] = [
             (&[(0, 0, b"abc")], None),
             (&[(0, 0, b"a"), (0, 1, b"bc")], None),
             (&[(0, 0, b"xyz"), (0, 0, b"abc")], None),

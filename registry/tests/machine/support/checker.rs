@@ -161,7 +161,7 @@ fn subjects_count_their_versions(tables: &Tables) {
         assert!(tables.versions.contains_key(&(subject.clone(), *version)), "the text of {subject} {version} is left");
     }
     let totals = tables.machine.registered_total - tables.machine.deleted_total;
-    assert_eq!(totals as usize, tables.versions.len(), "registered less deleted is what there is");
+    assert_eq!(usize::try_from(totals), Ok(tables.versions.len()), "registered less deleted is what there is");
 }
 
 fn versions_and_ids_agree(tables: &Tables) {
@@ -250,7 +250,7 @@ fn indexes_are_exact(tables: &Tables) {
         terms.extend(row.terms.iter().map(|term| (term.clone(), *guid, *format)));
     }
     assert_eq!(tables.terms, terms);
-    assert_eq!(tables.machine.event_count as usize, tables.events.len());
+    assert_eq!(usize::try_from(tables.machine.event_count), Ok(tables.events.len()));
     let oldest = tables.events.keys().next().map(|(index, _)| *index);
     assert!(oldest.is_none_or(|oldest| oldest >= tables.machine.events_forgotten));
 }
@@ -270,7 +270,7 @@ fn associations_are_found(tables: &Tables) {
 }
 
 fn requests_are_counted(tables: &Tables) {
-    assert_eq!(tables.machine.request_count as usize, tables.requests.len());
+    assert_eq!(usize::try_from(tables.machine.request_count), Ok(tables.requests.len()));
     let by_age: BTreeMap<_, _> = tables.requests.iter().map(|(id, row)| (row.index, id.clone())).collect();
     assert_eq!(tables.requests_by_age, by_age, "every request once by age");
 }
