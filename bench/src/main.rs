@@ -84,6 +84,9 @@ enum Command {
         /// The server to measure.
         #[arg(long, env = "REGISTRY_NODE_BIN", default_value = "target/release/registry-node")]
         node: std::path::PathBuf,
+        /// Seconds that a measurement waits for a quiet machine before it runs all the same.
+        #[arg(long, default_value_t = 20)]
+        quiet_wait: u64,
         /// Measures latencies at this share of the closed loop's speed too, without coordinated omission.
         #[arg(long)]
         open_loop: Option<f64>,
@@ -193,9 +196,11 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
                 println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", ms(p50), ms(p99));
             }
         }
-        Command::Compare { rounds, seconds, only, node, open_loop, json, svg } => {
+        Command::Compare { rounds, seconds, only, node, quiet_wait, open_loop, json, svg } => {
             let time = Duration::from_secs(seconds);
-            let report = compare::run(&compare::Plan { rounds, time, only, node, open_loop }).await?;
+            let quiet_wait = Duration::from_secs(quiet_wait);
+            let plan = compare::Plan { rounds, time, only, node, quiet_wait, open_loop };
+            let report = compare::run(&plan).await?;
             println!("{}", report.in_markdown());
             if let Some(path) = json {
                 write(&path, format!("{:#}\n", report.in_json()))?;

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 /// The header, and gRPC metadata, that carries it.
 pub const TRACEPARENT: &str = "traceparent";
 
@@ -37,15 +39,15 @@ impl TraceContext {
         Some(Self { trace_id, span_id, sampled: flags & 1 == 1 })
     }
 
-    /// The first place of a new trace.
-    pub fn begin() -> Self {
-        Self { trace_id: uuid::Uuid::new_v4().as_u128(), span_id: span_id(), sampled: false }
+    /// The first place of a new trace, which has the name of the request that begins it.
+    pub fn begin(name: Uuid) -> Self {
+        Self { trace_id: name.as_u128(), span_id: span_id(name), sampled: false }
     }
 
-    /// Another place in the same trace: what this node does for it.
+    /// Another place in the same trace: what this node does for the request of this name.
     #[must_use]
-    pub fn child(self) -> Self {
-        Self { span_id: span_id(), ..self }
+    pub fn child(self, name: Uuid) -> Self {
+        Self { span_id: span_id(name), ..self }
     }
 
     /// The trace, as logs show it.
@@ -61,9 +63,8 @@ impl fmt::Display for TraceContext {
 }
 
 /// Half of a random UUID, never 0, which means "none".
-fn span_id() -> u64 {
-    let (half, _) = uuid::Uuid::new_v4().as_u64_pair();
-    half.max(1)
+fn span_id(name: Uuid) -> u64 {
+    name.as_u64_pair().1.max(1)
 }
 
 #[cfg(test)]
@@ -75,10 +76,11 @@ mod tests {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let parsed = TraceContext::parse(text).unwrap();
         assert_eq!(parsed.to_string(), text);
-        let child = parsed.child();
+        let name = Uuid::from_u128(7 << 64 | 9);
+        let child = parsed.child(name);
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_ne!(child, parsed);
-        let begun = TraceContext::begin();
+        let begun = TraceContext::begin(name);
         assert_eq!(TraceContext::parse(&begun.to_string()), Some(begun));
     }
 

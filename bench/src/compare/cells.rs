@@ -130,7 +130,7 @@ impl Bench {
     /// A text if a server cannot be reached.
     pub(super) async fn measure(&mut self, cell: &Cell, plan: &Plan) -> Result<Measured, String> {
         let missing = matches!(cell.control, Control::EtcdPut | Control::EtcdGet) && self.etcd.is_none();
-        machine::wait_until_quiet(&self.pids()).await;
+        machine::wait_until_quiet(&self.pids(), plan.quiet_wait).await;
         let sync = group_sync::probe(&self.dir).await?;
         let watch = machine::Watch::start(&self.pids());
         let before = if missing { None } else { Some(self.control(cell, plan.time / 2).await?) };

@@ -9,8 +9,6 @@ use serde_json::json;
 const TICKS_PER_SECOND: f64 = 100.0;
 /// A machine on which others use less than this share of its processors is quiet.
 pub(super) const FOREIGN_MAX: f64 = 0.15;
-/// How long a measurement waits for a quiet machine before it runs all the same.
-const QUIET_WAIT_MAX: Duration = Duration::from_secs(20);
 const QUIET_LOOK: Duration = Duration::from_millis(500);
 
 /// Processor time that a process and its threads have used, in seconds; 0 if it is gone.
@@ -65,8 +63,8 @@ fn used_by(pids: &[u32]) -> f64 {
 }
 
 /// Waits until others leave the machine alone, for a bounded time.
-pub(super) async fn wait_until_quiet(pids: &[u32]) {
-    let end = Instant::now() + QUIET_WAIT_MAX;
+pub(super) async fn wait_until_quiet(pids: &[u32], time_max: Duration) {
+    let end = Instant::now() + time_max;
     while Instant::now() < end {
         let watch = Watch::start(pids);
         tokio::time::sleep(QUIET_LOOK).await;

@@ -34,6 +34,8 @@ pub struct Plan {
     pub only: String,
     /// The server that is measured.
     pub node: PathBuf,
+    /// How long a measurement waits for a quiet machine before it runs all the same.
+    pub quiet_wait: Duration,
     /// Requests per second of an open loop, as a share of what the closed loop reached; none without it.
     pub open_loop: Option<f64>,
 }

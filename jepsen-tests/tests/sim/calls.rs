@@ -9,7 +9,8 @@ use jepsen_tests::ops::{Level, Op, Output};
 use jepsen_tests::schemas::Format;
 use node::clock::Deadline;
 use node::service::{
-    Caller, Consistency, FoundSchema, ListFilter, NewSchema, RegisterOptions, Service, ServiceError, VersionSpec,
+    Answers, Caller, Consistency, FoundSchema, ListFilter, NewSchema, RegisterOptions, Service, ServiceError, Tracked,
+    VersionSpec,
 };
 use node::trace::TraceContext;
 use proto::error_code as code;
@@ -19,6 +20,8 @@ use registry::{Actor, ConfigPatch, Deleted, LogIndex, Permanent, Principal, Requ
 use super::types::Bug;
 use super::world::World;
 
+/// Room for all that a run asks for.
+const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The trace that every request belongs to.
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -48,6 +51,8 @@ pub(crate) struct Calls {
     service: Service,
     world: World,
     recovered: Arc<AtomicBool>,
+    /// Versions that were answered: given again as the doors give what they keep.
+    kept: Arc<Answers<Tracked<FoundSchema>>>,
 }
 
 /// What is told of one operation: the answer, the id of a version, and whether it went through the log.
@@ -69,7 +74,8 @@ impl Said {
 
 impl Calls {
     pub(crate) fn new(id: u64, service: Service, world: World) -> Self {
-        Self { id, service, world, recovered: Arc::default() }
+        let kept = Arc::new(service.answers(KEPT_BYTES_MAX));
+        Self { id, service, world, recovered: Arc::default(), kept }
     }
 
     /// Until what it knew to be committed is applied again, a node serves nobody.
@@ -167,10 +173,10 @@ impl Calls {
                 service.set_config(caller, &Scope::Subject(subject.clone()), &patch).await?;
                 Said::logged(Output::Done)
             }
-            Op::Latest => one(&service.version(caller, subject, VersionSpec::Latest, Include::Live).await?),
+            Op::Latest => one(&self.version(caller, subject, VersionSpec::Latest).await?),
             Op::Get { version: number } => {
                 let spec = VersionSpec::Number(version(number)?);
-                one(&service.version(caller, subject, spec, Include::Live).await?)
+                one(&self.version(caller, subject, spec).await?)
             }
             Op::Lookup { content } => {
                 one(&service.lookup(caller, subject, &new_schema(subject, content), false, Include::Live).await?)
@@ -190,6 +196,25 @@ impl Calls {
                 Said::of(Output::Contents(contents.collect()))
             }
         })
+    }
+
+    /// A version, from what is kept where that still holds.
+    async fn version(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        spec: VersionSpec,
+    ) -> Result<FoundSchema, ServiceError> {
+        let question = format!("{subject} {spec:?}");
+        if let Some(kept) = self.kept.get(&question)
+            && self.service.holds(&caller.wanted(), &kept.provenance).await?
+        {
+            return Ok(kept.found.clone());
+        }
+        let tracked = self.service.version(caller, subject, spec, Include::Live).await?;
+        let found = tracked.found.clone();
+        self.kept.put(&question, tracked, found.content.text.len());
+        Ok(found)
     }
 
     /// A refusal that the model knows; nothing where the outcome is unknown. Any other is a fault.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
+use raft_store::state::{AppliedIndex, Revisions};
 use registry::{Basis, Key, KeyRange, LogIndex, LogPosition, View};
-use tokio::sync::watch;
 
 use super::disk::Disk;
 use super::rows::Rows;
@@ -37,7 +37,8 @@ impl Image {
 #[derive(Clone)]
 pub(crate) struct State {
     pub image: Arc<Mutex<Image>>,
-    pub applied: Arc<watch::Sender<u64>>,
+    pub applied: AppliedIndex,
+    pub revisions: Arc<Revisions>,
 }
 
 impl node::consensus::Store for State {
@@ -50,8 +51,12 @@ impl node::consensus::Store for State {
         read(&node::consensus::Snapshot::new(&view, applied));
     }
 
-    fn applied(&self) -> watch::Receiver<u64> {
-        self.applied.subscribe()
+    fn applied(&self) -> &AppliedIndex {
+        &self.applied
+    }
+
+    fn revisions(&self) -> &Revisions {
+        &self.revisions
     }
 
     fn digest_at(&self, _: LogIndex) -> Option<[u8; 32]> {
@@ -82,7 +87,11 @@ impl Machine {
     pub(crate) fn open(id: u64, disk: Disk, world: World) -> Self {
         let image = disk.state();
         let flushed = image.index();
-        let state = State { image: Arc::new(Mutex::new(image)), applied: Arc::new(watch::Sender::new(flushed)) };
+        let state = State {
+            image: Arc::new(Mutex::new(image)),
+            applied: AppliedIndex::new(flushed),
+            revisions: Arc::default(),
+        };
         Self { id, disk, world, state, flushed }
     }
 
@@ -110,6 +119,7 @@ impl Machine {
                 }
                 let applied = registry::apply(&image.view, position, &envelope);
                 let applied = applied.expect("the state in memory answers, and the command is of this version");
+                applied.changes.iter().for_each(|(key, _)| self.state.revisions.note(key, index));
                 image.view.write(&applied.changes);
                 digest = applied.digest;
                 response = Response { outcome: Some(applied.outcome), effective: applied.effective };
@@ -123,7 +133,7 @@ impl Machine {
             self.disk.keep_state(image.clone());
         }
         drop(image);
-        self.state.applied.send_replace(id.index());
+        self.state.applied.set(id.index());
         response
     }
 }
@@ -166,8 +176,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
         self.disk.keep_snapshot(snapshot.clone());
         self.flushed = snapshot.index();
         let index = snapshot.index();
+        self.state.revisions.note_all(LogIndex(index));
         *self.state.image.lock().expect("no panic under the lock") = snapshot;
-        self.state.applied.send_replace(index);
+        self.state.applied.set(index);
         Ok(())
     }
 

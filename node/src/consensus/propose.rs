@@ -110,7 +110,7 @@ impl Consensus {
         use peer::propose_response::Result as Wire;
         let proposal = codec::decode_proposal(&ask.proposal).map_err(|error| damaged(&error))?;
         let deadline = Deadline::after(Duration::from_millis(ask.deadline_ms).min(PROPOSE_TIME_MAX));
-        let trace = TraceContext::parse(&ask.traceparent).map(TraceContext::child);
+        let trace = TraceContext::parse(&ask.traceparent);
         if let Some(trace) = trace {
             let (trace_id, request_id) = (trace.trace_id(), &proposal.0.request_id);
             tracing::debug!(%trace_id, %request_id, "a write has come to be proposed");

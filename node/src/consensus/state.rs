@@ -1,23 +1,25 @@
 //! The replicated state as the service reads it, wherever it lies: in RocksDB in a node, in memory in a simulation.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use raft_store::log::LogStore;
-use raft_store::state::StateStore;
+use raft_store::state::{AppliedIndex, Footprint, Revisions, StateStore};
 use registry::{Key, KeyRange, LogIndex, Row, View, ViewError};
-use tokio::sync::watch;
 
 /// One consistent state: what a request reads.
 pub struct Snapshot<'a> {
     view: &'a dyn View,
     applied: LogIndex,
+    /// What is read through it, where somebody wants to know.
+    footprint: Option<RefCell<Footprint>>,
 }
 
 impl<'a> Snapshot<'a> {
     /// A state in which at least the entries up to `applied` are applied.
     pub fn new(view: &'a dyn View, applied: LogIndex) -> Self {
-        Self { view, applied }
+        Self { view, applied, footprint: None }
     }
 
     /// The index up to which entries are applied in it, at least.
@@ -28,10 +30,16 @@ impl<'a> Snapshot<'a> {
 
 impl View for Snapshot<'_> {
     fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
+        if let Some(footprint) = &self.footprint {
+            footprint.borrow_mut().add_key(key);
+        }
         self.view.get(key)
     }
 
     fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError> {
+        if let Some(footprint) = &self.footprint {
+            footprint.borrow_mut().add_range(range);
+        }
         self.view.scan(range, visit)
     }
 }
@@ -40,8 +48,10 @@ impl View for Snapshot<'_> {
 pub trait Store: Send + Sync {
     /// Hands a consistent state to `read`, once.
     fn read(&self, read: &mut dyn FnMut(&Snapshot<'_>));
-    /// Follows the applied index. What it shows can be read.
-    fn applied(&self) -> watch::Receiver<u64>;
+    /// The applied index. What it shows can be read.
+    fn applied(&self) -> &AppliedIndex;
+    /// What changed when. It is told of a change before that can be read.
+    fn revisions(&self) -> &Revisions;
     /// The state digest after the entry at `index`, if it is remembered.
     fn digest_at(&self, index: LogIndex) -> Option<[u8; 32]>;
     /// The newest remembered digest with its index.
@@ -72,14 +82,29 @@ impl State {
         answer.expect("a store hands out one state")
     }
 
-    /// Follows the applied index.
-    pub fn applied(&self) -> watch::Receiver<u64> {
+    /// Reads one consistent state, and tells what the answer rests on.
+    pub fn read_tracked<T>(&self, read: impl FnOnce(&Snapshot<'_>) -> T) -> (T, Footprint) {
+        self.read(|snapshot| {
+            let footprint = Some(RefCell::new(Footprint::new(snapshot.applied)));
+            let tracked = Snapshot { view: snapshot.view, applied: snapshot.applied, footprint };
+            let answer = read(&tracked);
+            (answer, tracked.footprint.map(RefCell::into_inner).unwrap_or_default())
+        })
+    }
+
+    /// Would a read that rests on this find the same at this moment?
+    pub fn is_current(&self, footprint: &Footprint) -> bool {
+        self.store.revisions().is_current(footprint)
+    }
+
+    /// The applied index, to look at and to wait for.
+    pub fn applied(&self) -> &AppliedIndex {
         self.store.applied()
     }
 
     /// The applied index now.
     pub fn applied_index(&self) -> LogIndex {
-        LogIndex(*self.store.applied().borrow())
+        LogIndex(self.store.applied().get())
     }
 
     /// The state digest after the entry at `index`, if it is remembered.
@@ -109,8 +134,12 @@ impl Store for OnDisk {
         self.state.read(|view| read(&Snapshot::new(view, view.applied())));
     }
 
-    fn applied(&self) -> watch::Receiver<u64> {
+    fn applied(&self) -> &AppliedIndex {
         self.state.applied()
+    }
+
+    fn revisions(&self) -> &Revisions {
+        self.state.revisions()
     }
 
     fn digest_at(&self, index: LogIndex) -> Option<[u8; 32]> {

@@ -1,18 +1,20 @@
 //! A request that the edge has let in: what it asks for, who asks, and how. The doors work with this and never look at the
 //! raw path or at headers about identity again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use proto::error_code as code;
 use proto::operations::{Matched, Operation, Resource};
 use registry::limits::REQUEST_ID_BYTES_MAX;
 use registry::{Actor, Context, LogIndex, Principal, RequestId};
 
+use super::kept::{Kept, KeptReply, Shelf};
 use super::slots::Slot;
 use crate::clock::Deadline;
-use crate::service::{Caller, Consistency, ServiceError, UNKEYED};
+use crate::service::{Caller, Consistency, Provenance, ServiceError, UNKEYED, Wanted};
 use crate::trace::TraceContext;
 
 /// What the path of a request names, qualified by the context in front of it.
@@ -93,8 +95,12 @@ impl Wishes {
     /// [`code::UNPROCESSABLE`] for a header that makes no sense.
     pub(super) fn of(headers: &HeaderMap, query: &str, default: Consistency) -> Result<Self, ServiceError> {
         let bad = |message: &str| ServiceError::new(code::UNPROCESSABLE, message);
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let key = match header("idempotency-key") {
+        static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+        static CONSISTENCY: HeaderName = HeaderName::from_static("x-registry-consistency");
+        static INDEX: HeaderName = HeaderName::from_static("x-registry-index");
+        static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+        let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let key = match header(&IDEMPOTENCY_KEY) {
             Some(key) if key.is_empty() || key.len() > REQUEST_ID_BYTES_MAX => {
                 return Err(bad("Idempotency-Key must have 1 to 128 characters"));
             }
@@ -102,22 +108,22 @@ impl Wishes {
         };
         let asked = query.split('&').find_map(|pair| pair.strip_prefix("consistency="));
         let asked = asked.map(|text| percent_encoding::percent_decode_str(text).decode_utf8_lossy());
-        let consistency = match header("x-registry-consistency").or(asked.as_deref()) {
+        let consistency = match header(&CONSISTENCY).or(asked.as_deref()) {
             Some(text) => Consistency::parse(text).ok_or_else(|| {
                 bad("consistency is one of default, local, linearizable, bounded:<milliseconds>, session:<index>")
             })?,
             None => default,
         };
-        let index = |name: &str, what: &str| {
+        let index = |name: &HeaderName, what: &str| {
             header(name).map(|text| text.trim_matches('"').parse().map(LogIndex).map_err(|_| bad(what))).transpose()
         };
         Ok(Self {
             key,
             consistency,
             // A client that sends back the index of an earlier answer reads at least that, whatever else it asks for.
-            at_least: index("x-registry-index", "X-Registry-Index is a log index")?,
-            if_revision: index("if-match", "If-Match is a revision: the number that the API gave")?,
-            patience: header("grpc-timeout").and_then(grpc_timeout),
+            at_least: index(&INDEX, "X-Registry-Index is a log index")?,
+            if_revision: index(&http::header::IF_MATCH, "If-Match is a revision: the number that the API gave")?,
+            patience: header(&GRPC_TIMEOUT).and_then(grpc_timeout),
         })
     }
 }
@@ -157,7 +163,7 @@ pub struct Admitted {
     /// What is asked for.
     pub operation: &'static Operation,
     /// What the path names.
-    pub place: Place,
+    pub place: Arc<Place>,
     /// Who asks.
     pub principal: Principal,
     /// The client's name for the request, or one of ours; echoed.
@@ -166,6 +172,12 @@ pub struct Admitted {
     pub trace: TraceContext,
     pub(super) wishes: Wishes,
     pub(super) node_id: u64,
+    /// Our own name for the request, unique among all nodes.
+    pub(super) own_name: uuid::Uuid,
+    /// A reply to the same question; it need not hold any more.
+    pub(super) kept: Option<Arc<Kept>>,
+    /// Where the reply may be kept.
+    pub(super) shelf: Option<Shelf>,
     /// Longest time to carry it out, once its body has arrived.
     pub(super) time_max: Duration,
     pub(super) refused: Mutex<Option<(RequestId, ServiceError)>>,
@@ -177,20 +189,35 @@ impl Admitted {
     /// its path: the same key with another request, or from another principal, is another change, never the earlier one's
     /// answer.
     pub fn caller(&self, content: impl FnOnce(&mut Fingerprint)) -> Caller {
-        let Wishes { key, consistency, at_least, if_revision, patience } = &self.wishes;
+        let Wishes { key, if_revision, .. } = &self.wishes;
+        let Wanted { consistency, at_least, deadline } = self.wanted();
         let request_id = match key {
             Some(key) => format!("client:{key}:{}", self.fingerprint(content)),
-            None => format!("{UNKEYED}{}", uuid::Uuid::new_v4()),
+            None => format!("{UNKEYED}{}", self.own_name),
         };
-        let time = patience.map_or(self.time_max, |patience| patience.min(self.time_max));
         Caller {
             actor: Actor { principal: self.principal.clone(), node_id: self.node_id },
             request_id: RequestId(request_id),
-            deadline: Deadline::after(time),
-            consistency: *consistency,
-            at_least: *at_least,
+            deadline,
+            consistency,
+            at_least,
             if_revision: *if_revision,
             trace: self.trace,
+        }
+    }
+
+    /// How fresh an answer must be, and by when it is wanted.
+    pub(super) fn wanted(&self) -> Wanted {
+        let Wishes { consistency, at_least, patience, .. } = &self.wishes;
+        let (consistency, at_least) = (*consistency, *at_least);
+        let time = patience.map_or(self.time_max, |patience| patience.min(self.time_max));
+        Wanted { consistency, at_least, deadline: Deadline::after(time) }
+    }
+
+    /// Keeps a reply for others who ask the same, if this is a question of that kind.
+    pub fn keep(&self, reply: KeptReply, provenance: Provenance) {
+        if let Some(shelf) = &self.shelf {
+            shelf.put(Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
         }
     }
 
@@ -256,8 +283,7 @@ mod tests {
     #[test]
     fn headers_are_read_once_for_all_doors() {
         let wishes = |headers: &[(&'static str, &str)], query: &str| {
-            let headers =
-                headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
+            let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
             Wishes::of(&headers.collect(), query, Consistency::Default)
         };
         let found = wishes(&[("x-registry-index", "7"), ("if-match", "\"9\"")], "a=b&consistency=bounded%3A5").unwrap();

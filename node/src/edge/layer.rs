@@ -14,7 +14,7 @@ use tower::{BoxError, Layer, Service};
 use tracing::Instrument;
 
 use super::body::Observed;
-use super::{Admitted, Begun, Edge, Refusal, Refuse, Transport};
+use super::{Admitted, Begun, Edge, Refusal, Refuse, Repeat, Transport};
 use crate::clock;
 use crate::service::ServiceError;
 
@@ -24,12 +24,13 @@ pub struct EdgeLayer {
     edge: Edge,
     transport: Transport,
     refuse: Refuse,
+    repeat: Repeat,
 }
 
 impl EdgeLayer {
-    /// The pipeline of a listener. `refuse` says no in the words of its transport.
-    pub fn new(edge: Edge, transport: Transport, refuse: Refuse) -> Self {
-        Self { edge, transport, refuse }
+    /// The pipeline of a listener. `refuse` says no in the words of its transport, `repeat` gives kept replies.
+    pub fn new(edge: Edge, transport: Transport, refuse: Refuse, repeat: Repeat) -> Self {
+        Self { edge, transport, refuse, repeat }
     }
 }
 
@@ -53,7 +54,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send,
-    B: Send + 'static,
+    B: HttpBody + Send + 'static,
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
@@ -70,7 +71,7 @@ where
         let next = self.door.clone();
         let door = std::mem::replace(&mut self.door, next);
         let layer = self.layer.clone();
-        let begun = Begun::of(request.headers());
+        let begun = Begun::of(request.headers(), layer.edge.next_name());
         let span = tracing::debug_span!(
             "request",
             request_id = %begun.request_id,
@@ -89,16 +90,24 @@ async fn answer<S, B, R>(
 ) -> Result<Response<Body>, S::Error>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    B: HttpBody,
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
-    let EdgeLayer { edge, transport, refuse } = layer;
+    let EdgeLayer { edge, transport, refuse, repeat } = layer;
     let started = clock::now();
     let operation;
-    let mut response = match edge.admit(transport, &begun, request.method(), request.uri(), request.headers()) {
+    let is_whole = request.body().is_end_stream();
+    let admitted = edge.admit(transport, &begun, request.method(), request.uri(), request.headers(), is_whole);
+    let mut response = match admitted {
         Ok(admitted) => {
             operation = Some(admitted.operation);
             tracing::Span::current().record("operation", admitted.operation.name);
+            if let Some(mut response) = repeated(&edge, &admitted, repeat, request.headers()).await {
+                edge.answered(transport, operation, status(transport, &response), started);
+                edge.stamp(&begun, response.headers_mut());
+                return Ok(response);
+            }
             let admitted = Arc::new(admitted);
             request.extensions_mut().insert(admitted.clone());
             let response = match edge.time_max(admitted.operation) {
@@ -118,13 +127,23 @@ where
         Err((asked, refusal)) => {
             operation = asked;
             let response = refuse(&refusal);
-            edge.answered(transport, operation, status(transport, &response, None), started);
+            edge.answered(transport, operation, status(transport, &response), started);
             response
         }
     };
     tracing::debug!(status = response.status().as_u16(), operation = operation.map(|o| o.name), "answered");
     edge.stamp(&begun, response.headers_mut());
     Ok(response)
+}
+
+/// A kept reply to the same question, if it still holds.
+async fn repeated(edge: &Edge, admitted: &Admitted, repeat: Repeat, headers: &HeaderMap) -> Option<Response<Body>> {
+    let kept = admitted.kept.as_deref()?;
+    match edge.holds(admitted, kept).await {
+        Ok(true) => repeat(Ok(&kept.reply), headers),
+        Ok(false) => None,
+        Err(error) => repeat(Err(&error), headers),
+    }
 }
 
 /// What does not come back in time although each of its parts has a deadline.
@@ -150,30 +169,40 @@ fn observed(
         Transport::Grpc => !response.headers().contains_key("grpc-status"),
     };
     if !ends_later {
-        edge.answered(transport, Some(operation), status(transport, &response, None), started);
+        edge.answered(transport, Some(operation), status(transport, &response), started);
         return response;
     }
     let (parts, body) = response.into_parts();
-    let (edge, head) = (edge.clone(), Response::from_parts(parts.clone(), Body::empty()));
+    let (edge, head) = (edge.clone(), parts.status.as_u16());
     let on_end = move |trailers: Option<&HeaderMap>| {
-        edge.answered(transport, Some(operation), status(transport, &head, trailers), started);
+        edge.answered(transport, Some(operation), status_at_end(transport, head, trailers), started);
         // The slot is given back here.
         drop(admitted);
     };
     Response::from_parts(parts, Body::new(Observed::new(body, on_end)))
 }
 
-/// The status that metrics show: HTTP's, or gRPC's code.
-fn status(transport: Transport, response: &Response<Body>, trailers: Option<&HeaderMap>) -> u16 {
-    /// The client went away before the end.
-    const CANCELLED: u16 = 1;
+/// The status that metrics show of an answer that is whole: HTTP's, or gRPC's code.
+fn status(transport: Transport, response: &Response<Body>) -> u16 {
     match transport {
         Transport::Http => response.status().as_u16(),
-        Transport::Grpc => {
-            let found = response.headers().get("grpc-status").or_else(|| trailers?.get("grpc-status"));
-            found.and_then(|code| code.to_str().ok()?.parse().ok()).unwrap_or(CANCELLED)
-        }
+        Transport::Grpc => code_of(response.headers()),
     }
+}
+
+/// The same of an answer that has ended: `head` is HTTP's status at its beginning.
+fn status_at_end(transport: Transport, head: u16, trailers: Option<&HeaderMap>) -> u16 {
+    match transport {
+        Transport::Http => head,
+        Transport::Grpc => trailers.map_or(CANCELLED, code_of),
+    }
+}
+
+/// gRPC's code for a client that went away before the end.
+const CANCELLED: u16 = 1;
+
+fn code_of(headers: &HeaderMap) -> u16 {
+    headers.get("grpc-status").and_then(|code| code.to_str().ok()?.parse().ok()).unwrap_or(CANCELLED)
 }
 
 /// Only what is asked of one node's clock and disk may take as long as it likes.

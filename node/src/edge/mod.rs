@@ -9,6 +9,7 @@
 
 mod admitted;
 mod body;
+mod kept;
 mod layer;
 mod principal;
 mod slots;
@@ -23,15 +24,19 @@ use proto::error_code as code;
 use proto::operations::{Operation, Unrouted, find_rpc, route};
 use registry::limits::REQUEST_ID_BYTES_MAX;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::clock;
-use crate::service::{Consistency, Service, ServiceError};
+use crate::random::RequestNames;
+use crate::service::{Answers, Consistency, Service, ServiceError};
 use crate::trace::{TRACEPARENT, TraceContext};
 use admitted::{Place, Wishes};
+use kept::{KEPT_BYTES_MAX, Kept, Shelf};
 use principal::principal_of;
 use slots::Slots;
 
 pub use admitted::{Admitted, Fingerprint};
+pub use kept::{KeptReply, Repeat};
 pub use layer::EdgeLayer;
 
 /// A request gets the time that its body may take, the time that it may be carried out in, and this.
@@ -88,24 +93,28 @@ struct Inner {
     slots: Slots,
     node_id: HeaderValue,
     region: HeaderValue,
+    names: RequestNames,
+    replies: Arc<Answers<Kept>>,
 }
 
 /// What is known of a request before anything else.
 struct Begun {
     request_id: String,
+    own_name: Uuid,
     trace: TraceContext,
 }
 
 impl Begun {
-    fn of(headers: &HeaderMap) -> Self {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let request_id = match header("x-request-id") {
+    fn of(headers: &HeaderMap, own_name: Uuid) -> Self {
+        static TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
+        let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let request_id = match header(&REQUEST_ID) {
             Some(id) if !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX => id.to_owned(),
-            Some(_) | None => uuid::Uuid::new_v4().to_string(),
+            Some(_) | None => own_name.to_string(),
         };
-        let trace =
-            header(TRACEPARENT).and_then(TraceContext::parse).map_or_else(TraceContext::begin, TraceContext::child);
-        Self { request_id, trace }
+        let trace = header(&TRACE).and_then(TraceContext::parse);
+        let trace = trace.map_or_else(|| TraceContext::begin(own_name), |trace| trace.child(own_name));
+        Self { request_id, own_name, trace }
     }
 }
 
@@ -119,12 +128,14 @@ impl Edge {
             slots: Slots::new(config.limits.requests_max),
             node_id: value(config.node.id.to_string()),
             region: value(config.node.region.clone()),
+            names: service.random().request_names(),
+            replies: Arc::new(service.answers(KEPT_BYTES_MAX)),
             service,
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Lets a request in, or says why not, and what it asked for if that is known.
+    /// Lets a request in, or says why not, and what it asked for if that is known. `is_whole`: it has no body.
     fn admit(
         &self,
         transport: Transport,
@@ -132,9 +143,21 @@ impl Edge {
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
+        is_whole: bool,
     ) -> Result<Admitted, (Option<&'static Operation>, Refusal)> {
-        let Inner { service, consistency, slots, .. } = &*self.inner;
-        let (operation, place) = found(transport, method, uri).map_err(|refusal| (None, refusal))?;
+        let Inner { service, consistency, slots, replies, .. } = &*self.inner;
+        let question = (transport == Transport::Http && *method == Method::GET && is_whole)
+            .then(|| uri.path_and_query())
+            .flatten()
+            .map(http::uri::PathAndQuery::as_str);
+        let kept = question.and_then(|question| replies.get(question));
+        let (operation, place) = match &kept {
+            Some(kept) => (kept.operation, Ok(kept.place.clone())),
+            None => {
+                let (operation, place) = found(transport, method, uri).map_err(|refusal| (None, refusal))?;
+                (operation, place.map(Arc::new))
+            }
+        };
         let refused = |error| (Some(operation), Refusal::Error(error));
         let slot = slots.take(operation).ok_or_else(|| refused(no_slot(operation)))?;
         let place = place.map_err(refused)?;
@@ -148,10 +171,22 @@ impl Edge {
             trace: begun.trace,
             wishes,
             node_id: config.node.id,
+            own_name: begun.own_name,
+            kept,
+            shelf: question.map(|question| Shelf { replies: replies.clone(), question: question.into() }),
             time_max: config.limits.request_time_max(),
             refused: Mutex::new(None),
             _slot: slot,
         })
+    }
+
+    fn next_name(&self) -> Uuid {
+        self.inner.names.next()
+    }
+
+    /// Would the door give this reply again?
+    async fn holds(&self, admitted: &Admitted, kept: &Kept) -> Result<bool, ServiceError> {
+        self.inner.service.holds(&admitted.wanted(), &kept.provenance).await
     }
 
     /// When a request is given up that should have given up itself.
@@ -170,29 +205,31 @@ impl Edge {
     }
 
     fn answered(&self, transport: Transport, operation: Option<&'static Operation>, status: u16, started: Instant) {
-        let seconds = clock::now().saturating_duration_since(started).as_secs_f64();
-        let name = operation.map_or("unknown", |operation| operation.name);
-        self.inner.service.metrics().answered(transport.name(), name, status, seconds);
+        let time = clock::now().saturating_duration_since(started);
+        self.inner.service.metrics().answered(transport.name(), operation, status, time);
     }
 
     /// Tells which node answered, and how much it knew.
     fn stamp(&self, begun: &Begun, headers: &mut HeaderMap) {
         let Inner { service, node_id, region, .. } = &*self.inner;
         let mark = service.mark();
-        let staleness = mark.staleness_ms.map_or_else(|| "unknown".to_owned(), |ms| ms.to_string());
-        let mut set = |name: &'static str, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        set("x-request-id", &begun.request_id);
-        set("x-registry-index", &mark.applied.to_string());
-        set("x-registry-term", &service.term().to_string());
-        set("x-registry-staleness-ms", &staleness);
-        headers.insert(HeaderName::from_static("x-registry-node"), node_id.clone());
-        headers.insert(HeaderName::from_static("x-registry-region"), region.clone());
+        if let Ok(request_id) = HeaderValue::from_str(&begun.request_id) {
+            headers.insert(&REQUEST_ID, request_id);
+        }
+        headers.insert(&INDEX, mark.applied.0.into());
+        headers.insert(&TERM, service.term().into());
+        headers.insert(&STALENESS, mark.staleness_ms.map_or(HeaderValue::from_static("unknown"), HeaderValue::from));
+        headers.insert(&NODE, node_id.clone());
+        headers.insert(&REGION, region.clone());
     }
 }
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static INDEX: HeaderName = HeaderName::from_static("x-registry-index");
+static TERM: HeaderName = HeaderName::from_static("x-registry-term");
+static STALENESS: HeaderName = HeaderName::from_static("x-registry-staleness-ms");
+static NODE: HeaderName = HeaderName::from_static("x-registry-node");
+static REGION: HeaderName = HeaderName::from_static("x-registry-region");
 
 /// The operation that a request asks for, and what its path names.
 #[allow(clippy::type_complexity, reason = "an operation is known although its context is impossible")]

@@ -5,42 +5,61 @@
 //! its own, so that clients who only listen never keep others from asking.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proto::operations::Operation;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Probes and administration that are answered although all other slots are taken.
 const RESERVE: usize = 64;
 /// Streams at once: events, validations in bulk, exports, watches of health. Twice what the service gives to watches.
 const STREAMS_MAX: usize = 2_048;
 
+/// How many places are free. A number and no semaphore: nobody waits for a place, and every request takes one.
+#[derive(Debug, Clone)]
+struct Places(Arc<AtomicUsize>);
+
+impl Places {
+    fn new(count: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(count)))
+    }
+
+    fn take(&self) -> Option<Slot> {
+        let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |free| free.checked_sub(1));
+        taken.ok().map(|_| Slot { places: self.clone() })
+    }
+}
+
 /// A place among what is under way; given back when it is dropped.
 #[derive(Debug)]
 pub struct Slot {
-    _permit: OwnedSemaphorePermit,
+    places: Places,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.places.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// The counts of one node, for all its listeners. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Slots {
-    requests: Arc<Semaphore>,
-    reserve: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
+    requests: Places,
+    reserve: Places,
+    streams: Places,
 }
 
 impl Slots {
     /// Slots for this many requests.
     pub fn new(requests_max: usize) -> Self {
-        let count = |count| Arc::new(Semaphore::new(count));
-        Self { requests: count(requests_max), reserve: count(RESERVE), streams: count(STREAMS_MAX) }
+        let (requests, reserve, streams) = (requests_max, RESERVE, STREAMS_MAX);
+        Self { requests: Places::new(requests), reserve: Places::new(reserve), streams: Places::new(streams) }
     }
 
     /// A place for an operation; none if all are taken, at once.
     pub fn take(&self, operation: &Operation) -> Option<Slot> {
-        let of = |count: &Arc<Semaphore>| count.clone().try_acquire_owned().ok();
-        let permit = if operation.is_stream() { of(&self.streams) } else { of(&self.requests) };
-        let permit = permit.or_else(|| if operation.has_reserve() { of(&self.reserve) } else { None })?;
-        Some(Slot { _permit: permit })
+        let own = if operation.is_stream() { &self.streams } else { &self.requests };
+        own.take().or_else(|| if operation.has_reserve() { self.reserve.take() } else { None })
     }
 }
 

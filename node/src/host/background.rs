@@ -41,14 +41,15 @@ pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: St
             Some(leader) if leader != node_id => return,
             Some(_) => {}
         }
+        let name = random.uuid();
         let caller = Caller {
             actor: Actor { principal: Principal::system(), node_id },
-            request_id: RequestId(format!("system:found:{}", random.uuid())),
+            request_id: RequestId(format!("system:found:{name}")),
             deadline: Deadline::after(FOUND_TIME_MAX),
             consistency: Consistency::Local,
             at_least: None,
             if_revision: None,
-            trace: TraceContext::begin(),
+            trace: TraceContext::begin(name),
         };
         match service.found(&caller, &cluster_id).await {
             Ok(()) => return,

@@ -3,6 +3,7 @@
 mod admission;
 mod background;
 mod error;
+mod histogram;
 mod identity;
 mod listeners;
 mod node;

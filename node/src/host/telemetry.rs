@@ -1,14 +1,18 @@
 //! Figures for Prometheus and the set-up of logs. Every metric is declared here, with its unit and meaning.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use proto::operations::{Operation, all};
 use schema::Format;
 
+use super::histogram::Durations;
 use crate::consensus::{Role, Standing};
 
 /// What consensus and the store know at the moment of a scrape.
@@ -30,11 +34,24 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    request_seconds: Family<OperationLabel, Histogram>,
+    request_seconds: Family<OperationLabel, Durations>,
+    /// The figures of each operation, by its name, so that a request looks up no labels.
+    prepared: HashMap<&'static str, Prepared>,
+    kept_bytes: Gauge,
     registered: Family<FormatLabel, Counter>,
     compared: Family<VerdictLabels, Counter>,
     forwarded: Counter,
     stale: Counter,
+}
+
+/// The figures of an operation that nearly every request of it counts into. They are made at the first one: what nobody asks
+/// for is not listed.
+#[derive(Default)]
+struct Prepared {
+    seconds: OnceLock<Durations>,
+    /// Answered as usual: 200 over HTTP, 0 over gRPC.
+    http_good: OnceLock<Counter>,
+    grpc_good: OnceLock<Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,7 +82,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("schemareg");
         let requests = Family::default();
         registry.register("requests", "Requests answered, by transport, operation and status", requests.clone());
-        let request_seconds = Family::new_with_constructor(duration_buckets as fn() -> Histogram);
+        let request_seconds = Family::default();
         registry.register(
             "request_duration_seconds",
             "Time from the request's head to the answer, or to the end of a stream, by operation",
@@ -83,20 +100,57 @@ impl Default for Metrics {
             "Writes prepared again because what they rested on changed",
             stale.clone(),
         );
-        Self { inner: Arc::new(Inner { registry, requests, request_seconds, registered, compared, forwarded, stale }) }
+        let kept_bytes = Gauge::default();
+        registry.register(
+            "kept_answers_bytes",
+            "Memory taken by answers that are kept to be given again",
+            kept_bytes.clone(),
+        );
+        let prepared = all().map(|operation| (operation.name, Prepared::default())).collect();
+        Self {
+            inner: Arc::new(Inner {
+                registry,
+                requests,
+                request_seconds,
+                prepared,
+                kept_bytes,
+                registered,
+                compared,
+                forwarded,
+                stale,
+            }),
+        }
     }
-}
-
-/// From 0.1 ms, a local read, to 15 s.
-fn duration_buckets() -> Histogram {
-    Histogram::new(exponential_buckets(0.0001, 2.5, 14))
 }
 
 impl Metrics {
     /// A request was answered.
-    pub fn answered(&self, transport: &'static str, operation: &'static str, status: u16, seconds: f64) {
-        self.inner.requests.get_or_create(&RequestLabels { transport, operation, status }).inc();
-        self.inner.request_seconds.get_or_create(&OperationLabel { operation }).observe(seconds);
+    pub fn answered(
+        &self,
+        transport: &'static str,
+        operation: Option<&'static Operation>,
+        status: u16,
+        time: Duration,
+    ) {
+        let Inner { requests, request_seconds, prepared, .. } = &*self.inner;
+        let operation = operation.map_or("unknown", |operation| operation.name);
+        let prepared = prepared.get(operation);
+        let counter = || requests.get_or_create_owned(&RequestLabels { transport, operation, status });
+        match (prepared, transport, status) {
+            (Some(prepared), "http", 200) => _ = prepared.http_good.get_or_init(counter).inc(),
+            (Some(prepared), "grpc", 0) => _ = prepared.grpc_good.get_or_init(counter).inc(),
+            _ => _ = counter().inc(),
+        }
+        let seconds = || request_seconds.get_or_create_owned(&OperationLabel { operation });
+        match prepared {
+            Some(prepared) => prepared.seconds.get_or_init(seconds).observe(time),
+            None => seconds().observe(time),
+        }
+    }
+
+    /// Counts the bytes of kept answers.
+    pub fn kept_bytes(&self) -> Gauge {
+        self.inner.kept_bytes.clone()
     }
 
     /// A version was registered.

@@ -14,8 +14,8 @@ use registry::{
 };
 use schema::Format;
 
-use super::read::{Kind, VersionSpec};
-use super::{Caller, Service, ServiceError, terms};
+use super::read::{Kind, VersionSpec, aliased, find_version, in_any_context};
+use super::{Caller, Service, ServiceError, Tracked, terms};
 
 /// Rows of the walked index that one page looks at, at most; and of each other index, to see which is the shortest.
 const SCANNED_MAX: usize = 2_000;
@@ -263,46 +263,102 @@ impl Service {
         .await
     }
 
-    /// The version that a text names: a number, `latest`, or a range of semantic versions, of which the highest active
-    /// one is meant, or a deprecated one where none is active.
+    /// A version by its number, `latest`, or the highest that is in use and fits a range of semantic versions, with all that
+    /// is kept of it.
     ///
     /// # Errors
     /// 40401, 40402, 42256.
-    pub async fn resolve(&self, caller: &Caller, subject: &Subject, text: &str) -> Result<FoundVersion, ServiceError> {
-        let range = match text {
-            "" | "latest" | "-1" => None,
-            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                let spec = VersionSpec::parse(text)?;
-                let found = self.version(caller, subject, spec, query::Include::All).await?;
-                let (Some(subject), Some(version)) = (found.subject, found.version) else {
-                    return Err(ServiceError::version_not_found(text));
-                };
-                let row = self.version_row(caller, &subject, version).await?;
-                return Ok(FoundVersion { subject, version, row });
-            }
-            _ => Some(SemVerRange::parse(text).ok_or_else(|| {
-                let message = "A version is a number, `latest`, or a range such as ^1.2, ~1.2.3, 1.x";
-                ServiceError::new(code::INVALID_RANGE, message)
-            })?),
+    pub async fn whole_version(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        text: &str,
+    ) -> Result<Tracked<WholeVersion>, ServiceError> {
+        let wanted = VersionText::parse(text)?;
+        let kind = match wanted {
+            VersionText::Number(_) => Kind::Immutable,
+            VersionText::Latest | VersionText::Range(_) => Kind::Mutable,
         };
-        self.read(caller, Kind::Mutable, |view| {
-            let found = match range {
-                None => query::latest(view, subject)?,
-                Some(range) => {
+        self.read_tracked(caller, kind, |view| {
+            let FoundVersion { subject, version, row } = match wanted {
+                VersionText::Number(version) => {
+                    let spec = VersionSpec::Number(version);
+                    let subject = aliased(view, subject)?;
+                    let found = in_any_context(view, &subject, |subject| {
+                        find_version(view, subject, spec, query::Include::All)
+                    })?;
+                    let subject = found.subject.unwrap_or(subject);
+                    let row = query::version_row(view, &subject, version)?;
+                    let row = row.ok_or_else(|| ServiceError::version_not_found(version))?;
+                    FoundVersion { subject, version, row }
+                }
+                VersionText::Latest => newest(view, subject, text, query::latest(view, subject)?)?,
+                VersionText::Range(range) => {
                     let mut fitting = query::in_use(view, subject)?;
                     fitting.retain(|(_, row)| range.admits(row.semver));
-                    fitting.into_iter().max_by_key(|(_, row)| (row.state == VersionState::Active, row.semver))
+                    let best =
+                        fitting.into_iter().max_by_key(|(_, row)| (row.state == VersionState::Active, row.semver));
+                    newest(view, subject, text, best)?
                 }
             };
-            match found {
-                Some((version, row)) => Ok(FoundVersion { subject: subject.clone(), version, row }),
-                None if query::subject_row(view, subject)?.is_none_or(|row| row.live == 0) => {
-                    Err(ServiceError::subject_not_found(subject))
-                }
-                None => Err(ServiceError::version_not_found(text)),
-            }
+            let content = query::content_row(view, row.guid, row.format)?
+                .ok_or_else(|| registry::ViewError(format!("{subject} version {version} has no content")))?;
+            let sent = query::sent(view, &subject, version)?;
+            Ok(WholeVersion { subject, version, row, content, sent })
         })
         .await
+    }
+}
+
+/// A version with all that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct WholeVersion {
+    pub subject: Subject,
+    pub version: Version,
+    pub row: VersionRow,
+    pub content: ContentRow,
+    /// The text as first sent, where it differs from the canonical one.
+    pub sent: Option<String>,
+}
+
+/// Which version a text asks for.
+#[derive(Debug, Clone, Copy)]
+enum VersionText {
+    Number(Version),
+    Latest,
+    Range(SemVerRange),
+}
+
+impl VersionText {
+    fn parse(text: &str) -> Result<Self, ServiceError> {
+        match text {
+            "" | "latest" | "-1" => Ok(Self::Latest),
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => match VersionSpec::parse(text)? {
+                VersionSpec::Number(version) => Ok(Self::Number(version)),
+                VersionSpec::Latest => Ok(Self::Latest),
+            },
+            _ => SemVerRange::parse(text).map(Self::Range).ok_or_else(|| {
+                let message = "A version is a number, `latest`, or a range such as ^1.2, ~1.2.3, 1.x";
+                ServiceError::new(code::INVALID_RANGE, message)
+            }),
+        }
+    }
+}
+
+/// What was found for a text, or why nothing was.
+fn newest(
+    view: &Snapshot<'_>,
+    subject: &Subject,
+    text: &str,
+    found: Option<(Version, VersionRow)>,
+) -> Result<FoundVersion, ServiceError> {
+    match found {
+        Some((version, row)) => Ok(FoundVersion { subject: subject.clone(), version, row }),
+        None if query::subject_row(view, subject)?.is_none_or(|row| row.live == 0) => {
+            Err(ServiceError::subject_not_found(subject))
+        }
+        None => Err(ServiceError::version_not_found(text)),
     }
 }
 

@@ -136,7 +136,7 @@ impl Service {
             filter,
             after,
             ready: VecDeque::new(),
-            applied: state.applied(),
+            applied: state.applied().follow(),
             ends: self.inner.watches_end.subscribe(),
             _place: place,
         };

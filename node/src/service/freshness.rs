@@ -1,10 +1,8 @@
 //! How old what a replica shows is at most, and the rounds to the leader that tell it.
 
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use registry::LogIndex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{self, Deadline, Instant};
@@ -17,44 +15,43 @@ pub(super) const FIRST_FRESHNESS_INTERVAL: Duration = Duration::from_millis(50);
 /// Reads that may wait for one round.
 const WAITING_READS_MAX: usize = 65_536;
 
-/// Remembers when which index was known to be all there is: a bound on staleness that needs no clock but our own.
-#[derive(Default)]
+/// Remembers when the others were last asked for all there is: a bound on staleness that needs no clock but our own. Every
+/// request reads it, so it is a number and no lock.
 pub struct Freshness {
-    marks: Mutex<VecDeque<(Instant, u64)>>,
+    begun: Instant,
+    /// When the newest question was asked whose answer this replica has applied: nanoseconds since the beginning; 0 is never.
+    asked_ns: AtomicU64,
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        Self { begun: clock::now(), asked_ns: AtomicU64::new(0) }
+    }
 }
 
 impl Freshness {
-    pub(super) fn confirmed(&self, asked_at: Instant, index: LogIndex) {
-        let mut marks = self.marks.lock();
-        if marks.back().is_none_or(|(_, newest)| *newest <= index.0) {
-            marks.push_back((asked_at, index.0));
-        }
-        while marks.len() > 64 {
-            marks.pop_front();
-        }
+    /// What a quorum knew at `asked_at` is applied here.
+    pub(super) fn confirmed(&self, asked_at: Instant) {
+        let since = asked_at.saturating_duration_since(self.begun).as_nanos();
+        self.asked_ns.fetch_max(u64::try_from(since).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
     }
 
-    pub(super) fn age(&self, applied: LogIndex) -> Option<Duration> {
-        let marks = self.marks.lock();
-        let (asked_at, _) = marks.iter().rev().find(|(_, index)| *index <= applied.0)?;
-        Some(clock::now().saturating_duration_since(*asked_at))
+    /// How old what this replica shows is at most: what is applied stays applied, so only time makes it older.
+    pub fn age(&self) -> Option<Duration> {
+        let asked_ns = self.asked_ns.load(Ordering::Relaxed);
+        let asked_at = self.begun + Duration::from_nanos(asked_ns);
+        (asked_ns > 0).then(|| clock::now().saturating_duration_since(asked_at))
     }
 
-    /// How long ago this node last asked something that a quorum confirmed.
-    pub fn silence(&self) -> Option<Duration> {
-        let (asked_at, _) = *self.marks.lock().back()?;
-        Some(clock::now().saturating_duration_since(asked_at))
-    }
-
-    /// How old what this replica shows is at most, in milliseconds.
-    pub fn staleness_ms(&self, applied: LogIndex) -> Option<u64> {
-        self.age(applied).and_then(|age| u64::try_from(age.as_millis()).ok())
+    /// The same in milliseconds.
+    pub fn staleness_ms(&self) -> Option<u64> {
+        self.age().and_then(|age| u64::try_from(age.as_millis()).ok())
     }
 }
 
 /// Reads that wait for an index share the next round to the leader.
 pub(super) struct ReadBatches {
-    waiting: mpsc::Sender<oneshot::Sender<Result<(Instant, LogIndex), ReadIndexError>>>,
+    waiting: mpsc::Sender<oneshot::Sender<Result<Instant, ReadIndexError>>>,
 }
 
 impl ReadBatches {
@@ -69,14 +66,15 @@ impl ReadBatches {
                 let answer = consensus.read_index(Deadline::after(limit)).await;
                 for waiting in batch.drain(..) {
                     // Whoever waited may have given up.
-                    drop(waiting.send(answer.clone().map(|index| (asked_at, index))));
+                    drop(waiting.send(answer.clone().map(|_| asked_at)));
                 }
             }
         });
         Self { waiting }
     }
 
-    pub(super) async fn join(&self) -> Result<(Instant, LogIndex), ReadIndexError> {
+    /// Waits for a round that begins after this call: when it was asked.
+    pub(super) async fn join(&self) -> Result<Instant, ReadIndexError> {
         let stopped = || ReadIndexError::Unavailable("the node is stopping".to_owned());
         let (answer, waiting) = oneshot::channel();
         self.waiting.send(answer).await.map_err(|_| stopped())?;

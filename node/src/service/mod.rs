@@ -2,6 +2,7 @@
 //!
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
+mod answers;
 mod association;
 mod association_plan;
 mod attempts;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use registry::{Actor, LogIndex, RequestId};
 use tokio::sync::{Semaphore, watch};
 
+pub use answers::Answers;
 pub use association::{AssociatedSchema, AssociationFilter, AssociationQuery};
 pub use association_plan::{
     AssociationPlan, Meaning, ResourceRequest, WantedAssociation, check_batch, invalid as invalid_association,
@@ -43,7 +45,7 @@ pub use association_plan::{
 };
 pub use attempts::Attempts;
 pub use audit::{AuditFilter, AuditProof, NodeKey};
-pub use catalogue::{Criteria, FoundVersion};
+pub use catalogue::{Criteria, FoundVersion, WholeVersion};
 pub use cluster::{ClusterView, MemberView, NewMember};
 pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
@@ -52,7 +54,7 @@ pub use freshness::Freshness;
 pub use lives::{DraftStep, DraftView, LifeOf};
 pub use pool::Workers;
 pub use prepare::{NewSchema, RegisterOptions, Registered};
-pub use read::{FoundSchema, ListFilter, ReadMark, VersionSpec};
+pub use read::{FoundSchema, ListFilter, Provenance, ReadMark, Tracked, VersionSpec, Wanted};
 pub use settings::Settled;
 pub use tags::{RuleChange, VersionChange, tagged_text};
 
@@ -139,6 +141,13 @@ pub struct Caller {
     pub trace: TraceContext,
 }
 
+impl Caller {
+    /// How fresh an answer must be, and by when it is wanted.
+    pub fn wanted(&self) -> Wanted {
+        Wanted { consistency: self.consistency, at_least: self.at_least, deadline: self.deadline }
+    }
+}
+
 impl Service {
     /// The service over started consensus.
     pub fn new(parts: Parts) -> Self {
@@ -208,15 +217,20 @@ impl Service {
         &self.inner.metrics
     }
 
+    /// A cache of answers; all of a node count into one figure.
+    pub fn answers<V>(&self, bytes_max: usize) -> Answers<V> {
+        Answers::new(bytes_max, self.inner.metrics.kept_bytes())
+    }
+
     /// What replies tell about this replica: the applied index and how old its knowledge is at most.
     pub fn mark(&self) -> ReadMark {
         let applied = self.inner.consensus.state().applied_index();
-        ReadMark { applied, staleness_ms: self.inner.freshness.staleness_ms(applied) }
+        ReadMark { applied, staleness_ms: self.inner.freshness.staleness_ms() }
     }
 
     /// How long ago this node last asked something that a quorum confirmed.
     pub fn silence(&self) -> Option<std::time::Duration> {
-        self.inner.freshness.silence()
+        self.inner.freshness.age()
     }
 
     /// Keeps the staleness figure true while nobody reads: asks for a read index now and then. Runs for ever.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::consensus::Snapshot;
 use raft_store::bugs::planted;
+use raft_store::state::Footprint;
 use registry::query::{self, Include};
 use registry::{
     Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionRow, VersionState,
@@ -33,6 +34,33 @@ pub(super) enum Kind {
     Immutable,
     /// Yes.
     Mutable,
+}
+
+/// How fresh an answer must be, and by when it is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The level.
+    pub consistency: Consistency,
+    /// The index of an earlier answer that the client has seen.
+    pub at_least: Option<LogIndex>,
+    /// By when.
+    pub deadline: Deadline,
+}
+
+/// What an answer rests on: enough to tell later whether a read would give it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    kind: Kind,
+    footprint: Footprint,
+}
+
+/// What a read found, and what that rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracked<T> {
+    /// The answer.
+    pub found: T,
+    /// See [`Provenance`].
+    pub provenance: Provenance,
 }
 
 /// What a reply tells about the replica that gave it.
@@ -124,15 +152,15 @@ impl Service {
     pub(super) async fn linearize(&self, deadline: Deadline) -> Result<(), ServiceError> {
         if planted("local-read") {
             // It believes it, too: a node that does not know that it is behind calls itself ready.
-            self.inner.freshness.confirmed(clock::now(), self.inner.consensus.state().applied_index());
+            self.inner.freshness.confirmed(clock::now());
             return Ok(());
         }
         let patience = Deadline::after(self.inner.consensus.election_time_max() * 4);
         loop {
             let left = deadline.left().min(patience.left());
             let failed = match tokio::time::timeout(left, self.inner.read_batches.join()).await {
-                Ok(Ok((asked_at, index))) => {
-                    self.inner.freshness.confirmed(asked_at, index);
+                Ok(Ok(asked_at)) => {
+                    self.inner.freshness.confirmed(asked_at);
                     return Ok(());
                 }
                 Ok(Err(ReadIndexError::NoLeader)) => ServiceError::no_leader(),
@@ -151,6 +179,7 @@ impl Service {
         }
     }
 
+    /// Reads, as fresh as the caller asks for.
     pub(super) async fn read<T>(
         &self,
         caller: &Caller,
@@ -158,35 +187,80 @@ impl Service {
         read: impl Fn(&Snapshot<'_>) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         let state = self.inner.consensus.state();
+        self.read_by(caller, kind, || state.read(|view| read(view))).await
+    }
+
+    /// The same, and tells what the answer rests on, so that it can be kept.
+    pub(super) async fn read_tracked<T>(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        read: impl Fn(&Snapshot<'_>) -> Result<T, ServiceError>,
+    ) -> Result<Tracked<T>, ServiceError> {
+        let state = self.inner.consensus.state();
+        let tracked = || {
+            let (found, footprint) = state.read_tracked(|view| read(view));
+            Ok(Tracked { found: found?, provenance: Provenance { kind, footprint } })
+        };
+        self.read_by(caller, kind, tracked).await
+    }
+
+    async fn read_by<T>(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        read: impl Fn() -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
         self.freshen(caller).await?;
         if caller.consistency == Consistency::Default {
             if kind == Kind::Immutable {
-                match state.read(|view| read(view)) {
+                match read() {
                     Err(error) if error.is_negative() => {}
                     answer => return answer,
                 }
             }
             self.linearize(caller.deadline).await?;
         }
-        state.read(|view| read(view))
+        read()
+    }
+
+    /// Would a read, as fresh as it is wanted, give this answer again? It does all that such a read does, but for reading.
+    ///
+    /// # Errors
+    /// What the read would be answered.
+    pub async fn holds(&self, wanted: &Wanted, provenance: &Provenance) -> Result<bool, ServiceError> {
+        let state = self.inner.consensus.state();
+        // What is known to have changed needs no confirmation; the read that follows asks for its own.
+        if !state.is_current(&provenance.footprint) {
+            return Ok(false);
+        }
+        self.freshen_to(wanted).await?;
+        if wanted.consistency == Consistency::Default && provenance.kind == Kind::Mutable {
+            self.linearize(wanted.deadline).await?;
+        }
+        Ok(state.is_current(&provenance.footprint))
     }
 
     /// Makes this replica as fresh as the caller asks for. Under the default that depends on what is read, and no more is
     /// done here than the session asks for.
     pub(super) async fn freshen(&self, caller: &Caller) -> Result<(), ServiceError> {
-        if let Some(index) = caller.at_least {
-            self.wait_applied(index, caller.deadline).await?;
+        self.freshen_to(&caller.wanted()).await
+    }
+
+    async fn freshen_to(&self, wanted: &Wanted) -> Result<(), ServiceError> {
+        if let Some(index) = wanted.at_least {
+            self.wait_applied(index, wanted.deadline).await?;
         }
-        match caller.consistency {
+        match wanted.consistency {
             Consistency::Default | Consistency::Local => Ok(()),
             Consistency::Session(_) if planted("session-ignored") => Ok(()),
             Consistency::Bounded(_) if planted("bound-ignored") => Ok(()),
-            Consistency::Session(index) => self.wait_applied(index, caller.deadline).await,
+            Consistency::Session(index) => self.wait_applied(index, wanted.deadline).await,
             Consistency::Bounded(limit) => {
-                let age = self.inner.freshness.age(self.inner.consensus.state().applied_index());
-                if age.is_none_or(|age| age > limit) { self.linearize(caller.deadline).await } else { Ok(()) }
+                let age = self.inner.freshness.age();
+                if age.is_none_or(|age| age > limit) { self.linearize(wanted.deadline).await } else { Ok(()) }
             }
-            Consistency::Linearizable => self.linearize(caller.deadline).await,
+            Consistency::Linearizable => self.linearize(wanted.deadline).await,
         }
     }
 
@@ -201,8 +275,8 @@ impl Service {
         caller: &Caller,
         subject: Option<&Subject>,
         id: SchemaId,
-    ) -> Result<FoundSchema, ServiceError> {
-        self.read(caller, Kind::Immutable, |view| {
+    ) -> Result<Tracked<FoundSchema>, ServiceError> {
+        self.read_tracked(caller, Kind::Immutable, |view| {
             let subject = subject.map(|subject| aliased(view, subject)).transpose()?;
             let subject = subject.as_ref();
             let named = subject.filter(|subject| !subject.name.is_empty());
@@ -238,8 +312,8 @@ impl Service {
     ///
     /// # Errors
     /// 40403.
-    pub async fn schema_by_guid(&self, caller: &Caller, guid: Guid) -> Result<FoundSchema, ServiceError> {
-        self.read(caller, Kind::Immutable, |view| {
+    pub async fn schema_by_guid(&self, caller: &Caller, guid: Guid) -> Result<Tracked<FoundSchema>, ServiceError> {
+        self.read_tracked(caller, Kind::Immutable, |view| {
             for (format, content) in query::schemas_by_guid(view, guid)? {
                 let ids = query::ids_by_guid(view, guid, format)?;
                 let Some((context, id)) = ids.first() else { continue };
@@ -321,13 +395,13 @@ impl Service {
         subject: &Subject,
         spec: VersionSpec,
         include: Include,
-    ) -> Result<FoundSchema, ServiceError> {
+    ) -> Result<Tracked<FoundSchema>, ServiceError> {
         let kind = match spec {
             // A version may be soft-deleted later, but then it was there: only its absence needs to be confirmed.
             VersionSpec::Number(_) => Kind::Immutable,
             VersionSpec::Latest => Kind::Mutable,
         };
-        self.read(caller, kind, |view| {
+        self.read_tracked(caller, kind, |view| {
             let subject = aliased(view, subject)?;
             in_any_context(view, &subject, |subject| find_version(view, subject, spec, include))
         })

@@ -43,7 +43,7 @@ impl Service {
         change: &VersionChange,
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
-        let found = self.version(caller, subject, spec, include).await?;
+        let found = self.version(caller, subject, spec, include).await?.found;
         let content = self.opened(&found.content);
         let rule_set = match &change.rules {
             RuleChange::Replace(given) => given.clone(),

@@ -1,6 +1,8 @@
 //! Clusters in the process of a test: each node has a runtime of its own, so that one can be killed without a word, and ports
 //! of loopback that were free.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) index: u64,
     pub(crate) body: String,
+    pub(crate) tag: Option<String>,
+    pub(crate) media_type: Option<String>,
 }
 
 impl Cluster {
@@ -79,6 +83,8 @@ impl Cluster {
             })
             .collect();
         let runtime = runtime();
+        // The client wants one although it speaks plain HTTP here; another test of this process may have named it already.
+        drop(rustls::crypto::ring::default_provider().install_default());
         Self { nodes, runtime, client: reqwest::Client::new(), _dir: dir }
     }
 
@@ -91,19 +97,31 @@ impl Cluster {
     pub(crate) fn ask(&self, id: u64, method: &str, path: &str, body: Option<&str>) -> Answer {
         let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
         let method = method.parse().expect("a method of HTTP");
-        let mut request = self.client.request(method, format!("http://{http}{path}")).timeout(PATIENCE);
+        let mut request = self.client.request(method, format!("http://{http}{path}"));
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());
         }
+        self.send(request)
+    }
+
+    /// Asks a node with these headers.
+    pub(crate) fn ask_with(&self, id: u64, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
+        let request = self.client.get(format!("http://{http}{path}"));
+        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+    }
+
+    fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         self.runtime.block_on(async {
-            match request.send().await {
+            match request.timeout(PATIENCE).send().await {
                 Ok(answer) => {
-                    let index = answer.headers().get("x-registry-index");
-                    let index = index.and_then(|index| index.to_str().ok()?.parse().ok()).unwrap_or(0);
+                    let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+                    let index = header("x-registry-index").and_then(|index| index.parse().ok()).unwrap_or(0);
+                    let (tag, media_type) = (header("etag"), header("content-type"));
                     let status = answer.status().as_u16();
-                    Answer { status, index, body: answer.text().await.unwrap_or_default() }
+                    Answer { status, index, body: answer.text().await.unwrap_or_default(), tag, media_type }
                 }
-                Err(error) => Answer { status: 0, index: 0, body: error.to_string() },
+                Err(error) => Answer { status: 0, index: 0, body: error.to_string(), tag: None, media_type: None },
             }
         })
     }

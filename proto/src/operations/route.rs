@@ -5,6 +5,7 @@
 //! `/contexts/{context}` may stand in front of the operations that say so.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
@@ -81,6 +82,14 @@ static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
     places
 });
 
+/// gRPC's operations by their paths.
+static RPCS: LazyLock<HashMap<String, &'static Operation>> = LazyLock::new(|| {
+    let of_rpc = |operation: &'static Operation| {
+        operation.rpc.map(|(service, method)| (format!("/{service}/{method}"), operation))
+    };
+    all().filter_map(of_rpc).collect()
+});
+
 fn segments_of(template: &'static str) -> Vec<Segment> {
     let words = template.split('/').filter(|word| !word.is_empty());
     let segment = |word: &'static str| match word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) {
@@ -118,8 +127,7 @@ pub fn route(method: &str, path: &str) -> Result<Matched, Unrouted> {
 
 /// The operation of a gRPC method; the path is `/package.Service/Method`.
 pub fn find_rpc(path: &str) -> Option<&'static Operation> {
-    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-    all().find(|operation| operation.rpc == Some((service, method)))
+    RPCS.get(path).copied()
 }
 
 fn among(method: &str, segments: &[Cow<'_, str>], may: impl Fn(&Operation) -> bool) -> Result<Matched, Unrouted> {
@@ -155,6 +163,12 @@ fn among(method: &str, segments: &[Cow<'_, str>], may: impl Fn(&Operation) -> bo
 fn fit(place: &Place, segments: &[Cow<'_, str>]) -> Option<Vec<(&'static str, String)>> {
     // Names of the native API are never empty.
     let takes_empty = !place.template.starts_with(NATIVE_PREFIX);
+    // Most places are told apart by their first word, before anything is copied.
+    if let (Some(Segment::Word(word)), Some(first)) = (place.segments.first(), segments.iter().find(|s| !s.is_empty()))
+        && first != word
+    {
+        return None;
+    }
     let mut given = segments.iter();
     let mut parameters = Vec::new();
     for wanted in &place.segments {

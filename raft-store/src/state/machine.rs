@@ -224,12 +224,13 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     let generation = Arc::new(Generation::open(&place)?);
     let applied = generation.applied()?;
     let index = applied.0.map_or(0, |id| id.index());
+    store.inner.revisions.note_all(registry::LogIndex(index));
     *store.inner.generation.write() = generation;
     *store.inner.applied_id.lock() = applied;
     store.inner.digests.lock().clear();
     store.inner.digests.lock().push_back((index, machine.digest));
     store.inner.flushed.store(index, std::sync::atomic::Ordering::Relaxed);
-    store.inner.applied.send_replace(index);
+    store.inner.applied.set(index);
     old.retire();
     Ok(())
 }

@@ -10,14 +10,18 @@
 //! snap/<index>-<term>/   a checkpoint with MANIFEST.json; snap/incoming-* is a transfer that has not finished
 //! ```
 
+mod applied;
 mod generation;
 mod machine;
 mod mutants;
+mod revisions;
 mod snapshot;
 mod view;
 
+pub use applied::AppliedIndex;
 pub use generation::StateError;
 pub use machine::{StateMachine, StateMachineBuilder};
+pub use revisions::{Footprint, Revisions};
 pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, describe, is_plain_file_name};
 pub use view::StateView;
 
@@ -30,7 +34,6 @@ use openraft::EntryPayload;
 use parking_lot::{Mutex, RwLock};
 use registry::{Envelope, LogIndex, LogPosition};
 use rocksdb::WriteBatch;
-use tokio::sync::watch;
 
 use crate::stretch::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
@@ -54,7 +57,9 @@ struct Inner {
     dir: PathBuf,
     generation: RwLock<Arc<Generation>>,
     /// Highest applied index; readers may rely on it before they look.
-    applied: watch::Sender<u64>,
+    applied: AppliedIndex,
+    /// What changed when, so that answers can be kept.
+    revisions: Revisions,
     applied_id: Mutex<(Option<LogId>, StoredMembership)>,
     flushed: AtomicU64,
     digests: Mutex<VecDeque<(u64, [u8; 32])>>,
@@ -83,7 +88,8 @@ impl StateStore {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
                 generation: RwLock::new(Arc::new(generation)),
-                applied: watch::Sender::new(index),
+                applied: AppliedIndex::new(index),
+                revisions: Revisions::default(),
                 applied_id: Mutex::new(applied),
                 flushed: AtomicU64::new(index),
                 digests: Mutex::new(VecDeque::from_iter(digest)),
@@ -98,19 +104,24 @@ impl StateStore {
     pub fn read<T>(&self, read: impl FnOnce(&StateView<'_>) -> T) -> T {
         // The index first: an installed snapshot becomes the live generation before its index is told, so what is read
         // below it is never older than the index.
-        let applied = *self.inner.applied.borrow();
+        let applied = self.inner.applied.get();
         let generation = self.inner.generation.read().clone();
         read(&StateView::snapshot_of(&generation, LogIndex(applied)))
     }
 
-    /// Follows the applied index.
-    pub fn applied(&self) -> watch::Receiver<u64> {
-        self.inner.applied.subscribe()
+    /// The applied index, to look at and to wait for.
+    pub fn applied(&self) -> &AppliedIndex {
+        &self.inner.applied
+    }
+
+    /// What changed when.
+    pub fn revisions(&self) -> &Revisions {
+        &self.inner.revisions
     }
 
     /// The applied index now.
     pub fn applied_index(&self) -> LogIndex {
-        LogIndex(*self.inner.applied.borrow())
+        LogIndex(self.inner.applied.get())
     }
 
     /// The last applied entry and the membership in force.
@@ -188,7 +199,7 @@ impl StateStore {
         fail::fail_point!("state::after_write");
         self.remember_digest(&generation, position.index, digest)?;
         self.inner.applied_id.lock().0 = Some(entry.log_id);
-        self.inner.applied.send_replace(position.index.0);
+        self.inner.applied.set(position.index.0);
         self.flush_if_due(&generation, position.index)?;
         Ok(response)
     }
@@ -206,6 +217,8 @@ impl StateStore {
         let mut applied = registry::apply(&view, position, envelope)?;
         mutants::applied(&mut applied);
         for (key, row) in &applied.changes {
+            // Before it can be read: see `Revisions::note`.
+            self.inner.revisions.note(key, position.index);
             generation.put_row(batch, key, row.as_ref());
         }
         let response = Response { outcome: Some(applied.outcome), effective: applied.effective };

@@ -118,7 +118,7 @@ impl On<'_> {
 
     async fn latest_of(&self, subject: &Subject) -> Result<Option<SchemaBody>, ServiceError> {
         match self.front.service.version(self.caller, subject, VersionSpec::Latest, Include::Live).await {
-            Ok(found) => Ok(Some(self.body(&found))),
+            Ok(tracked) => Ok(Some(self.body(&tracked.found))),
             Err(error) if error.is_negative() => Ok(None),
             Err(error) => Err(error),
         }

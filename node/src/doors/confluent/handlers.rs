@@ -12,7 +12,7 @@ use super::convert::{config_body, config_patch, new_schema, register_options, sc
 use super::tags::tagged;
 use crate::doors::http::reply::Reply;
 use crate::doors::http::{Answer, On};
-use crate::service::{FoundSchema, Registered, ServiceError, Settled, VersionSpec, tagged_text};
+use crate::service::{FoundSchema, Provenance, Registered, ServiceError, Settled, Tracked, VersionSpec, tagged_text};
 
 /// The version of Confluent whose contract is answered.
 const CONFLUENT_VERSION: &str = "8.4.0";
@@ -63,10 +63,17 @@ impl On<'_> {
         }
     }
 
+    /// An answer that the node may keep, unless it was made of more than was tracked: another rendering follows references,
+    /// the highest id changes with every registration.
+    fn kept(&self, reply: Reply, provenance: Provenance) -> Reply {
+        let is_more = self.request.query("format").is_some() || self.request.query("fetchMaxId").is_some();
+        if is_more { reply } else { reply.resting_on(provenance) }
+    }
+
     pub(super) async fn schema_by_id(&self) -> Answer {
         let id = schema_id(self.parameter("id"))?;
         let subject = self.subject_parameter()?;
-        let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
+        let Tracked { found, provenance } = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
         let found = self.rendered(found).await?;
         let mut body = self.body(&found);
         body.id = None;
@@ -76,16 +83,17 @@ impl On<'_> {
         }
         let named = self.request.query("subject").is_some();
         let changes = found.deleted || named || body.max_id.is_some() || !body.schema_tags.is_empty();
-        let reply = Reply::json(&body);
+        let reply = self.kept(Reply::json(&body), provenance);
         Ok(if changes { reply } else { reply.immutable(found.guid.to_string()) })
     }
 
     pub(super) async fn schema_text_by_id(&self) -> Answer {
         let id = schema_id(self.parameter("id"))?;
         let subject = self.subject_parameter()?;
-        let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
+        let Tracked { found, provenance } = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
         let found = self.rendered(found).await?;
-        Ok(Reply::text(found.content.text.clone()).immutable(found.guid.to_string()))
+        let reply = Reply::text(found.content.text.clone()).immutable(found.guid.to_string());
+        Ok(self.kept(reply, provenance))
     }
 
     pub(super) async fn subjects_of_id(&self) -> Answer {
@@ -111,11 +119,11 @@ impl On<'_> {
         let guid = self.parameter("guid");
         let not_found = || ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {guid} not found"));
         let parsed: Guid = guid.parse().map_err(|_| not_found())?;
-        let found = self.front.service.schema_by_guid(self.caller, parsed).await?;
+        let Tracked { found, provenance } = self.front.service.schema_by_guid(self.caller, parsed).await?;
         let found = self.rendered(found).await?;
         let mut body = self.body(&found);
         body.id = None;
-        let reply = Reply::json(&body);
+        let reply = self.kept(Reply::json(&body), provenance);
         Ok(if found.deleted { reply } else { reply.immutable(parsed.to_string()) })
     }
 
@@ -205,11 +213,12 @@ impl On<'_> {
         Ok(Reply::json(&self.request.page(numbers, usize::MAX)))
     }
 
-    pub(super) async fn found_version(&self) -> Result<FoundSchema, ServiceError> {
+    pub(super) async fn found_version(&self) -> Result<Tracked<FoundSchema>, ServiceError> {
         let spec = VersionSpec::parse(self.parameter("version"))?;
         let subject = self.subject()?;
-        let found = self.front.service.version(self.caller, &subject, spec, self.include_one()).await?;
-        self.rendered(found).await
+        let Tracked { found, provenance } =
+            self.front.service.version(self.caller, &subject, spec, self.include_one()).await?;
+        Ok(Tracked { found: self.rendered(found).await?, provenance })
     }
 
     /// May the one version that is asked for be soft-deleted?
@@ -218,14 +227,14 @@ impl On<'_> {
     }
 
     pub(super) async fn version(&self) -> Answer {
-        let found = self.found_version().await?;
+        let Tracked { found, provenance } = self.found_version().await?;
         let mut body = self.body(&found);
         body.schema_tags = self.tags_of(&found);
-        Ok(Reply::json(&body).tagged())
+        Ok(self.kept(Reply::json(&body).tagged(), provenance))
     }
 
     pub(super) async fn version_text(&self) -> Answer {
-        let found = self.found_version().await?;
+        let Tracked { found, provenance } = self.found_version().await?;
         // The text as it was sent first is kept beside the canonical one.
         if self.request.query("format") == Some("sent")
             && let (Some(subject), Some(version)) = (&found.subject, found.version)
@@ -233,7 +242,7 @@ impl On<'_> {
         {
             return Ok(Reply::text(sent).tagged());
         }
-        Ok(Reply::text(found.content.text.clone()).tagged())
+        Ok(self.kept(Reply::text(found.content.text.clone()).tagged(), provenance))
     }
 
     pub(super) async fn referenced_by(&self) -> Answer {

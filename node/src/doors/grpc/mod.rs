@@ -58,7 +58,7 @@ pub async fn serve(
     let registry = RegistryServer::new(Grpc::new(service)).max_decoding_message_size(bytes_max);
     let served = tonic::transport::Server::builder()
         .concurrency_limit_per_connection(CONCURRENT_MAX)
-        .layer(EdgeLayer::new(edge, Transport::Grpc, refuse))
+        .layer(EdgeLayer::new(edge, Transport::Grpc, refuse, |_, _| None))
         .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))))
         .add_service(health)
         .add_service(reflection)

@@ -27,7 +27,7 @@ pub(super) struct Grpc {
 
 impl Grpc {
     pub(super) fn new(service: Service) -> Self {
-        Self { native: Native { service } }
+        Self { native: Native::new(service) }
     }
 }
 

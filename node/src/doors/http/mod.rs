@@ -15,6 +15,7 @@ use proto::operations::OperationId;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::native::Native;
 use super::{cluster, confluent, native, server, streams};
 use crate::edge::{Admitted, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
@@ -30,6 +31,7 @@ pub(super) type Answer = Result<Reply, ServiceError>;
 pub(super) struct Front {
     pub(super) service: Service,
     pub(super) phase: Phase,
+    pub(super) native: Native,
 }
 
 /// One request on its way through its operation.
@@ -60,9 +62,12 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let pipeline = ServiceBuilder::new()
-        .layer(EdgeLayer::new(edge, Transport::Http, refuse))
+        .layer(EdgeLayer::new(edge, Transport::Http, refuse, reply::repeat))
         .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))));
-    let router = Router::new().fallback(handle).with_state(Front { service, phase }).layer(pipeline);
+    let router = Router::new()
+        .fallback(handle)
+        .with_state(Front { native: Native::new(service.clone()), service, phase })
+        .layer(pipeline);
     axum::serve(Listener::new(listener), router).with_graceful_shutdown(stop).await
 }
 
@@ -116,6 +121,9 @@ async fn handle(
         admitted.refuse(Some(&caller.request_id), &error);
         Reply::error(&error)
     });
+    if let Some((kept, provenance)) = reply.kept() {
+        admitted.keep(kept, provenance);
+    }
     let known = request.header("if-none-match").filter(|_| request.is_read());
     reply.unless_known(known).into_response(media_type)
 }

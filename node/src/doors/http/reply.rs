@@ -1,13 +1,15 @@
 //! Answers: the only file that knows HTTP status codes. The edge adds what every answer tells about the node.
 
-use axum::body::Body;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Response, StatusCode};
+use axum::body::{Body, Bytes};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode};
 use proto::error_code as code;
 use proto::rest::ErrorBody;
 use serde::Serialize;
 
-use crate::service::ServiceError;
+use super::request::accepted;
+use crate::edge::KeptReply;
+use crate::service::{Provenance, ServiceError};
 
 /// The media types of the Confluent API, best first.
 pub const MEDIA_TYPES: [&str; 3] =
@@ -17,36 +19,34 @@ pub const MEDIA_TYPES: [&str; 3] =
 #[derive(Debug)]
 pub struct Reply {
     status: StatusCode,
-    body: Vec<u8>,
+    body: Bytes,
     media_type: Option<&'static str>,
     /// What changes with the body, for clients that ask whether theirs is still good.
     tag: Option<String>,
     /// Does it never change, so that it may be kept?
     immutable: bool,
     allow: Option<String>,
+    /// What it rests on, if it may be kept on this node.
+    provenance: Option<Provenance>,
 }
 
 impl Reply {
     /// 200 with a JSON body.
     pub fn json(body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => {
-                Self { status: StatusCode::OK, body, media_type: None, tag: None, immutable: false, allow: None }
-            }
+            Ok(body) => Self::good(body.into()),
             Err(error) => Self::error(&ServiceError::internal("print an answer", &error)),
         }
     }
 
     /// 200 with a text as it is, under the media types of the API (raw schemas).
     pub fn text(body: String) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: body.into_bytes(),
-            media_type: None,
-            tag: None,
-            immutable: false,
-            allow: None,
-        }
+        Self::good(body.into())
+    }
+
+    fn good(body: Bytes) -> Self {
+        let (status, immutable) = (StatusCode::OK, false);
+        Self { status, body, media_type: None, tag: None, immutable, allow: None, provenance: None }
     }
 
     /// 200 with plain text.
@@ -107,15 +107,31 @@ impl Reply {
         Self { tag: Some(tag), ..self }
     }
 
+    /// Lets the node keep the answer, to give it again as long as what it rests on does not change. It must depend on nothing
+    /// else but the path and the query.
+    #[must_use]
+    pub fn resting_on(self, provenance: Provenance) -> Self {
+        Self { provenance: Some(provenance), ..self }
+    }
+
+    /// The answer as it is kept; none if it may not be.
+    pub fn kept(&self) -> Option<(KeptReply, Provenance)> {
+        let provenance = self.provenance.clone().filter(|_| self.status == StatusCode::OK)?;
+        let tag = self.tag.as_ref().and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok());
+        let cache_control = HeaderValue::from_static(self.cache_control());
+        Some((KeptReply { body: self.body.clone(), tag, cache_control }, provenance))
+    }
+
+    fn cache_control(&self) -> &'static str {
+        if self.immutable { "public, max-age=31536000, immutable" } else { "no-cache, no-store, must-revalidate" }
+    }
+
     /// The answer for a client that has one with these tags (`If-None-Match`): 304 without a body if it is the same.
     #[must_use]
     pub fn unless_known(self, tags: Option<&str>) -> Self {
-        let is_known = self.status == StatusCode::OK
-            && self.tag.as_ref().is_some_and(|own| {
-                let mut known = tags.unwrap_or_default().split(',').map(str::trim);
-                known.any(|tag| tag.trim_start_matches("W/").trim_matches('"') == own)
-            });
-        if is_known { Self { status: StatusCode::NOT_MODIFIED, body: Vec::new(), ..self } } else { self }
+        let is_known =
+            self.status == StatusCode::OK && self.tag.as_ref().is_some_and(|own| names(tags.unwrap_or_default(), own));
+        if is_known { Self { status: StatusCode::NOT_MODIFIED, body: Bytes::new(), ..self } } else { self }
     }
 
     /// The status.
@@ -128,6 +144,7 @@ impl Reply {
     pub fn into_response(self, media_type: &'static str) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);
@@ -139,19 +156,55 @@ impl Reply {
         if let Some(tag) = &self.tag {
             set(ETAG, &format!("\"{tag}\""));
         }
-        let kept = "public, max-age=31536000, immutable";
-        set(CACHE_CONTROL, if self.immutable { kept } else { "no-cache, no-store, must-revalidate" });
+        set(CACHE_CONTROL, self.cache_control());
         if let Some(allow) = &self.allow {
             set(ALLOW, allow);
         }
         if self.status.is_server_error() {
             set(RETRY_AFTER, "1");
         }
-        set(HeaderName::from_static("x-xss-protection"), "1; mode=block");
+        headers.insert(&XSS_PROTECTION, XSS_PROTECTION_ON.clone());
         *response.status_mut() = self.status;
         *response.body_mut() = Body::from(self.body);
         response
     }
+}
+
+/// Headers of an answer, those of the edge with them: room is made once.
+const HEADERS: usize = 16;
+static XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
+static XSS_PROTECTION_ON: HeaderValue = HeaderValue::from_static("1; mode=block");
+
+/// Is a tag among those of `If-None-Match`?
+fn names(tags: &str, own: &str) -> bool {
+    tags.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == own)
+}
+
+/// Gives a kept answer once more, or says why it could not be confirmed; none if the client wants what is not kept.
+pub fn repeat(answer: Result<&KeptReply, &ServiceError>, asked: &HeaderMap) -> Option<Response<Body>> {
+    let media_type = accepted(asked).ok()?;
+    let KeptReply { body, tag, cache_control } = match answer {
+        Ok(kept) => kept,
+        Err(error) => return Some(Reply::error(error).into_response(media_type)),
+    };
+    let own = tag.as_ref().and_then(|tag| tag.to_str().ok()).map(|tag| tag.trim_matches('"'));
+    let known = asked.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let is_known = own.zip(known).is_some_and(|(own, known)| names(known, own));
+    let mut response = Response::new(if is_known { Body::empty() } else { Body::from(body.clone()) });
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS);
+    if !is_known {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    if let Some(tag) = tag {
+        headers.insert(ETAG, tag.clone());
+    }
+    headers.insert(CACHE_CONTROL, cache_control.clone());
+    headers.insert(&XSS_PROTECTION, XSS_PROTECTION_ON.clone());
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    Some(response)
 }
 
 #[cfg(test)]

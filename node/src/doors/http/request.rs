@@ -203,35 +203,9 @@ impl Request {
     /// The media type of the answer.
     ///
     /// # Errors
-    /// 406 if the client accepts none of ours.
+    /// As [`accepted`].
     pub fn accepted(&self) -> Result<&'static str, ServiceError> {
-        let accepted: Vec<_> = self.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-        let accepted = accepted.join(",");
-        if accepted.trim().is_empty() {
-            return Ok(MEDIA_TYPES[0]);
-        }
-        let mut best: Option<(f32, &'static str)> = None;
-        for range in accepted.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
-            let offered = match media_type.as_str() {
-                // Java's own HTTP client sends a lone star.
-                "*" | "application/*" => Some(MEDIA_TYPES[0]),
-                other if other.starts_with("*/") => Some(MEDIA_TYPES[0]),
-                other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
-            };
-            if let Some(offered) = offered
-                && weight > 0.0
-                && best.is_none_or(|(heaviest, _)| weight > heaviest)
-            {
-                best = Some((weight, offered));
-            }
-        }
-        best.map(|(_, offered)| offered).ok_or_else(|| {
-            let message = format!("HTTP 406 Not Acceptable: answers are {}", MEDIA_TYPES.join(", "));
-            ServiceError::new(code::NOT_ACCEPTABLE, message)
-        })
+        accepted(&self.headers)
     }
 
     /// All parameters of the query, in order.
@@ -249,6 +223,44 @@ impl Request {
         }
         self.json()
     }
+}
+
+/// The media type of the answer to a request with these headers.
+///
+/// # Errors
+/// 406 if the client accepts none of ours.
+pub fn accepted(headers: &HeaderMap) -> Result<&'static str, ServiceError> {
+    let mut given = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let first = given.next().unwrap_or_default();
+    let rest: Vec<_> = given.collect();
+    let accepted =
+        if rest.is_empty() { Cow::Borrowed(first) } else { Cow::Owned(format!("{first},{}", rest.join(","))) };
+    // What most clients send.
+    if matches!(accepted.trim(), "" | "*/*") {
+        return Ok(MEDIA_TYPES[0]);
+    }
+    let mut best: Option<(f32, &'static str)> = None;
+    for range in accepted.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
+        let offered = match media_type.as_str() {
+            // Java's own HTTP client sends a lone star.
+            "*" | "application/*" => Some(MEDIA_TYPES[0]),
+            other if other.starts_with("*/") => Some(MEDIA_TYPES[0]),
+            other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
+        };
+        if let Some(offered) = offered
+            && weight > 0.0
+            && best.is_none_or(|(heaviest, _)| weight > heaviest)
+        {
+            best = Some((weight, offered));
+        }
+    }
+    best.map(|(_, offered)| offered).ok_or_else(|| {
+        let message = format!("HTTP 406 Not Acceptable: answers are {}", MEDIA_TYPES.join(", "));
+        ServiceError::new(code::NOT_ACCEPTABLE, message)
+    })
 }
 
 /// Is a name, but for its case and at most two letters, the other?

@@ -11,7 +11,6 @@ use proto::operations::{Answer as Answers, Body, Native as Op};
 use proto::v1;
 use serde_json::{Map, Value};
 
-use super::Native;
 use crate::doors::http::reply::Reply;
 use crate::doors::http::{Answer, On};
 use crate::service::ServiceError;
@@ -22,7 +21,7 @@ pub(in crate::doors) static POOL: LazyLock<DescriptorPool> =
 
 /// Answers an operation.
 pub(in crate::doors) async fn answer(on: On<'_>, operation: Op) -> Answer {
-    let native = Native { service: on.front.service.clone() };
+    let native = on.front.native.clone();
     let caller = on.caller;
     match operation {
         Op::ListSubjects => on.message(native.list_subjects(caller, on.question()?).await),

@@ -1,5 +1,6 @@
 //! Subjects, versions, comparison, validation, search and status.
 
+use prost::Message as _;
 use proto::error_code as code;
 use proto::v1;
 use registry::{Include, Permanent, SchemaId, State, Subject};
@@ -8,7 +9,8 @@ use schema::diff::{ChangeKind, Step};
 use super::Native;
 use super::convert::{bad, format, new_schema, schema, version, version_message};
 use crate::service::{
-    Caller, Criteria, DataRequest, FoundVersion, RegisterOptions, Selector, ServiceError, VersionSpec,
+    Caller, Criteria, DataRequest, FoundVersion, RegisterOptions, Selector, ServiceError, Tracked, VersionSpec,
+    WholeVersion,
 };
 
 const PAGE_DEFAULT: u32 = 100;
@@ -57,17 +59,17 @@ impl Native {
 
     pub async fn get_version(&self, caller: &Caller, request: v1::GetVersionRequest) -> Answer<v1::Version> {
         let subject = Subject::parse(&request.subject)?;
-        let found = self.service.resolve(caller, &subject, &request.version).await?;
-        self.with_text(caller, found).await
-    }
-
-    async fn with_text(&self, caller: &Caller, found: FoundVersion) -> Answer<v1::Version> {
-        let FoundVersion { subject, version, row } = found;
-        let spec = VersionSpec::Number(version);
-        let content = self.service.version(caller, &subject, spec, Include::All).await?.content;
-        let mut message = version_message(&subject, version, &row);
-        message.schema = Some(schema(row.format, &content.text, &content.references, content.metadata.as_ref()));
-        message.sent_text = self.service.sent_text(&subject, version)?.unwrap_or_default();
+        // A question is kept as it was asked: the parts cannot run into each other, for a subject has no line break.
+        let question = format!("{}\n{}", request.subject, request.version);
+        if let Some(kept) = self.versions.get(&question)
+            && self.service.holds(&caller.wanted(), &kept.provenance).await?
+        {
+            return Ok(kept.found.clone());
+        }
+        let Tracked { found, provenance } = self.service.whole_version(caller, &subject, &request.version).await?;
+        let message = whole_message(found);
+        let bytes = message.encoded_len();
+        self.versions.put(&question, Tracked { found: message.clone(), provenance }, bytes);
         Ok(message)
     }
 
@@ -78,8 +80,8 @@ impl Native {
         let (Some(subject), Some(version)) = (found.subject, found.version) else {
             return Err(ServiceError::new(code::INTERNAL, "Internal server error"));
         };
-        let row = self.service.version_row(caller, &subject, version).await?;
-        self.with_text(caller, FoundVersion { subject, version, row }).await
+        let found = self.service.whole_version(caller, &subject, &version.to_string()).await?.found;
+        Ok(whole_message(found))
     }
 
     pub async fn delete_version(
@@ -178,6 +180,14 @@ impl Native {
             learners: standing.learners.into_iter().collect(),
         })
     }
+}
+
+fn whole_message(found: WholeVersion) -> v1::Version {
+    let WholeVersion { subject, version, row, content, sent } = found;
+    let mut message = version_message(&subject, version, &row);
+    message.schema = Some(schema(row.format, &content.text, &content.references, content.metadata.as_ref()));
+    message.sent_text = sent.unwrap_or_default();
+    message
 }
 
 /// What the service checks, from what a client sent.
