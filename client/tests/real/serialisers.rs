@@ -32,7 +32,7 @@ fn disk() -> Reading {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_formats_go_through_the_registry() {
     let cluster = Cluster::start(1).await;
-    avro(&cluster).await;
+    Box::pin(avro(&cluster)).await;
     json_schema(&cluster).await;
     protobuf(&cluster).await;
 }

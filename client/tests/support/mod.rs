@@ -194,6 +194,7 @@ impl Drop for Cluster {
             }
         }
         if std::thread::panicking() {
+            #[allow(clippy::print_stdout, reason = "what a test that failed shows")]
             for id in 1..=self.nodes.len() {
                 let log = std::fs::read_to_string(self.log_path(id)).unwrap_or_default();
                 let lines: Vec<_> = log.lines().rev().take(8).collect();

@@ -97,7 +97,7 @@ impl Caller {
         members[self.random.random_range(0..members.len())]
     }
 
-    async fn ask(&mut self, node: u64, subject: &str, op: Op, request_id: &str, session: Option<u64>) -> Reply {
+    async fn ask(&self, node: u64, subject: &str, op: Op, request_id: &str, session: Option<u64>) -> Reply {
         let limit = Duration::from_millis(5 * self.world.timing.election_max());
         let (subject, request_id) = (subject.to_owned(), request_id.to_owned());
         let question = Question { subject, op, request_id, session, limit };

@@ -198,10 +198,10 @@ impl Disk {
     fn put(&self, change: Change, waiter: Waiter) {
         let mut inner = self.lock();
         inner.now.apply(&change);
-        let early = match (&change, inner.bug) {
-            (Change::Append(_), Some(Bug::NoSync)) | (Change::Vote(_), Some(Bug::VoteLost)) => true,
-            _ => false,
-        };
+        let early = matches!(
+            (&change, inner.bug),
+            (Change::Append(_), Some(Bug::NoSync)) | (Change::Vote(_), Some(Bug::VoteLost))
+        );
         if early {
             if inner.bug == Some(Bug::NoSync) {
                 inner.pending.push_back((change, Waiter::Nobody));

@@ -89,6 +89,7 @@ fn rows_are_those_of_the_plain_view() {
     let mut random = StdRng::seed_from_u64(5);
     let (mut rows, mut plain) = (Rows::default(), MemoryView::default());
     let mut earlier = (rows.clone(), plain.clone());
+    #[allow(clippy::type_complexity, reason = "two kinds of views, seen through one closure")]
     let all = |view: &dyn Fn(&KeyRange, &mut dyn FnMut(Key, Row) -> ControlFlow<()>), reverse: bool| {
         let range = KeyRange { start: vec![0], end: vec![0xff], reverse };
         let mut seen = Vec::new();

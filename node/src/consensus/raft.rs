@@ -16,6 +16,9 @@ use raft_store::types::{Node, Proposal, TypeConfig};
 
 type Written = Result<ClientWriteResponse<TypeConfig>, RaftError<TypeConfig, ClientWriteError<TypeConfig>>>;
 
+/// What a read has to wait for.
+pub type Linearized = Result<Linearizer<TypeConfig>, RaftError<TypeConfig, LinearizableReadError<TypeConfig>>>;
+
 /// A running openraft. Its futures are boxed: each stands for at least one message to its core or to another node.
 pub trait Raft: Send + Sync {
     /// Everything that it shows of itself.
@@ -29,10 +32,7 @@ pub trait Raft: Send + Sync {
     /// Proposes a command.
     fn write(&self, proposal: Proposal) -> BoxFuture<'_, Written>;
     /// The index that a read has to wait for, on a leader.
-    fn read_linearizer(
-        &self,
-        option: LinearizerOption,
-    ) -> BoxFuture<'_, Result<Linearizer<TypeConfig>, RaftError<TypeConfig, LinearizableReadError<TypeConfig>>>>;
+    fn read_linearizer(&self, option: LinearizerOption) -> BoxFuture<'_, Linearized>;
     /// Waits until this node has applied what a read has to see; false if the time passes first.
     fn await_ready(
         &self,
@@ -85,10 +85,7 @@ impl<M: RaftStateMachine<TypeConfig>> Raft for openraft::Raft<TypeConfig, M> {
         Box::pin(self.client_write(proposal))
     }
 
-    fn read_linearizer(
-        &self,
-        option: LinearizerOption,
-    ) -> BoxFuture<'_, Result<Linearizer<TypeConfig>, RaftError<TypeConfig, LinearizableReadError<TypeConfig>>>> {
+    fn read_linearizer(&self, option: LinearizerOption) -> BoxFuture<'_, Linearized> {
         Box::pin(self.get_read_linearizer(option))
     }
 

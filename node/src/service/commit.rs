@@ -12,6 +12,7 @@ use super::turns::{ATTEMPTS_MAX, too_busy};
 use super::{Caller, Service, ServiceError};
 
 /// What a preparation came to.
+#[allow(clippy::large_enum_variant, reason = "one at a time, on its way to the log")]
 pub(super) enum Prepared<T, K = ()> {
     /// There is nothing to change: this is the answer.
     Known(T),
