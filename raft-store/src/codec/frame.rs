@@ -82,6 +82,23 @@ pub(super) fn encode<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain:
     bytes
 }
 
+/// Checks the frame of a record, whatever it holds: its length and its checksum.
+pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
+    let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(CodecError::Short { length: bytes.len() });
+    };
+    if header[0] != MAGIC {
+        return Err(CodecError::Magic);
+    }
+    if u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize != body.len() {
+        return Err(CodecError::Short { length: bytes.len() });
+    }
+    if u32::from_le_bytes([header[8], header[9], header[10], header[11]]) != checksum(bytes) {
+        return Err(CodecError::Checksum);
+    }
+    Ok(())
+}
+
 /// Checks the frame and reads the layout `F` of a domain value. The record's level says what may be in it.
 pub(super) fn decode<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8]) -> Result<D, CodecError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {

@@ -16,3 +16,11 @@ pub use raft::{
     encode_entry, encode_log_id, encode_mark, encode_membership, encode_proposal, encode_response, encode_vote,
 };
 pub use rows::{decode_row, encode_row};
+
+/// Is a record whole, whatever it holds? Its length and its checksum say so.
+///
+/// # Errors
+/// [`CodecError`]: the record is damaged.
+pub fn check_record(bytes: &[u8]) -> Result<(), CodecError> {
+    frame::check(bytes)
+}

@@ -16,7 +16,7 @@ use openraft::storage::{LeaderBoundedStreamError, LeaderBoundedStreamResult, Raf
 use super::config::READ_BYTES_MAX;
 use super::shared::Shared;
 use super::{LogStore, db};
-use crate::codec::decode_entry;
+use crate::codec::{decode_entry, encode_entry};
 use crate::types::{Entry, LeaderId, TypeConfig, Vote};
 
 /// Reads a log. It keeps the log open.
@@ -79,6 +79,18 @@ impl LogReader {
         } else {
             Err(LeaderChanged::new(*leader, vote).into())
         }
+    }
+}
+
+impl LogStore {
+    /// Entries of a range from its beginning on, as records: as many as one read gives, none where the log holds none of
+    /// them. Blocks.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn some_records(&self, range: Range<u64>) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let entries = read(self.shared(), range, Share::Some)?;
+        Ok(entries.iter().map(|entry| (entry.log_id.index(), encode_entry(entry))).collect())
     }
 }
 

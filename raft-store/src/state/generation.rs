@@ -26,7 +26,7 @@ const FAMILIES: [&str; Family::ALL.len()] = {
     }
     names
 };
-const APPLIED: &[u8] = b"\0applied";
+pub(super) const APPLIED: &[u8] = b"\0applied";
 const MEMBERSHIP: &[u8] = b"\0membership";
 
 /// Memory for blocks of the state, shared by all column families.

@@ -11,16 +11,20 @@
 //! ```
 
 mod applied;
+mod export;
 mod generation;
 mod machine;
 mod mutants;
+mod rebuild;
 mod revisions;
 mod snapshot;
 mod view;
 
 pub use applied::AppliedIndex;
+pub use export::StateExport;
 pub use generation::StateError;
 pub use machine::{StateMachine, StateMachineBuilder};
+pub use rebuild::{Claim, EntriesIn, RebuildError, Rebuilt, RowsIn};
 pub use revisions::{Footprint, Revisions};
 pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, describe, is_plain_file_name};
 pub use view::StateView;
@@ -37,7 +41,7 @@ use rocksdb::WriteBatch;
 
 use crate::stretch::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
-use generation::Generation;
+use generation::{Generation, check_level};
 
 /// Entries between two flushes of the state: bounds what a restart replays.
 const FLUSH_ENTRIES: u64 = 10_000;
@@ -81,7 +85,7 @@ impl StateStore {
         let applied = generation.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
         let machine = registry::query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
-        generation::check_level(machine.level)?;
+        check_level(machine.level)?;
         // A node that has nothing to replay can be compared with the others all the same.
         let digest = applied.0.map(|_| (index, machine.digest));
         Ok(Self {

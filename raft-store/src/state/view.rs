@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use registry::{Key, KeyRange, LogIndex, Row, Table, View, ViewError};
-use rocksdb::{DB, DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode};
+use rocksdb::{
+    ColumnFamily, DB, DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode,
+};
 
 use super::generation::Generation;
 use crate::codec;
@@ -29,6 +31,31 @@ impl<'a> StateView<'a> {
         self.applied
     }
 
+    /// The same state, of which the index is known exactly.
+    pub(super) fn exactly_at(self, applied: LogIndex) -> Self {
+        Self { applied, ..self }
+    }
+
+    /// What stands beside the rows.
+    pub(super) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, rocksdb::Error> {
+        match &self.snapshot {
+            Some(snapshot) => snapshot.get(key),
+            None => self.generation.db().get(key),
+        }
+    }
+
+    pub(super) fn iterate(
+        &self,
+        family: &ColumnFamily,
+        options: ReadOptions,
+        mode: IteratorMode<'_>,
+    ) -> DBIteratorWithThreadMode<'_, DB> {
+        match &self.snapshot {
+            Some(snapshot) => snapshot.iterator_cf_opt(family, options, mode),
+            None => self.generation.db().iterator_cf_opt(family, options, mode),
+        }
+    }
+
     fn scan_table(
         &self,
         table: Table,
@@ -44,11 +71,7 @@ impl<'a> StateView<'a> {
         } else {
             IteratorMode::From(&range.start, Direction::Forward)
         };
-        let rows: DBIteratorWithThreadMode<'_, DB> = match &self.snapshot {
-            Some(snapshot) => snapshot.iterator_cf_opt(family, options, mode),
-            None => self.generation.db().iterator_cf_opt(family, options, mode),
-        };
-        for row in rows {
+        for row in self.iterate(family, options, mode) {
             let (key, value) = row.map_err(|error| ViewError(format!("scan {table:?}: {error}")))?;
             let key = Key::decode(&key).ok_or_else(|| ViewError(format!("{table:?} holds the key {key:02x?}")))?;
             let row = codec::decode_row(&key, &value).map_err(|error| ViewError(format!("row {key:?}: {error}")))?;
