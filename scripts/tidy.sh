@@ -24,6 +24,7 @@ only_in 'service\.(consensus|config)\(\)' '^(node/src/(edge/|host/|main.rs|lib.r
 only_in 'uri\(?\)?\.path\(' '^node/src/edge/' 'only the edge reads the path of a request'
 
 depends() { sed -n '/^\[dependencies\]/,/^\[/p' "$1/Cargo.toml" | grep -oE "^($2)\b" || true; }
+[ -z "$(depends backup 'schema|registry|proto|raft-store|node|client|tokio|rocksdb')" ] || complain "backup depends on nothing of ours"
 [ -z "$(depends schema 'registry|proto|raft-store|node|client')" ] || complain "schema depends on nothing of ours"
 [ -z "$(depends llm 'registry|proto|raft-store|node|client|tokio')" ] || complain "llm depends on schema only"
 [ -z "$(depends proto 'registry|schema|raft-store|node|client')" ] || complain "proto depends on nothing of ours"

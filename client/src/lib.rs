@@ -30,6 +30,7 @@ mod retry;
 pub mod serdes;
 mod transport;
 
+pub use api::backups::BackupDownload;
 pub use api::cluster::Health;
 pub use api::events::{Events, RegistryEvent, Watch};
 pub use api::native::{NativeMessage, message_json};

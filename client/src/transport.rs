@@ -113,6 +113,8 @@ pub(crate) struct Transport {
 impl Transport {
     pub(crate) fn new(config: &ClientConfig) -> Result<Self, ClientError> {
         let nodes = config.checked_nodes()?;
+        // A provider that the program has chosen before stays.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
             .connect_timeout(config.connect_time_max)
             .build()

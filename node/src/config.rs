@@ -37,9 +37,35 @@ pub struct Config {
     /// How the data on the disk is verified.
     #[serde(default)]
     pub scrub: ScrubConfig,
+    /// Backups by schedule, and where they are kept.
+    #[serde(default)]
+    pub backup: BackupConfig,
     /// What is kept secret.
     #[serde(default)]
     pub security: SecurityConfig,
+}
+
+/// Backups by schedule, and where they are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupConfig {
+    /// Where this node keeps backups. Empty: nowhere.
+    pub directory: PathBuf,
+    /// Seconds between two scheduled backups, made by whoever leads; 0 for none.
+    pub every_seconds: u64,
+    /// Full backups that are kept, each with the incremental ones that follow it.
+    pub keep: usize,
+    /// Incremental backups between two full ones.
+    pub incrementals: u32,
+    /// File with the keys that backups are encrypted with, the newest first. Empty: they are not encrypted.
+    pub key_file: PathBuf,
+}
+
+impl Default for BackupConfig {
+    fn default() -> Self {
+        // Two weeks of a daily schedule.
+        Self { directory: PathBuf::new(), every_seconds: 0, keep: 14, incrementals: 0, key_file: PathBuf::new() }
+    }
 }
 
 /// What is kept secret.
@@ -352,6 +378,12 @@ impl Config {
         if self.compaction.snapshot_entries == 0 {
             return wrong("compaction.snapshot_entries", "must be at least 1");
         }
+        if self.backup.keep == 0 {
+            return wrong("backup.keep", "must be at least 1: the newest backup is always kept");
+        }
+        if self.backup.every_seconds > 0 && self.backup.directory.as_os_str().is_empty() {
+            return wrong("backup.directory", "is needed where backup.every_seconds asks for backups");
+        }
         if self.peer.snapshot_bytes_per_second == 0 {
             return wrong("peer.snapshot_bytes_per_second", "must be at least 1");
         }
@@ -415,6 +447,7 @@ mod tests {
             limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
             compaction: CompactionConfig { snapshot_entries: 1, keep_entries: 1 },
             scrub: ScrubConfig { start_bytes_max: 1, bytes_per_second: 1, pause_seconds: 1 },
+            backup: BackupConfig::default(),
             security: SecurityConfig::default(),
         }
     }
@@ -464,12 +497,14 @@ mod tests {
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.compaction, CompactionConfig::default());
         assert_eq!(config.scrub, ScrubConfig::default());
+        assert_eq!(config.backup, BackupConfig::default());
         assert_eq!(config.security, SecurityConfig::default());
     }
 
     #[test]
     fn unknown_keys_are_errors_in_every_section() {
-        let sections = ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "SCRUB", "SECURITY"];
+        let sections =
+            ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "SCRUB", "BACKUP", "SECURITY"];
         for section in sections.into_iter().chain(["NO_SUCH_SECTION"]) {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");
             let error = load(&[(name.as_str(), "1")]).unwrap_err();
@@ -505,6 +540,8 @@ mod tests {
             ("REGISTRY__READ__CONSISTENCY", "strong", "read.consistency"),
             ("REGISTRY__READ__CONSISTENCY", "session:1", "read.consistency"),
             ("REGISTRY__LIMITS__REQUESTS_MAX", "-1", "limits.requests_max"),
+            ("REGISTRY__BACKUP__KEEP", "0", "backup.keep"),
+            ("REGISTRY__BACKUP__EVERY_SECONDS", "60", "backup.directory"),
             ("REGISTRY__NODE__ID__X", "1", "id is not a section"),
         ] {
             let error = load(&[(name, value)]).unwrap_err().to_string();

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use node::host::telemetry;
+use node::host::restore::{Restore, Restored, restore};
+use node::host::{Supervisor, telemetry};
 use node::{Clock, Config, End, Listeners, Options, Seed, StartError};
 
 /// A node of the LLM Schema Registry.
@@ -18,6 +19,19 @@ struct Arguments {
     /// Make a new cluster of the members in the configuration. Only on one node, only once.
     #[arg(long)]
     bootstrap: bool,
+    /// Build the data directory from a backup, and end: a full one and the incremental ones behind it (one flag each), or a
+    /// directory of which the newest are taken. This node becomes the only voter of a new cluster.
+    #[arg(long, value_name = "FILE")]
+    restore: Vec<PathBuf>,
+    /// Restore up to this log index, and no further.
+    #[arg(long, requires = "restore", value_name = "INDEX")]
+    restore_to_index: Option<u64>,
+    /// The file with the keys of encrypted backups; otherwise backup.key_file.
+    #[arg(long, requires = "restore", value_name = "FILE")]
+    restore_key_file: Option<PathBuf>,
+    /// Restore only what this key has signed (in hexadecimal).
+    #[arg(long, requires = "restore", value_name = "KEY")]
+    restore_signed_by: Option<String>,
     /// Check the configuration and end.
     #[arg(long)]
     check_config: bool,
@@ -47,6 +61,18 @@ fn start(arguments: Arguments) -> Result<(), End> {
         tracing::info!("the configuration is good");
         return Ok(());
     }
+    if !arguments.restore.is_empty() {
+        let configured = Some(config.backup.key_file.clone()).filter(|path| !path.as_os_str().is_empty());
+        let asked = Restore {
+            sources: arguments.restore,
+            to_index: arguments.restore_to_index,
+            key_file: arguments.restore_key_file.or(configured),
+            signed_by: arguments.restore_signed_by,
+        };
+        let Restored { from_cluster, index, digest, rows, entries, .. } = restore(&config, &asked)?;
+        tracing::info!(from_cluster, index, digest, rows, entries, "restored; start this node without --restore now");
+        return Ok(());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| StartError::System { doing: "start the runtime", reason: error.to_string() })?;
@@ -54,11 +80,30 @@ fn start(arguments: Arguments) -> Result<(), End> {
         let listeners = Listeners::bind(&config).await?;
         let options = Options { bootstrap: arguments.bootstrap, on_fatal: Arc::new(end_process) };
         let mut node = node::run(config, listeners, Clock::system(), Seed::System, options)?;
+        let supervisor = supervisor();
+        let ready = node.readiness();
         tokio::select! {
             ended = node.ended() => return ended,
-            () = stop_signal() => node.stop(),
+            () = supervisor.watch(ready) => {}
+            () = stop_signal() => {}
         }
-        node.ended().await
+        supervisor.stopping();
+        node.stop();
+        tokio::select! {
+            ended = node.ended() => ended,
+            // Closing may take longer than a supervisor likes silence.
+            () = supervisor.watch(std::future::ready(false)) => Ok(()),
+        }
+    })
+}
+
+/// Whoever started this process and wants to know how it is.
+fn supervisor() -> Supervisor {
+    let variable = |name: &str| std::env::var(name).ok();
+    let found = Supervisor::of(variable("NOTIFY_SOCKET").as_deref(), variable("WATCHDOG_USEC").as_deref());
+    found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "NOTIFY_SOCKET cannot be reached");
+        Supervisor::default()
     })
 }
 

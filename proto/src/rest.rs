@@ -386,6 +386,57 @@ pub struct ClusterStatusBody {
     pub nodes: Vec<NodeStatusBody>,
 }
 
+/// A backup in a node's directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct BackupBody {
+    /// Its file.
+    pub name: String,
+    /// Its own random name.
+    pub id: String,
+    /// `full`, or `log` for an incremental one.
+    pub kind: String,
+    pub cluster_id: String,
+    /// The log index that it leads to.
+    pub index: u64,
+    /// The log index that it begins behind, if it is incremental.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    pub time_ms: u64,
+    pub bytes: u64,
+    /// The hash of what is in it; only where it was just made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// The name of the key that it is encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Why it cannot be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What a node knows about backups.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct BackupsBody {
+    /// The node's directory; empty if it has none.
+    pub directory: String,
+    pub every_seconds: u64,
+    pub keep: u64,
+    pub incrementals: u64,
+    /// The log index that the cluster's newest backup leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_index: Option<u64>,
+    /// When the cluster got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_time_ms: Option<u64>,
+    /// Why the last one that failed on this node did so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+    pub is_running: bool,
+    pub backups: Vec<BackupBody>,
+}
+
 /// A member to add.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

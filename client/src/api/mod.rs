@@ -1,6 +1,7 @@
 //! The operations, by noun: each method builds one call and reads one answer.
 
 pub(crate) mod audit_log;
+pub(crate) mod backups;
 pub(crate) mod cluster;
 pub(crate) mod events;
 pub(crate) mod governance;

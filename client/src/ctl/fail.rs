@@ -28,6 +28,8 @@ pub(crate) enum CommandError {
     Client(#[from] ClientError),
     #[error("{file}: {source}")]
     Proof { file: String, source: AuditError },
+    #[error("{file}: {source}")]
+    Backup { file: String, source: backup::BackupError },
     #[error("{path}: {source}")]
     File { path: String, source: std::io::Error },
     #[error("{0}")]
@@ -62,7 +64,7 @@ impl CommandError {
             Self::Incompatible(_) => INCOMPATIBLE,
             Self::NotFound(_) => NOT_FOUND,
             Self::NoQuorum(_) => UNREACHABLE,
-            Self::Proof { .. } | Self::File { .. } | Self::Negative(_) => ERROR,
+            Self::Proof { .. } | Self::Backup { .. } | Self::File { .. } | Self::Negative(_) => ERROR,
             Self::Client(error) => of_client(error),
         })
     }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod audit;
+mod backups;
 mod cluster;
 mod doctor;
 mod events;
@@ -13,6 +14,7 @@ mod fail;
 mod governance;
 mod lifecycle;
 mod profile;
+mod progress;
 mod schemas;
 mod screen;
 mod search;
@@ -158,6 +160,9 @@ enum Command {
     /// Snapshots of the state, which shorten the log.
     #[command(subcommand)]
     Snapshot(cluster::SnapshotCommand),
+    /// Backups of everything: make, list, fetch, verify, restore.
+    #[command(subcommand)]
+    Backup(backups::BackupCommand),
     /// Writes subjects, versions and settings to a directory.
     #[command(after_help = "Example:\n  registryctl export backup-dir")]
     Export(tree::ExportArguments),
@@ -262,6 +267,10 @@ async fn run(arguments: Arguments) -> Result<(), CommandError> {
             profile::run(screen, &path, given, command)
         }
         Command::Audit(audit::AuditCommand::Verify(arguments)) => audit::verify(screen, &arguments),
+        Command::Backup(backups::BackupCommand::Verify(arguments)) => backups::verify(screen, &arguments),
+        Command::Backup(backups::BackupCommand::Restore(arguments)) => {
+            backups::restore(screen, global.dry_run, &arguments)
+        }
         command => {
             let watch = global.watch.as_deref().map(profile::duration).transpose().map_err(CommandError::Use)?;
             let session = session(global, screen, &path)?;
@@ -349,6 +358,7 @@ async fn dispatch(session: &Session, command: &Command) -> Result<(), CommandErr
         Command::Member(command) => cluster::member(session, command).await,
         Command::Leader(command) => cluster::leader(session, command).await,
         Command::Snapshot(command) => cluster::snapshot(session, command).await,
+        Command::Backup(command) => backups::run(session, command).await,
         Command::Export(arguments) => tree::export(session, arguments).await,
         Command::Import(arguments) => tree::import(session, arguments).await,
         Command::Plan(arguments) => apply::plan(session, arguments).await,
@@ -372,6 +382,7 @@ fn only_reads(command: &Command) -> bool {
         Command::Consumer(command) => command.only_reads(),
         Command::Audit(command) => command.only_reads(),
         Command::Cluster(_) | Command::Doctor | Command::Plan(_) => true,
+        Command::Backup(command) => command.only_reads(),
         Command::Member(command) => command.only_reads(),
         Command::Leader(command) => command.only_reads(),
         Command::Events(_)

@@ -120,6 +120,8 @@ impl Cluster {
             self.port(id, 0),
             self.peer_address(id),
         ));
+        let backups = self.dir.path().join(format!("node{id}-backups"));
+        text.push_str(&format!("\n[backup]\ndirectory = \"{}\"\n", backups.display()));
         std::fs::write(self.dir.path().join(format!("node{id}.toml")), text).expect("write a configuration");
     }
 

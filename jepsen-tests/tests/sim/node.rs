@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use node::clock::{Clock, Deadline};
 use node::config::{
-    ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, NodeConfig, PeerConfig, ReadConfig, ScrubConfig,
-    SecurityConfig,
+    BackupConfig, ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, NodeConfig, PeerConfig,
+    ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::consensus::{self, Consensus, Peers, State, convert};
 use node::host::telemetry::Metrics;
@@ -142,6 +142,7 @@ fn config(id: u64, world: &World) -> Config {
         limits: LimitsConfig::default(),
         compaction: CompactionConfig { snapshot_entries: world.compaction.every, keep_entries: world.compaction.keep },
         scrub: ScrubConfig::default(),
+        backup: BackupConfig::default(),
         security: SecurityConfig::default(),
     }
 }

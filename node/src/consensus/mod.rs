@@ -201,6 +201,11 @@ impl Consensus {
         self.node_id
     }
 
+    /// The time of day as this node has it, in milliseconds since the Unix epoch.
+    pub fn wall_ms(&self) -> u64 {
+        self.clock.wall_ms()
+    }
+
     /// The replicated state of this node.
     pub fn state(&self) -> &State {
         &self.state

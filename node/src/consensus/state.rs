@@ -58,6 +58,10 @@ pub trait Store: Send + Sync {
     fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])>;
     /// Figures for metrics: name, meaning, value.
     fn figures(&self) -> Vec<(String, &'static str, u64)>;
+    /// The databases, for backups; none where there are none.
+    fn on_disk(&self) -> Option<(&StateStore, &LogStore)> {
+        None
+    }
 }
 
 /// The state of this node. Cheap to clone.
@@ -117,6 +121,11 @@ impl State {
         self.store.newest_digest()
     }
 
+    /// The databases, for backups; none where there are none.
+    pub fn on_disk(&self) -> Option<(&StateStore, &LogStore)> {
+        self.store.on_disk()
+    }
+
     /// Figures for metrics: name, meaning, value.
     pub fn figures(&self) -> Vec<(String, &'static str, u64)> {
         self.store.figures()
@@ -148,6 +157,10 @@ impl Store for OnDisk {
 
     fn newest_digest(&self) -> Option<(LogIndex, [u8; 32])> {
         self.state.newest_digest()
+    }
+
+    fn on_disk(&self) -> Option<(&StateStore, &LogStore)> {
+        Some((&self.state, &self.log))
     }
 
     fn figures(&self) -> Vec<(String, &'static str, u64)> {

@@ -1,15 +1,16 @@
 //! Administration over HTTP: from paths and bodies to the service.
 
+use backup::BackupKind;
 use proto::error_code as code;
 use proto::operations::Cluster;
-use proto::rest::{ClusterStatusBody, MemberBody, NodeStatusBody};
+use proto::rest::{BackupBody, BackupsBody, ClusterStatusBody, MemberBody, NodeStatusBody};
 use registry::LogIndex;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::http::reply::Reply;
 use super::http::{Answer, On};
-use crate::service::{ClusterView, MemberView, NewMember, ServiceError};
+use crate::service::{BackupFile, BackupsShown, ClusterView, MemberView, NewMember, ServiceError};
 
 /// Answers an operation.
 pub(super) async fn answer(on: On<'_>, operation: Cluster) -> Answer {
@@ -40,6 +41,11 @@ pub(super) async fn answer(on: On<'_>, operation: Cluster) -> Answer {
             Ok(Reply::json(&json!({"asked": true})))
         }
         Cluster::GetStateHash => on.state_hash(),
+        Cluster::CreateBackup => {
+            let BackupWish { kind } = on.request.json()?;
+            Ok(Reply::json(&backup_body(service.create_backup(caller, kind).await?)))
+        }
+        Cluster::ListBackups => Ok(Reply::json(&backups_body(service.backups().await?))),
     }
 }
 
@@ -47,6 +53,38 @@ pub(super) async fn answer(on: On<'_>, operation: Cluster) -> Answer {
 #[serde(deny_unknown_fields)]
 struct TransferBody {
     to: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupWish {
+    #[serde(default = "full")]
+    kind: BackupKind,
+}
+
+fn full() -> BackupKind {
+    BackupKind::Full
+}
+
+fn backup_body(file: BackupFile) -> BackupBody {
+    let BackupFile { name, id, kind, cluster_id, index, since, time_ms, bytes, hash, key, problem } = file;
+    let (kind, hash) = (kind.name().to_owned(), Some(hash).filter(|hash| !hash.is_empty()));
+    BackupBody { name, id, kind, cluster_id, index, since, time_ms, bytes, hash, key, problem }
+}
+
+fn backups_body(shown: BackupsShown) -> BackupsBody {
+    let BackupsShown { config, files, last, last_failure, is_running } = shown;
+    BackupsBody {
+        directory: config.directory.display().to_string(),
+        every_seconds: config.every_seconds,
+        keep: config.keep as u64,
+        incrementals: u64::from(config.incrementals),
+        last_index: last.map(|(index, _)| index.0),
+        last_time_ms: last.map(|(_, time_ms)| time_ms),
+        last_failure,
+        is_running,
+        backups: files.into_iter().map(backup_body).collect(),
+    }
 }
 
 impl On<'_> {

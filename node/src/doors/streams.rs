@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use proto::error_code as code;
 use proto::operations::Stream;
 use proto::v1;
+use tokio::sync::mpsc;
 
 use super::http::Front;
 use super::http::reply::{MEDIA_TYPES, Reply};
@@ -59,8 +60,26 @@ async fn begin(
             }))
         }
         Stream::ExportAudit => Ok(export(front, admitted, &caller, &request)),
+        Stream::StreamBackup => Ok(bytes_of(front.service.stream_backup(&caller)?, None)),
+        Stream::DownloadBackup => {
+            let offset = request.query("offset").map(str::parse::<u64>).transpose();
+            let offset = offset.map_err(|_| ServiceError::new(code::UNPROCESSABLE, "offset is a number of bytes"))?;
+            let offset = offset.unwrap_or(0);
+            let (length, pieces) = front.service.open_backup(admitted.place.parameter("name"), offset).await?;
+            Ok(bytes_of(pieces, Some(length.saturating_sub(offset))))
+        }
         Stream::ValidateStream => Err(ServiceError::new(code::NOT_FOUND, "Bulk validation is a stream of gRPC")),
     }
+}
+
+/// Bytes as they come; their number where it is known.
+fn bytes_of(pieces: mpsc::Receiver<std::io::Result<bytes::Bytes>>, length: Option<u64>) -> Response {
+    let body = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(pieces));
+    let mut response = ([(http::header::CONTENT_TYPE, "application/octet-stream")], body).into_response();
+    if let Some(length) = length {
+        response.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+    }
+    response
 }
 
 /// `Last-Event-ID` of a browser that comes back wins over `after`.

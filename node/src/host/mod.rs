@@ -9,11 +9,14 @@ mod listeners;
 mod node;
 mod phase;
 pub mod readiness;
+pub mod restore;
 mod scrub;
 mod starting;
+mod supervisor;
 pub mod telemetry;
 
 pub use error::{End, StartError};
 pub use listeners::{Addresses, Listeners};
 pub use node::{Handle, OnFatal, Options, run};
 pub use phase::Phase;
+pub use supervisor::Supervisor;

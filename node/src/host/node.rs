@@ -82,6 +82,19 @@ impl Handle {
         true
     }
 
+    /// Waits until clients may be sent to this node, beside what waits for its end; false if it ends before it serves.
+    pub fn readiness(&self) -> impl Future<Output = bool> + Send + use<> {
+        let mut serving = self.serving.clone();
+        async move {
+            let found = serving.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
+            let Some(Serving { service, phase }) = found else { return false };
+            while !readiness::reasons_against(&service, &phase).is_empty() {
+                tokio::time::sleep(READY_INTERVAL).await;
+            }
+            true
+        }
+    }
+
     /// The service of this node, for callers in the same process; none before it has started.
     pub fn service(&self) -> Option<Service> {
         self.serving.borrow().as_ref().map(|serving| serving.service.clone())
@@ -247,6 +260,9 @@ impl Node {
         background.spawn(background::recover(consensus.clone(), phase.clone()));
         let cluster_id = config.cluster.id.clone();
         background.spawn(background::found(service.clone(), consensus.clone(), cluster_id, self.random.clone()));
+        background.spawn(service.clone().keep_backups());
+        let data_dir = config.node.data_dir.clone();
+        background.spawn(background::record_restore(service.clone(), consensus.clone(), data_dir, self.random.clone()));
         let on_fatal = self.on_fatal.clone();
         let compared = background::compare(consensus.clone());
         background.spawn(async move { on_fatal(&compared.await) });

@@ -258,6 +258,16 @@ impl NodeKey {
         format!("{body}\n\u{2014} {} {}\n", self.name, STANDARD.encode(signed))
     }
 
+    /// Signs something that is no tree head.
+    pub(super) fn sign(&self, text: &[u8]) -> [u8; 64] {
+        self.key.sign(text).to_bytes()
+    }
+
+    /// The public key that verifies.
+    pub(super) fn public_key(&self) -> [u8; 32] {
+        self.key.verifying_key().to_bytes()
+    }
+
     /// What a verifier needs: name, key id, public key.
     pub fn verifier(&self) -> String {
         let id: String = self.key_id().iter().map(|byte| format!("{byte:02x}")).collect();

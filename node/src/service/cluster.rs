@@ -91,7 +91,7 @@ impl Service {
         self.inner.metrics.render(&Figures {
             standing: self.standing(),
             staleness_ms: self.mark().staleness_ms,
-            store: self.inner.consensus.state().figures(),
+            store: [self.inner.consensus.state().figures(), self.backup_figures()].concat(),
         })
     }
 

@@ -7,6 +7,7 @@ mod association;
 mod association_plan;
 mod attempts;
 mod audit;
+mod backups;
 mod cache;
 mod catalogue;
 mod change;
@@ -45,6 +46,7 @@ pub use association_plan::{
 };
 pub use attempts::Attempts;
 pub use audit::{AuditFilter, AuditProof, NodeKey};
+pub use backups::{BackupFile, BackupsShown};
 pub use catalogue::{Criteria, FoundVersion, WholeVersion};
 pub use cluster::{ClusterView, MemberView, NewMember};
 pub use data::{DataRequest, Selector, Verdict};
@@ -93,6 +95,7 @@ struct Inner {
     data: data::Validators,
     key: NodeKey,
     attempts: Attempts,
+    backups: backups::Backups,
     random: Random,
     /// Watches at once: each holds a batch and a connection for as long as it likes.
     watches: Arc<Semaphore>,
@@ -169,6 +172,7 @@ impl Service {
                 data: data::Validators::default(),
                 key,
                 attempts,
+                backups: backups::Backups::default(),
                 random,
                 watches: Arc::new(Semaphore::new(events::WATCHES_MAX)),
                 watches_end: watch::Sender::new(false),

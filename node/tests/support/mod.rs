@@ -6,12 +6,14 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use node::config::{
-    ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile,
-    ReadConfig, ScrubConfig, SecurityConfig,
+    BackupConfig, ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, MemberConfig, NodeConfig,
+    PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
 };
+use node::service::Service;
 use node::{Clock, End, Handle, Listeners, Options, Seed};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
@@ -126,6 +128,23 @@ impl Cluster {
         })
     }
 
+    /// What a node sends, as bytes.
+    pub(crate) fn fetch(&self, id: u64, path: &str) -> Vec<u8> {
+        let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
+        let request = self.client.get(format!("http://{http}{path}")).timeout(PATIENCE);
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("the node answers");
+            assert!(answer.status().is_success(), "{path}: {answer:?}");
+            answer.bytes().await.expect("the answer is whole").to_vec()
+        })
+    }
+
+    /// The service of a node that runs.
+    pub(crate) fn service(&self, id: u64) -> Service {
+        let node = &self.nodes[usize::try_from(id - 1).expect("nodes are few")];
+        node.running.as_ref().and_then(|(_, handle)| handle.service()).expect("it runs")
+    }
+
     /// Registers a version through a node, whatever it takes, and returns the answer of that node.
     pub(crate) fn register(&self, id: u64, subject: &str, name: &str) -> Answer {
         let schema = format!(r#"{{"schema":"{{\"type\":\"enum\",\"name\":\"{name}\",\"symbols\":[\"A\"]}}"}}"#);
@@ -167,7 +186,9 @@ impl Node {
         let config = self.config.clone();
         let handle = runtime.block_on(async {
             let listeners = Listeners::bind(&config).await.expect("the ports of this test are free");
-            let seed = Seed::Fixed(config.node.id);
+            // Another cluster draws other ids: one that was restored remembers the requests of the old one.
+            let of_cluster = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
+            let seed = Seed::Fixed(config.cluster.id.bytes().fold(config.node.id, of_cluster));
             node::run(config, listeners, Clock::system(), seed, Options { bootstrap, on_fatal }).expect("it runs")
         });
         self.running = Some((runtime, handle));
@@ -229,10 +250,23 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// An address that was free a moment ago; nothing else on this machine asks for ports of its range so soon.
+/// An address that was free a moment ago. The ports lie below those that the kernel gives away, each process of tests
+/// begins elsewhere, and none is given twice in one process: a cluster that is not running yet keeps its own.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    const FIRST: u16 = 12_000;
+    const PORTS_OF_ONE: u16 = 200;
+    const PROCESSES: u32 = 90;
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % PROCESSES).expect("it is small") * PORTS_OF_ONE;
+    let ports = PORTS_OF_ONE * u16::try_from(PROCESSES).expect("it is small");
+    loop {
+        let next = GIVEN.fetch_add(1, Ordering::Relaxed);
+        assert!(next < ports, "no free port is left");
+        let address = SocketAddr::from(([127, 0, 0, 1], FIRST + (start + next) % ports));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 fn runtime() -> Runtime {
@@ -255,6 +289,7 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
         limits: LimitsConfig::default(),
         compaction: CompactionConfig::default(),
         scrub: ScrubConfig::default(),
+        backup: BackupConfig::default(),
         security: SecurityConfig::default(),
     }
 }

@@ -16,6 +16,8 @@ pub enum Cluster {
     TransferLeader,
     TakeSnapshot,
     GetStateHash,
+    CreateBackup,
+    ListBackups,
 }
 
 const ON_MEMBER: Resource = Resource::Member(Part::Path("id"));
@@ -111,4 +113,30 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .asks(&["index"])
     .answers(OBJECT)
     .fails(&[code::NOT_FOUND, code::UNPROCESSABLE]),
+    cluster(
+        Cluster::CreateBackup,
+        "CreateBackup",
+        &[post("/v1/backups")],
+        Kind::Admin,
+        Permission::BackupCreate,
+        Resource::Cluster,
+    )
+    .described(
+        "Cluster",
+        "Makes a backup in the node's directory: {\"kind\": \"full\" or \"log\"}; answers when it is whole",
+    )
+    .takes(Body::Object)
+    .answers(Answer::One("BackupBody"))
+    .fails(&[code::UNPROCESSABLE, code::STORE_ERROR, code::UNAVAILABLE]),
+    cluster(
+        Cluster::ListBackups,
+        "ListBackups",
+        &[get("/v1/backups")],
+        Kind::ReadMutable,
+        Permission::BackupRead,
+        Resource::Cluster,
+    )
+    .described("Cluster", "The backups in the node's directory, and the newest one that the cluster knows of")
+    .answers(Answer::One("BackupsBody"))
+    .fails(&[code::STORE_ERROR]),
 ];

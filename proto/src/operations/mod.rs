@@ -109,6 +109,8 @@ pub enum Permission {
     AuditArchive,
     ClusterRead,
     ClusterChange,
+    BackupRead,
+    BackupCreate,
     MetricsRead,
     ServerRead,
 }
@@ -150,6 +152,8 @@ impl Permission {
             Self::AuditArchive => "audit.archive",
             Self::ClusterRead => "cluster.read",
             Self::ClusterChange => "cluster.change",
+            Self::BackupRead => "backup.read",
+            Self::BackupCreate => "backup.create",
             Self::MetricsRead => "metrics.read",
             Self::ServerRead => "server.read",
         }

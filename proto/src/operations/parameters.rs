@@ -11,7 +11,7 @@ pub const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("context", "A context; a leading dot that is missing is added"),
     ("resourceId", "The id of a resource"),
     ("namespace", "The namespace of a resource; `-` means any"),
-    ("name", "The name of a resource; `-` means any"),
+    ("name", "The name of a resource; `-` means any. Of a backup: its file"),
 ];
 
 /// Parameters of queries, with their shapes.

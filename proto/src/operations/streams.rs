@@ -15,6 +15,10 @@ pub enum Stream {
     ValidateStream,
     /// Audit records as JSON lines or CSV.
     ExportAudit,
+    /// A backup of the node, as it is made.
+    StreamBackup,
+    /// A backup in the node's directory.
+    DownloadBackup,
 }
 
 const ON_EVENTS: Resource = Resource::Events { subject: Part::Field("subject"), context: Part::Field("context") };
@@ -70,4 +74,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .described("native", "Audit records as JSON lines, or as CSV.")
     .asks(&["from", "to", "format"])
     .answers(Answer::Stream("application/jsonl")),
+    operation(
+        OperationId::Stream(Stream::StreamBackup),
+        "StreamBackup",
+        &[get("/v1/backup")],
+        Kind::Admin,
+        Permission::BackupCreate,
+        Resource::Cluster,
+    )
+    .described("Cluster", "A full backup of this node, sent as it is made; it is whole if it ends with its trailer")
+    .answers(Answer::Stream("application/octet-stream"))
+    .fails(&[code::UNPROCESSABLE, code::STORE_ERROR, code::UNAVAILABLE]),
+    operation(
+        OperationId::Stream(Stream::DownloadBackup),
+        "DownloadBackup",
+        &[get("/v1/backups/{name}")],
+        Kind::ReadMutable,
+        Permission::BackupRead,
+        Resource::Cluster,
+    )
+    .described("Cluster", "A backup in the node's directory, from the byte `offset` on")
+    .asks(&["offset"])
+    .answers(Answer::Stream("application/octet-stream"))
+    .fails(&[code::NOT_FOUND, code::UNPROCESSABLE]),
 ];

@@ -1,7 +1,7 @@
 //! A state that is built anew from a backup: row by row, then entry by entry, into a data directory without one.
 //!
 //! The new state stands where the backup stood: its applied index, its digest and its audit tree go on from there, so that
-//! no index and no id is ever given twice. It belongs to no cluster yet, and counts one voter: the node that it is built for.
+//! no index and no id is ever given twice. It is that of a new cluster with one voter: the node that it is built for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -212,20 +212,20 @@ impl EntriesIn {
         self.store.read(|view| check(view, claim))
     }
 
-    /// Makes the state that of a new cluster with one voter: takes the old cluster's name out, and begins a log behind it.
+    /// Makes the state that of a new cluster with one voter, and begins a log behind it.
     ///
     /// # Errors
     /// [`RebuildError`] if the disk fails.
-    pub fn finish(self, node_id: u64, node: Node) -> Result<Rebuilt, RebuildError> {
+    pub fn finish(self, cluster_id: &str, node_id: u64, node: Node) -> Result<Rebuilt, RebuildError> {
         let Self { dir, store } = self;
         let last = store.applied_state().0;
         let last = last.ok_or_else(|| RebuildError::Differs { what: "nothing is applied".to_owned() })?;
         let machine = store.read(|view| query::machine(view)).map_err(StateError::from)?;
         let generation = store.inner.generation.read().clone();
         let mut batch = WriteBatch::default();
-        // The first command of the new cluster names it, and leaves the record of that.
-        let nameless = MachineRow { cluster_id: String::new(), ..machine };
-        generation.put_row(&mut batch, &Key::Machine, Some(&Row::Machine(nameless)));
+        // The digest does not tell of the machine's own row. The first command of the new cluster leaves the record of it.
+        let renamed = MachineRow { cluster_id: cluster_id.to_owned(), ..machine };
+        generation.put_row(&mut batch, &Key::Machine, Some(&Row::Machine(renamed)));
         let membership = Membership::new(vec![BTreeSet::from([node_id])], BTreeMap::from([(node_id, node)]))
             .map_err(|error| RebuildError::Differs { what: error.to_string() })?;
         generation.put_membership(&mut batch, &StoredMembership::new(Some(last), membership));

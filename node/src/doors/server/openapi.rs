@@ -10,9 +10,9 @@ use proto::associations::{
 };
 use proto::operations::{Answer, Body, Form, NATIVE_PREFIX, Operation, PATH_PARAMETERS, QUERY_PARAMETERS, Shape, all};
 use proto::rest::{
-    ClusterStatusBody, CompatibilityBody, ConfigBody, ContextIdBody, ErrorBody, MemberBody, MetadataBody, ModeBody,
-    NodeStatusBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody, SchemaEntityBody,
-    SchemaTagsBody, SubjectVersionBody, TagRequest,
+    BackupBody, BackupsBody, ClusterStatusBody, CompatibilityBody, ConfigBody, ContextIdBody, ErrorBody, MemberBody,
+    MetadataBody, ModeBody, NodeStatusBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody,
+    SchemaEntityBody, SchemaTagsBody, SubjectVersionBody, TagRequest,
 };
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -70,6 +70,8 @@ fn schemas() -> Map<String, Value> {
         AssociationResponse,
         AssociationResult,
         AssociationWishBody,
+        BackupBody,
+        BackupsBody,
         ClusterStatusBody,
         CompatibilityBody,
         ConfigBody,

@@ -1,0 +1,187 @@
+//! What `deploy/` names exists: metrics, runbook entries, environment variables, flags. promtool runs where it is installed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test panics where it is surprised, and waits by the clock of the machine"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use node::Config;
+use support::Cluster;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every file below a folder, with its text.
+fn files(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.insert(path, text);
+        }
+    }
+}
+
+fn deployed() -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    files(&root().join("deploy"), &mut found);
+    assert!(found.len() > 5, "{found:?}");
+    found
+}
+
+/// The words of a text that begin so.
+fn words<'t>(text: &'t str, prefix: &str) -> BTreeSet<&'t str> {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let starts = text.match_indices(prefix).map(|(at, _)| &text[at..]);
+    starts.map(|rest| &rest[..rest.find(|c| !is_of_word(c)).unwrap_or(rest.len())]).collect()
+}
+
+#[test]
+fn dashboards_and_alerts_name_metrics_that_a_node_serves() {
+    let mut cluster = Cluster::prepared(1);
+    cluster.node(1).start(true);
+    cluster.nodes[0].wait_ready();
+    assert_eq!(cluster.register(1, "s", "Some").status, 200);
+    // A family of figures is there when it counted something: here a comparison of two versions.
+    let next = r#"{"schema":"{\"type\":\"enum\",\"name\":\"Some\",\"symbols\":[\"A\",\"B\"],\"default\":\"A\"}"}"#;
+    assert_eq!(cluster.ask(1, "PUT", "/config", Some(r#"{"compatibility":"BACKWARD"}"#)).status, 200);
+    assert_eq!(cluster.ask(1, "POST", "/subjects/s/versions", Some(next)).status, 200);
+    // What tells of backups is there when there is one.
+    assert!(!cluster.fetch(1, "/v1/backup").is_empty());
+    let mut text = String::new();
+    support::wait_for("the figures of backups", || {
+        text = cluster.ask(1, "GET", "/metrics", None).body;
+        text.contains("schemareg_backup_last_index ")
+    });
+    let mut served = BTreeSet::new();
+    for line in text.lines() {
+        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else { continue };
+        let endings: &[&str] = match kind {
+            "counter" => &["", "_total"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            _ => &[""],
+        };
+        served.extend(endings.iter().map(|ending| format!("{name}{ending}")));
+    }
+    let mut named = 0;
+    for (path, text) in deployed() {
+        for name in words(&text, "schemareg_") {
+            assert!(served.contains(name), "{} names {name}, which no node serves", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 40, "{named} names of metrics were found");
+}
+
+#[test]
+fn every_alert_leads_to_a_runbook_entry_and_has_a_unit_test() {
+    let rules = std::fs::read_to_string(root().join("deploy/prometheus/rules.yaml")).unwrap();
+    let tests: String = ["rules_test.yaml", "rules_slow_test.yaml"]
+        .map(|name| std::fs::read_to_string(root().join("deploy/prometheus").join(name)).unwrap())
+        .concat();
+    let operations = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let anchor = |heading: &str| {
+        let plain = heading.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric() && c != ' ' && c != '-', "");
+        plain.replace(' ', "-")
+    };
+    let headings: BTreeSet<String> = operations
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|heading| anchor(heading.trim_start_matches('#').trim()))
+        .collect();
+    let value = |line: &str, key: &str| line.trim().trim_start_matches("- ").strip_prefix(key).map(str::to_owned);
+    let alerts: Vec<String> = rules.lines().filter_map(|line| value(line, "alert: ")).collect();
+    let runbooks: Vec<String> = rules.lines().filter_map(|line| value(line, "runbook_url: ")).collect();
+    assert!(alerts.len() >= 20 && alerts.len() == runbooks.len(), "{alerts:?}");
+    for runbook in &runbooks {
+        let entry = runbook.strip_prefix("docs/operations.md#").unwrap();
+        assert!(headings.contains(entry), "{runbook} leads nowhere");
+    }
+    for alert in &alerts {
+        let cases = tests.match_indices(&format!("alertname: {alert}\n        exp_alerts:\n")).count();
+        assert!(cases > 0, "no test makes {alert} fire");
+    }
+}
+
+#[test]
+fn promtool_finds_the_rules_sound_and_their_tests_pass() {
+    if Command::new("promtool").arg("--version").output().is_err() {
+        println!("skipped promtool_finds_the_rules_sound_and_their_tests_pass: promtool is not installed");
+        return;
+    }
+    let test = |name| ["test", "rules", name];
+    for arguments in [["check", "rules", "rules.yaml"], test("rules_test.yaml"), test("rules_slow_test.yaml")] {
+        let output =
+            Command::new("promtool").args(arguments).current_dir(root().join("deploy/prometheus")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn environment_variables_and_flags_are_those_of_the_program() {
+    let help = Command::new(env!("CARGO_BIN_EXE_registry-node")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let example = root().join("cluster.toml.example");
+    let mut seen = 0;
+    for (path, text) in deployed() {
+        // Patterns and words of explanation are no variables.
+        for name in words(&text, "REGISTRY__").into_iter().filter(|name| name.split("__").count() == 3) {
+            if name == "REGISTRY__SECTION__KEY" {
+                continue;
+            }
+            let loaded = Config::load(&example, std::iter::once((name.to_owned(), "7".to_owned())));
+            let message = loaded.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!message.contains("unknown field"), "{} sets {name}: {message}", path.display());
+            seen += 1;
+        }
+        let is_start = |line: &&str| ["ExecStart=", "command: [", "CMD ["].iter().any(|part| line.contains(part));
+        let starts = text.lines().filter(is_start).filter(|line| !line.contains("registryctl"));
+        for flag in starts.flat_map(|line| line.split(['"', ' ', ','])).filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "{} gives registry-node {flag}", path.display());
+        }
+    }
+    assert!(seen > 5, "{seen} variables were found");
+}
+
+/// A dashboard is shown by Grafana if it has these parts; panels that lie over each other are a mistake.
+#[test]
+fn dashboards_are_dashboards() {
+    let mut names = BTreeSet::new();
+    for (path, text) in deployed().into_iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "json")) {
+        let Some(board) =
+            serde_json::from_str::<serde_json::Value>(&text).ok().filter(|board| board["panels"].is_array())
+        else {
+            continue;
+        };
+        let place = path.display();
+        assert!(names.insert(board["uid"].as_str().unwrap().to_owned()), "{place}: its uid is another one's, too");
+        assert!(board["title"].as_str().is_some_and(|title| title.starts_with("Schema registry")), "{place}");
+        let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
+        for panel in board["panels"].as_array().unwrap() {
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{place}: an id twice");
+            let number = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+            assert!(number("x") + number("w") <= 24, "{place}: {}", panel["title"]);
+            for (x, y) in (number("x")..number("x") + number("w"))
+                .flat_map(|x| (number("y")..number("y") + number("h")).map(move |y| (x, y)))
+            {
+                assert!(cells.insert((x, y)), "{place}: {} lies over another panel", panel["title"]);
+            }
+            let is_row = panel["type"] == "row";
+            let targets = panel["targets"].as_array().map_or(0, Vec::len);
+            assert!(is_row || targets > 0, "{place}: {} shows nothing", panel["title"]);
+        }
+    }
+    assert!(names.len() >= 4, "{names:?}");
+}
