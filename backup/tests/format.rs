@@ -1,10 +1,12 @@
 //! The format: what is written is read back, and nothing else is.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it is surprised")]
+
 use std::io::Cursor;
 
 use backup::{
-    AUDIT_NODE_TABLE, BackupError, BackupKeys, BackupKind, BackupReader, BackupWriter, Checks, Header, Part, Position,
-    Signature, hex, signed_text, verify,
+    AUDIT_NODE_TABLE, BackupError, BackupKeys, BackupKind, BackupReader, BackupWriter, Checks, Header, KeyValue, Part,
+    Position, Signature, hex, signed_text, verify,
 };
 use ed25519_dalek::{Signer, SigningKey};
 use proptest::prelude::*;
@@ -62,7 +64,7 @@ fn log(records: &[Vec<u8>]) -> Vec<u8> {
     writer.finish(|_| None).unwrap().0
 }
 
-fn read(bytes: &[u8], keys: &BackupKeys) -> Result<(Header, Vec<(Vec<u8>, Vec<u8>)>), BackupError> {
+fn read(bytes: &[u8], keys: &BackupKeys) -> Result<(Header, Vec<KeyValue>), BackupError> {
     let mut reader = BackupReader::open(Cursor::new(bytes), keys)?;
     let header = reader.header().clone();
     let mut all = Vec::new();
@@ -181,7 +183,7 @@ fn what_is_wrong_is_named() {
     assert!(said(&sealed, &other).contains(&other.newest().unwrap().name()));
     assert!(check(&plain, &other).is_ok(), "a key does no harm where none is needed");
 
-    let mut newer = plain.clone();
+    let mut newer = plain;
     newer[8] = 2;
     let checksum = crc32c(&newer[..36]);
     newer[36..40].copy_from_slice(&checksum.to_le_bytes());
@@ -257,7 +259,7 @@ fn what_is_out_of_place_is_not_written() {
     assert!(writer.row(&[1, 4], &[]).is_err(), "a key that goes back");
     assert!(writer.row(&[], &[]).is_err());
     assert!(writer.entry(31, &[]).is_err(), "an entry among rows");
-    let mut header = header.clone();
+    let mut header = header;
     header.at.state_digest = "short".to_owned();
     assert!(BackupWriter::begin(Vec::new(), &header, [9; 16], None).is_err());
 }
