@@ -16,8 +16,8 @@ use proto::v1;
 
 use crate::service::{Answers, Service, Tracked};
 
-/// Bytes of versions that are kept as messages.
-const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of versions that are kept as messages, for HTTP and for gRPC each.
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The operations over a service.
 #[derive(Clone)]
