@@ -27,8 +27,8 @@ use crate::tree::{Object, is_annotation, type_of_keyword, types};
 use crate::{Loss, Refusal};
 
 /// What may be asked for beside the dialect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Options {
     /// Write out every reference, because some models do not look at definitions.
     pub inline: bool,
@@ -36,11 +36,25 @@ pub struct Options {
     pub json_string: bool,
     /// How often a schema that refers to itself is written out, where it must be.
     pub unroll: u32,
+    /// How whole numbers of 64 bits are asked for, which not every reader of JSON keeps: as integers (Avro, if nothing is
+    /// said), or as texts of digits (Protobuf, if nothing is said).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub int64: Option<Int64>,
+}
+
+/// How whole numbers of 64 bits are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Int64 {
+    /// As integers.
+    Integer,
+    /// As texts of digits.
+    String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { inline: false, json_string: false, unroll: UNROLL_DEFAULT }
+        Self { inline: false, json_string: false, unroll: UNROLL_DEFAULT, int64: None }
     }
 }
 

@@ -77,6 +77,11 @@ pub fn restore(inverse: &Inverse, value: Value) -> Result<Value, RestoreError> {
     walk.value(&inverse.schema, value, "", 0)
 }
 
+/// Does a value fit a projected schema, as far as its shape tells? What takes too long to tell does not.
+pub(crate) fn fits<'i>(root: &'i Value, schema: &'i Value, value: &Value) -> bool {
+    Walk { root, visits: 0 }.fits(schema, value, "", 0).unwrap_or(false)
+}
+
 struct Walk<'i> {
     root: &'i Value,
     visits: u64,

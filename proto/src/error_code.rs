@@ -68,6 +68,8 @@ codes! {
     CONSUMER_NOT_FOUND = 40452;
     /// The scope has no policy of its own.
     POLICY_NOT_FOUND = 40453;
+    /// There is no such dialect.
+    DIALECT_NOT_FOUND = 40481;
     /// The author of a draft cannot review it.
     SELF_REVIEW = 40351;
     /// The transition does not begin in this state.
@@ -94,6 +96,10 @@ codes! {
     QUARANTINED = 42255;
     /// The range of semantic versions is none.
     INVALID_RANGE = 42256;
+    /// The dialect has no words for the schema.
+    PROJECTION_REFUSED = 42281;
+    /// The value means nothing that the schema could say.
+    NOT_RESTORABLE = 42282;
     /// The schema is incompatible with an earlier one.
     INCOMPATIBLE = 40901;
     /// The subject is tied to as many resources as it may be.

@@ -4,6 +4,7 @@
 
 pub mod associations;
 pub mod error_code;
+pub mod llm;
 pub mod operations;
 pub mod rest;
 

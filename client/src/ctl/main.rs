@@ -13,6 +13,7 @@ mod events;
 mod fail;
 mod governance;
 mod lifecycle;
+mod llm;
 mod profile;
 mod progress;
 mod schemas;
@@ -118,6 +119,9 @@ enum Command {
     /// Schemas: register, get, check, compare, validate data, search.
     #[command(subcommand)]
     Schema(schemas::SchemaCommand),
+    /// Schemas for language models: projections, findings, answers.
+    #[command(subcommand)]
+    Llm(llm::LlmCommand),
     /// Subjects: list, describe, delete.
     #[command(subcommand)]
     Subject(subjects::SubjectCommand),
@@ -344,6 +348,7 @@ fn session(global: Global, screen: Screen, path: &std::path::Path) -> Result<Ses
 async fn dispatch(session: &Session, command: &Command) -> Result<(), CommandError> {
     match command {
         Command::Schema(command) => schemas::schema(session, command).await,
+        Command::Llm(command) => llm::run(session, command).await,
         Command::Subject(command) => subjects::subject(session, command).await,
         Command::Config(command) => settings::config(session, command).await,
         Command::Mode(command) => settings::mode(session, command).await,
@@ -381,7 +386,7 @@ fn only_reads(command: &Command) -> bool {
         Command::Policy(command) => command.only_reads(),
         Command::Consumer(command) => command.only_reads(),
         Command::Audit(command) => command.only_reads(),
-        Command::Cluster(_) | Command::Doctor | Command::Plan(_) => true,
+        Command::Cluster(_) | Command::Doctor | Command::Plan(_) | Command::Llm(_) => true,
         Command::Backup(command) => command.only_reads(),
         Command::Member(command) => command.only_reads(),
         Command::Leader(command) => command.only_reads(),

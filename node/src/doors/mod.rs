@@ -6,6 +6,7 @@ mod cluster;
 mod confluent;
 pub mod grpc;
 pub mod http;
+mod llm;
 mod native;
 mod server;
 mod streams;

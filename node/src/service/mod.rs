@@ -20,6 +20,7 @@ mod events;
 mod freshness;
 mod governance;
 mod lives;
+mod llm;
 mod lookup;
 mod parse;
 mod pool;
@@ -54,6 +55,7 @@ pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};
 pub use freshness::Freshness;
 pub use lives::{DraftStep, DraftView, LifeOf};
+pub use llm::{Contract, Judging, NewSource, SentAnswer};
 pub use pool::Workers;
 pub use prepare::{NewSchema, RegisterOptions, Registered};
 pub use read::{FoundSchema, ListFilter, Provenance, ReadMark, Tracked, VersionSpec, Wanted};
@@ -93,6 +95,7 @@ struct Inner {
     proposals: Semaphore,
     read_batches: freshness::ReadBatches,
     data: data::Validators,
+    contracts: llm::Contracts,
     key: NodeKey,
     attempts: Attempts,
     backups: backups::Backups,
@@ -170,6 +173,7 @@ impl Service {
                 proposals: Semaphore::new(proposals.max(1)),
                 read_batches,
                 data: data::Validators::default(),
+                contracts: llm::Contracts::default(),
                 key,
                 attempts,
                 backups: backups::Backups::default(),

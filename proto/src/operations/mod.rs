@@ -7,6 +7,7 @@
 
 mod cluster;
 mod confluent;
+mod llm;
 mod native;
 mod parameters;
 mod route;
@@ -17,6 +18,7 @@ use crate::error_code::ErrorCode;
 
 pub use cluster::Cluster;
 pub use confluent::Confluent;
+pub use llm::Llm;
 pub use native::Native;
 pub use parameters::{PATH_PARAMETERS, QUERY_PARAMETERS};
 pub use route::{Matched, Unrouted, find_rpc, route};
@@ -37,6 +39,8 @@ pub enum OperationId {
     Native(Native),
     /// What has no single answer: server-sent events, WebSocket, gRPC streams, exports.
     Stream(Stream),
+    /// What the registry does for language models.
+    Llm(Llm),
     /// Administration of the cluster.
     Cluster(Cluster),
     /// Probes, metrics, the description of the API, health and reflection of gRPC.
@@ -381,9 +385,16 @@ impl Operation {
 
 /// Every operation of every door.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [confluent::OPERATIONS, native::OPERATIONS, streams::OPERATIONS, cluster::OPERATIONS, server::OPERATIONS]
-        .into_iter()
-        .flatten()
+    [
+        confluent::OPERATIONS,
+        native::OPERATIONS,
+        streams::OPERATIONS,
+        llm::OPERATIONS,
+        cluster::OPERATIONS,
+        server::OPERATIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Where each declaration begins: what it is, how it is asked for, and what guards it. The rest follows by name.

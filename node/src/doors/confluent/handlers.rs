@@ -33,12 +33,12 @@ impl On<'_> {
     }
 
     /// The subject that the path names.
-    pub(super) fn subject(&self) -> Result<Subject, ServiceError> {
+    pub(in crate::doors) fn subject(&self) -> Result<Subject, ServiceError> {
         Ok(Subject::parse(self.parameter("subject"))?)
     }
 
     /// The subject of the `subject` parameter, or the context of the path's prefix.
-    fn subject_parameter(&self) -> Result<Option<Subject>, ServiceError> {
+    pub(in crate::doors) fn subject_parameter(&self) -> Result<Option<Subject>, ServiceError> {
         match (self.request.query("subject"), self.admitted.place.context().cloned()) {
             (Some(name), Some(context)) => Ok(Some(Subject::parse_in(&context, name)?)),
             (Some(name), None) => Ok(Some(Subject::parse(name)?)),

@@ -16,7 +16,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::native::Native;
-use super::{cluster, confluent, native, server, streams};
+use super::{cluster, confluent, llm, native, server, streams};
 use crate::edge::{Admitted, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
 use crate::service::{Caller, Service, ServiceError};
@@ -113,6 +113,7 @@ async fn handle(
     let answer = match admitted.operation.id {
         OperationId::Confluent(operation) => confluent::answer(on, operation).await,
         OperationId::Native(operation) => native::json::answer(on, operation).await,
+        OperationId::Llm(operation) => llm::answer(on, operation).await,
         OperationId::Cluster(operation) => cluster::answer(on, operation).await,
         OperationId::Server(operation) => server::answer(on, operation),
         OperationId::Stream(_) => Err(ServiceError::internal("answer a request", &"a stream has no single answer")),

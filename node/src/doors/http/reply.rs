@@ -82,6 +82,15 @@ impl Reply {
         Self { status, ..Self::json(&body) }
     }
 
+    /// An error that says more than its code and message.
+    pub fn error_with(error: &ServiceError, more: &serde_json::Value) -> Self {
+        let mut body = serde_json::json!({"error_code": error.code.0, "message": error.message});
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        Self { body: body.to_string().into(), ..Self::error(error) }
+    }
+
     /// 405.
     pub fn method_not_allowed(allow: &str) -> Self {
         let message = format!("HTTP 405 Method Not Allowed: this path has {allow}");
@@ -103,8 +112,12 @@ impl Reply {
     /// Gives an answer that may change a tag made of its body.
     #[must_use]
     pub fn tagged(self) -> Self {
-        let tag = blake3::hash(&self.body).to_hex().chars().take(32).collect();
-        Self { tag: Some(tag), ..self }
+        Self { tag: Some(self.body_tag()), ..self }
+    }
+
+    /// A tag made of the body.
+    pub fn body_tag(&self) -> String {
+        blake3::hash(&self.body).to_hex().chars().take(32).collect()
     }
 
     /// Lets the node keep the answer, to give it again as long as what it rests on does not change. It must depend on nothing

@@ -8,6 +8,9 @@ use proto::associations::{
     AssociationBatchResponse, AssociationBody, AssociationInfo, AssociationQuestion, AssociationRequest,
     AssociationResponse, AssociationResult, AssociationWishBody,
 };
+use proto::llm::{
+    CheckRequest, LintRequest, OutputCheckRequest, ProjectionReference, ProjectionRequest, RestoreRequest,
+};
 use proto::operations::{Answer, Body, Form, NATIVE_PREFIX, Operation, PATH_PARAMETERS, QUERY_PARAMETERS, Shape, all};
 use proto::rest::{
     BackupBody, BackupsBody, ClusterStatusBody, CompatibilityBody, ConfigBody, ContextIdBody, ErrorBody, MemberBody,
@@ -72,17 +75,23 @@ fn schemas() -> Map<String, Value> {
         AssociationWishBody,
         BackupBody,
         BackupsBody,
+        CheckRequest,
         ClusterStatusBody,
         CompatibilityBody,
         ConfigBody,
         ContextIdBody,
         ErrorBody,
+        LintRequest,
         MemberBody,
         MetadataBody,
         ModeBody,
         NodeStatusBody,
+        OutputCheckRequest,
+        ProjectionReference,
+        ProjectionRequest,
         ReferenceBody,
         RegisterRequest,
+        RestoreRequest,
         RuleBody,
         RuleSetBody,
         SchemaBody,
