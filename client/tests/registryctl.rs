@@ -152,6 +152,11 @@ async fn every_example_of_the_help_works() {
     write(directory, "orders.avsc", ORDERS);
     write(directory, "orders-2.avsc", ORDERS_2);
     write(directory, "payments.avsc", PAYMENTS);
+    write(
+        directory,
+        "tools.json",
+        r#"{"tools":[{"name":"get_order","description":"One order","inputSchema":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}}]}"#,
+    );
     write(directory, "order.json", r#"{"id": 1, "amount": 2.5}"#);
     write(directory, "schemas-dir/shipments-value.avsc", PAYMENTS);
     let fourth_url = cluster.url(fourth);

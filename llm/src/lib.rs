@@ -22,6 +22,7 @@ pub mod project;
 pub mod restore;
 mod source;
 mod stats;
+pub mod toolset;
 mod tree;
 
 pub use dialect::Dialect;

@@ -1,6 +1,12 @@
 //! Schemas for language models over HTTP: the vectors of the crate as a client sees them, and registered schemas.
 
-#![allow(clippy::unwrap_used, unreachable_pub, dead_code, reason = "a test panics where it is surprised")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    dead_code,
+    reason = "a test panics where it is surprised, and waits by the clock of the machine"
+)]
 
 mod support;
 
@@ -96,7 +102,7 @@ fn registered_schemas_are_projected_with_their_references_and_kept_by_a_tag() {
     assert_eq!(plain["schema"]["properties"]["days"]["type"], json!(["integer", "null"]), "{plain}");
     assert_eq!(plain["inverse"]["marks"], json!(["drop_null@/days"]));
     let id = registered["id"].to_string();
-    assert_eq!(ask(&cluster, "GET", &format!("/schemas/ids/{id}/projections/openai"), None), (200, plain.clone()));
+    assert_eq!(ask(&cluster, "GET", &format!("/schemas/ids/{id}/projections/openai"), None), (200, plain));
     let (_, tool) = ask(&cluster, "GET", &format!("{base}/openai?as=tool"), None);
     let function = &tool["function"];
     assert_eq!((&function["name"], &function["strict"]), (&json!("get_weather"), &json!(true)), "{tool}");

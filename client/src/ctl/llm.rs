@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ::llm::check::{Answer, Checker, Policy, Status};
 use ::llm::envelope::{self, Described};
 use ::llm::lint::{About, Severity, lint, sarif};
+use ::llm::toolset::{Change, Pins, ToolSet};
 use ::llm::{Dialect, Int64, Options, Projection, Source, dialects};
 use client::NewSchema;
 use serde_json::{Value, json};
@@ -84,6 +85,30 @@ pub(crate) enum LlmCommand {
         #[command(flatten)]
         options: ProjectionOptions,
     },
+    /// Writes the tools that an MCP server lists as a provider takes them. Exit code 1 if it would refuse them.
+    #[command(after_help = "Example:\n  registryctl llm toolset --tools tools.json --dialect openai")]
+    Toolset {
+        /// The file with what tools/list answers, or a list of tools; - is the standard input.
+        #[arg(long)]
+        tools: PathBuf,
+        /// The id of a dialect, or a name of the newest of its kind.
+        #[arg(long)]
+        dialect: String,
+        #[command(flatten)]
+        options: ProjectionOptions,
+    },
+    /// Prints the digests of tools, to pin them; with --against, says what changed since. Exit code 1 if anything.
+    #[command(
+        after_help = "Example:\n  registryctl llm pin --tools tools.json --output json > pins.json\n  registryctl llm pin --tools tools.json --against pins.json"
+    )]
+    Pin {
+        /// The file with what tools/list answers, or a list of tools; - is the standard input.
+        #[arg(long)]
+        tools: PathBuf,
+        /// The file with what was pinned.
+        #[arg(long)]
+        against: Option<PathBuf>,
+    },
 }
 
 /// A part of a request.
@@ -146,6 +171,13 @@ pub(crate) async fn run(session: &Session, command: &LlmCommand) -> Done {
             let described = Described { name, description: description.as_deref() };
             show(session, dialect, *envelope, described, &projection)
         }
+        LlmCommand::Toolset { tools, dialect, options } => {
+            let listed = tool_set(tools)?.listed(named(dialect)?, &options.read());
+            let listed = listed.map_err(|refusal| CommandError::Negative(refusal.to_string()))?;
+            let tail = vec![format!("{listed:#}")];
+            session.screen.show(&Shown { tail, json: listed, ..Shown::default() })
+        }
+        LlmCommand::Pin { tools, against } => pin(session, &tool_set(tools)?, against.as_deref()),
         LlmCommand::Lint { source, dialect, name, sarif, options } => {
             let wanted = if dialect.is_empty() {
                 dialects::all().iter().collect()
@@ -165,6 +197,52 @@ pub(crate) async fn run(session: &Session, command: &LlmCommand) -> Done {
                 Checker { source: &source, projection: &projection, registered: &registered, policy: *policy, without };
             judge(session, checker, &text(answer)?, *response)
         }
+    }
+}
+
+fn tool_set(path: &std::path::Path) -> Result<ToolSet, CommandError> {
+    let listed: Value = serde_json::from_str(&text(path)?)
+        .map_err(|error| CommandError::Use(format!("{} is no JSON: {error}", path.display())))?;
+    ToolSet::read(&listed).map_err(|refusal| CommandError::Negative(refusal.to_string()))
+}
+
+fn pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> Done {
+    let pins = set.pins();
+    let Some(against) = against else {
+        let rows = pins.tools.iter().map(|(name, digest)| vec![name.clone(), digest.clone()]);
+        return session.screen.show(&Shown {
+            head: vec![format!("{:<16} {}", "set", pins.digest)],
+            columns: vec!["TOOL", "DIGEST"],
+            rows: rows.collect(),
+            json: json!(pins),
+            names: vec![pins.digest.clone()],
+            ..Shown::default()
+        });
+    };
+    let pinned: Pins = serde_json::from_str(&text(against)?)
+        .map_err(|error| CommandError::Use(format!("{} holds no pins: {error}", against.display())))?;
+    let changes = set.changes(&pinned);
+    let row = |change: &Change| match change {
+        Change::Added(name) => vec!["TOOL_ADDED".to_owned(), name.clone()],
+        Change::Removed(name) => vec!["TOOL_REMOVED".to_owned(), name.clone()],
+        Change::Changed(name) => vec!["TOOL_CHANGED".to_owned(), name.clone()],
+    };
+    let (head, columns) = if changes.is_empty() {
+        (vec!["the tools are those that were pinned".to_owned()], Vec::new())
+    } else {
+        (Vec::new(), vec!["CHANGE", "TOOL"])
+    };
+    session.screen.show(&Shown {
+        head,
+        columns,
+        rows: changes.iter().map(row).collect(),
+        json: json!({"changes": changes, "digest": pins.digest}),
+        names: changes.iter().map(|change| row(change)[1].clone()).collect(),
+        ..Shown::default()
+    })?;
+    match changes.len() {
+        0 => Ok(()),
+        count => Err(CommandError::Negative(format!("{count} tools are not those that were pinned"))),
     }
 }
 

@@ -65,7 +65,7 @@ impl On<'_> {
 
     /// An answer that the node may keep, unless it was made of more than was tracked: another rendering follows references,
     /// the highest id changes with every registration.
-    fn kept(&self, reply: Reply, provenance: Provenance) -> Reply {
+    pub(in crate::doors) fn kept(&self, reply: Reply, provenance: Provenance) -> Reply {
         let is_more = self.request.query("format").is_some() || self.request.query("fetchMaxId").is_some();
         if is_more { reply } else { reply.resting_on(provenance) }
     }

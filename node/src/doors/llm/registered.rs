@@ -11,7 +11,7 @@ use super::convert::{judging, options, sent};
 use super::{named, refused};
 use crate::doors::http::reply::Reply;
 use crate::doors::http::{Answer, On};
-use crate::service::{FoundSchema, ServiceError, VersionSpec};
+use crate::service::{FoundSchema, ServiceError, Tracked, VersionSpec};
 
 /// Longest name that is made of a subject's.
 const NAME_LENGTH_MAX: usize = 64;
@@ -44,7 +44,7 @@ fn name_of(subject: &str) -> String {
 }
 
 impl On<'_> {
-    async fn version_named(&self) -> Result<(FoundSchema, bool), ServiceError> {
+    async fn version_named(&self) -> Result<(Tracked<FoundSchema>, bool), ServiceError> {
         let spec = VersionSpec::parse(self.parameter("version"))?;
         let found = self.front.service.version(self.caller, &self.subject()?, spec, Include::Live).await?;
         Ok((found, matches!(spec, VersionSpec::Number(_))))
@@ -53,7 +53,7 @@ impl On<'_> {
     pub(super) async fn projection_of_version(&self) -> Answer {
         let dialect = self.dialect()?;
         let (found, is_fixed) = self.version_named().await?;
-        self.projection_of(dialect, &found, is_fixed).await
+        self.projection_of(dialect, found, is_fixed).await
     }
 
     pub(super) async fn projection_of_id(&self) -> Answer {
@@ -63,7 +63,7 @@ impl On<'_> {
         })?;
         let subject = self.subject_parameter()?;
         let found = self.front.service.schema_by_id(self.caller, subject.as_ref(), id).await?;
-        self.projection_of(dialect, &found, true).await
+        self.projection_of(dialect, found, true).await
     }
 
     /// Options in the query, with the names that they have in a body.
@@ -83,10 +83,11 @@ impl On<'_> {
         options(given)
     }
 
-    async fn projection_of(&self, dialect: &'static Dialect, found: &FoundSchema, is_fixed: bool) -> Answer {
+    async fn projection_of(&self, dialect: &'static Dialect, found: Tracked<FoundSchema>, is_fixed: bool) -> Answer {
+        let Tracked { found, provenance } = found;
         let service = &self.front.service;
         let options = self.options_asked()?;
-        let contract = service.contract_of(self.caller, found).await?;
+        let contract = service.contract_of(self.caller, &found).await?;
         let projection = match service.projection(self.caller, &contract, dialect, options).await? {
             Ok(projection) => projection,
             Err(refusal) => return Ok(refused(&refusal)),
@@ -114,9 +115,9 @@ impl On<'_> {
             Ok(body) if is_fixed && self.parameter("dialect") == dialect.id && !found.deleted => {
                 let reply = Reply::json(&body);
                 let tag = reply.body_tag();
-                Ok(reply.immutable(tag))
+                Ok(self.kept(reply.immutable(tag), provenance))
             }
-            Ok(body) => Ok(Reply::json(&body).tagged()),
+            Ok(body) => Ok(self.kept(Reply::json(&body).tagged(), provenance)),
         }
     }
 
@@ -127,7 +128,7 @@ impl On<'_> {
             Ok(dialect) => judging(dialect, request.options, request.policy.as_deref(), request.without)?,
             Err(refusal) => return Ok(refused(&refusal)),
         };
-        let (found, _) = self.version_named().await?;
+        let (Tracked { found, .. }, _) = self.version_named().await?;
         let service = &self.front.service;
         let contract = service.contract_of(self.caller, &found).await?;
         match service.check_answer(self.caller, &contract, judging, answer).await? {
