@@ -114,7 +114,9 @@ impl OurCluster {
         let answer = self.client(0).await?.send(Method::GET, "/v1/cluster/status", Bytes::new()).await;
         let (_, body) = answer.ok_or("the cluster's status cannot be read")?;
         let status: serde_json::Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        let leader = status["leader_id"].as_u64().and_then(|id| usize::try_from(id).ok());
+        // Each node says whom it follows; the first that answered is as good as any.
+        let known = status["nodes"].as_array().into_iter().flatten().find_map(|node| node["leader_id"].as_u64());
+        let leader = known.and_then(|id| usize::try_from(id).ok());
         leader.filter(|id| (1..=NODES).contains(id)).map(|id| id - 1).ok_or_else(|| format!("no leader: {status}"))
     }
 
