@@ -33,6 +33,8 @@ impl Http {
     /// # Panics
     /// If the HTTP library cannot start.
     pub fn patient(answer_time_max: Duration) -> Self {
+        // Another client of this process has chosen the same.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().no_proxy().timeout(answer_time_max).connect_timeout(CONNECT_TIME_MAX);
         Self(client.build().expect("make an HTTP client"))
     }

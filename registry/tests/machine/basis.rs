@@ -151,7 +151,8 @@ fn settings_that_go_with_their_subject() {
     let on = scope("a");
     let before = [register("a", "1"), set_config(&on, some_config()), set_mode(&on, Some(Mode::ReadWrite))];
     for key in [BasisKey::Config(on.clone()), BasisKey::Mode(on.clone())] {
-        check_stale(&before, &key, &[delete_subject("a", Permanent::No)]);
+        check_fresh(&before, &key, &[delete_subject("a", Permanent::No)]);
+        check_stale(&before, &key, &[delete_subject("a", Permanent::No), delete_subject("a", Permanent::Yes)]);
     }
     // A recursive removal above takes the subject's mode, too.
     let above =
