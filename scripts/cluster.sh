@@ -170,7 +170,7 @@ status() {
       pid=$(pid_of "$i")
       role=unreachable
       if metrics=$(curl -fsS -m 2 "$(url "$i")/metrics" 2>/dev/null); then
-        role=$(grep -oE '^schemareg_raft_role_[a-z]+' <<< "$metrics" | head -n 1 | sed 's/.*_//')
+        role=$(sed -nE 's/^schemareg_raft_role\{role="([a-z]+)"\} 1$/\1/p' <<< "$metrics")
       fi
     fi
     printf '%s %s %s %s %s %s %s\n' "$i" "$(region "$i")" "$pid" "$role" \

@@ -20,8 +20,7 @@ use rand::rngs::StdRng;
 const SHARED: [&str; 2] = ["../../shared/cases/turn2.json", "../../shared/cases/turn2-clients.json"];
 
 /// Cases that are known to fail, each with its reason.
-const EXPECTED_FAILURES: &[(&str, &str)] =
-    &[("http-doubled-slashes", "doubled slashes are 404"), ("http-answers-in-gzip", "answers are not compressed")];
+const EXPECTED_FAILURES: &[(&str, &str)] = &[];
 
 /// The files to run: name and text. Files that are not there are named and counted.
 fn case_files() -> Vec<(String, String)> {

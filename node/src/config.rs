@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::consistency::Consistency;
+use crate::sockets::Patience;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,12 @@ pub struct Config {
     /// Limits on requests.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// Limits on connections.
+    #[serde(default)]
+    pub connections: ConnectionsConfig,
+    /// Space on the disk.
+    #[serde(default)]
+    pub disk: DiskConfig,
     /// When snapshots are taken and the log is purged.
     #[serde(default)]
     pub compaction: CompactionConfig,
@@ -195,6 +202,29 @@ pub struct HttpConfig {
     /// The header, and gRPC metadata, that names the principal; empty is none. Only behind a proxy that sets it itself.
     #[serde(default)]
     pub principal_header: String,
+    /// How long a node that stops goes on to serve, and says that it will not, in milliseconds.
+    #[serde(default = "default_drain_ms")]
+    pub drain_ms: u64,
+    /// Origins whose pages browsers let read answers (CORS); none, or `*` for all.
+    #[serde(default)]
+    pub cors_origins: Vec<String>,
+}
+
+fn default_drain_ms() -> u64 {
+    // A probe that asks every second has seen it twice.
+    2_000
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            legacy_responses: false,
+            principal_header: String::new(),
+            drain_ms: default_drain_ms(),
+            cors_origins: Vec::new(),
+        }
+    }
 }
 
 /// The gRPC listener.
@@ -282,6 +312,38 @@ impl LimitsConfig {
     }
 }
 
+/// Limits on the connections of clients. The operating system's limit of open files bounds them as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectionsConfig {
+    /// Connections of one listener at once.
+    pub count_max: usize,
+    /// Longest time for the head of a request to arrive, and for a handshake, in milliseconds.
+    pub head_ms_max: u64,
+    /// Longest time without a request, in milliseconds.
+    pub idle_ms_max: u64,
+    /// Longest time that a client takes nothing of an answer, in milliseconds.
+    pub write_ms_max: u64,
+}
+
+impl Default for ConnectionsConfig {
+    fn default() -> Self {
+        // Pools of clients keep a connection for a minute or a few; whoever closes first should be the client.
+        Self { count_max: 8_192, head_ms_max: 10_000, idle_ms_max: 300_000, write_ms_max: 30_000 }
+    }
+}
+
+impl ConnectionsConfig {
+    /// How long a connection may take for what.
+    pub fn patience(&self) -> Patience {
+        Patience {
+            head: Duration::from_millis(self.head_ms_max),
+            idle: Duration::from_millis(self.idle_ms_max),
+            write: Duration::from_millis(self.write_ms_max),
+        }
+    }
+}
+
 /// When snapshots are taken and the log is purged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -296,6 +358,14 @@ impl Default for CompactionConfig {
     fn default() -> Self {
         Self { snapshot_entries: 100_000, keep_entries: 50_000 }
     }
+}
+
+/// Space on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiskConfig {
+    /// Free bytes below which clients' writes are refused; 0 is 256 MiB, or a fifth of a smaller disk.
+    pub reserve_bytes: u64,
 }
 
 /// How the data on the disk is verified.
@@ -324,8 +394,8 @@ pub enum ConfigError {
     Read { path: String, source: std::io::Error },
     #[error("{path}: {message}")]
     Parse { path: String, message: String },
-    #[error("{key}: {reason}")]
-    Value { key: &'static str, reason: String },
+    #[error("{path}: {}", faults.join("; "))]
+    Values { path: String, faults: Vec<String> },
 }
 
 /// Longest body that may be configured: text, sent text and metadata of one body fit into one record of the log (16 MiB).
@@ -347,48 +417,175 @@ impl Config {
         for (name, value) in environment {
             if let Some(name) = name.strip_prefix(ENVIRONMENT_PREFIX) {
                 override_key(&mut table, name, &value).map_err(parse)?;
+            } else if let Some(rest) = name.strip_prefix("REGISTRY_")
+                && rest.contains("__")
+            {
+                return Err(parse(format!(
+                    "the environment variable {name} names no key: after REGISTRY stand two underscores, as in \
+                     {ENVIRONMENT_PREFIX}{rest}"
+                )));
             }
         }
-        let config: Self = table.try_into().map_err(|error: toml::de::Error| parse(error.to_string()))?;
-        config.check()?;
-        Ok(config)
+        let config: Self = match table.try_into::<Self>() {
+            Ok(config) => config,
+            // Read once more as it stands in the file, for the line; unless the environment is what is wrong.
+            Err(error) => {
+                let of_file: Option<toml::de::Error> = toml::from_str::<Self>(&text).err();
+                return Err(parse(of_file.unwrap_or(error).to_string()));
+            }
+        };
+        let wrong = config.faults();
+        if wrong.is_empty() {
+            return Ok(config);
+        }
+        let lines = wrong.into_iter().map(|(key, reason)| match line_of(&text, &key) {
+            Some(line) => format!("line {line}: {key}: {reason}"),
+            None => format!("{key}: {reason}"),
+        });
+        Err(ConfigError::Values { path: path.display().to_string(), faults: lines.collect() })
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |key, reason: &str| Err(ConfigError::Value { key, reason: reason.to_owned() });
+    /// Everything that is wrong with the values: key and reason.
+    fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        let mut wrong = |key: &str, reason: &str| faults.push((key.to_owned(), reason.to_owned()));
         if self.node.id == 0 {
-            return wrong("node.id", "must be at least 1");
+            wrong("node.id", "must be at least 1");
         }
-        if self.cluster.id.is_empty() || self.cluster.id.len() > 64 {
-            return wrong("cluster.id", "must have 1 to 64 bytes");
+        let id = &self.cluster.id;
+        if id.is_empty() || id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            wrong("cluster.id", "must have 1 to 64 characters of visible ASCII, without spaces");
         }
         if self.cluster.members.is_empty() {
-            return wrong("cluster.members", "must name the first members: a node with an empty disk asks them");
+            wrong("cluster.members", "must name the first members: a node with an empty disk asks them");
         }
         let LimitsConfig { body_bytes_max, request_ms_max, requests_max, proposal_bytes_max } = self.limits;
         if body_bytes_max == 0 || request_ms_max == 0 || requests_max == 0 || proposal_bytes_max == 0 {
-            return wrong("limits", "must be at least 1 each");
+            wrong("limits", "must be at least 1 each");
         }
         if body_bytes_max > BODY_BYTES_MAX {
-            return wrong(
-                "limits.body_bytes_max",
-                "must be at most 4 MiB: one record of the log holds what a body brings",
-            );
+            let reason = "must be at most 4 MiB: one record of the log holds what a body brings";
+            wrong("limits.body_bytes_max", reason);
+        }
+        let ConnectionsConfig { count_max, head_ms_max, idle_ms_max, write_ms_max } = self.connections;
+        if count_max == 0 || head_ms_max == 0 || idle_ms_max == 0 || write_ms_max == 0 {
+            wrong("connections", "must be at least 1 each");
         }
         if self.compaction.snapshot_entries == 0 {
-            return wrong("compaction.snapshot_entries", "must be at least 1");
+            wrong("compaction.snapshot_entries", "must be at least 1");
         }
         if self.backup.keep == 0 {
-            return wrong("backup.keep", "must be at least 1: the newest backup is always kept");
+            wrong("backup.keep", "must be at least 1: the newest backup is always kept");
         }
         if self.backup.every_seconds > 0 && self.backup.directory.as_os_str().is_empty() {
-            return wrong("backup.directory", "is needed where backup.every_seconds asks for backups");
+            wrong("backup.directory", "is needed where backup.every_seconds asks for backups");
         }
         if self.peer.snapshot_bytes_per_second == 0 {
-            return wrong("peer.snapshot_bytes_per_second", "must be at least 1");
+            wrong("peer.snapshot_bytes_per_second", "must be at least 1");
         }
-        Ok(())
+        for origin in &self.http.cors_origins {
+            if origin != "*" && !is_url(origin) {
+                wrong("http.cors_origins", &format!("{origin:?} is no origin, such as https://console.example.org"));
+            }
+        }
+        if let Err(error) = self.security.metadata_secrets() {
+            wrong("security.metadata_secret_file", &error.to_string());
+        }
+        let data_dir = &self.node.data_dir;
+        let there = data_dir.ancestors().find(|path| path.exists());
+        if there.is_some_and(|there| !there.is_dir()) || data_dir.as_os_str().is_empty() {
+            wrong("node.data_dir", "must be a directory, or a path on which one can be made");
+        }
+        faults.extend(self.faults_of_addresses());
+        faults
     }
+
+    /// What is wrong with addresses, each and among each other.
+    fn faults_of_addresses(&self) -> Vec<(String, String)> {
+        const LISTEN: &str = "must be host:port, such as 10.0.0.1:18081 or [::]:18081";
+        let mut faults = Vec::new();
+        let grpc = self.grpc.as_ref().map(|grpc| ("grpc.listen", &grpc.listen));
+        let listeners = [("http.listen", &self.http.listen), ("peer.listen", &self.peer.listen)];
+        let listeners: Vec<_> = listeners.into_iter().chain(grpc).collect();
+        for (place, (key, address)) in listeners.iter().enumerate() {
+            if !is_host_and_port(address, true) {
+                faults.push(((*key).to_owned(), format!("{address:?} {LISTEN}")));
+            }
+            let taken = listeners[..place].iter().find(|(_, other)| other == address && !address.ends_with(":0"));
+            if let Some((other, _)) = taken {
+                faults.push(((*key).to_owned(), format!("{address:?} is the address of {other} as well")));
+            }
+        }
+        for (place, member) in self.cluster.members.iter().enumerate() {
+            let MemberConfig { id, peer_address, http_url, .. } = member;
+            let mut wrong = |field: &str, reason: String| {
+                faults.push((format!("cluster.members[{place}].{field}"), format!("member {id}: {reason}")));
+            };
+            let before = &self.cluster.members[..place];
+            if *id == 0 {
+                wrong("id", "must be at least 1".to_owned());
+            }
+            if before.iter().any(|other| other.id == *id) {
+                wrong("id", "another member has this id".to_owned());
+            }
+            if !is_host_and_port(peer_address, false) {
+                wrong("peer_address", format!("{peer_address:?} must be host:port, without http://"));
+            }
+            if before.iter().any(|other| other.peer_address == *peer_address) {
+                wrong("peer_address", format!("{peer_address:?} is another member's, too"));
+            }
+            if !is_url(http_url) {
+                wrong("http_url", format!("{http_url:?} must begin with http:// or https:// and name a host"));
+            }
+        }
+        faults
+    }
+}
+
+/// `host:port`, with a port that can be; 0 where the operating system may choose one.
+fn is_host_and_port(address: &str, may_be_any: bool) -> bool {
+    let Some((host, port)) = address.rsplit_once(':') else { return false };
+    let host_is_good = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
+    };
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    host_is_good && digits && port.parse::<u16>().is_ok_and(|port| port != 0 || may_be_any)
+}
+
+/// An absolute URL of HTTP with a host.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        !authority.is_empty() && !authority.contains([' ', '@']) && text.parse::<http::Uri>().is_ok()
+    })
+}
+
+/// The line of the file on which a key stands; none where it comes from the environment, or from a default.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let (section, nth) = match section.split_once('[') {
+        Some((section, nth)) => (section, nth.trim_end_matches(']').parse().unwrap_or(0)),
+        None => (section, 0_usize),
+    };
+    let (mut current, mut count) = (String::new(), BTreeMap::<String, usize>::new());
+    for (line, content) in text.lines().enumerate() {
+        let content = content.trim();
+        if let Some(header) = content.strip_prefix('[') {
+            current = header.trim_start_matches('[').split(']').next().unwrap_or_default().trim().to_owned();
+            *count.entry(current.clone()).or_default() += 1;
+            if current == key {
+                return Some(line + 1);
+            }
+        } else if current == section
+            && count.get(&current).copied().unwrap_or(0) == nth + 1
+            && content.split_once('=').is_some_and(|(found, _)| found.trim() == name)
+        {
+            return Some(line + 1);
+        }
+    }
+    None
 }
 
 fn override_key(table: &mut toml::Table, name: &str, value: &str) -> Result<(), String> {
@@ -440,11 +637,19 @@ mod tests {
                 }],
                 peer_overrides: BTreeMap::new(),
             },
-            http: HttpConfig { listen: String::new(), legacy_responses: false, principal_header: String::new() },
+            http: HttpConfig {
+                listen: String::new(),
+                legacy_responses: false,
+                principal_header: String::new(),
+                drain_ms: 1,
+                cors_origins: vec![String::new()],
+            },
             grpc: Some(GrpcConfig { listen: String::new() }),
             peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
             read: ReadConfig { consistency: Consistency::Default },
             limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
+            connections: ConnectionsConfig { count_max: 1, head_ms_max: 1, idle_ms_max: 1, write_ms_max: 1 },
+            disk: DiskConfig { reserve_bytes: 1 },
             compaction: CompactionConfig { snapshot_entries: 1, keep_entries: 1 },
             scrub: ScrubConfig { start_bytes_max: 1, bytes_per_second: 1, pause_seconds: 1 },
             backup: BackupConfig::default(),
@@ -491,10 +696,12 @@ mod tests {
         assert_eq!(config.cluster.profile, default_profile());
         assert!(config.cluster.peer_overrides.is_empty());
         assert!(config.cluster.members.iter().all(|member| member.priority == 0));
-        assert!(!config.http.legacy_responses);
+        assert_eq!(config.http, HttpConfig { listen: config.http.listen.clone(), ..HttpConfig::default() });
         assert_eq!(config.peer.snapshot_bytes_per_second, default_snapshot_rate());
         assert_eq!(config.read, ReadConfig::default());
         assert_eq!(config.limits, LimitsConfig::default());
+        assert_eq!(config.connections, ConnectionsConfig::default());
+        assert_eq!(config.disk, DiskConfig::default());
         assert_eq!(config.compaction, CompactionConfig::default());
         assert_eq!(config.scrub, ScrubConfig::default());
         assert_eq!(config.backup, BackupConfig::default());
@@ -503,8 +710,21 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_errors_in_every_section() {
-        let sections =
-            ["NODE", "CLUSTER", "HTTP", "GRPC", "PEER", "READ", "LIMITS", "COMPACTION", "SCRUB", "BACKUP", "SECURITY"];
+        let sections = [
+            "NODE",
+            "CLUSTER",
+            "HTTP",
+            "GRPC",
+            "PEER",
+            "READ",
+            "LIMITS",
+            "CONNECTIONS",
+            "DISK",
+            "COMPACTION",
+            "SCRUB",
+            "BACKUP",
+            "SECURITY",
+        ];
         for section in sections.into_iter().chain(["NO_SUCH_SECTION"]) {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");
             let error = load(&[(name.as_str(), "1")]).unwrap_err();
@@ -529,6 +749,50 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_is_wrong_is_told_at_once_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster.toml");
+        let text = std::fs::read_to_string(example()).unwrap();
+        let changed = [
+            ("listen = \"10.0.0.1:18081\"", "listen = \"18081\"", "http.listen"),
+            (
+                "peer_address = \"10.0.0.2:18281\"",
+                "peer_address = \"http://10.0.0.2:18281\"",
+                "cluster.members[1].peer_address",
+            ),
+            ("http_url = \"http://10.0.0.3:18081\"", "http_url = \"10.0.0.3:18081\"", "cluster.members[2].http_url"),
+            ("id = \"production\"", "id = \"produktion-süd\"", "cluster.id"),
+        ];
+        let wrong = changed.iter().fold(text, |text, (old, new, _)| text.replacen(old, new, 1));
+        std::fs::write(&path, &wrong).unwrap();
+        let error = Config::load(&path, std::iter::empty()).unwrap_err().to_string();
+        for (_, new, key) in changed {
+            let line = wrong.lines().position(|line| line.starts_with(new)).unwrap() + 1;
+            assert!(error.contains(&format!("line {line}: {key}: ")), "{key} on line {line}: {error}");
+        }
+        let error = load(&[("REGISTRY_LIMITS__REQUESTS_MAX", "1")]).unwrap_err().to_string();
+        assert!(error.contains("REGISTRY__LIMITS__REQUESTS_MAX"), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_what_can_be_listened_on_and_reached() {
+        for address in ["127.0.0.1:1", "[::]:18081", "[::1]:65535", "localhost:80", "node-1.example.org:8081"] {
+            assert!(is_host_and_port(address, false), "{address}");
+        }
+        for address in
+            ["23091", ":23091", "127.0.0.1:99999", "127.0.0.1:", "http://h:1", "::1:80", "h:+1", "h:0", "a b:1"]
+        {
+            assert!(!is_host_and_port(address, false), "{address}");
+        }
+        assert!(is_host_and_port("127.0.0.1:0", true));
+        for (url, good) in
+            [("http://h:1", true), ("https://h/x", true), ("h:1", false), ("http://", false), ("ftp://h", false)]
+        {
+            assert_eq!(is_url(url), good, "{url}");
+        }
+    }
+
+    #[test]
     fn a_bad_value_is_refused_with_its_key() {
         for (name, value, key) in [
             ("REGISTRY__NODE__ID", "0", "node.id"),
@@ -543,6 +807,10 @@ mod tests {
             ("REGISTRY__BACKUP__KEEP", "0", "backup.keep"),
             ("REGISTRY__BACKUP__EVERY_SECONDS", "60", "backup.directory"),
             ("REGISTRY__NODE__ID__X", "1", "id is not a section"),
+            ("REGISTRY__HTTP__LISTEN", "127.0.0.1:99999", "http.listen"),
+            ("REGISTRY__PEER__LISTEN", "10.0.0.1:18081", "peer.listen"),
+            ("REGISTRY__SECURITY__METADATA_SECRET_FILE", "/nowhere/secrets", "security.metadata_secret_file"),
+            ("REGISTRY__HTTP__CORS_ORIGINS", "[\"console\"]", "http.cors_origins"),
         ] {
             let error = load(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(key), "{name}={value}: {error}");

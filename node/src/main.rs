@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use node::host::restore::{Restore, Restored, restore};
-use node::host::{Supervisor, telemetry};
+use node::host::{Supervisor, logs};
+use node::sockets::descriptors::{self, Raised};
 use node::{Clock, Config, End, Listeners, Options, Seed, StartError};
 
 /// A node of the LLM Schema Registry.
@@ -39,7 +40,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    telemetry::start_logs();
+    logs::start();
     start_failpoints();
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +58,15 @@ fn main() -> ExitCode {
 
 fn start(arguments: Arguments) -> Result<(), End> {
     let config = Config::load(&arguments.config, std::env::vars()).map_err(StartError::from)?;
+    let is_member = config.cluster.members.iter().any(|member| member.id == config.node.id);
+    if arguments.bootstrap && !is_member {
+        let id = config.node.id;
+        return Err(StartError::Mismatch(format!(
+            "--bootstrap makes a cluster of the members in the configuration, and node.id = {id} is not among \
+             cluster.members"
+        ))
+        .into());
+    }
     if arguments.check_config {
         tracing::info!("the configuration is good");
         return Ok(());
@@ -73,6 +83,8 @@ fn start(arguments: Arguments) -> Result<(), End> {
         tracing::info!(from_cluster, index, digest, rows, entries, "restored; start this node without --restore now");
         return Ok(());
     }
+    let Raised { before, now } = descriptors::raise();
+    tracing::info!(before, now, "open files at most (RLIMIT_NOFILE)");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| StartError::System { doing: "start the runtime", reason: error.to_string() })?;
@@ -89,10 +101,14 @@ fn start(arguments: Arguments) -> Result<(), End> {
         }
         supervisor.stopping();
         node.stop();
-        tokio::select! {
-            ended = node.ended() => ended,
-            // Closing may take longer than a supervisor likes silence.
-            () = supervisor.watch(std::future::ready(false)) => Ok(()),
+        loop {
+            tokio::select! {
+                ended = node.ended() => return ended,
+                // Closing may take longer than a supervisor likes silence.
+                () = supervisor.watch(std::future::ready(false)) => return Ok(()),
+                // A second one ends the wait for clients.
+                () = stop_signal() => node.stop(),
+            }
         }
     })
 }

@@ -146,6 +146,8 @@ codes! {
     FORWARDING_FAILED = 50003;
     /// No leader is known.
     NO_LEADER = 50004;
+    /// The disk is nearly full: what is there can be read, and nothing is written.
+    STORAGE_FULL = 50701;
     /// The node is overloaded or draining.
     UNAVAILABLE = 503;
     /// An error of ours.

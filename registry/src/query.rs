@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use crate::{Deleted, Key, KeyRange, Row, View, ViewError};
 
 pub use crate::associations::query::*;
+pub use crate::catalog::pages::*;
 pub use crate::catalog::query::*;
 pub use crate::cluster::query::*;
 pub use crate::feeds::query::*;

@@ -22,7 +22,7 @@ pub fn config_text(
     let mine = ports[&id];
     let mut text = format!(
         "[node]\nid = {id}\nregion = \"{}\"\ndata_dir = \"{}\"\n\n[cluster]\nid = \"{}\"\nprofile = \"{}\"\n\n\
-         [http]\nlisten = \"{}\"\n\n[peer]\nlisten = \"{}\"\n",
+         [http]\nlisten = \"{}\"\ndrain_ms = 100\n\n[peer]\nlisten = \"{}\"\n",
         region(id),
         data.display(),
         spec.cluster_id,

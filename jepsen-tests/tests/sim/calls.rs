@@ -10,11 +10,11 @@ use jepsen_tests::schemas::Format;
 use node::clock::Deadline;
 use node::service::{
     Answers, Caller, Consistency, FoundSchema, ListFilter, NewSchema, RegisterOptions, Service, ServiceError, Tracked,
-    VersionSpec,
+    VersionList, VersionSpec,
 };
 use node::trace::TraceContext;
 use proto::error_code as code;
-use registry::query::{self, Include};
+use registry::query::{self, Include, Slice};
 use registry::{Actor, ConfigPatch, Deleted, LogIndex, Permanent, Principal, RequestId, Scope, Subject, Version, View};
 
 use super::types::Bug;
@@ -187,9 +187,14 @@ impl Calls {
                 Said::of(Output::Versions(versions.into_iter().map(|(version, _)| number(version)).collect()))
             }
             Op::Contents => {
-                let all = service
-                    .all_versions(caller, None, &subject.name, Include::Live, false, &ListFilter::default())
-                    .await?;
+                let list = VersionList {
+                    context: None,
+                    prefix: subject.name.clone(),
+                    include: Include::Live,
+                    latest_only: false,
+                    filter: ListFilter::default(),
+                };
+                let all = service.all_versions(caller, list, Slice::ALL).await?;
                 let mut held: Vec<_> = all.iter().filter(|found| found.subject.as_ref() == Some(subject)).collect();
                 held.sort_unstable_by_key(|found| found.version);
                 let contents = held.into_iter().map(|found| content(subject, &found.content.text));

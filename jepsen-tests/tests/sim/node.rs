@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use node::clock::{Clock, Deadline};
 use node::config::{
-    BackupConfig, ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, NodeConfig, PeerConfig,
-    ReadConfig, ScrubConfig, SecurityConfig,
+    BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig, LimitsConfig,
+    NodeConfig, PeerConfig, ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::consensus::{self, Consensus, Peers, State, convert};
 use node::host::telemetry::Metrics;
@@ -135,11 +135,13 @@ fn config(id: u64, world: &World) -> Config {
             members: Vec::new(),
             peer_overrides: BTreeMap::new(),
         },
-        http: HttpConfig { listen: String::new(), legacy_responses: false, principal_header: String::new() },
+        http: HttpConfig::default(),
         grpc: None,
         peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
         read: ReadConfig::default(),
         limits: LimitsConfig::default(),
+        connections: ConnectionsConfig::default(),
+        disk: DiskConfig::default(),
         compaction: CompactionConfig { snapshot_entries: world.compaction.every, keep_entries: world.compaction.keep },
         scrub: ScrubConfig::default(),
         backup: BackupConfig::default(),

@@ -19,6 +19,7 @@ mod transfer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
@@ -55,6 +56,8 @@ pub struct Consensus {
     timing: Timing,
     /// There is reason to look whether the leader's process is still there.
     leader_doubted: Arc<tokio::sync::Notify>,
+    /// The disk is nearly full: nothing is proposed.
+    disk_is_low: Arc<AtomicBool>,
 }
 
 /// Why consensus does not start.
@@ -80,6 +83,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All roles.
+    pub const ALL: [Self; 5] = [Self::Leader, Self::Candidate, Self::Follower, Self::Learner, Self::Shutdown];
+
     /// Its name in answers and metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -165,7 +171,7 @@ impl Consensus {
     /// Consensus over its parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { raft, state, peers, node_id, clock, timing } = parts;
-        Self { raft, state, peers, node_id, clock, timing, leader_doubted: Arc::default() }
+        Self { raft, state, peers, node_id, clock, timing, leader_doubted: Arc::default(), disk_is_low: Arc::default() }
     }
 
     /// Starts openraft over an opened log and state, and lets peers in at the gate.
@@ -329,6 +335,29 @@ impl Consensus {
     ) -> Option<Result<proto::peer::StatusResponse, tonic::Status>> {
         let target = self.target(id)?;
         Some(self.peers.status(&target, limit).await)
+    }
+
+    /// Whether the disk is nearly full: then nothing that clients ask for is proposed, while the log goes on to take what the
+    /// others have committed, and votes.
+    pub fn set_disk_is_low(&self, is_low: bool) {
+        self.disk_is_low.store(is_low, Ordering::Relaxed);
+    }
+
+    /// See [`Consensus::set_disk_is_low`].
+    pub fn disk_is_low(&self) -> bool {
+        self.disk_is_low.load(Ordering::Relaxed)
+    }
+
+    /// Hands the leadership to a voter whose disk is not nearly full, if there is one.
+    pub async fn leave_to_a_disk_with_space(&self, time_max: Duration) -> Option<u64> {
+        for id in self.standing().voters {
+            let has_space = id != self.node_id
+                && matches!(self.ask_status(id, time_max).await, Some(Ok(status)) if !status.disk_low);
+            if has_space && let Ok(leader) = self.transfer_leader(Some(id)).await {
+                return Some(leader);
+            }
+        }
+        None
     }
 
     /// Stops consensus; nothing is proposed or answered afterwards.

@@ -6,7 +6,7 @@ use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
 use proto::peer;
 use raft_store::codec;
 use raft_store::types::{Proposal, Response};
-use registry::LogIndex;
+use registry::{LogIndex, Principal};
 use tonic::Status;
 
 use super::Consensus;
@@ -26,7 +26,12 @@ pub enum ProposeError {
     Unknown(String),
     /// It did not take effect.
     Refused(String),
+    /// The leader's disk is nearly full. It did not take effect.
+    DiskIsLow,
 }
+
+/// How the wire says [`ProposeError::DiskIsLow`]; a node that does not know it shows it as a refusal.
+const DISK_IS_LOW: &str = "the leader's disk is nearly full";
 
 impl Consensus {
     /// Stamps the time and proposes; only a leader's stamp counts.
@@ -38,6 +43,10 @@ impl Consensus {
         mut proposal: Proposal,
         deadline: Deadline,
     ) -> Result<(Response, LogIndex), ProposeError> {
+        // What the cluster does by itself is little, and some of it makes room.
+        if self.disk_is_low() && proposal.0.actor.principal != Principal::system() {
+            return Err(ProposeError::DiskIsLow);
+        }
         proposal.0.time_ms = self.clock.wall_ms();
         let raft = self.raft.clone();
         // In a task of its own, so that a caller who gives up does not cut it in half.
@@ -97,6 +106,7 @@ impl Consensus {
                 Err(ProposeError::NotLeader((answer.leader_id != 0).then_some(answer.leader_id)))
             }
             Some(Wire::Unknown(reason)) => Err(ProposeError::Unknown(reason)),
+            Some(Wire::Refused(reason)) if reason == DISK_IS_LOW => Err(ProposeError::DiskIsLow),
             Some(Wire::Refused(reason)) => Err(ProposeError::Refused(reason)),
             None => Err(ProposeError::Unknown("the leader gave an empty answer".to_owned())),
         }
@@ -129,6 +139,7 @@ impl Consensus {
             Err(ProposeError::NotLeader(leader)) => Wire::NotLeader(peer::NotLeader { leader_id: leader.unwrap_or(0) }),
             Err(ProposeError::Unknown(reason)) => Wire::Unknown(reason),
             Err(ProposeError::Refused(reason)) => Wire::Refused(reason),
+            Err(ProposeError::DiskIsLow) => Wire::Refused(DISK_IS_LOW.to_owned()),
         };
         Ok(peer::ProposeResponse { result: Some(result) })
     }

@@ -7,7 +7,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use openraft::raft::{SnapshotResponse, TransferLeaderRequest};
@@ -24,7 +23,7 @@ use super::convert::{
     vote_response_to_wire, vote_to_wire,
 };
 use super::{Consensus, RegistryRaft, incoming};
-use crate::sockets::Listener;
+use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
 
 /// Forwards of one command at most.
 pub const HOPS_MAX: u32 = 2;
@@ -82,24 +81,17 @@ impl Gate {
     }
 }
 
-/// Serves the peer port until `stop` resolves.
-///
-/// # Errors
-/// If the port cannot be served.
+/// Serves the peer port until it is closed.
 pub async fn serve(
     gate: Gate,
     listener: tokio::net::TcpListener,
-    stop: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+    connections: Connections,
+    stages: tokio::sync::watch::Receiver<Stage>,
+) {
     let service =
         PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
-    tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(5)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(2)))
-        .http2_adaptive_window(Some(true))
-        .add_service(service)
-        .serve_with_incoming_shutdown(Listener::new(listener).into_stream(), stop)
-        .await
+    let door = tonic::service::Routes::new(service).prepare();
+    sockets::serve(listener, Serve { protocol: Protocol::Peer, door, handshake: Plain, connections }, stages).await;
 }
 
 fn stopped(error: &impl std::fmt::Display) -> Status {
@@ -241,6 +233,7 @@ impl Peer for Gate {
             status.snapshot_index = standing.snapshot_index;
             status.purged_index = standing.purged_index;
             status.voters = standing.voters;
+            status.disk_low = consensus.disk_is_low();
             status.members = standing.nodes.into_keys().collect();
         }
         Ok(Response::new(status))

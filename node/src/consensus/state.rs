@@ -1,6 +1,6 @@
 //! The replicated state as the service reads it, wherever it lies: in RocksDB in a node, in memory in a simulation.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -8,18 +8,51 @@ use raft_store::log::LogStore;
 use raft_store::state::{AppliedIndex, Footprint, Revisions, StateStore};
 use registry::{Key, KeyRange, LogIndex, Row, View, ViewError};
 
+use crate::clock::Deadline;
+
 /// One consistent state: what a request reads.
 pub struct Snapshot<'a> {
     view: &'a dyn View,
     applied: LogIndex,
     /// What is read through it, where somebody wants to know.
     footprint: Option<RefCell<Footprint>>,
+    /// Reading ends here; none where what is read is little.
+    deadline: Option<Deadline>,
+    rows: Cell<u64>,
 }
+
+/// Rows between two looks at the clock.
+const ROWS_PER_LOOK: u64 = 256;
 
 impl<'a> Snapshot<'a> {
     /// A state in which at least the entries up to `applied` are applied.
     pub fn new(view: &'a dyn View, applied: LogIndex) -> Self {
-        Self { view, applied, footprint: None }
+        Self { view, applied, footprint: None, deadline: None, rows: Cell::new(0) }
+    }
+
+    /// The same state, which fails to be read at the deadline: what a list looks at may be long.
+    #[must_use]
+    pub fn until(&self, deadline: Deadline) -> Snapshot<'a> {
+        Snapshot { deadline: Some(deadline), ..Snapshot::new(self.view, self.applied) }
+    }
+
+    /// Rows that were looked at.
+    pub fn rows(&self) -> u64 {
+        self.rows.get()
+    }
+
+    /// Has reading taken too long?
+    pub fn is_late(&self) -> bool {
+        self.deadline.is_some_and(Deadline::has_passed)
+    }
+
+    fn count(&self) -> Result<(), ViewError> {
+        let rows = self.rows.get() + 1;
+        self.rows.set(rows);
+        if rows.is_multiple_of(ROWS_PER_LOOK) && self.is_late() {
+            return Err(ViewError(format!("the deadline has passed after {rows} rows")));
+        }
+        Ok(())
     }
 
     /// The index up to which entries are applied in it, at least.
@@ -33,6 +66,7 @@ impl View for Snapshot<'_> {
         if let Some(footprint) = &self.footprint {
             footprint.borrow_mut().add_key(key);
         }
+        self.count()?;
         self.view.get(key)
     }
 
@@ -40,7 +74,12 @@ impl View for Snapshot<'_> {
         if let Some(footprint) = &self.footprint {
             footprint.borrow_mut().add_range(range);
         }
-        self.view.scan(range, visit)
+        let mut counted = Ok(());
+        self.view.scan(range, &mut |key, row| {
+            counted = self.count();
+            if counted.is_ok() { visit(key, row) } else { ControlFlow::Break(()) }
+        })?;
+        counted
     }
 }
 
@@ -90,7 +129,7 @@ impl State {
     pub fn read_tracked<T>(&self, read: impl FnOnce(&Snapshot<'_>) -> T) -> (T, Footprint) {
         self.read(|snapshot| {
             let footprint = Some(RefCell::new(Footprint::new(snapshot.applied)));
-            let tracked = Snapshot { view: snapshot.view, applied: snapshot.applied, footprint };
+            let tracked = Snapshot { footprint, ..Snapshot::new(snapshot.view, snapshot.applied) };
             let answer = read(&tracked);
             (answer, tracked.footprint.map(RefCell::into_inner).unwrap_or_default())
         })

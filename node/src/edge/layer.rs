@@ -126,6 +126,9 @@ where
         }
         Err((asked, refusal)) => {
             operation = asked;
+            if let Refusal::Error(error) = &refusal {
+                edge.failed(&begun.request_id, operation, error);
+            }
             let response = refuse(&refusal);
             edge.answered(transport, operation, status(transport, &response), started);
             response

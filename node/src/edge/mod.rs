@@ -9,6 +9,7 @@
 
 mod admitted;
 mod body;
+mod failures;
 mod kept;
 mod layer;
 mod principal;
@@ -31,6 +32,7 @@ use crate::random::RequestNames;
 use crate::service::{Answers, Consistency, Service, ServiceError};
 use crate::trace::{TRACEPARENT, TraceContext};
 use admitted::{Place, Wishes};
+use failures::Failures;
 use kept::{KEPT_BYTES_MAX, Kept, Shelf};
 use principal::principal_of;
 use slots::Slots;
@@ -91,6 +93,7 @@ struct Inner {
     service: Service,
     consistency: Consistency,
     slots: Slots,
+    failures: Failures,
     node_id: HeaderValue,
     region: HeaderValue,
     names: RequestNames,
@@ -119,13 +122,14 @@ impl Begun {
 }
 
 impl Edge {
-    /// The edge in front of a service.
-    pub fn new(service: Service) -> Self {
+    /// The edge in front of a service, for listeners that take this many connections each.
+    pub fn new(service: Service, connections_max: usize) -> Self {
         let config = service.config();
         let value = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
         let inner = Inner {
             consistency: config.read.consistency,
-            slots: Slots::new(config.limits.requests_max),
+            slots: Slots::new(config.limits.requests_max, connections_max),
+            failures: Failures::default(),
             node_id: value(config.node.id.to_string()),
             region: value(config.node.region.clone()),
             names: service.random().request_names(),
@@ -195,13 +199,18 @@ impl Edge {
         layer::has_time_limit(operation).then(|| own * 2 + TIME_SPARE)
     }
 
-    /// Records a change that was not made.
+    /// Logs a request that failed on this side, and records a change that was not made.
     fn record_refused(&self, admitted: &Admitted) {
         let Some((request_id, error)) = admitted.refused.lock().take() else { return };
+        self.failed(&admitted.request_id, Some(admitted.operation), &error);
         if admitted.operation.kind.is_change() {
             let action = admitted.operation.audit_name();
             self.inner.service.attempts().record(&admitted.principal.to_string(), &request_id, &action, &error);
         }
+    }
+
+    fn failed(&self, request_id: &str, operation: Option<&'static Operation>, error: &ServiceError) {
+        self.inner.failures.log(request_id, operation.map_or("unknown", |operation| operation.name), error);
     }
 
     fn answered(&self, transport: Transport, operation: Option<&'static Operation>, status: u16, started: Instant) {

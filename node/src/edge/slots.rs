@@ -50,9 +50,11 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Slots for this many requests.
-    pub fn new(requests_max: usize) -> Self {
-        let (requests, reserve, streams) = (requests_max, RESERVE, STREAMS_MAX);
+    /// Slots for this many requests, where each listener takes this many connections. Streams get no more than half of
+    /// them, or who only listens would keep others from connecting.
+    pub fn new(requests_max: usize, connections_max: usize) -> Self {
+        let streams = STREAMS_MAX.min(connections_max / 2).max(1);
+        let (requests, reserve) = (requests_max, RESERVE);
         Self { requests: Places::new(requests), reserve: Places::new(reserve), streams: Places::new(streams) }
     }
 
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn probes_and_administration_are_answered_when_all_slots_are_taken() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, 8_192);
         let first = slots.take(named("RegisterSchema")).unwrap();
         for name in ["RegisterSchema", "GetSchemaById", "RegisterVersion", "GetVersion"] {
             assert!(slots.take(named(name)).is_none(), "{name}");
@@ -90,9 +92,12 @@ mod tests {
 
     #[test]
     fn listeners_keep_nobody_from_asking() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, 8_192);
         let streams: Vec<_> = std::iter::from_fn(|| slots.take(named("Watch"))).collect();
         assert_eq!(streams.len(), STREAMS_MAX);
+        let few = Slots::new(1, 320);
+        let streams_of_few: Vec<_> = std::iter::from_fn(|| few.take(named("Watch"))).collect();
+        assert_eq!(streams_of_few.len(), 160, "half of the connections");
         assert!(slots.take(named("GetSchemaById")).is_some());
         assert!(slots.take(named("ExportAudit")).is_none());
     }

@@ -93,7 +93,12 @@ async fn hear(
             verdict => return Ok(verdict),
         }
         if rounds.is_multiple_of(ASK_ROUNDS_PER_LINE) {
-            tracing::info!(heard = answers.len(), of = peers.len(), "wait for the peers before the first start");
+            let is_missing =
+                |peer: &&&crate::config::MemberConfig| !answers.iter().any(|answer| answer.node_id == peer.id);
+            let missing: Vec<_> =
+                peers.iter().filter(is_missing).map(|peer| format!("{} at {}", peer.id, peer.peer_address)).collect();
+            let missing = missing.join(", ");
+            tracing::info!(heard = answers.len(), of = peers.len(), %missing, "wait for the peers before the first start");
         }
         rounds += 1;
         tokio::time::sleep(interval).await;

@@ -28,7 +28,11 @@ const FOUND_TIME_MAX: Duration = Duration::from_secs(60);
 pub(super) async fn recover(consensus: Consensus, phase: Phase) {
     const ROUND: Duration = Duration::from_secs(5);
     while !consensus.wait_for_recovery(ROUND).await {
-        tracing::info!("waiting for the cluster to confirm what this node knows");
+        if consensus.standing().voters.is_empty() {
+            tracing::warn!("{}", super::readiness::NO_CLUSTER);
+        } else {
+            tracing::info!("waiting for the cluster to confirm what this node knows");
+        }
     }
     phase.set_started();
     tracing::info!(applied = %consensus.state().applied_index(), "recovered");

@@ -2,12 +2,15 @@
 
 mod admission;
 mod background;
+pub mod disk;
 mod error;
 mod histogram;
 mod identity;
 mod listeners;
+pub mod logs;
 mod node;
 mod phase;
+mod process;
 pub mod readiness;
 pub mod restore;
 mod scrub;

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::identity::{self, Disk};
 use super::telemetry::Metrics;
-use super::{Addresses, End, Listeners, Phase, StartError, admission, background, readiness, scrub, starting};
+use super::{Addresses, End, Listeners, Phase, StartError, admission, background, disk, readiness, scrub, starting};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consensus::{self, Consensus, Gate, Network};
@@ -22,6 +22,7 @@ use crate::doors;
 use crate::edge::Edge;
 use crate::random::{Random, Seed};
 use crate::service::{Attempts, NodeKey, Parts, Service, Workers};
+use crate::sockets::{Connections, Stage, descriptors};
 
 /// Requests under way get this long when the node stops.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
@@ -47,10 +48,20 @@ impl Default for Options {
     }
 }
 
+/// What a node was told about its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stop {
+    No,
+    /// After the time in which clients may notice.
+    Drained,
+    /// Without it.
+    Now,
+}
+
 /// A running node. Dropping the handle stops the node.
 pub struct Handle {
     addresses: Addresses,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
     serving: watch::Receiver<Option<Serving>>,
     ended: JoinHandle<Result<(), End>>,
 }
@@ -100,9 +111,10 @@ impl Handle {
         self.serving.borrow().as_ref().map(|serving| serving.service.clone())
     }
 
-    /// Asks the node to stop: it hands its leadership over, finishes what is under way and closes its data.
+    /// Asks the node to stop: it hands its leadership over, sends its clients away for as long as is configured, finishes
+    /// what is under way and closes its data. Asked again, it waits for no client any more.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stop.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Drained } else { Stop::Now });
     }
 
     /// Waits until the node has ended.
@@ -131,7 +143,7 @@ pub fn run(
     options: Options,
 ) -> Result<Handle, StartError> {
     let addresses = listeners.addresses()?;
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(Stop::No);
     let (shown, serving) = watch::channel(None);
     let (failed, failure) = watch::channel(None);
     let hook = options.on_fatal;
@@ -169,7 +181,7 @@ struct Node {
     random: Random,
     on_fatal: OnFatal,
     bootstrap: bool,
-    stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<Stop>,
     shown: watch::Sender<Option<Serving>>,
 }
 
@@ -196,26 +208,34 @@ impl Node {
         )
         .map_err(|error| StartError::Mismatch(format!("cluster.id: {error}")))?;
         let gate = Gate::new(&config.cluster.id, config.node.id, &config.node.region, &config.node.data_dir);
+        let metrics = Metrics::default();
+        let doors = Doors::open(config, grpc.is_some(), &metrics);
+        // The other nodes are heard until consensus has stopped: the leadership is handed over by them.
+        let (_peer_stage, peer_stages) = watch::channel(Stage::Serving);
         let mut peers = JoinSet::new();
-        let served = consensus::serve(gate.clone(), peer, stopped(self.stopping.clone()));
-        peers.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!(%error, "serve peers");
-            }
-        });
+        peers.spawn(consensus::serve(gate.clone(), peer, doors.peer.clone(), peer_stages));
 
         let phase = Phase::default();
         let opened = tokio::select! {
-            opened = self.open(disk, &network, &gate, &phase) => opened?,
+            opened = self.open(disk, &network, &gate, &phase, metrics) => opened?,
             () = starting::answer_http(&http) => return Ok(()),
             () = starting::refuse(grpc.as_ref()) => return Ok(()),
-            () = stopped(self.stopping.clone()) => return Ok(()),
+            () = stopped(self.stopping.clone(), Stop::Drained) => return Ok(()),
         };
-        let fronts = self.serve(&opened.service, &phase, http, grpc);
+        let (stage, stages) = watch::channel(Stage::Serving);
+        let fronts = self.serve(&opened.service, &phase, &doors, &stages, http, grpc);
         self.shown.send_replace(Some(Serving { service: opened.service.clone(), phase: phase.clone() }));
 
-        stopped(self.stopping.clone()).await;
-        drain(&opened.consensus, &phase).await;
+        stopped(self.stopping.clone(), Stop::Drained).await;
+        phase.set_draining();
+        stage.send_replace(Stage::Draining);
+        let window = tokio::time::sleep(Duration::from_millis(config.http.drain_ms));
+        hand_over(&opened.consensus).await;
+        tokio::select! {
+            () = window => {}
+            () = stopped(self.stopping.clone(), Stop::Now) => tracing::info!("told again to stop: no longer waiting for clients"),
+        }
+        stage.send_replace(Stage::Closing);
         opened.service.end_watches();
         self.close(opened, fronts, peers).await;
         tracing::info!("stopped");
@@ -223,7 +243,14 @@ impl Node {
     }
 
     /// Everything between bound ports and serving; dropped half-way where the node is told to stop.
-    async fn open(&self, disk: Disk, network: &Network, gate: &Gate, phase: &Phase) -> Result<Opened, StartError> {
+    async fn open(
+        &self,
+        disk: Disk,
+        network: &Network,
+        gate: &Gate,
+        phase: &Phase,
+        metrics: Metrics,
+    ) -> Result<Opened, StartError> {
         let config = &self.config;
         if disk == Disk::Empty {
             admission::admit_empty_disk(config, network).await?;
@@ -246,7 +273,7 @@ impl Node {
         let service = Service::new(Parts {
             consensus: consensus.clone(),
             config: config.clone(),
-            metrics: Metrics::default(),
+            metrics,
             metadata_secrets: config.security.metadata_secrets()?,
             key,
             attempts,
@@ -257,6 +284,8 @@ impl Node {
         background.spawn(consensus.clone().watch_succession());
         background.spawn(consensus.clone().compact(config.compaction.clone()));
         background.spawn(service.clone().watch_freshness());
+        let (data, space) = (config.node.data_dir.clone(), service.metrics().disk().clone());
+        background.spawn(disk::watch(config.disk.clone(), data, space, consensus.clone()));
         background.spawn(background::recover(consensus.clone(), phase.clone()));
         let cluster_id = config.cluster.id.clone();
         background.spawn(background::found(service.clone(), consensus.clone(), cluster_id, self.random.clone()));
@@ -275,6 +304,7 @@ impl Node {
     async fn open_stores(&self) -> Result<(LogStore, StateStore), StartError> {
         let (data, on_fatal) = (self.config.node.data_dir.clone(), self.on_fatal.clone());
         let opened = tokio::task::spawn_blocking(move || {
+            disk::make_room(&data);
             let mut log_config = LogConfig::in_data_dir(&data);
             log_config.on_fatal = on_fatal.clone();
             let log = LogStore::open(log_config)?;
@@ -309,12 +339,20 @@ impl Node {
         Ok(())
     }
 
-    fn serve(&self, service: &Service, phase: &Phase, http: TcpListener, grpc: Option<TcpListener>) -> JoinSet<()> {
-        let edge = Edge::new(service.clone());
+    fn serve(
+        &self,
+        service: &Service,
+        phase: &Phase,
+        doors: &Doors,
+        stages: &watch::Receiver<Stage>,
+        http: TcpListener,
+        grpc: Option<TcpListener>,
+    ) -> JoinSet<()> {
+        let edge = Edge::new(service.clone(), doors.http.count_max());
         let mut fronts = JoinSet::new();
         if let Some(listener) = grpc {
-            let stop = stopped(self.stopping.clone());
-            let served = doors::grpc::serve(edge.clone(), service.clone(), phase.clone(), listener, stop);
+            let (edge, service, phase) = (edge.clone(), service.clone(), phase.clone());
+            let served = doors::grpc::serve(edge, service, phase, listener, doors.grpc.clone(), stages.clone());
             fronts.spawn(async move {
                 if let Err(error) = served.await {
                     tracing::error!(%error, "serve gRPC");
@@ -323,12 +361,8 @@ impl Node {
         }
         let node = &self.config.node;
         tracing::info!(node = node.id, region = %node.region, http = %self.config.http.listen, "serving");
-        let served = doors::http::serve(edge, service.clone(), phase.clone(), http, stopped(self.stopping.clone()));
-        fronts.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!(%error, "serve HTTP");
-            }
-        });
+        let (service, phase) = (service.clone(), phase.clone());
+        fronts.spawn(doors::http::serve(edge, service, phase, http, doors.http.clone(), stages.clone()));
         fronts
     }
 
@@ -351,9 +385,38 @@ impl Node {
     }
 }
 
+/// The connections of each listener.
+struct Doors {
+    http: Connections,
+    grpc: Connections,
+    peer: Connections,
+}
+
+impl Doors {
+    /// Shares out what this process may have open, and lets the metrics show it.
+    fn open(config: &Config, has_grpc: bool, metrics: &Metrics) -> Self {
+        let limit = descriptors::limit();
+        let shares = descriptors::share(limit, config.connections.count_max, has_grpc);
+        let of = |count| Connections::new(count, config.connections.patience());
+        let doors = Self { http: of(shares.http), grpc: of(shares.grpc), peer: of(shares.peer) };
+        metrics.watch_connections("http", &doors.http);
+        metrics.watch_connections("peer", &doors.peer);
+        if has_grpc {
+            metrics.watch_connections("grpc", &doors.grpc);
+        }
+        tracing::info!(
+            open_files_max = limit,
+            http = shares.http,
+            grpc = shares.grpc,
+            peer = shares.peer,
+            "connections at most"
+        );
+        doors
+    }
+}
+
 /// Hands the leadership over, so that the others need not wait for an election.
-async fn drain(consensus: &Consensus, phase: &Phase) {
-    phase.set_draining();
+async fn hand_over(consensus: &Consensus) {
     if consensus.leader() == Some(consensus.node_id()) {
         match consensus.transfer_leader(None).await {
             Ok(to) => tracing::info!(to, "the leadership is handed over"),
@@ -362,7 +425,7 @@ async fn drain(consensus: &Consensus, phase: &Phase) {
     }
 }
 
-/// Waits until the node is told to stop; its handle being gone says so, too.
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    drop(stopping.wait_for(|stop| *stop).await);
+/// Waits until the node is told to stop so, or more so; its handle being gone says so, too.
+async fn stopped(mut stopping: watch::Receiver<Stop>, stop: Stop) {
+    drop(stopping.wait_for(|told| *told >= stop).await);
 }

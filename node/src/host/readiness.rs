@@ -7,15 +7,18 @@ use crate::service::Service;
 
 /// A node that lags by more entries than this is not ready.
 const LAG_MAX: u64 = 10_000;
-/// A node whose questions no quorum answered for this long is not ready; longer where elections take longer. An election
-/// must not take all nodes out of service at once.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// What is said while there is nothing to be a member of.
+pub(super) const NO_CLUSTER: &str = "no cluster has been made of these members, or this node is not one of it yet: start one \
+                                     of its members with --bootstrap, once, or add this node (registryctl member add)";
 
 /// What the answer depends on.
 #[derive(Debug, Clone)]
 struct Facts {
     started: bool,
     draining: bool,
+    /// There are voters: a cluster that this node knows of.
+    founded: bool,
     leader: Option<u64>,
     /// Since a quorum last confirmed what this node asked. The name of a leader alone says little: a node that is cut
     /// off goes on to know the last one.
@@ -32,9 +35,10 @@ pub fn reasons_against(service: &Service, phase: &Phase) -> Vec<String> {
     reasons(Facts {
         started: phase.has_started(),
         draining: phase.is_draining(),
+        founded: !standing.voters.is_empty(),
         leader: standing.leader_id,
         silence: service.silence(),
-        silence_max: SILENCE_MAX.max(consensus.election_time_max() * 4),
+        silence_max: service.silence_max(),
         lag: standing.committed_index.saturating_sub(standing.applied_index),
         failed: standing.failed,
     })
@@ -49,6 +53,7 @@ fn reasons(facts: Facts) -> Vec<String> {
         reasons.push("draining".to_owned());
     }
     match (facts.leader, facts.silence) {
+        (None, _) if !facts.founded => reasons.push(NO_CLUSTER.to_owned()),
         (None, _) => reasons.push("no leader known".to_owned()),
         (Some(leader), None) => reasons.push(format!("node {leader}, the leader, has not answered yet")),
         (Some(leader), Some(silence)) if silence > facts.silence_max => {
@@ -72,6 +77,7 @@ mod tests {
         Facts {
             started: true,
             draining: false,
+            founded: true,
             leader: Some(2),
             silence: Some(Duration::from_secs(1)),
             silence_max: Duration::from_secs(10),
@@ -87,6 +93,7 @@ mod tests {
             (Facts { started: false, ..well() }, "not recovered yet"),
             (Facts { draining: true, ..well() }, "draining"),
             (Facts { leader: None, ..well() }, "no leader known"),
+            (Facts { leader: None, founded: false, ..well() }, NO_CLUSTER),
             (Facts { silence: None, ..well() }, "node 2, the leader, has not answered yet"),
             (
                 Facts { silence: Some(Duration::from_secs(11)), ..well() },

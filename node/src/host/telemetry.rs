@@ -1,9 +1,10 @@
-//! Figures for Prometheus and the set-up of logs. Every metric is declared here, with its unit and meaning.
+//! Figures for Prometheus. Every metric is declared here, with its unit and meaning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,13 +13,18 @@ use prometheus_client::registry::Registry;
 use proto::operations::{Operation, all};
 use schema::Format;
 
+use super::disk::{DiskSpace, Level, Space};
 use super::histogram::Durations;
+use super::{logs, process};
 use crate::consensus::{Role, Standing};
+use crate::sockets::{Cause, Connections};
 
 /// What consensus and the store know at the moment of a scrape.
 pub struct Figures {
     /// The node in its cluster.
     pub standing: Standing,
+    /// Has a quorum answered lately?
+    pub hears_quorum: bool,
     /// How old what this replica shows is at most.
     pub staleness_ms: Option<u64>,
     /// Of the state and the log: name, meaning, value.
@@ -42,6 +48,8 @@ struct Inner {
     compared: Family<VerdictLabels, Counter>,
     forwarded: Counter,
     stale: Counter,
+    connections: Mutex<Vec<(&'static str, Connections)>>,
+    disk: DiskSpace,
 }
 
 /// The figures of an operation that nearly every request of it counts into. They are made at the first one: what nobody asks
@@ -118,6 +126,8 @@ impl Default for Metrics {
                 compared,
                 forwarded,
                 stale,
+                connections: Mutex::default(),
+                disk: DiskSpace::default(),
             }),
         }
     }
@@ -174,18 +184,39 @@ impl Metrics {
         self.inner.stale.inc();
     }
 
+    /// What is known of the disk.
+    pub fn disk(&self) -> &DiskSpace {
+        &self.inner.disk
+    }
+
+    /// From now on, the connections of a listener are among the figures.
+    pub fn watch_connections(&self, listener: &'static str, connections: &Connections) {
+        self.inner.connections.lock().push((listener, connections.clone()));
+    }
+
     /// Everything in the text format of Prometheus. What consensus and the store know is read at this moment.
     pub fn render(&self, figures: &Figures) -> String {
         let mut text = String::new();
-        let Figures { standing, staleness_ms, store } = figures;
-        let mut gauge = |name: &str, help: &str, value: u64| {
+        let Figures { standing, hears_quorum, staleness_ms, store } = figures;
+        const HAS_ROLE: &str = "1 for the role that the node has";
+        text.push_str(&format!("# HELP schemareg_raft_role {HAS_ROLE}\n# TYPE schemareg_raft_role gauge\n"));
+        for role in Role::ALL {
+            let has = u64::from(role == standing.role);
+            text.push_str(&format!("schemareg_raft_role{{role=\"{}\"}} {has}\n", role.name()));
+        }
+        let mut print = |name: &str, help: &str, value: &dyn std::fmt::Display| {
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
             text.push_str(&format!(
-                "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} gauge\nschemareg_{name} {value}\n"
+                "# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} {kind}\nschemareg_{name} {value}\n"
             ));
         };
-        gauge(&format!("raft_role_{}", standing.role.name()), "1 for the role that the node has", 1);
-        gauge("raft_is_leader", "1 on the leader", u64::from(standing.role == Role::Leader));
-        gauge("raft_has_leader", "1 if a leader is known", u64::from(standing.leader_id.is_some()));
+        let mut gauge = |name: &str, help: &str, value: u64| print(name, help, &value);
+        // A leader that no quorum answers leads nobody, and one that is only remembered may be long gone.
+        let leads = standing.role == Role::Leader && *hears_quorum;
+        gauge("raft_is_leader", "1 on the leader, while a quorum answers it", u64::from(leads));
+        let has_leader = standing.leader_id.is_some() && *hears_quorum;
+        gauge("raft_has_leader", "1 if a leader is known and a quorum has answered lately", u64::from(has_leader));
+        gauge("raft_has_quorum", "1 if a quorum has answered lately", u64::from(*hears_quorum));
         gauge("raft_term", "Term", standing.term);
         gauge("raft_last_log_index", "Index of the last entry in the log", standing.last_log_index);
         gauge("raft_committed_index", "Index known to be committed", standing.committed_index);
@@ -193,26 +224,140 @@ impl Metrics {
         gauge("raft_snapshot_index", "Index covered by the newest snapshot", standing.snapshot_index);
         gauge("raft_purged_index", "Index up to which the log is purged", standing.purged_index);
         gauge("raft_voters", "Voters in the membership", standing.voters.len() as u64);
-        gauge(
-            "read_staleness_milliseconds",
-            "Age of what this replica shows, at most",
-            staleness_ms.unwrap_or(u64::MAX),
-        );
         for (name, meaning, value) in store {
             gauge(name, meaning, *value);
         }
-        if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry) {
+        if let Some(Space { free, total, reserve, level }) = self.inner.disk.now() {
+            gauge("disk_free_bytes", "Bytes left on the disk of the data directory", free);
+            gauge("disk_size_bytes", "Bytes of the disk of the data directory", total);
+            gauge("disk_reserve_bytes", "Free bytes below which no writes are taken", reserve);
+            gauge("disk_full", "1 while writes are refused for want of space", u64::from(level == Level::Low));
+        }
+        // What is not known is not there: any number would be taken for one.
+        if let Some(ms) = staleness_ms {
+            let seconds = Duration::from_millis(*ms).as_secs_f64();
+            print("read_staleness_seconds", "Age of what this replica shows, at most", &seconds);
+        }
+        text.push_str("# HELP schemareg_build_info The program that runs\n# TYPE schemareg_build_info gauge\n");
+        text.push_str(&format!("schemareg_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION")));
+        let left_out = logs::left_out();
+        text.push_str("# HELP schemareg_log_lines_left_out_total Warnings that repeated and were not written\n");
+        text.push_str("# TYPE schemareg_log_lines_left_out_total counter\n");
+        text.push_str(&format!("schemareg_log_lines_left_out_total {left_out}\n"));
+        process::print(&mut text);
+        self.print_connections(&mut text);
+        let mut counted = String::new();
+        if let Err(error) = prometheus_client::encoding::text::encode(&mut counted, &self.inner.registry) {
             tracing::error!(%error, "print the metrics");
         }
+        text.push_str(&in_the_format_of_prometheus(&counted));
         text
     }
 }
 
-/// Sets up logs on standard error: text on a terminal, JSON otherwise; `RUST_LOG` filters.
-pub fn start_logs() {
-    use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,openraft=warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() { logs.init() } else { logs.json().init() }
+/// OpenMetrics describes a counter under its name without `_total`; the text format of Prometheus has one name for the
+/// description and the sample, and no end mark.
+fn in_the_format_of_prometheus(text: &str) -> String {
+    let counters: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut printed = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        let described = ["# HELP ", "# TYPE "].into_iter().find_map(|mark| {
+            let (name, rest) = line.strip_prefix(mark)?.split_once(' ')?;
+            counters.contains(name).then(|| format!("{mark}{name}_total {rest}"))
+        });
+        printed.push_str(described.as_deref().unwrap_or(line));
+        printed.push('\n');
+    }
+    printed
+}
+
+impl Metrics {
+    fn print_connections(&self, text: &mut String) {
+        let listeners = self.inner.connections.lock();
+        let (mut open, mut most, mut closed) = (String::new(), String::new(), String::new());
+        for (listener, connections) in listeners.iter() {
+            let count = connections.count();
+            open.push_str(&format!("schemareg_connections{{listener=\"{listener}\"}} {count}\n"));
+            let count_max = connections.count_max();
+            most.push_str(&format!("schemareg_connections_max{{listener=\"{listener}\"}} {count_max}\n"));
+            for cause in Cause::ALL {
+                let (name, count) = (cause.name(), connections.closed(cause));
+                let labels = format!("listener=\"{listener}\",cause=\"{name}\"");
+                closed.push_str(&format!("schemareg_connections_closed_total{{{labels}}} {count}\n"));
+            }
+        }
+        let closed_help = "Connections that this node closed, by listener and by what they did not do in time";
+        for (name, kind, help, values) in [
+            ("connections", "gauge", "Connections that are open, by listener", open),
+            ("connections_max", "gauge", "Connections that there may be, by listener", most),
+            ("connections_closed_total", "counter", closed_help, closed),
+        ] {
+            text.push_str(&format!("# HELP schemareg_{name} {help}\n# TYPE schemareg_{name} {kind}\n{values}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(hears_quorum: bool, staleness_ms: Option<u64>) -> String {
+        let metrics = Metrics::default();
+        let operation = all().find(|operation| operation.name == "GetSchemaById");
+        metrics.answered("http", operation, 200, Duration::from_millis(1));
+        metrics.forwarded();
+        let standing = Standing {
+            role: Role::Leader,
+            term: 3,
+            leader_id: Some(2),
+            last_log_index: 9,
+            committed_index: 8,
+            applied_index: 7,
+            snapshot_index: 6,
+            purged_index: 5,
+            voters: vec![1, 2, 3],
+            learners: Vec::new(),
+            nodes: std::collections::BTreeMap::new(),
+            failed: None,
+        };
+        let store = vec![("wal_syncs_total".to_owned(), "Groups of log writes synced to disk", 7)];
+        metrics.render(&Figures { standing, hears_quorum, staleness_ms, store })
+    }
+
+    /// Each sample is described once, by the name under which it stands, and counters alone end in `_total`.
+    #[test]
+    fn samples_are_described_as_prometheus_expects() {
+        let text = figures(true, Some(1_500));
+        let mut kinds = std::collections::BTreeMap::new();
+        for line in text.lines() {
+            if let Some(described) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = described.split_once(' ').unwrap();
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+                assert!(kinds.insert(name, kind).is_none(), "{name} is described twice");
+                assert!(text.contains(&format!("# HELP {name} ")), "{name} has no help");
+            } else if !line.starts_with('#') {
+                let name = line.split(['{', ' ']).next().unwrap();
+                let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| {
+                    let family = name.strip_suffix(end)?;
+                    (kinds.get(family) == Some(&"histogram")).then_some(family)
+                });
+                assert!(kinds.contains_key(family.unwrap_or(name)), "{line} stands before its description");
+            }
+        }
+        for line in
+            ["schemareg_wal_syncs_total 7", "schemareg_forwards_total 1", "schemareg_read_staleness_seconds 1.5"]
+        {
+            assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_remembered_leader_is_none_and_an_unknown_age_is_not_there() {
+        let text = figures(false, None);
+        for line in ["schemareg_raft_has_leader 0", "schemareg_raft_is_leader 0", "schemareg_raft_has_quorum 0"] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+        }
+        assert!(!text.contains("staleness"), "{text}");
+    }
 }

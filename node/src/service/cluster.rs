@@ -90,6 +90,7 @@ impl Service {
     pub fn figures(&self) -> String {
         self.inner.metrics.render(&Figures {
             standing: self.standing(),
+            hears_quorum: self.hears_quorum(),
             staleness_ms: self.mark().staleness_ms,
             store: [self.inner.consensus.state().figures(), self.backup_figures()].concat(),
         })

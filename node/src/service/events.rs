@@ -14,6 +14,7 @@ use registry::{Event, Key, KeyRange, LogIndex, Row, Scope, Subject, View, query}
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{Caller, Service, ServiceError};
+use crate::clock;
 
 /// Events read at once: what a watcher holds at most.
 const BATCH_MAX: usize = 256;
@@ -152,8 +153,7 @@ impl Watcher {
     /// 41051 if the watcher was slower than the retention.
     pub async fn next(&mut self) -> Result<Watched, ServiceError> {
         let stopping = || ServiceError::new(code::UNAVAILABLE, "The node is stopping; resume on another one");
-        let idle = tokio::time::sleep(PROGRESS_INTERVAL);
-        tokio::pin!(idle);
+        let progress_at = clock::now() + PROGRESS_INTERVAL;
         loop {
             if *self.ends.borrow() {
                 return Err(stopping());
@@ -163,12 +163,22 @@ impl Watcher {
             }
             self.applied.mark_unchanged();
             if self.fill()? {
+                if self.ready.is_empty() {
+                    // A batch of which nothing is wanted: on to the next one at once. The client hears in between how far
+                    // the watch has come, and others get their turn on this thread.
+                    if clock::now() >= progress_at {
+                        return Ok(Watched { event: None, token: self.after });
+                    }
+                    tokio::task::yield_now().await;
+                }
                 continue;
             }
             tokio::select! {
                 changed = self.applied.changed() => changed.map_err(|_| stopping())?,
                 _ = self.ends.changed() => {}
-                () = &mut idle => return Ok(Watched { event: None, token: self.after }),
+                () = tokio::time::sleep_until(progress_at) => {
+                    return Ok(Watched { event: None, token: self.after });
+                }
             }
         }
     }
@@ -210,7 +220,7 @@ impl Watcher {
         if is_all && applied >= self.after.index {
             self.after = self.after.max(Token::after_entry(applied));
         }
-        Ok(!self.ready.is_empty())
+        Ok(self.after > before)
     }
 }
 

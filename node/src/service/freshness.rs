@@ -12,8 +12,16 @@ use crate::consensus::{Consensus, ReadIndexError};
 pub(super) const FRESHNESS_INTERVAL: Duration = Duration::from_secs(1);
 /// The same until the first answer: only then is the node ready.
 pub(super) const FIRST_FRESHNESS_INTERVAL: Duration = Duration::from_millis(50);
+/// A node whose questions no quorum answered for this long knows of none; longer where elections take longer. An election
+/// must not take all nodes out of service at once.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Reads that may wait for one round.
 const WAITING_READS_MAX: usize = 65_536;
+
+/// The longest silence in which a quorum is still taken to be there, where elections may take this long.
+pub(super) fn silence_max(election_time_max: Duration) -> Duration {
+    SILENCE_MAX.max(election_time_max * 4)
+}
 
 /// Remembers when the others were last asked for all there is: a bound on staleness that needs no clock but our own. Every
 /// request reads it, so it is a number and no lock.

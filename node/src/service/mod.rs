@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod freshness;
 mod governance;
+mod lists;
 mod lives;
 mod llm;
 mod lookup;
@@ -54,11 +55,12 @@ pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};
 pub use freshness::Freshness;
+pub use lists::{ListFilter, VersionList};
 pub use lives::{DraftStep, DraftView, LifeOf};
 pub use llm::{Contract, Judging, NewSource, SentAnswer};
 pub use pool::Workers;
 pub use prepare::{NewSchema, RegisterOptions, Registered};
-pub use read::{FoundSchema, ListFilter, Provenance, ReadMark, Tracked, VersionSpec, Wanted};
+pub use read::{FoundSchema, Provenance, ReadMark, Tracked, VersionSpec, Wanted};
 pub use settings::Settled;
 pub use tags::{RuleChange, VersionChange, tagged_text};
 
@@ -71,7 +73,7 @@ use crate::host::telemetry::Metrics;
 use crate::random::Random;
 use crate::trace::TraceContext;
 use cache::{KnownTexts, ParsedSchemas};
-use pool::ParserPool;
+use pool::Pool;
 use sensitive::Sealer;
 use turns::Turns;
 
@@ -88,7 +90,8 @@ struct Inner {
     freshness: Freshness,
     parsed: ParsedSchemas,
     known: KnownTexts,
-    parsers: ParserPool,
+    parsers: Pool,
+    lists: Pool,
     turns: Turns,
     sealer: Sealer,
     /// Bytes of proposals under way, in KiB; openraft's own queues are bounded by count only.
@@ -167,7 +170,8 @@ impl Service {
                 freshness: Freshness::default(),
                 parsed: ParsedSchemas::default(),
                 known: KnownTexts::default(),
-                parsers: ParserPool::new(workers),
+                parsers: Pool::of_parsers(workers),
+                lists: Pool::of_lists(workers),
                 turns: Turns::new(),
                 sealer: Sealer::new(&metadata_secrets),
                 proposals: Semaphore::new(proposals.max(1)),
@@ -205,6 +209,11 @@ impl Service {
         self.inner.config.http.legacy_responses
     }
 
+    /// The origins whose pages may read answers.
+    pub fn cors_origins(&self) -> &[String] {
+        &self.inner.config.http.cors_origins
+    }
+
     /// Where changes that were not made are recorded.
     pub fn attempts(&self) -> &Attempts {
         &self.inner.attempts
@@ -239,6 +248,17 @@ impl Service {
     /// How long ago this node last asked something that a quorum confirmed.
     pub fn silence(&self) -> Option<std::time::Duration> {
         self.inner.freshness.age()
+    }
+
+    /// The longest silence in which a quorum is still taken to be there.
+    pub fn silence_max(&self) -> std::time::Duration {
+        freshness::silence_max(self.inner.consensus.election_time_max())
+    }
+
+    /// Has a quorum answered lately what this node asked? What probes, figures and the cluster's status say of a leader and
+    /// of a quorum rests on this alone: a node that is cut off goes on to know the last leader's name.
+    pub fn hears_quorum(&self) -> bool {
+        self.silence().is_some_and(|silence| silence <= self.silence_max())
     }
 
     /// Keeps the staleness figure true while nobody reads: asks for a read index now and then. Runs for ever.

@@ -1,5 +1,5 @@
-//! The pool in which schemas are parsed and compared: as wide as the machine has cores, its queue bounded, and nobody waits
-//! longer than the request may take.
+//! The pools in which work is done that takes a processor for longer than a moment: schemas are parsed and compared in one,
+//! lists are read in the other. Their queues are bounded, and nobody waits longer than the request may take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,19 +23,42 @@ pub enum Workers {
     Caller,
 }
 
-/// The places of the pool and who waits for one.
-pub(super) struct ParserPool {
+/// The places of a pool and who waits for one.
+pub(super) struct Pool {
     workers: Workers,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// What clients are told: that too many wait, and that it took too long.
+    crowded: &'static str,
+    late: &'static str,
 }
 
-impl ParserPool {
-    /// A pool with a place for each core, so that heartbeats always find one.
-    pub(super) fn new(workers: Workers) -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { workers, places: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0) }
+impl Pool {
+    /// For work on schemas: a place for each core, so that heartbeats always find one.
+    pub(super) fn of_parsers(workers: Workers) -> Self {
+        Self {
+            workers,
+            places: Arc::new(Semaphore::new(cores())),
+            waiting: AtomicUsize::new(0),
+            crowded: "Too many schemas wait to be parsed on this node; try again",
+            late: "The schema could not be parsed and compared in time; try again",
+        }
     }
+
+    /// For lists: half of the cores, so that whoever browses keeps nobody from registering.
+    pub(super) fn of_lists(workers: Workers) -> Self {
+        Self {
+            workers,
+            places: Arc::new(Semaphore::new((cores() / 2).max(1))),
+            waiting: AtomicUsize::new(0),
+            crowded: "Too many lists wait to be read on this node; try again, or another node",
+            late: "The list could not be read in time; ask for less of it, or try again",
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
 /// One that waits; it counts until it is dropped, also where the client hangs up.
@@ -58,18 +81,38 @@ impl Service {
         deadline: Deadline,
         work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let stopped = |error: &dyn std::fmt::Display| ServiceError::internal("work on a schema did not finish", error);
-        let late = |_| ServiceError::timed_out("The schema could not be parsed and compared in time; try again");
-        let pool = &self.inner.parsers;
-        if pool.workers == Workers::Caller {
+        self.inner.parsers.run(deadline, work).await
+    }
+
+    /// Reads a list away from the runtime's threads; the work looks at its deadline itself.
+    ///
+    /// # Errors
+    /// As [`Service::in_pool`].
+    pub(super) async fn in_list_pool<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        self.inner.lists.run(deadline, work).await
+    }
+}
+
+impl Pool {
+    async fn run<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let stopped = |error: &dyn std::fmt::Display| ServiceError::internal("work in a pool did not finish", error);
+        let late = |_| ServiceError::timed_out(self.late);
+        if self.workers == Workers::Caller {
             return work();
         }
-        let waiting = Waiting(&pool.waiting);
-        if pool.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            let message = "Too many schemas wait to be parsed on this node; try again";
-            return Err(ServiceError::new(code::TOO_MANY_REQUESTS, message));
+        let waiting = Waiting(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            return Err(ServiceError::new(code::TOO_MANY_REQUESTS, self.crowded));
         }
-        let place = tokio::time::timeout(deadline.left(), pool.places.clone().acquire_owned()).await.map_err(late)?;
+        let place = tokio::time::timeout(deadline.left(), self.places.clone().acquire_owned()).await.map_err(late)?;
         let place = place.map_err(|error| stopped(&error))?;
         drop(waiting);
         let work = tokio::task::spawn_blocking(move || {

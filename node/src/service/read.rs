@@ -3,7 +3,6 @@
 //! What is immutable and is there is answered from the local replica. Whatever a lagging replica could be wrong about, an
 //! absence, `latest`, a list, a setting, is confirmed against the quorum first, or the client is told that it could not be.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use registry::{
 };
 use schema::{Format, Guid};
 
-use super::association::AssociationFilter;
 use super::settings::{Settled, with_default_level};
 use super::{Caller, Consistency, Service, ServiceError};
 use crate::clock::{self, Deadline};
@@ -85,34 +83,6 @@ pub struct FoundSchema {
     pub created_ms: u64,
     pub deleted: bool,
     pub state: VersionState,
-}
-
-/// What else must hold for a version to be listed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ListFilter {
-    /// It has a rule of this type.
-    pub rule_type: Option<String>,
-    /// Its subject has such an association.
-    pub association: AssociationFilter,
-}
-
-impl ListFilter {
-    fn admits(&self, found: &FoundSchema) -> bool {
-        let Some(wanted) = &self.rule_type else { return true };
-        found.content.rule_set.as_ref().is_some_and(|set| {
-            let mut rules = set.migration_rules.iter().chain(&set.domain_rules).chain(&set.encoding_rules);
-            rules.any(|rule| rule.rule_type == *wanted)
-        })
-    }
-
-    /// The subjects that have such an association; none if it does not matter.
-    fn tied_subjects(&self, view: &impl View) -> Result<Option<BTreeSet<Subject>>, ServiceError> {
-        if self.association.is_empty() {
-            return Ok(None);
-        }
-        let ties = query::associations_named(view, None, None)?;
-        Ok(Some(ties.into_iter().filter(|row| self.association.admits(row)).map(|row| row.subject).collect()))
-    }
 }
 
 /// Which version of a subject.
@@ -239,6 +209,17 @@ impl Service {
             self.linearize(wanted.deadline).await?;
         }
         Ok(state.is_current(&provenance.footprint))
+    }
+
+    /// Makes sure that what is read next, and may change, is as fresh as the caller asks for.
+    pub(super) async fn confirm(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.freshen(caller).await?;
+        match caller.consistency {
+            Consistency::Default => self.linearize(caller.deadline).await,
+            Consistency::Local | Consistency::Session(_) | Consistency::Bounded(_) | Consistency::Linearizable => {
+                Ok(())
+            }
+        }
     }
 
     /// Makes this replica as fresh as the caller asks for. Under the default that depends on what is read, and no more is
@@ -445,49 +426,6 @@ impl Service {
         .await
     }
 
-    /// The subjects of a context, or of all.
-    ///
-    /// # Errors
-    /// Only if the read cannot be confirmed.
-    pub async fn subjects(
-        &self,
-        caller: &Caller,
-        context: Option<&Context>,
-        include: Include,
-    ) -> Result<Vec<Subject>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::subjects(view, context, include)?)).await
-    }
-
-    /// The ids of schemas that refer to a version.
-    ///
-    /// # Errors
-    /// 40401, 40402.
-    pub async fn referrers(
-        &self,
-        caller: &Caller,
-        subject: &Subject,
-        spec: VersionSpec,
-        include: Include,
-    ) -> Result<Vec<SchemaId>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
-            let subject = &aliased(view, subject)?;
-            let found = find_version(view, subject, spec, Include::All)?;
-            let Some(version) = found.version else { return Ok(Vec::new()) };
-            let mut ids = Vec::new();
-            for (context, id) in query::referrers(view, subject, version)? {
-                for (holder, held) in query::usages(view, &context, id)? {
-                    if query::version_row(view, &holder, held)?.is_some_and(|row| include.admits(row.deleted)) {
-                        ids.push(id);
-                        break;
-                    }
-                }
-            }
-            ids.sort_unstable();
-            Ok(ids)
-        })
-        .await
-    }
-
     /// The contexts.
     ///
     /// # Errors
@@ -623,78 +561,6 @@ pub(super) fn find_version(
 }
 
 impl Service {
-    /// All versions, or the latest of each subject, of a context or of all, ordered by id.
-    ///
-    /// # Errors
-    /// Only if the read cannot be confirmed.
-    pub async fn all_versions(
-        &self,
-        caller: &Caller,
-        context: Option<&Context>,
-        name_prefix: &str,
-        include: Include,
-        latest_only: bool,
-        filter: &ListFilter,
-    ) -> Result<Vec<FoundSchema>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
-            let mut found = Vec::new();
-            let tied = filter.tied_subjects(view)?;
-            for subject in query::subjects(view, context, Include::All)? {
-                let is_tied = tied.as_ref().is_none_or(|tied| tied.contains(&subject));
-                if !subject.name.starts_with(name_prefix) || !is_tied {
-                    continue;
-                }
-                let mut versions = query::versions(view, &subject)?;
-                versions.retain(|(_, row)| include.admits(row.deleted));
-                if latest_only {
-                    versions.drain(..versions.len().saturating_sub(1));
-                }
-                for (version, _) in versions {
-                    let version = find_version(view, &subject, VersionSpec::Number(version), include)?;
-                    if filter.admits(&version) {
-                        found.push(version);
-                    }
-                }
-            }
-            Ok(found)
-        })
-        .await
-    }
-
-    /// The newest version of a subject whose metadata has all of these properties.
-    ///
-    /// # Errors
-    /// 40401 without the subject, 40403 without such a version.
-    pub async fn with_metadata(
-        &self,
-        caller: &Caller,
-        subject: &Subject,
-        wanted: &BTreeMap<String, String>,
-        include: Include,
-    ) -> Result<FoundSchema, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
-            let subject = &aliased(view, subject)?;
-            let mut is_there = false;
-            for (version, row) in query::versions(view, subject)?.into_iter().rev() {
-                if !include.admits(row.deleted) {
-                    continue;
-                }
-                is_there = true;
-                let found = find_version(view, subject, VersionSpec::Number(version), include)?;
-                let metadata = self.opened(&found.content).metadata.unwrap_or_default();
-                if wanted.iter().all(|(name, value)| metadata.properties.get(name) == Some(value)) {
-                    return Ok(found);
-                }
-            }
-            Err(if is_there {
-                ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found")
-            } else {
-                ServiceError::subject_not_found(subject)
-            })
-        })
-        .await
-    }
-
     /// The names under which subjects are known besides their own: (alias, subject).
     ///
     /// # Errors

@@ -127,6 +127,12 @@ impl Service {
                     tracing::warn!(%reason, request_id = %proposal.0.request_id, "a proposal was refused");
                     return Err(ServiceError::new(code::STORE_ERROR, "The write was refused by the leader"));
                 }
+                Err(ProposeError::DiskIsLow) => {
+                    // Under the same request id an attempt before may have had its effect; nothing is added to it now.
+                    let message = "The disk of the leader is nearly full: what is stored can be read, and nothing is written. \
+                                   Free space on the nodes' disks, or give them more; then writes are taken again";
+                    return Err(ServiceError::new(code::STORAGE_FULL, message));
+                }
                 Err(ProposeError::NotLeader(named)) => {
                     hint = named.filter(|named| Some(*named) != leader);
                 }

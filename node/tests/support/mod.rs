@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use node::config::{
-    BackupConfig, ClusterConfig, CompactionConfig, Config, HttpConfig, LimitsConfig, MemberConfig, NodeConfig,
-    PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
+    BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig, LimitsConfig,
+    MemberConfig, NodeConfig, PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::service::Service;
 use node::{Clock, End, Handle, Listeners, Options, Seed};
@@ -209,6 +209,12 @@ impl Node {
         drop(handle);
     }
 
+    /// Asks this node to stop.
+    #[allow(dead_code, reason = "most tests wait for the end as well")]
+    pub(crate) fn tell_to_stop(&self) {
+        self.running.as_ref().expect("it runs").1.stop();
+    }
+
     /// Asks this node to stop and waits until it has.
     pub(crate) fn stop(&mut self) {
         let (runtime, mut handle) = self.running.take().expect("it runs");
@@ -282,11 +288,13 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
             members,
             peer_overrides: std::collections::BTreeMap::new(),
         },
-        http: HttpConfig { listen: http.to_string(), legacy_responses: false, principal_header: String::new() },
+        http: HttpConfig { listen: http.to_string(), drain_ms: 0, ..HttpConfig::default() },
         grpc: None,
         peer: PeerConfig { listen: peer.to_string(), snapshot_bytes_per_second: 64 * 1024 * 1024 },
         read: ReadConfig::default(),
         limits: LimitsConfig::default(),
+        connections: ConnectionsConfig::default(),
+        disk: DiskConfig::default(),
         compaction: CompactionConfig::default(),
         scrub: ScrubConfig::default(),
         backup: BackupConfig::default(),

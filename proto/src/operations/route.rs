@@ -2,6 +2,8 @@
 //!
 //! Each segment is decoded exactly once. Slashes at the end do not matter, nor do doubled ones in front of a fixed word; an
 //! empty segment where a parameter stands is the empty parameter, so that no path ever names another subject than it says.
+//! Only a path that is none in this reading is read once more with its doubled slashes as one (not in the native API, where
+//! an empty name is a mistake to be told of).
 //! `/contexts/{context}` may stand in front of the operations that say so.
 
 use std::borrow::Cow;
@@ -115,7 +117,18 @@ pub fn route(method: &str, path: &str) -> Result<Matched, Unrouted> {
         return Err(Unrouted::Unknown);
     }
     let leading = segments.iter().take_while(|segment| segment.is_empty()).count();
-    match &segments[leading..] {
+    match found(method, &segments[leading..]) {
+        Err(Unrouted::Unknown) => {
+            segments.retain(|segment| !segment.is_empty());
+            let is_native = NATIVE_PREFIX.split('/').skip(1).zip(&segments).all(|(word, segment)| word == segment);
+            if is_native { Err(Unrouted::Unknown) } else { found(method, &segments) }
+        }
+        found => found,
+    }
+}
+
+fn found(method: &str, segments: &[Cow<'_, str>]) -> Result<Matched, Unrouted> {
+    match segments {
         [contexts, context, rest @ ..] if contexts == "contexts" && !rest.is_empty() => {
             let mut matched = among(method, rest, |operation| operation.in_context)?;
             matched.context = Some(context.clone().into_owned());

@@ -109,7 +109,11 @@ fn an_empty_segment_is_the_empty_parameter_or_nothing() {
     let found = route("DELETE", "/subjects//versions/1").unwrap();
     assert_eq!((found.operation.name, found.parameter("subject")), ("DeleteSubjectVersion", ""));
     assert!(matches!(named("DELETE", "/subjects//versions"), Err(Unrouted::WrongMethod { .. })));
-    assert_eq!(named("GET", "/subjects//a/versions"), Err(Unrouted::Unknown));
+    assert_eq!(named("GET", "/subjects//a/versions"), Ok("ListVersionNumbers"), "there is no other reading");
+    let found = route("POST", "//subjects//a///versions").unwrap();
+    assert_eq!((found.operation.name, found.parameter("subject")), ("RegisterSchema", "a"));
+    assert_eq!(named("GET", "/subjects//"), Ok("ListSubjectNames"));
+    assert_eq!(named("GET", "//api//v1//subjects//versions"), Err(Unrouted::Unknown));
     assert_eq!(named("GET", "/subjects/a//versions"), Ok("ListVersionNumbers"));
     assert_eq!(named("GET", "/api/v1/subjects//versions"), Err(Unrouted::Unknown));
     assert_eq!(named("GET", "/config//"), Ok("GetTopConfig"));

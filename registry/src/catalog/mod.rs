@@ -5,6 +5,7 @@ mod command;
 mod delete;
 pub(crate) mod find;
 mod outcome;
+pub(crate) mod pages;
 pub(crate) mod query;
 mod register;
 mod rows;

@@ -136,16 +136,10 @@ impl On<'_> {
     }
 
     pub(super) async fn subjects(&self) -> Answer {
-        let prefix = self.prefix();
-        let subjects =
-            self.front.service.subjects(self.caller, prefix.context.as_ref(), self.request.include()).await?;
-        let mut names: Vec<_> = subjects
-            .into_iter()
-            .filter(|subject| subject.name.starts_with(&prefix.name))
-            .map(|subject| subject.qualified())
-            .collect();
-        names.sort();
-        Ok(Reply::json(&self.request.page(names, usize::MAX)))
+        let Prefix { context, name } = self.prefix();
+        let (include, slice) = (self.request.include(), self.request.slice(usize::MAX));
+        let subjects = self.front.service.subjects(self.caller, context.as_ref(), &name, include, slice).await?;
+        Ok(Reply::json(&subjects.iter().map(Subject::qualified).collect::<Vec<_>>()))
     }
 
     /// What `subjectPrefix` and the path's context ask for: `:*:` is all contexts, which is the default too.

@@ -8,7 +8,7 @@ use registry::Subject;
 
 use crate::doors::http::reply::Reply;
 use crate::doors::http::{Answer, On};
-use crate::service::{ListFilter, ServiceError};
+use crate::service::{ListFilter, ServiceError, VersionList};
 
 /// Most items in one answer of `/schemas`; also what it answers without a limit.
 const SCHEMAS_PAGE_MAX: usize = 1_000;
@@ -16,22 +16,24 @@ const SCHEMAS_PAGE_MAX: usize = 1_000;
 impl On<'_> {
     pub(super) async fn schemas(&self) -> Answer {
         let prefix = self.prefix();
-        let (include, latest_only) = (self.request.include(), self.request.flag("latestOnly"));
         let service = &self.front.service;
-        let filter = ListFilter {
-            rule_type: self.request.query("ruleType").filter(|name| !name.is_empty()).map(str::to_owned),
-            association: self.association_filter()?,
+        let list = VersionList {
+            context: prefix.context,
+            prefix: prefix.name,
+            include: self.request.include(),
+            latest_only: self.request.flag("latestOnly"),
+            filter: ListFilter {
+                rule_type: self.request.query("ruleType").filter(|name| !name.is_empty()).map(str::to_owned),
+                association: self.association_filter()?,
+            },
         };
-        let found = service
-            .all_versions(self.caller, prefix.context.as_ref(), &prefix.name, include, latest_only, &filter)
-            .await?;
+        let page = service.all_versions(self.caller, list, self.request.slice(SCHEMAS_PAGE_MAX)).await?;
         let mut names: BTreeMap<Subject, Vec<String>> = BTreeMap::new();
         if self.request.flag("aliases") {
             for (alias, subject) in service.aliases(self.caller).await? {
                 names.entry(subject).or_default().push(alias.qualified());
             }
         }
-        let page = self.request.page(found, SCHEMAS_PAGE_MAX);
         let bodies = page.iter().map(|found| SchemaBody {
             aliases: found.subject.as_ref().and_then(|subject| names.get(subject)).cloned().unwrap_or_default(),
             ..self.body(found)

@@ -9,44 +9,36 @@ use axum::body::Body;
 use http::Response;
 use proto::v1::registry_server::RegistryServer;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::http::panicked;
 use crate::edge::{Edge, EdgeLayer, Refusal, Transport};
 use crate::host::{Phase, readiness};
 use crate::service::{Service, ServiceError};
-use crate::sockets::Listener;
+use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
 use proto::error_code as code;
 use service::Grpc;
 
 /// How often the health that clients watch is brought up to date.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
-/// Requests under way on one connection, at most.
-const CONCURRENT_MAX: usize = 256;
-
-/// Serves gRPC until `stop` resolves.
+/// Serves gRPC until its listener is closed.
 ///
 /// # Errors
-/// If the port cannot be served.
+/// If the API cannot describe itself.
 pub async fn serve(
     edge: Edge,
     service: Service,
     phase: Phase,
     listener: TcpListener,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    connections: Connections,
+    stages: watch::Receiver<Stage>,
+) -> Result<(), tonic_reflection::server::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let watched = service.clone();
-    let watch = tokio::spawn(async move {
-        loop {
-            let is_ready = readiness::reasons_against(&watched, &phase).is_empty();
-            let status = if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-            reporter.set_service_status("", status).await;
-            reporter.set_service_status("registry.v1.Registry", status).await;
-            tokio::time::sleep(HEALTH_INTERVAL).await;
-        }
-    });
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::v1::FILE_DESCRIPTOR_SET)
@@ -55,19 +47,29 @@ pub async fn serve(
     // Clients that are not new ask under the older name.
     let (reflection, reflection_alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
     let bytes_max = service.limits().body_bytes_max;
-    let registry = RegistryServer::new(Grpc::new(service)).max_decoding_message_size(bytes_max);
-    let served = tonic::transport::Server::builder()
-        .concurrency_limit_per_connection(CONCURRENT_MAX)
+    let registry = RegistryServer::new(Grpc::new(service.clone())).max_decoding_message_size(bytes_max);
+    let routes = Routes::new(health).add_service(reflection).add_service(reflection_alpha).add_service(registry);
+    let door = ServiceBuilder::new()
         .layer(EdgeLayer::new(edge, Transport::Grpc, refuse, |_, _| None))
         .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))))
-        .add_service(health)
-        .add_service(reflection)
-        .add_service(reflection_alpha)
-        .add_service(registry)
-        .serve_with_incoming_shutdown(Listener::new(listener).into_stream(), stop)
-        .await;
-    watch.abort();
-    Ok(served?)
+        .service(routes.prepare());
+    let serve = Serve { protocol: Protocol::Grpc, door, handshake: Plain, connections };
+    tokio::select! {
+        () = sockets::serve(listener, serve, stages) => {}
+        () = report_health(reporter, service, phase) => {}
+    }
+    Ok(())
+}
+
+/// Keeps the health that clients watch up to date, for ever.
+async fn report_health(reporter: HealthReporter, service: Service, phase: Phase) {
+    loop {
+        let is_ready = readiness::reasons_against(&service, &phase).is_empty();
+        let status = if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        reporter.set_service_status("", status).await;
+        reporter.set_service_status("registry.v1.Registry", status).await;
+        tokio::time::sleep(HEALTH_INTERVAL).await;
+    }
 }
 
 /// Says no before a door was reached.

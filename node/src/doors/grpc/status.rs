@@ -53,7 +53,7 @@ pub fn status_of(error: &ServiceError) -> Status {
         409 => Code::FailedPrecondition,
         410 => Code::OutOfRange,
         412 => Code::Aborted,
-        413 | 429 => Code::ResourceExhausted,
+        413 | 429 | 507 => Code::ResourceExhausted,
         503 => Code::Unavailable,
         _ => match error.code.0 {
             50002..=50004 => Code::Unavailable,

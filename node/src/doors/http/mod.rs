@@ -1,18 +1,19 @@
 //! The HTTP listener: reads a request's body, hands it to the door of its operation, and shapes the answer.
 
+mod cors;
+mod encoding;
 pub(super) mod reply;
 pub(super) mod request;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::{Extension, Router};
 use http::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use proto::error_code as code;
 use proto::operations::OperationId;
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::native::Native;
@@ -20,7 +21,7 @@ use super::{cluster, confluent, llm, native, server, streams};
 use crate::edge::{Admitted, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
 use crate::service::{Caller, Service, ServiceError};
-use crate::sockets::Listener;
+use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
 use reply::{MEDIA_TYPES, Reply};
 use request::Request;
 
@@ -50,25 +51,34 @@ impl On<'_> {
     }
 }
 
-/// Serves HTTP until `stop` resolves; requests under way are finished.
-///
-/// # Errors
-/// If the port cannot be served.
+/// Serves HTTP until its listener is closed; requests under way are finished.
 pub async fn serve(
     edge: Edge,
     service: Service,
     phase: Phase,
     listener: tokio::net::TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let pipeline = ServiceBuilder::new()
+    connections: Connections,
+    stages: tokio::sync::watch::Receiver<Stage>,
+) {
+    let cors = cors::layer(service.cors_origins());
+    let front = Front { native: Native::new(service.clone()), service, phase };
+    let door = ServiceBuilder::new()
+        .layer(encoding::answers())
         .layer(EdgeLayer::new(edge, Transport::Http, refuse, reply::repeat))
-        .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))));
-    let router = Router::new()
-        .fallback(handle)
-        .with_state(Front { native: Native::new(service.clone()), service, phase })
-        .layer(pipeline);
-    axum::serve(Listener::new(listener), router).with_graceful_shutdown(stop).await
+        .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))))
+        .service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let front = front.clone();
+            async move { Ok::<_, Infallible>(handle(&front, request.map(Body::new)).await) }
+        });
+    let (protocol, handshake) = (Protocol::Http, Plain);
+    match cors {
+        None => sockets::serve(listener, Serve { protocol, door, handshake, connections }, stages).await,
+        // Only who configures it pays for it.
+        Some(cors) => {
+            let door = cors.layer(door);
+            sockets::serve(listener, Serve { protocol, door, handshake, connections }, stages).await;
+        }
+    }
 }
 
 /// What a client is told of a mistake of ours; the panic itself is in the log.
@@ -86,15 +96,15 @@ fn refuse(refusal: &Refusal) -> Response<Body> {
     reply.into_response(MEDIA_TYPES[0])
 }
 
-async fn handle(
-    State(front): State<Front>,
-    Extension(admitted): Extension<Arc<Admitted>>,
-    request: axum::extract::Request,
-) -> Response<Body> {
+async fn handle(front: &Front, mut request: axum::extract::Request) -> Response<Body> {
+    let Some(admitted) = request.extensions_mut().remove::<Arc<Admitted>>() else {
+        let error = ServiceError::internal("answer a request", &"it has not passed the edge");
+        return Reply::error(&error).into_response(MEDIA_TYPES[0]);
+    };
     if let OperationId::Stream(stream) = admitted.operation.id {
-        return streams::answer(&front, &admitted, stream, request).await;
+        return streams::answer(front, &admitted, stream, request).await;
     }
-    let read = tokio::time::timeout(admitted.time_max(), read(&front, request)).await;
+    let read = tokio::time::timeout(admitted.time_max(), read(front, request)).await;
     let late = || ServiceError::new(code::REQUEST_TIMEOUT, "The request took too long to arrive");
     let request = match read.unwrap_or_else(|_| Err(late())) {
         Ok(request) => request,
@@ -109,7 +119,7 @@ async fn handle(
         Err(error) => return Reply::error(&error).into_response(MEDIA_TYPES[0]),
     };
     let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
-    let on = On { front: &front, admitted: &admitted, caller: &caller, request: &request };
+    let on = On { front, admitted: &admitted, caller: &caller, request: &request };
     let answer = match admitted.operation.id {
         OperationId::Confluent(operation) => confluent::answer(on, operation).await,
         OperationId::Native(operation) => native::json::answer(on, operation).await,
@@ -130,13 +140,16 @@ async fn handle(
 }
 
 async fn read(front: &Front, request: axum::extract::Request) -> Result<Request, ServiceError> {
-    let (parts, body) = request.into_parts();
+    let (parts, body) = encoding::inflated(request).await?.into_parts();
     let limit = front.service.limits().body_bytes_max;
     let body = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
             ServiceError::new(code::PAYLOAD_TOO_LARGE, format!("The request body is longer than {limit} bytes"))
         } else {
-            ServiceError::new(code::BAD_REQUEST, "The request body did not arrive")
+            ServiceError::new(
+                code::BAD_REQUEST,
+                "The request body did not arrive whole, or is not what Content-Encoding says",
+            )
         }
     })?;
     Request::new(parts, body.to_bytes())

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use proto::error_code as code;
+use registry::query::Slice;
 use registry::{Include, Permanent};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -91,11 +92,17 @@ impl Request {
 
     /// The page of a list that `offset` and `limit` ask for. What makes no sense is the default.
     pub fn page<T>(&self, items: Vec<T>, limit_max: usize) -> Vec<T> {
+        let Slice { offset, limit } = self.slice(limit_max);
+        items.into_iter().skip(offset).take(limit).collect()
+    }
+
+    /// The part of a list that `offset` and `limit` ask for. What makes no sense is the default.
+    pub fn slice(&self, limit_max: usize) -> Slice {
         let number = |name| self.query(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(-1);
         let offset = usize::try_from(number("offset")).unwrap_or(0);
         let limit = usize::try_from(number("limit")).unwrap_or(0);
         let limit = if limit == 0 || limit > limit_max { limit_max } else { limit };
-        items.into_iter().skip(offset).take(limit).collect()
+        Slice { offset, limit }
     }
 
     /// A header's text.

@@ -20,5 +20,7 @@ pub(super) fn started(front: &Front) -> Reply {
 
 pub(super) fn ready(front: &Front) -> Reply {
     let reasons = readiness::reasons_against(&front.service, &front.phase);
-    Reply::health(reasons.is_empty(), &json!({"ready": reasons.is_empty(), "reasons": reasons}))
+    // What does not keep clients away, and should be looked at: a full disk takes no writes and is read as ever.
+    let warnings: Vec<_> = front.service.metrics().disk().warning().into_iter().collect();
+    Reply::health(reasons.is_empty(), &json!({"ready": reasons.is_empty(), "reasons": reasons, "warnings": warnings}))
 }

@@ -1,0 +1,200 @@
+//! Lists: what may be long, read page by page in a pool of its own, each with a deadline that is looked at on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::error_code as code;
+use registry::query::{self, Admits, Include, Slice, SubjectsOf, VersionsOf};
+use registry::{Context, SchemaId, Subject, View};
+
+use super::association::AssociationFilter;
+use super::read::{VersionSpec, aliased, find_version};
+use super::{Caller, FoundSchema, Service, ServiceError};
+use crate::consensus::Snapshot;
+
+/// What else must hold for a version to be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// It has a rule of this type.
+    pub rule_type: Option<String>,
+    /// Its subject has such an association.
+    pub association: AssociationFilter,
+}
+
+impl ListFilter {
+    fn admits(&self, found: &FoundSchema) -> bool {
+        let Some(wanted) = &self.rule_type else { return true };
+        found.content.rule_set.as_ref().is_some_and(|set| {
+            let mut rules = set.migration_rules.iter().chain(&set.domain_rules).chain(&set.encoding_rules);
+            rules.any(|rule| rule.rule_type == *wanted)
+        })
+    }
+
+    /// The subjects that have such an association; none if it does not matter.
+    fn tied_subjects(&self, view: &impl View) -> Result<Option<BTreeSet<Subject>>, ServiceError> {
+        if self.association.is_empty() {
+            return Ok(None);
+        }
+        let ties = query::associations_named(view, None, None)?;
+        Ok(Some(ties.into_iter().filter(|row| self.association.admits(row)).map(|row| row.subject).collect()))
+    }
+}
+
+/// Which versions are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct VersionList {
+    pub context: Option<Context>,
+    pub prefix: String,
+    pub include: Include,
+    pub latest_only: bool,
+    pub filter: ListFilter,
+}
+
+impl VersionList {
+    /// A page of them with their contents.
+    fn page(&self, view: &Snapshot<'_>, slice: Slice) -> Result<Vec<FoundSchema>, ServiceError> {
+        let tied = self.filter.tied_subjects(view)?;
+        let of = VersionsOf {
+            subjects: SubjectsOf { context: self.context.as_ref(), prefix: &self.prefix },
+            among: tied.as_ref(),
+            include: self.include,
+            latest_only: self.latest_only,
+        };
+        let found_at =
+            |subject: &Subject, version| find_version(view, subject, VersionSpec::Number(version), self.include);
+        let mut has_rule = |subject: &Subject, version, _: &registry::VersionRow| {
+            found_at(subject, version).map(|found| self.filter.admits(&found))
+        };
+        let admits: Option<Admits<'_, ServiceError>> =
+            if self.filter.rule_type.is_some() { Some(&mut has_rule) } else { None };
+        let page = query::versions_page(view, of, slice, admits)?;
+        page.iter().map(|(subject, version, _)| found_at(subject, *version)).collect()
+    }
+}
+
+impl Service {
+    /// Reads a list in the pool for lists.
+    ///
+    /// # Errors
+    /// If the read cannot be confirmed, or takes longer than the request may, and what `read` says.
+    pub(super) async fn list<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        read: impl FnOnce(&Snapshot<'_>) -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        self.confirm(caller).await?;
+        let (state, deadline) = (self.inner.consensus.state().clone(), caller.deadline);
+        self.in_list_pool(deadline, move || {
+            state.read(|view| {
+                let view = view.until(deadline);
+                read(&view).map_err(|error| {
+                    if view.is_late() {
+                        ServiceError::timed_out("The list took too long; ask for less of it")
+                    } else {
+                        error
+                    }
+                })
+            })
+        })
+        .await
+    }
+
+    /// A page of the subjects of a context, or of all, in the order of their qualified names.
+    ///
+    /// # Errors
+    /// As every list.
+    pub async fn subjects(
+        &self,
+        caller: &Caller,
+        context: Option<&Context>,
+        prefix: &str,
+        include: Include,
+        slice: Slice,
+    ) -> Result<Vec<Subject>, ServiceError> {
+        let (context, prefix) = (context.cloned(), prefix.to_owned());
+        let read = move |view: &Snapshot<'_>| {
+            let of = SubjectsOf { context: context.as_ref(), prefix: &prefix };
+            Ok(query::subjects_page(view, of, include, slice)?)
+        };
+        self.list(caller, read).await
+    }
+
+    /// A page of versions, subject by subject.
+    ///
+    /// # Errors
+    /// As every list.
+    pub async fn all_versions(
+        &self,
+        caller: &Caller,
+        list: VersionList,
+        slice: Slice,
+    ) -> Result<Vec<FoundSchema>, ServiceError> {
+        self.list(caller, move |view| list.page(view, slice)).await
+    }
+
+    /// The newest version of a subject whose metadata has all of these properties.
+    ///
+    /// # Errors
+    /// 40401 without the subject, 40403 without such a version.
+    pub async fn with_metadata(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        wanted: &BTreeMap<String, String>,
+        include: Include,
+    ) -> Result<FoundSchema, ServiceError> {
+        let (service, subject, wanted) = (self.clone(), subject.clone(), wanted.clone());
+        let read = move |view: &Snapshot<'_>| {
+            let subject = &aliased(view, &subject)?;
+            let mut is_there = false;
+            for (version, row) in query::versions(view, subject)?.into_iter().rev() {
+                if !include.admits(row.deleted) {
+                    continue;
+                }
+                is_there = true;
+                let found = find_version(view, subject, VersionSpec::Number(version), include)?;
+                let metadata = service.opened(&found.content).metadata.unwrap_or_default();
+                if wanted.iter().all(|(name, value)| metadata.properties.get(name) == Some(value)) {
+                    return Ok(found);
+                }
+            }
+            Err(if is_there {
+                ServiceError::new(code::SCHEMA_NOT_FOUND, "Schema not found")
+            } else {
+                ServiceError::subject_not_found(subject)
+            })
+        };
+        self.list(caller, read).await
+    }
+
+    /// The ids of schemas that refer to a version.
+    ///
+    /// # Errors
+    /// 40401, 40402.
+    pub async fn referrers(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        spec: VersionSpec,
+        include: Include,
+    ) -> Result<Vec<SchemaId>, ServiceError> {
+        let subject = subject.clone();
+        let read = move |view: &Snapshot<'_>| {
+            let subject = &aliased(view, &subject)?;
+            let found = find_version(view, subject, spec, Include::All)?;
+            let Some(version) = found.version else { return Ok(Vec::new()) };
+            let mut ids = Vec::new();
+            for (context, id) in query::referrers(view, subject, version)? {
+                for (holder, held) in query::usages(view, &context, id)? {
+                    if query::version_row(view, &holder, held)?.is_some_and(|row| include.admits(row.deleted)) {
+                        ids.push(id);
+                        break;
+                    }
+                }
+            }
+            ids.sort_unstable();
+            Ok(ids)
+        };
+        self.list(caller, read).await
+    }
+}
