@@ -182,7 +182,7 @@ async fn a_change_without_an_answer_is_told_with_its_key() {
 async fn a_change_of_members_is_sent_once_if_it_may_have_happened() {
     let status = r#"{"cluster_id":"c","voters":[1],"learners":[],"nodes":[]}"#;
     let node = Straw::start("eu", vec![Act::Answer(200, "", status.to_owned()), Act::Close]).await;
-    let error = client(&[&node]).remove_member(3).await.unwrap_err();
+    let error = client(&[&node]).remove_member(3, &[]).await.unwrap_err();
     assert!(matches!(error, ClientError::OutcomeUnknown { key: None, .. }), "{error:?}");
     let lines: Vec<_> = node.asked().into_iter().map(|asked| asked.line).collect();
     assert_eq!(lines, ["GET /v1/cluster/status", "DELETE /v1/cluster/members/3"]);

@@ -74,8 +74,9 @@ async fn a_learner_reads_and_forwards_and_has_no_vote() {
     let (_, mut random) = seed::generator("learner");
     let mut cluster = Cluster::start(Spec::of(3)).await;
     cluster.api(1).allow_everything().await;
+    cluster.spawn(4, &[]);
     cluster.add_learner(4).await;
-    cluster.restart(4).await;
+    cluster.ready(4).await;
     let status = cluster.status().await;
     assert_eq!((status.voters, status.learners), (vec![1, 2, 3], vec![4]));
 

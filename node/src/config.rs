@@ -129,6 +129,10 @@ pub struct ClusterConfig {
     /// Where this node finds peers, instead of the address in the membership (node id → host:port). For proxies and tests.
     #[serde(default, deserialize_with = "ids_and_addresses")]
     pub peer_overrides: BTreeMap<u64, String>,
+    /// Does the leader keep the cluster's level where it is, although every member's program knows a higher one? For who
+    /// wants to be able to go back to the older program for a while after an upgrade.
+    #[serde(default)]
+    pub hold_level: bool,
 }
 
 fn default_profile() -> Profile {
@@ -636,6 +640,7 @@ mod tests {
                     priority: 0,
                 }],
                 peer_overrides: BTreeMap::new(),
+                hold_level: false,
             },
             http: HttpConfig {
                 listen: String::new(),

@@ -20,7 +20,7 @@ pub mod service;
 pub mod sockets;
 pub mod trace;
 
-pub use clock::Clock;
+pub use clock::{Clock, Deadline};
 pub use config::Config;
 pub use host::{Addresses, End, Handle, Listeners, Options, StartError, run};
 pub use random::Seed;

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             let what = match &end {
                 End::NotStarted(StartError::Config(_)) => "the configuration cannot be used",
                 End::NotStarted(_) => "this node does not start",
-                End::Fatal(_) | End::Panicked(_) => "this node ends",
+                End::Fatal(_) | End::Outdated(_) | End::Panicked(_) => "this node ends",
             };
             tracing::error!(reason = %end, "{what}");
             ExitCode::from(end.exit_code())
@@ -90,7 +90,7 @@ fn start(arguments: Arguments) -> Result<(), End> {
         runtime.map_err(|error| StartError::System { doing: "start the runtime", reason: error.to_string() })?;
     runtime.block_on(async {
         let listeners = Listeners::bind(&config).await?;
-        let options = Options { bootstrap: arguments.bootstrap, on_fatal: Arc::new(end_process) };
+        let options = Options { bootstrap: arguments.bootstrap, on_fatal: Arc::new(end_process), ..Options::default() };
         let mut node = node::run(config, listeners, Clock::system(), Seed::System, options)?;
         let supervisor = supervisor();
         let ready = node.readiness();

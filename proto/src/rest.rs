@@ -370,6 +370,12 @@ pub struct NodeStatusBody {
     pub snapshot_index: u64,
     pub purged_index: u64,
     pub version: String,
+    /// The highest cluster level that the node's program knows.
+    #[serde(default)]
+    pub level_supported: u32,
+    /// The level in force, as far as the node has applied.
+    #[serde(default)]
+    pub level: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -383,6 +389,15 @@ pub struct ClusterStatusBody {
     pub cluster_id: String,
     pub voters: Vec<u64>,
     pub learners: Vec<u64>,
+    /// A change of the members that is under way or broke off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<MemberChangeBody>,
+    /// The cluster level in force.
+    #[serde(default)]
+    pub level: u32,
+    /// Does this node, if it leads, keep the level where it is?
+    #[serde(default)]
+    pub level_held: bool,
     pub nodes: Vec<NodeStatusBody>,
 }
 
@@ -435,6 +450,28 @@ pub struct BackupsBody {
     pub last_failure: Option<String>,
     pub is_running: bool,
     pub backups: Vec<BackupBody>,
+}
+
+/// A change of the members that is under way, or broke off half-way.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[allow(missing_docs)]
+pub struct MemberChangeBody {
+    /// The sets of voters that have to agree: two while the voters change, the present ones first.
+    pub voter_sets: Vec<Vec<u64>>,
+    /// Is the newest membership decided?
+    pub decided: bool,
+    /// What was begun, where the state tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// To what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// Since when, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
 }
 
 /// A member to add.

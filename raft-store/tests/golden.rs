@@ -23,7 +23,7 @@ use registry::{
     LifePolicy, LifeRefusal, Lifecycle, LogIndex, MachineRow, Mode, Operation, Outcome, Permanent, Principal,
     PrincipalKind, Refusal, Register, Report, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SemVer,
     SettingRow, SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, TraceContext,
-    Transition, Version, VersionRow, VersionState, level,
+    Transition, UnderWay, Version, VersionRow, VersionState, level,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -565,6 +565,17 @@ fn rows() -> Vec<(String, Key, Row)> {
         events_forgotten: LogIndex(300),
         audit_from: 6,
         level: 1,
+        under_way: None,
+    };
+    let busy = MachineRow {
+        level: level::OPERATION_UNDER_WAY,
+        under_way: Some(UnderWay {
+            name: "cluster.member.remove".into(),
+            resource: "node/3".into(),
+            principal: "alice".into(),
+            since_ms: 1_700_000_000_000,
+        }),
+        ..machine.clone()
     };
     let content = ContentRow {
         text: "syntax = \"proto3\";".into(),
@@ -597,6 +608,7 @@ fn rows() -> Vec<(String, Key, Row)> {
     };
     let mut rows: Vec<(String, Key, Row)> = vec![
         ("machine".into(), Key::Machine, Row::Machine(machine)),
+        ("machine-under-way".into(), Key::Machine, Row::Machine(busy)),
         (
             "context".into(),
             Key::Context(context()),

@@ -51,7 +51,9 @@ pub use catalog::{
     Assign, CatalogCommand, CatalogDone, CatalogRefusal, Content, ContentRow, ContextRow, Deleted, Permanent, Register,
     SubjectRow, VersionRow,
 };
-pub use cluster::{AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, level};
+pub use cluster::{
+    AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, UnderWay, level,
+};
 pub use command::{Command, Envelope};
 pub use feeds::{CursorRow, Event, EventKind, FeedsCommand, FeedsDone, FeedsRefusal};
 pub use ids::{LogIndex, RequestId, SchemaId, Version};

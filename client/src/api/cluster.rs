@@ -42,6 +42,13 @@ impl Health {
     }
 }
 
+/// A change of the members.
+fn changes(method: Method, path: &str, without: &[u64]) -> Call {
+    let ids: Vec<_> = without.iter().map(ToString::to_string).collect();
+    let query = if ids.is_empty() { String::new() } else { format!("?without={}", ids.join(",")) };
+    Call::new(method, format!("/v1/cluster/{path}{query}"), Safety::Once)
+}
+
 impl Client {
     /// The cluster as a node sees it.
     ///
@@ -97,29 +104,54 @@ impl Client {
         }
     }
 
-    /// Adds a running node as a learner.
+    /// Adds a running node as a learner. `without` names nodes that do not answer and are to be passed over, as in every
+    /// change of the members.
     ///
     /// # Errors
     /// [`ClientError`]; a change of members is not repeated once it may have happened.
-    pub async fn add_member(&self, member: &MemberBody) -> Result<(), ClientError> {
-        self.on_leader(Call::new(Method::POST, "/v1/cluster/members", Safety::Once).json(member)?).await.map(drop)
+    pub async fn add_member(&self, member: &MemberBody, without: &[u64]) -> Result<(), ClientError> {
+        self.on_leader(changes(Method::POST, "members", without).json(member)?).await.map(drop)
+    }
+
+    /// Gives a member another address, URL, region or priority.
+    ///
+    /// # Errors
+    /// As [`Client::add_member`].
+    pub async fn update_member(&self, member: &MemberBody, without: &[u64]) -> Result<(), ClientError> {
+        let path = format!("members/{}", member.node_id);
+        self.on_leader(changes(Method::PUT, &path, without).json(member)?).await.map(drop)
     }
 
     /// Gives a learner its vote, when it has caught up.
     ///
     /// # Errors
     /// As [`Client::add_member`].
-    pub async fn promote_member(&self, id: u64) -> Result<(), ClientError> {
-        let call = Call::new(Method::POST, format!("/v1/cluster/members/{id}/promote"), Safety::Once);
-        self.on_leader(call).await.map(drop)
+    pub async fn promote_member(&self, id: u64, without: &[u64]) -> Result<(), ClientError> {
+        self.on_leader(changes(Method::POST, &format!("members/{id}/promote"), without)).await.map(drop)
     }
 
     /// Takes a node out of the cluster.
     ///
     /// # Errors
     /// As [`Client::add_member`].
-    pub async fn remove_member(&self, id: u64) -> Result<(), ClientError> {
-        self.on_leader(Call::new(Method::DELETE, format!("/v1/cluster/members/{id}"), Safety::Once)).await.map(drop)
+    pub async fn remove_member(&self, id: u64, without: &[u64]) -> Result<(), ClientError> {
+        self.on_leader(changes(Method::DELETE, &format!("members/{id}"), without)).await.map(drop)
+    }
+
+    /// Finishes a change of the voters that broke off half-way.
+    ///
+    /// # Errors
+    /// As [`Client::add_member`].
+    pub async fn finish_member_change(&self, without: &[u64]) -> Result<(), ClientError> {
+        self.on_leader(changes(Method::POST, "change/finish", without)).await.map(drop)
+    }
+
+    /// Takes back a change of the voters that broke off half-way.
+    ///
+    /// # Errors
+    /// As [`Client::add_member`].
+    pub async fn take_back_member_change(&self, without: &[u64]) -> Result<(), ClientError> {
+        self.on_leader(changes(Method::POST, "change/take-back", without)).await.map(drop)
     }
 
     /// Hands the leadership over; answers who leads then.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use client::Health;
-use proto::rest::{ClusterStatusBody, MemberBody, NodeStatusBody};
+use proto::rest::{ClusterStatusBody, MemberBody, MemberChangeBody, NodeStatusBody};
 use serde_json::json;
 
 use crate::Session;
@@ -49,19 +49,67 @@ pub(crate) enum MemberCommand {
         /// Its preference for leadership.
         #[arg(long, default_value_t = 0)]
         priority: u32,
+        #[command(flatten)]
+        silent: Silent,
+    },
+    /// Tells the cluster where a member is now. The node runs there already, on its own disk; what is not given stays.
+    #[command(
+        after_help = "Example:\n  registryctl member update 3 --peer-address 10.0.0.9:18281 --http-url http://10.0.0.9:18081 --region eu-west"
+    )]
+    Update {
+        /// Its node id.
+        id: u64,
+        /// host:port of its peer listener.
+        #[arg(long)]
+        peer_address: String,
+        /// Base URL of its HTTP listener.
+        #[arg(long)]
+        http_url: String,
+        /// Its region.
+        #[arg(long, default_value = "")]
+        region: String,
+        /// Its preference for leadership.
+        #[arg(long, default_value_t = 0)]
+        priority: u32,
+        #[command(flatten)]
+        silent: Silent,
     },
     /// Gives a learner its vote, when it has caught up.
     #[command(after_help = "Example:\n  registryctl member promote 4")]
     Promote {
         /// Its node id.
         id: u64,
+        #[command(flatten)]
+        silent: Silent,
     },
     /// Takes a node out.
     #[command(after_help = "Example:\n  registryctl member remove 4")]
     Remove {
         /// Its node id.
         id: u64,
+        #[command(flatten)]
+        silent: Silent,
     },
+    /// Finishes a change of the voters that broke off half-way; `cluster status` shows it.
+    #[command(after_help = "Example:\n  registryctl member finish")]
+    Finish {
+        #[command(flatten)]
+        silent: Silent,
+    },
+    /// Takes back a change of the voters that broke off half-way; `cluster status` shows it.
+    #[command(after_help = "Example:\n  registryctl member take-back")]
+    TakeBack {
+        #[command(flatten)]
+        silent: Silent,
+    },
+}
+
+/// Who is passed over when the cluster counts who answers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Silent {
+    /// Nodes that are known not to answer, and count as if they did: the change is made although it may never end.
+    #[arg(long, value_delimiter = ',', value_name = "IDS")]
+    without: Vec<u64>,
 }
 
 impl MemberCommand {
@@ -132,6 +180,30 @@ fn membership(status: &ClusterStatusBody, id: u64) -> &'static str {
     }
 }
 
+/// The level in force and what stands in the way of a higher one.
+fn level_line(status: &ClusterStatusBody) -> String {
+    let held = if status.level_held { ", held here" } else { "" };
+    let answering = status.nodes.iter().filter(|node| node.error.is_none());
+    let lowest = answering.map(|node| node.level_supported).min().unwrap_or(status.level);
+    let next =
+        if lowest > status.level { format!(", every node that answers knows level {lowest}") } else { String::new() };
+    format!("level {} in force{held}{next}", status.level)
+}
+
+/// A change of the members that is under way, and what to do about it.
+fn change_line(change: &MemberChangeBody) -> String {
+    let sets: Vec<_> = change.voter_sets.iter().map(|set| format!("voters {set:?}")).collect();
+    let what = match (&change.operation, &change.resource) {
+        (Some(operation), Some(resource)) => format!("{operation} {resource}"),
+        _ => "a change of the members".to_owned(),
+    };
+    let who = change.principal.as_ref().map(|principal| format!(" by {principal}")).unwrap_or_default();
+    let when = change.since_ms.map(|ms| format!(" since {ms} ms")).unwrap_or_default();
+    let decided = if change.decided { "" } else { ", not decided yet" };
+    let help = if change.voter_sets.len() > 1 { "; if it goes on: member finish, or member take-back" } else { "" };
+    format!("UNDER WAY: {what}{who}{when}: {}{decided}{help}", sets.join(" to "))
+}
+
 pub(crate) async fn cluster(session: &Session, command: &ClusterCommand) -> Done {
     match command {
         ClusterCommand::Status => status(session).await,
@@ -153,6 +225,10 @@ async fn status(session: &Session) -> Done {
         head.push(screen.tone(Tone::Doubtful, "NO LEADER: the voters answer, and none of them leads yet"));
     }
     head.push(format!("cluster {}", status.cluster_id));
+    head.push(level_line(&status));
+    if let Some(change) = &status.change {
+        head.push(screen.tone(Tone::Doubtful, &change_line(change)));
+    }
     let newest = status.nodes.iter().map(|node| node.last_log_index).max().unwrap_or(0);
     let row = |node: &NodeStatusBody| {
         let role = match (&node.error, node.role.as_str()) {
@@ -174,6 +250,7 @@ async fn status(session: &Session) -> Done {
             figure(node, node.snapshot_index),
             figure(node, node.purged_index),
             if node.version.is_empty() { "–".to_owned() } else { node.version.clone() },
+            figure(node, node.level_supported.into()),
             node.error.clone().unwrap_or_default(),
         ]
     };
@@ -190,6 +267,7 @@ async fn status(session: &Session) -> Done {
         "+SNAPSHOT",
         "+PURGED",
         "+VERSION",
+        "+LEVEL",
         "+ERROR",
     ];
     let mut json = serde_json::to_value(&status).unwrap_or_default();
@@ -320,7 +398,42 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
                 ..Shown::default()
             })
         }
-        MemberCommand::Add { id, peer_address, http_url, region, priority } => {
+        MemberCommand::Update { id, peer_address, http_url, region, priority, silent } => {
+            known(session, *id).await?;
+            checked_address(peer_address)?;
+            client::base_url(http_url)?;
+            if session.only_says(&format!("tell the cluster that node {id} is at {peer_address}"))? {
+                return Ok(());
+            }
+            let member = MemberBody {
+                node_id: *id,
+                peer_address: peer_address.clone(),
+                http_url: http_url.clone(),
+                region: region.clone(),
+                priority: *priority,
+            };
+            client.update_member(&member, &silent.without).await?;
+            session.done(format!("node {id} is at {peer_address}"), json!({"updated": id}), id.to_string())
+        }
+        MemberCommand::Finish { silent } => {
+            if session.only_says("finish the change of the members")? {
+                return Ok(());
+            }
+            client.finish_member_change(&silent.without).await?;
+            session.done("the change of the members is finished".to_owned(), json!({"finished": true}), String::new())
+        }
+        MemberCommand::TakeBack { silent } => {
+            if session.only_says("take the change of the members back")? {
+                return Ok(());
+            }
+            client.take_back_member_change(&silent.without).await?;
+            session.done(
+                "the change of the members is taken back".to_owned(),
+                json!({"taken_back": true}),
+                String::new(),
+            )
+        }
+        MemberCommand::Add { id, peer_address, http_url, region, priority, silent } => {
             checked_address(peer_address)?;
             client::base_url(http_url)?;
             if session.only_says(&format!("add node {id} as a learner"))? {
@@ -333,23 +446,23 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
                 region: region.clone(),
                 priority: *priority,
             };
-            client.add_member(&member).await?;
+            client.add_member(&member, &silent.without).await?;
             session.done(format!("node {id} is a learner"), json!({"added": id}), id.to_string())
         }
-        MemberCommand::Promote { id } => {
+        MemberCommand::Promote { id, silent } => {
             known(session, *id).await?;
             if session.only_says(&format!("give node {id} a vote"))? {
                 return Ok(());
             }
-            client.promote_member(*id).await?;
+            client.promote_member(*id, &silent.without).await?;
             session.done(format!("node {id} is a voter"), json!({"promoted": id}), id.to_string())
         }
-        MemberCommand::Remove { id } => {
+        MemberCommand::Remove { id, silent } => {
             known(session, *id).await?;
             if session.only_says(&format!("take node {id} out"))? {
                 return Ok(());
             }
-            client.remove_member(*id).await?;
+            client.remove_member(*id, &silent.without).await?;
             session.done(format!("node {id} is no member any more"), json!({"removed": id}), id.to_string())
         }
     }
@@ -426,6 +539,29 @@ pub(crate) async fn snapshot(session: &Session, command: &SnapshotCommand) -> Do
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_head_tells_the_level_and_what_is_under_way() {
+        let node = |level| NodeStatusBody { level_supported: level, ..NodeStatusBody::default() };
+        let dead = NodeStatusBody { error: Some("silent".to_owned()), ..NodeStatusBody::default() };
+        let status =
+            ClusterStatusBody { level: 1, nodes: vec![node(2), node(3), dead], ..ClusterStatusBody::default() };
+        assert_eq!(level_line(&status), "level 1 in force, every node that answers knows level 2");
+        let held = ClusterStatusBody { level: 3, level_held: true, ..status };
+        assert_eq!(level_line(&held), "level 3 in force, held here");
+        let change = MemberChangeBody {
+            voter_sets: vec![vec![1, 2, 3], vec![1, 2]],
+            decided: true,
+            operation: Some("cluster.member.remove".to_owned()),
+            resource: Some("node/3".to_owned()),
+            principal: Some("alice".to_owned()),
+            since_ms: Some(5),
+        };
+        let line = change_line(&change);
+        for part in ["cluster.member.remove node/3 by alice since 5 ms", "[1, 2, 3] to voters [1, 2]", "take-back"] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
 
     #[test]
     fn addresses_of_peers_are_checked_before_they_are_sent() {

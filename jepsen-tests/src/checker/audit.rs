@@ -145,6 +145,22 @@ pub fn outcome_faults(records: &[AuditRecord]) -> Vec<String> {
     )
 }
 
+/// Every end of an operation on the members has its begin, by the same action on the same resource: nothing is done to the
+/// membership that is not in the log before it is done.
+pub fn operation_faults(records: &[AuditRecord]) -> Vec<String> {
+    let mut open: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut faults = Vec::new();
+    for record in records.iter().filter(|record| record.action.starts_with("cluster.member.")) {
+        let operation = (record.action.as_str(), record.resource.as_str());
+        if record.outcome.split(' ').next() == Some("begun") {
+            open.insert(operation);
+        } else if !open.remove(&operation) {
+            faults.push(format!("I13: an operation on the members ends that never began: {record:?}"));
+        }
+    }
+    limit_faults(faults)
+}
+
 /// I13, I14, I21 and the order: the log has every write as its process knows it.
 ///
 /// `ledgers` are all writes of all processes; each ledger has a clock of its own.

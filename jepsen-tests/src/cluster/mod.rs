@@ -358,13 +358,14 @@ impl Cluster {
     /// Adds a new node: as a learner first, then as a voter.
     pub async fn join(&mut self, id: u64) {
         self.write_config(id);
+        self.spawn(id, &[]);
         self.add_learner(id).await;
-        self.restart(id).await;
+        self.ready(id).await;
         let answer = self.ask_leader("POST", &format!("/v1/cluster/members/{id}/promote"), &json!({})).await;
         assert_eq!(answer.status, 200, "promote node {id}: {}", answer.text());
     }
 
-    /// Makes a node a learner. It need not run yet.
+    /// Makes a node that runs a learner.
     pub async fn add_learner(&self, id: u64) {
         let Ports { http, peer, .. } = self.ports[&id];
         let member = MemberBody {
@@ -375,8 +376,14 @@ impl Cluster {
             priority: 0,
         };
         let body = serde_json::to_value(member).expect("a member can be printed");
-        let answer = self.ask_leader("POST", "/v1/cluster/members", &body).await;
-        assert_eq!(answer.status, 200, "add node {id}: {}", answer.text());
+        until(&format!("node {id} to be added"), async || {
+            let answer = self.ask_leader("POST", "/v1/cluster/members", &body).await;
+            // It may have been started a moment ago.
+            let is_early = answer.status == 422 && answer.text().contains("does not answer");
+            assert!(answer.status == 200 || is_early, "add node {id}: {}", answer.text());
+            if is_early { Err(answer.text()) } else { Ok(()) }
+        })
+        .await;
     }
 
     /// Takes a node out of the membership; the leadership is handed over first if it has it. Its process goes on.

@@ -263,6 +263,7 @@ fn check_events(
 fn check_audit_logs(results: &mut CheckResults, history: &LoadHistory, logs: &BTreeMap<u64, audit::NodeAuditLog>) {
     results.faults.extend(audit::tree_faults(logs));
     let Some(first) = logs.values().next() else { return };
+    results.faults.extend(audit::operation_faults(&first.records));
     let registered = ledger::of_registrations(&history.registrations);
     let clients = &history.clients;
     results.faults.extend(audit::write_faults(&first.records, &[&registered, &clients.ledger]));

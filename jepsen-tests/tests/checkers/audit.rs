@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jepsen_tests::checker::audit::{
-    AuditRecord, NodeAuditLog, age_faults, registration_faults, tree_faults, tree_root, write_faults,
+    AuditRecord, NodeAuditLog, age_faults, operation_faults, registration_faults, tree_faults, tree_root, write_faults,
 };
 use jepsen_tests::history::{Registration, RegistrationResult};
 use jepsen_tests::ops::freshness::AgedAnswer;
@@ -65,6 +65,28 @@ fn writes_that_are_missing_doubled_or_refused_are_found() {
     check(&log(&[("", ok)]), &[], &[]);
     let other = LedgerEntry { principal: "eve".to_owned(), ..entry("a", DONE, (0, 9)) };
     check(&log(&[("a", ok)]), &[other], &["I13: it is in the log under another"]);
+}
+
+#[test]
+fn an_operation_on_the_members_that_was_not_recorded_before_it_was_done_is_found() {
+    let operations = |outcomes: &[(&str, &str)]| {
+        let mut records = log(&outcomes.iter().map(|(_, outcome)| ("", *outcome)).collect::<Vec<_>>());
+        for (record, (resource, _)) in records.iter_mut().zip(outcomes) {
+            (record.action, record.resource) = ("cluster.member.remove".to_owned(), (*resource).to_owned());
+        }
+        operation_faults(&records)
+    };
+    assert!(operations(&[("node/3", "begun"), ("node/3", "ok")]).is_empty());
+    assert!(operations(&[("node/3", "begun without=2"), ("node/3", "interrupted begun_by=ada")]).is_empty());
+    // The leader died and nobody knows the end yet.
+    assert!(operations(&[("node/3", "begun"), ("node/4", "begun"), ("node/4", "failed: late")]).is_empty());
+    for wrong in [
+        &[("node/3", "ok")][..],
+        &[("node/3", "begun"), ("node/4", "ok")],
+        &[("node/3", "begun"), ("node/3", "ok"), ("node/3", "ok")],
+    ] {
+        assert_eq!(operations(wrong).len(), 1, "{wrong:?}");
+    }
 }
 
 #[test]

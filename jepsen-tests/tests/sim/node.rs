@@ -12,7 +12,7 @@ use node::config::{
     BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig, LimitsConfig,
     NodeConfig, PeerConfig, ReadConfig, ScrubConfig, SecurityConfig,
 };
-use node::consensus::{self, Consensus, Peers, State, convert};
+use node::consensus::{self, Consensus, MemberChange, Peers, State, convert};
 use node::host::telemetry::Metrics;
 use node::random::{Random, Seed};
 use node::service::{Attempts, NodeKey, Service, Workers};
@@ -78,6 +78,7 @@ async fn live(id: u64, world: World, disk: Disk, seed: u64) {
         node_id: id,
         clock: clock.clone(),
         timing,
+        supported_level: registry::level::SUPPORTED,
     });
     let doubt = world.probe(id, raft.metrics(), state);
     let doubting = consensus.clone();
@@ -134,6 +135,7 @@ fn config(id: u64, world: &World) -> Config {
             profile: world.timing.profile,
             members: Vec::new(),
             peer_overrides: BTreeMap::new(),
+            hold_level: false,
         },
         http: HttpConfig::default(),
         grpc: None,
@@ -202,13 +204,8 @@ async fn orders(id: u64, raft: Raft, consensus: Consensus, world: World) {
                 drop(Runtime::timeout(CHANGE_TIME_MAX, consensus.transfer_leader(Some(to))).await);
                 continue;
             }
-            Order::AddLearner(id) => Runtime::timeout(CHANGE_TIME_MAX, consensus.add_learner(id, member(id)))
-                .await
-                .is_ok_and(|done| done.is_ok()),
-            Order::Promote(id) => {
-                let deadline = Deadline::after(CHANGE_TIME_MAX);
-                Runtime::timeout(CHANGE_TIME_MAX, consensus.promote(id, deadline)).await.is_ok_and(|done| done.is_ok())
-            }
+            Order::AddLearner(id) => change_members(&consensus, MemberChange::Add { id, node: member(id) }).await,
+            Order::Promote(id) => change_members(&consensus, MemberChange::Promote { id }).await,
             // The product only demotes on the way out.
             Order::Demote(id) => {
                 let seen = *raft.metrics().borrow_watched().membership_config.log_id();
@@ -217,14 +214,21 @@ async fn orders(id: u64, raft: Raft, consensus: Consensus, world: World) {
                 let changed = Runtime::timeout(CHANGE_TIME_MAX, raft.change_membership_if(change, true, only_if)).await;
                 changed.is_ok_and(|done| done.is_ok())
             }
-            Order::Remove(id) => {
-                Runtime::timeout(CHANGE_TIME_MAX, consensus.remove(id)).await.is_ok_and(|done| done.is_ok())
-            }
+            Order::Remove(id) => change_members(&consensus, MemberChange::Remove { id }).await,
         };
         if changed {
             world.figure(|figures| figures.changes_of_members += 1);
         }
     }
+}
+
+/// Changes the members as the service does: checked, then made.
+async fn change_members(consensus: &Consensus, change: MemberChange) -> bool {
+    let changed = async {
+        consensus.check_change(&change, &BTreeSet::new()).await?;
+        consensus.make_change(&change, Deadline::after(CHANGE_TIME_MAX)).await
+    };
+    Runtime::timeout(CHANGE_TIME_MAX, changed).await.is_ok_and(|done| done.is_ok())
 }
 
 /// Makes connections to peers.

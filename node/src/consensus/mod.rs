@@ -6,10 +6,12 @@ mod confirm;
 mod connect;
 pub mod convert;
 pub mod incoming;
+mod levels;
 mod membership;
 mod network;
 mod peers;
 mod propose;
+mod quorum;
 mod raft;
 mod read_index;
 mod server;
@@ -17,7 +19,7 @@ mod state;
 mod succession;
 mod transfer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,7 +33,7 @@ use registry::LogIndex;
 
 pub use agreement::Agreement;
 pub use connect::Network;
-pub use membership::MembershipError;
+pub use membership::{MemberChange, MembershipError};
 pub use peers::{Answer, Peers, Target};
 pub use propose::ProposeError;
 pub use raft::Raft;
@@ -58,6 +60,12 @@ pub struct Consensus {
     leader_doubted: Arc<tokio::sync::Notify>,
     /// The disk is nearly full: nothing is proposed.
     disk_is_low: Arc<AtomicBool>,
+    /// The highest cluster level that this node supports.
+    supported_level: u8,
+    /// Held by whoever changes the membership or the level.
+    changes: Arc<tokio::sync::Mutex<()>>,
+    /// This node knows that it was removed.
+    removed: Arc<AtomicBool>,
 }
 
 /// Why consensus does not start.
@@ -123,9 +131,34 @@ pub struct Standing {
     pub snapshot_index: u64,
     pub purged_index: u64,
     pub voters: Vec<u64>,
+    /// The sets of voters that have to agree: one, or two while the voters change.
+    pub voter_sets: Vec<BTreeSet<u64>>,
+    /// Is the newest membership that this node has decided?
+    pub membership_decided: bool,
     pub learners: Vec<u64>,
     pub nodes: BTreeMap<u64, Node>,
     pub failed: Option<String>,
+    /// This node was removed from its cluster, and knows it.
+    pub removed: bool,
+}
+
+impl Standing {
+    /// What the node is, in answers and metrics.
+    pub fn role_name(&self) -> &'static str {
+        if self.removed { "removed" } else { self.role.name() }
+    }
+
+    /// Is a change of the members under way?
+    pub fn is_changing(&self) -> bool {
+        self.voter_sets.len() > 1 || !self.membership_decided
+    }
+
+    /// A change that is under way, for the operator.
+    pub fn describe_change(&self) -> String {
+        let sets: Vec<_> = self.voter_sets.iter().map(|set| format!("voters {}", quorum::names(set))).collect();
+        let decided = if self.membership_decided { "decided" } else { "not decided yet" };
+        format!("{}, {decided}", sets.join(" to "))
+    }
 }
 
 /// openraft's settings, the same for every node of a cluster.
@@ -165,13 +198,27 @@ pub struct Parts {
     pub clock: Clock,
     /// Of heartbeats and elections.
     pub timing: Timing,
+    /// The highest cluster level that this node supports.
+    pub supported_level: u8,
 }
 
 impl Consensus {
     /// Consensus over its parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { raft, state, peers, node_id, clock, timing } = parts;
-        Self { raft, state, peers, node_id, clock, timing, leader_doubted: Arc::default(), disk_is_low: Arc::default() }
+        let Parts { raft, state, peers, node_id, clock, timing, supported_level } = parts;
+        Self {
+            raft,
+            state,
+            peers,
+            node_id,
+            clock,
+            timing,
+            leader_doubted: Arc::default(),
+            disk_is_low: Arc::default(),
+            supported_level,
+            changes: Arc::default(),
+            removed: Arc::default(),
+        }
     }
 
     /// Starts openraft over an opened log and state, and lets peers in at the gate.
@@ -197,6 +244,7 @@ impl Consensus {
             node_id: config.node.id,
             clock,
             timing,
+            supported_level: gate.supported_level(),
         });
         gate.open(consensus.clone(), raft);
         Ok(consensus)
@@ -300,6 +348,7 @@ impl Consensus {
         let metrics = self.raft.metrics().borrow_watched().clone();
         let membership = metrics.membership_config.membership();
         let index = |id: &Option<raft_store::types::LogId>| id.as_ref().map_or(0, |id| id.index());
+        let committed = metrics.local_committed.as_ref().map(|id| id.index());
         Standing {
             role: metrics.state.into(),
             term: metrics.current_term,
@@ -310,9 +359,12 @@ impl Consensus {
             snapshot_index: index(&metrics.snapshot),
             purged_index: index(&metrics.purged),
             voters: membership.voter_ids().collect(),
+            voter_sets: membership.get_joint_config().clone(),
+            membership_decided: metrics.membership_config.log_id().as_ref().map(|id| id.index()) <= committed,
             learners: membership.learner_ids().collect(),
             nodes: membership.nodes().map(|(id, node)| (*id, node.clone())).collect(),
             failed: metrics.running_state.err().map(|error| error.to_string()),
+            removed: self.is_removed(),
         }
     }
 

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use futures::{Stream, StreamExt};
-use openraft::raft::{SnapshotResponse, TransferLeaderRequest};
+use openraft::raft::{AppendEntriesRequest, SnapshotResponse, TransferLeaderRequest};
 use openraft::type_config::alias::SnapshotOf;
 use proto::peer;
 use proto::peer::peer_server::{Peer, PeerServer};
+use raft_store::codec;
 use raft_store::state::SnapshotDir;
 use raft_store::types::TypeConfig;
+use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::connect::MESSAGE_BYTES_MAX;
@@ -38,6 +40,9 @@ pub struct Gate {
     node_id: u64,
     region: Arc<str>,
     snap: Arc<std::path::Path>,
+    supported_level: u8,
+    /// Is told why this node must stop: a peer sent what its program does not know.
+    outdated: Arc<watch::Sender<Option<String>>>,
 }
 
 /// What is behind an open gate.
@@ -47,15 +52,48 @@ struct Inside {
 }
 
 impl Gate {
-    /// A closed gate.
-    pub fn new(cluster_id: &str, node_id: u64, region: &str, data: &std::path::Path) -> Self {
+    /// A closed gate. `outdated` is told when a peer sends what needs a higher level than `supported_level`.
+    pub fn new(
+        cluster_id: &str,
+        node_id: u64,
+        region: &str,
+        data: &std::path::Path,
+        supported_level: u8,
+        outdated: Arc<watch::Sender<Option<String>>>,
+    ) -> Self {
         Self {
+            supported_level,
+            outdated,
             inside: Arc::default(),
             cluster_id: cluster_id.into(),
             node_id,
             region: region.into(),
             snap: data.join("snap").into(),
         }
+    }
+
+    /// The highest cluster level that this node supports.
+    pub(super) fn supported_level(&self) -> u8 {
+        self.supported_level
+    }
+
+    /// Entries, if this node's program knows their levels. One that it does not know would be skipped or guessed at, so the
+    /// node has to stop.
+    fn known_entries(&self, request: peer::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Status> {
+        let needed = request.entries.iter().filter_map(|record| codec::level_of_record(record)).max();
+        if let Some(needed) = needed.filter(|needed| *needed > self.supported_level) {
+            let known = self.supported_level;
+            let what = format!(
+                "the cluster sends entries of level {needed}, and this program knows levels up to {known}: the cluster has \
+                 been raised and cannot go back; start the newer program again. Nothing is damaged"
+            );
+            self.outdated.send_replace(Some(what));
+            return Err(Status::failed_precondition(format!(
+                "node {} knows cluster levels up to {known}, the entry needs level {needed}",
+                self.node_id
+            )));
+        }
+        append_from_wire(request)
     }
 
     /// Lets peers in.
@@ -108,8 +146,9 @@ impl Peer for Gate {
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
         let Inside { consensus, raft } = self.admit(&request)?;
         // The first request that cannot be read ends the stream, and with it the connection of that leader.
-        let requests = request.into_inner().scan((), |(), request| {
-            let request = request.and_then(append_from_wire);
+        let gate = self.clone();
+        let requests = request.into_inner().scan((), move |(), request| {
+            let request = request.and_then(|request| gate.known_entries(request));
             let request = request.inspect_err(|status| tracing::warn!(%status, "a replication stream ends"));
             std::future::ready(request.ok())
         });
@@ -127,7 +166,7 @@ impl Peer for Gate {
 
     async fn append(&self, request: Request<peer::AppendRequest>) -> Result<Response<peer::AppendResponse>, Status> {
         let raft = &self.admit(&request)?.raft;
-        let request = append_from_wire(request.into_inner())?;
+        let request = self.known_entries(request.into_inner())?;
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
         let answer = raft.append_entries(request).await.map_err(|error| stopped(&error))?;
@@ -220,11 +259,13 @@ impl Peer for Gate {
             role: ROLE_STARTING.to_owned(),
             region: self.region.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            level_supported: self.supported_level.into(),
             ..peer::StatusResponse::default()
         };
         if let Some(Inside { consensus, .. }) = self.inside.get() {
             let standing = consensus.standing();
-            status.role = standing.role.name().to_owned();
+            status.role = standing.role_name().to_owned();
+            status.level = consensus.level_in_force().into();
             status.term = standing.term;
             status.leader_id = standing.leader_id.unwrap_or(0);
             status.last_log_index = standing.last_log_index;

@@ -3,14 +3,16 @@
 use backup::BackupKind;
 use proto::error_code as code;
 use proto::operations::Cluster;
-use proto::rest::{BackupBody, BackupsBody, ClusterStatusBody, MemberBody, NodeStatusBody};
-use registry::LogIndex;
+use proto::rest::{BackupBody, BackupsBody, ClusterStatusBody, MemberBody, MemberChangeBody, NodeStatusBody};
+use raft_store::types::Node;
+use registry::{LogIndex, UnderWay};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::http::reply::Reply;
 use super::http::{Answer, On};
-use crate::service::{BackupFile, BackupsShown, ClusterView, MemberView, NewMember, ServiceError};
+use crate::consensus::MemberChange;
+use crate::service::{BackupFile, BackupsShown, ChangeView, ClusterView, MemberView, ServiceError};
 
 /// Answers an operation.
 pub(super) async fn answer(on: On<'_>, operation: Cluster) -> Answer {
@@ -18,19 +20,36 @@ pub(super) async fn answer(on: On<'_>, operation: Cluster) -> Answer {
     match operation {
         Cluster::ShowCluster => Ok(Reply::json(&status_body(service.cluster_view().await))),
         Cluster::AddMember => {
-            let MemberBody { node_id: id, peer_address, http_url, region, priority } = on.request.json()?;
-            service.add_member(caller, NewMember { id, peer_address, http_url, region, priority }).await?;
+            let body: MemberBody = on.request.json()?;
+            let id = body.node_id;
+            on.change(MemberChange::Add { id, node: node_of(body) }).await?;
             Ok(Reply::json(&json!({"added": id})))
+        }
+        Cluster::UpdateMember => {
+            let (id, body) = (on.member()?, on.request.json::<MemberBody>()?);
+            if body.node_id != id {
+                return Err(ServiceError::new(code::UNPROCESSABLE, "node_id is the id that the path names"));
+            }
+            on.change(MemberChange::Update { id, node: node_of(body) }).await?;
+            Ok(Reply::json(&json!({"updated": id})))
         }
         Cluster::PromoteMember => {
             let id = on.member()?;
-            service.promote_member(caller, id).await?;
+            on.change(MemberChange::Promote { id }).await?;
             Ok(Reply::json(&json!({"promoted": id})))
         }
         Cluster::RemoveMember => {
             let id = on.member()?;
-            service.remove_member(caller, id).await?;
+            on.change(MemberChange::Remove { id }).await?;
             Ok(Reply::json(&json!({"removed": id})))
+        }
+        Cluster::FinishMemberChange => {
+            on.change(MemberChange::Finish).await?;
+            Ok(Reply::json(&json!({"finished": true})))
+        }
+        Cluster::TakeBackMemberChange => {
+            on.change(MemberChange::TakeBack).await?;
+            Ok(Reply::json(&json!({"taken_back": true})))
         }
         Cluster::TransferLeader => {
             let TransferBody { to } = on.request.json()?;
@@ -92,6 +111,14 @@ impl On<'_> {
         self.parameter("id").parse().map_err(|_| ServiceError::new(code::NOT_FOUND, "No such node"))
     }
 
+    async fn change(&self, change: MemberChange) -> Result<(), ServiceError> {
+        let ids = self.request.query("without").unwrap_or_default();
+        let named = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::parse);
+        let named = named.collect::<Result<_, _>>();
+        let named = named.map_err(|_| ServiceError::new(code::UNPROCESSABLE, "without names node ids: without=3,5"))?;
+        self.front.service.change_members(self.caller, change, named).await
+    }
+
     fn state_hash(&self) -> Answer {
         let index = self.request.query("index").map(str::parse::<u64>).transpose();
         let index = index.map_err(|_| ServiceError::new(code::UNPROCESSABLE, "index is a log index"))?;
@@ -101,9 +128,36 @@ impl On<'_> {
     }
 }
 
+fn node_of(body: MemberBody) -> Node {
+    let MemberBody { node_id: _, peer_address, http_url, region, priority } = body;
+    Node { peer_address, http_url, region, priority }
+}
+
 fn status_body(view: ClusterView) -> ClusterStatusBody {
-    let ClusterView { cluster_id, voters, learners, members } = view;
-    ClusterStatusBody { cluster_id, voters, learners, nodes: members.into_iter().map(member_body).collect() }
+    let ClusterView { cluster_id, voters, learners, change, level, level_held, members } = view;
+    ClusterStatusBody {
+        cluster_id,
+        voters,
+        learners,
+        change: change.map(change_body),
+        level: level.into(),
+        level_held,
+        nodes: members.into_iter().map(member_body).collect(),
+    }
+}
+
+fn change_body(change: ChangeView) -> MemberChangeBody {
+    let ChangeView { voter_sets, decided, operation } = change;
+    let mut body = MemberChangeBody {
+        voter_sets: voter_sets.into_iter().map(|set| set.into_iter().collect()).collect(),
+        decided,
+        ..MemberChangeBody::default()
+    };
+    if let Some(UnderWay { name, resource, principal, since_ms }) = operation {
+        (body.operation, body.resource) = (Some(name), Some(resource));
+        (body.principal, body.since_ms) = (Some(principal), Some(since_ms));
+    }
+    body
 }
 
 fn member_body(member: MemberView) -> NodeStatusBody {
@@ -120,6 +174,8 @@ fn member_body(member: MemberView) -> NodeStatusBody {
             body.snapshot_index = status.snapshot_index;
             body.purged_index = status.purged_index;
             body.version = status.version;
+            body.level_supported = status.level_supported.into();
+            body.level = status.level.into();
         }
         Err(why) => body.error = Some(why),
     }

@@ -22,7 +22,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
 use parking_lot::Mutex;
 use proto::error_code as code;
-use proto::operations::{Operation, Unrouted, find_rpc, route};
+use proto::operations::{Operation, OperationId, Unrouted, find_rpc, route};
 use registry::limits::REQUEST_ID_BYTES_MAX;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -165,6 +165,9 @@ impl Edge {
         let refused = |error| (Some(operation), Refusal::Error(error));
         let slot = slots.take(operation).ok_or_else(|| refused(no_slot(operation)))?;
         let place = place.map_err(refused)?;
+        if !matches!(operation.id, OperationId::Cluster(_) | OperationId::Server(_)) {
+            service.check_member().map_err(refused)?;
+        }
         let config = service.config();
         let wishes = Wishes::of(headers, uri.query().unwrap_or_default(), *consistency).map_err(refused)?;
         Ok(Admitted {

@@ -128,6 +128,7 @@ impl From<StateError> for StartError {
     fn from(error: StateError) -> Self {
         match error {
             StateError::File { action, place, source } => Self::Disk { doing: action, path: place.into(), source },
+            StateError::Level { .. } => Self::Mismatch(format!("open the state: {error}")),
             StateError::Database { .. } => Self::database(format!("open the state: {error}")),
             damaged => Self::Damaged(format!("open the state: {damaged}")),
         }
@@ -152,6 +153,9 @@ pub enum End {
     /// After a failed write or sync, damage, or a difference to the other replicas nothing may be acknowledged any more.
     #[error("{0}")]
     Fatal(String),
+    /// The cluster's level is above what this node's program knows. Nothing is damaged; the newer program starts.
+    #[error("{0}")]
+    Outdated(String),
     /// A defect of this program: one of the node's own tasks panicked.
     #[error("the node's own task ended: {0}")]
     Panicked(String),
@@ -162,6 +166,8 @@ impl End {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotStarted(error) => error.exit_code(),
+            // Trying again with the same program changes nothing.
+            Self::Outdated(_) => EXIT_CONFIG,
             Self::Fatal(_) | Self::Panicked(_) => EXIT_ABORTED,
         }
     }

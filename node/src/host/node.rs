@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use raft_store::log::{LogConfig, LogStore};
 use raft_store::runtime::SeededRuntime;
-use raft_store::state::StateStore;
+use raft_store::state::{StateError, StateStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -39,12 +39,14 @@ pub struct Options {
     pub bootstrap: bool,
     /// See [`OnFatal`]. In a process of its own a node aborts here: nothing may be acknowledged after a failed sync.
     pub on_fatal: OnFatal,
+    /// The highest cluster level that the node uses: that of its program. A test runs nodes of an older one beside it.
+    pub supported_level: u8,
 }
 
 impl Default for Options {
     /// A node that joins, and that only ends itself when it cannot go on.
     fn default() -> Self {
-        Self { bootstrap: false, on_fatal: Arc::new(|_| {}) }
+        Self { bootstrap: false, on_fatal: Arc::new(|_| {}), supported_level: registry::level::SUPPORTED }
     }
 }
 
@@ -146,19 +148,30 @@ pub fn run(
     let (stop, stopping) = watch::channel(Stop::No);
     let (shown, serving) = watch::channel(None);
     let (failed, failure) = watch::channel(None);
+    let (outdated, outdating) = watch::channel(None);
     let hook = options.on_fatal;
     let on_fatal: OnFatal = Arc::new(move |reason: &str| {
         hook(reason);
         failed.send_replace(Some(reason.to_owned()));
     });
-    let node =
-        Node { config, clock, random: Random::new(seed), on_fatal, bootstrap: options.bootstrap, stopping, shown };
+    let node = Node {
+        config,
+        clock,
+        random: Random::new(seed),
+        on_fatal,
+        bootstrap: options.bootstrap,
+        supported_level: options.supported_level,
+        outdated: Arc::new(outdated),
+        stopping,
+        shown,
+    };
     let ended = tokio::spawn(async move {
         let seed = node.random.number();
         let lived = async {
             tokio::select! {
                 ended = node.live(listeners) => ended.map_err(End::from),
                 reason = reason_of(failure) => Err(End::Fatal(reason)),
+                reason = reason_of(outdating) => Err(End::Outdated(reason)),
             }
         };
         SeededRuntime::scope(seed, lived).await
@@ -181,6 +194,8 @@ struct Node {
     random: Random,
     on_fatal: OnFatal,
     bootstrap: bool,
+    supported_level: u8,
+    outdated: Arc<watch::Sender<Option<String>>>,
     stopping: watch::Receiver<Stop>,
     shown: watch::Sender<Option<Serving>>,
 }
@@ -207,7 +222,14 @@ impl Node {
             config.peer.snapshot_bytes_per_second,
         )
         .map_err(|error| StartError::Mismatch(format!("cluster.id: {error}")))?;
-        let gate = Gate::new(&config.cluster.id, config.node.id, &config.node.region, &config.node.data_dir);
+        let gate = Gate::new(
+            &config.cluster.id,
+            config.node.id,
+            &config.node.region,
+            &config.node.data_dir,
+            self.supported_level,
+            self.outdated.clone(),
+        );
         let metrics = Metrics::default();
         let doors = Doors::open(config, grpc.is_some(), &metrics);
         // The other nodes are heard until consensus has stopped: the leadership is handed over by them.
@@ -257,6 +279,10 @@ impl Node {
             identity::write_identity(config, false)?;
         }
         let (log, state) = self.open_stores().await?;
+        let level = state.read(|view| registry::query::machine(view).map_or(0, |machine| machine.level));
+        if level > self.supported_level {
+            return Err(StateError::Level { found: level, known: self.supported_level }.into());
+        }
         let scrubber = scrub::at_start(&config.scrub, log.clone(), state.clone()).await?;
         if disk == Disk::Empty {
             identity::write_identity(config, true)?;
@@ -286,6 +312,8 @@ impl Node {
         background.spawn(service.clone().watch_freshness());
         let (data, space) = (config.node.data_dir.clone(), service.metrics().disk().clone());
         background.spawn(disk::watch(config.disk.clone(), data, space, consensus.clone()));
+        background.spawn(service.clone().watch_level(self.outdated.clone()));
+        background.spawn(service.clone().watch_membership());
         background.spawn(background::recover(consensus.clone(), phase.clone()));
         let cluster_id = config.cluster.id.clone();
         background.spawn(background::found(service.clone(), consensus.clone(), cluster_id, self.random.clone()));

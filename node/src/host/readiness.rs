@@ -25,6 +25,7 @@ struct Facts {
     silence: Option<Duration>,
     silence_max: Duration,
     lag: u64,
+    removed: bool,
     failed: Option<String>,
 }
 
@@ -40,6 +41,7 @@ pub fn reasons_against(service: &Service, phase: &Phase) -> Vec<String> {
         silence: service.silence(),
         silence_max: service.silence_max(),
         lag: standing.committed_index.saturating_sub(standing.applied_index),
+        removed: standing.removed,
         failed: standing.failed,
     })
 }
@@ -48,6 +50,10 @@ fn reasons(facts: Facts) -> Vec<String> {
     let mut reasons = Vec::new();
     if !facts.started {
         reasons.push("not recovered yet".to_owned());
+    }
+    if facts.removed {
+        // All else follows from it.
+        return vec!["this node was removed from its cluster".to_owned()];
     }
     if facts.draining {
         reasons.push("draining".to_owned());
@@ -82,6 +88,7 @@ mod tests {
             silence: Some(Duration::from_secs(1)),
             silence_max: Duration::from_secs(10),
             lag: 3,
+            removed: false,
             failed: None,
         }
     }
@@ -92,6 +99,7 @@ mod tests {
         let cases = [
             (Facts { started: false, ..well() }, "not recovered yet"),
             (Facts { draining: true, ..well() }, "draining"),
+            (Facts { removed: true, ..well() }, "this node was removed from its cluster"),
             (Facts { leader: None, ..well() }, "no leader known"),
             (Facts { leader: None, founded: false, ..well() }, NO_CLUSTER),
             (Facts { silence: None, ..well() }, "node 2, the leader, has not answered yet"),

@@ -7,6 +7,7 @@ use registry::{AssociationChange, AssociationWish, Context, Lifecycle, Resource,
 use schema::Guid;
 
 use super::{AssociatedSchema, NewSchema, RegisterOptions, ServiceError};
+use crate::random::Random;
 
 /// The only type of resource there is.
 const TOPIC: &str = "topic";
@@ -74,6 +75,7 @@ pub fn plan(
     meaning: Meaning,
     context: &Context,
     dry_run: bool,
+    random: &Random,
 ) -> Result<AssociationPlan, ServiceError> {
     let name = checked(request.name, "resourceName")?;
     let namespace = checked(request.namespace, "resourceNamespace")?;
@@ -99,7 +101,7 @@ pub fn plan(
             let why = "all associations for a resource must be consistently frozen or non-frozen";
             return Err(invalid("frozen", why));
         }
-        let (change, schema) = change(&resource, wanted, meaning, context)?;
+        let (change, schema) = change(&resource, wanted, meaning, context, random)?;
         changes.push(change);
         schemas.extend(schema);
     }
@@ -111,6 +113,7 @@ fn change(
     wanted: WantedAssociation,
     meaning: Meaning,
     context: &Context,
+    random: &Random,
 ) -> Result<(AssociationChange, Option<AssociatedSchema>), ServiceError> {
     let role = match wanted.role.as_deref() {
         None | Some("") => "value",
@@ -143,7 +146,7 @@ fn change(
     // A schema comes with a subject that is the resource's own.
     let lifecycle = lifecycle.or(wanted.schema.is_some().then_some(Lifecycle::Strong));
     let schema = wanted.schema.map(|(schema, options)| AssociatedSchema { subject: subject.clone(), schema, options });
-    let guid = Guid(uuid::Uuid::new_v4().into_bytes());
+    let guid = Guid(random.uuid().into_bytes());
     let wish = AssociationWish { guid, subject, role, lifecycle, frozen: wanted.frozen };
     let change = if is_create { AssociationChange::Create(wish) } else { AssociationChange::Upsert(wish) };
     Ok((change, schema))
@@ -196,9 +199,13 @@ mod tests {
         ResourceRequest { name: text("t"), namespace: text("lkc"), id: text("r"), kind: None, associations }
     }
 
+    fn random() -> Random {
+        Random::new(crate::random::Seed::Fixed(1))
+    }
+
     fn planned(meaning: Meaning, wanted: WantedAssociation) -> Result<AssociationPlan, String> {
         let context = Context::default_context();
-        plan(asked(vec![wanted]), meaning, &context, false).map_err(|error| error.message)
+        plan(asked(vec![wanted]), meaning, &context, false, &random()).map_err(|error| error.message)
     }
 
     fn with_schema(wanted: WantedAssociation) -> WantedAssociation {
@@ -248,8 +255,15 @@ mod tests {
             with_schema(WantedAssociation { frozen: Some(true), role: text("key"), ..usual() }),
         ];
         let context = Context::default_context();
-        assert!(plan(asked(both), Meaning::Create, &context, false).unwrap_err().message.contains("'frozen'"));
-        assert!(plan(asked(vec![]), Meaning::Create, &context, false).unwrap_err().message.contains("'associations'"));
+        assert!(
+            plan(asked(both), Meaning::Create, &context, false, &random()).unwrap_err().message.contains("'frozen'")
+        );
+        assert!(
+            plan(asked(vec![]), Meaning::Create, &context, false, &random())
+                .unwrap_err()
+                .message
+                .contains("'associations'")
+        );
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub use attempts::Attempts;
 pub use audit::{AuditFilter, AuditProof, NodeKey};
 pub use backups::{BackupFile, BackupsShown};
 pub use catalogue::{Criteria, FoundVersion, WholeVersion};
-pub use cluster::{ClusterView, MemberView, NewMember};
+pub use cluster::{ChangeView, ClusterView, MemberView};
 pub use data::{DataRequest, Selector, Verdict};
 pub use error::ServiceError;
 pub use events::{EventFilter, Token, Watched, Watcher};

@@ -6,13 +6,15 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use node::config::{
     BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig, LimitsConfig,
     MemberConfig, NodeConfig, PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
 };
+use node::consensus::Consensus;
 use node::service::Service;
 use node::{Clock, End, Handle, Listeners, Options, Seed};
 use parking_lot::Mutex;
@@ -22,6 +24,8 @@ use tokio::runtime::Runtime;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a killed node may take to let go of its files.
 const KILL_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long one request of the load may take.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Nodes of one cluster, from id 1 on.
 pub(crate) struct Cluster {
@@ -35,6 +39,8 @@ pub(crate) struct Cluster {
 /// One node, running or not.
 pub(crate) struct Node {
     pub(crate) config: Config,
+    /// The highest cluster level that its program knows.
+    pub(crate) supported_level: u8,
     running: Option<(Runtime, Handle)>,
     /// Why nodes of this test could not go on.
     failures: Arc<Mutex<Vec<String>>>,
@@ -80,6 +86,7 @@ impl Cluster {
             .zip(&ports)
             .map(|(id, (peer, http))| Node {
                 config: config(id, *peer, *http, dir.path().join(id.to_string()), members.clone()),
+                supported_level: registry::level::SUPPORTED,
                 running: None,
                 failures: Arc::clone(&failures),
             })
@@ -88,6 +95,57 @@ impl Cluster {
         // The client wants one although it speaks plain HTTP here; another test of this process may have named it already.
         drop(rustls::crypto::ring::default_provider().install_default());
         Self { nodes, runtime, client: reqwest::Client::new(), _dir: dir }
+    }
+
+    /// Prepares `total` nodes and starts the first ones as a new cluster; the others know those as members to ask.
+    pub(crate) fn of(total: u64, first: usize) -> Self {
+        let mut cluster = Self::prepared(total);
+        for node in &mut cluster.nodes {
+            node.config.cluster.members.truncate(first);
+        }
+        cluster.nodes.iter_mut().take(first).for_each(|node| node.start(true));
+        cluster.nodes.iter().take(first).for_each(Node::wait_ready);
+        cluster
+    }
+
+    /// Waits for a future of a node.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// What a node says of the cluster.
+    pub(crate) fn status(&self, id: u64) -> serde_json::Value {
+        let answer = self.ask(id, "GET", "/v1/cluster/status", None);
+        serde_json::from_str(&answer.body).unwrap_or_default()
+    }
+
+    /// Where a node is, as a change of the members is told.
+    pub(crate) fn member(&self, id: u64) -> String {
+        let config = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config;
+        let (peer, http) = (&config.peer.listen, &config.http.listen);
+        format!(r#"{{"node_id":{id},"peer_address":"{peer}","http_url":"http://{http}","region":"here"}}"#)
+    }
+
+    /// Asks the leader for a change; again where there was none, or another one.
+    pub(crate) fn change(&self, method: &str, path: &str, body: &str) -> Answer {
+        let mut last = None;
+        wait_for(&format!("an answer to {method} {path}"), || {
+            let leader = self.leader();
+            let answer = self.ask(leader, method, path, Some(body));
+            // A node that was started a moment ago may not listen yet.
+            let is_early = answer.body.contains("does not answer") && self.runs_named(path, body);
+            let done = answer.status < 500 && answer.status != 0 && !is_early;
+            last = Some(answer);
+            done
+        });
+        last.expect("it was asked")
+    }
+
+    fn runs_named(&self, path: &str, body: &str) -> bool {
+        self.nodes.iter().filter(|node| node.running.is_some()).any(|node| {
+            let id = node.config.node.id;
+            path.contains(&format!("/members/{id}")) || body.contains(&node.config.peer.listen)
+        })
     }
 
     /// A node by its id.
@@ -183,13 +241,14 @@ impl Node {
         let runtime = runtime();
         let failures = self.failures.clone();
         let on_fatal = Arc::new(move |reason: &str| failures.lock().push(reason.to_owned()));
-        let config = self.config.clone();
+        let (config, supported_level) = (self.config.clone(), self.supported_level);
         let handle = runtime.block_on(async {
             let listeners = Listeners::bind(&config).await.expect("the ports of this test are free");
             // Another cluster draws other ids: one that was restored remembers the requests of the old one.
             let of_cluster = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
             let seed = Seed::Fixed(config.cluster.id.bytes().fold(config.node.id, of_cluster));
-            node::run(config, listeners, Clock::system(), seed, Options { bootstrap, on_fatal }).expect("it runs")
+            node::run(config, listeners, Clock::system(), seed, Options { bootstrap, on_fatal, supported_level })
+                .expect("it runs")
         });
         self.running = Some((runtime, handle));
     }
@@ -232,6 +291,27 @@ impl Node {
         end
     }
 
+    /// The service of this node, which runs.
+    pub(crate) fn service(&self) -> Service {
+        self.running.as_ref().and_then(|(_, handle)| handle.service()).expect("it serves")
+    }
+
+    /// The consensus of this node, which runs.
+    pub(crate) fn consensus(&self) -> Consensus {
+        self.service().consensus().clone()
+    }
+
+    /// Does it run?
+    pub(crate) fn runs(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Gives it other ports, as a machine that has moved.
+    pub(crate) fn move_away(&mut self) {
+        self.config.peer.listen = free_address().to_string();
+        self.config.http.listen = free_address().to_string();
+    }
+
     fn leader(&self) -> Option<u64> {
         self.running.as_ref()?.1.service()?.consensus().leader()
     }
@@ -244,6 +324,57 @@ impl Drop for Cluster {
                 node.kill();
             }
         }
+    }
+}
+
+/// A client that registers one subject after the other, through one node after the other, whatever becomes of them.
+pub(crate) struct Load {
+    acknowledged: Arc<Mutex<Vec<String>>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Load {
+    /// Registrations that count as progress.
+    const PROGRESS: usize = 20;
+
+    pub(crate) fn start(cluster: &Cluster) -> Self {
+        let urls: Vec<_> = cluster.nodes.iter().map(|node| format!("http://{}", node.config.http.listen)).collect();
+        let (acknowledged, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (done, stopped) = (Arc::clone(&acknowledged), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let client = reqwest::Client::new();
+            runtime().block_on(async {
+                for number in 0.. {
+                    if stopped.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let subject = format!("load-{number}");
+                    let url = format!("{}/subjects/{subject}/versions", urls[number % urls.len()]);
+                    let body =
+                        format!(r#"{{"schema":"{{\"type\":\"enum\",\"name\":\"E{number}\",\"symbols\":[\"A\"]}}"}}"#);
+                    let request = client.post(url).header("content-type", "application/json").body(body);
+                    match request.timeout(LOAD_TIME_MAX).send().await {
+                        Ok(answer) if answer.status() == 200 => done.lock().push(subject),
+                        Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    }
+                }
+            });
+        });
+        Self { acknowledged, stop, thread }
+    }
+
+    /// Waits until some more registrations are acknowledged.
+    pub(crate) fn progress(&self) {
+        let goal = self.acknowledged.lock().len() + Self::PROGRESS;
+        wait_for("progress under load", || self.acknowledged.lock().len() >= goal);
+    }
+
+    /// Ends it and tells what was acknowledged.
+    pub(crate) fn stop(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the load ends");
+        self.acknowledged.lock().clone()
     }
 }
 
@@ -287,6 +418,7 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
             profile: Profile::Lan,
             members,
             peer_overrides: std::collections::BTreeMap::new(),
+            hold_level: false,
         },
         http: HttpConfig { listen: http.to_string(), drain_ms: 0, ..HttpConfig::default() },
         grpc: None,

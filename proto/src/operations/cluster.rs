@@ -2,6 +2,7 @@
 
 use super::{
     Answer, Body, Form, Kind, Operation, OperationId, Part, Permission, Resource, Shape, delete, get, operation, post,
+    put,
 };
 use crate::error_code as code;
 
@@ -13,6 +14,9 @@ pub enum Cluster {
     AddMember,
     RemoveMember,
     PromoteMember,
+    UpdateMember,
+    FinishMemberChange,
+    TakeBackMemberChange,
     TransferLeader,
     TakeSnapshot,
     GetStateHash,
@@ -55,6 +59,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .described("Cluster", "Adds a learner")
     .takes(Body::Json("MemberBody"))
+    .asks(&["without"])
     .answers(OBJECT)
     .fails(&[code::UNPROCESSABLE, code::FORWARDING_FAILED, code::NO_LEADER]),
     cluster(
@@ -66,6 +71,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ON_MEMBER,
     )
     .described("Cluster", "Removes a member")
+    .asks(&["without"])
     .answers(OBJECT)
     .fails(&[code::NOT_FOUND, code::UNPROCESSABLE, code::FORWARDING_FAILED, code::NO_LEADER]),
     cluster(
@@ -77,8 +83,46 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ON_MEMBER,
     )
     .described("Cluster", "Makes a learner a voter")
+    .asks(&["without"])
     .answers(OBJECT)
     .fails(&[code::NOT_FOUND, code::UNPROCESSABLE, code::TIMEOUT, code::FORWARDING_FAILED, code::NO_LEADER]),
+    cluster(
+        Cluster::UpdateMember,
+        "UpdateMember",
+        &[put("/v1/cluster/members/{id}")],
+        Kind::Admin,
+        Permission::ClusterChange,
+        ON_MEMBER,
+    )
+    .described("Cluster", "Gives a member another address, URL, region or priority")
+    .takes(Body::Json("MemberBody"))
+    .asks(&["without"])
+    .answers(OBJECT)
+    .fails(&[code::NOT_FOUND, code::UNPROCESSABLE, code::FORWARDING_FAILED, code::NO_LEADER]),
+    cluster(
+        Cluster::FinishMemberChange,
+        "FinishMemberChange",
+        &[post("/v1/cluster/change/finish")],
+        Kind::Admin,
+        Permission::ClusterChange,
+        Resource::Cluster,
+    )
+    .described("Cluster", "Finishes a change of the voters that broke off")
+    .asks(&["without"])
+    .answers(OBJECT)
+    .fails(&[code::UNPROCESSABLE, code::TIMEOUT, code::FORWARDING_FAILED, code::NO_LEADER]),
+    cluster(
+        Cluster::TakeBackMemberChange,
+        "TakeBackMemberChange",
+        &[post("/v1/cluster/change/take-back")],
+        Kind::Admin,
+        Permission::ClusterChange,
+        Resource::Cluster,
+    )
+    .described("Cluster", "Takes back a change of the voters that broke off")
+    .asks(&["without"])
+    .answers(OBJECT)
+    .fails(&[code::UNPROCESSABLE, code::TIMEOUT, code::FORWARDING_FAILED, code::NO_LEADER]),
     cluster(
         Cluster::TransferLeader,
         "TransferLeader",
@@ -90,7 +134,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .described("Cluster", "Hands the leadership over: {\"to\": node}")
     .takes(Body::Object)
     .answers(OBJECT)
-    .fails(&[code::UNPROCESSABLE, code::TIMEOUT, code::FORWARDING_FAILED, code::NO_LEADER]),
+    .fails(&[code::NOT_FOUND, code::UNPROCESSABLE, code::TIMEOUT, code::FORWARDING_FAILED, code::NO_LEADER]),
     cluster(
         Cluster::TakeSnapshot,
         "TakeSnapshot",

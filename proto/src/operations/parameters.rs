@@ -61,4 +61,5 @@ pub const QUERY_PARAMETERS: &[(&str, Shape, &str)] = &[
     ("unroll", Shape::Number, "How often a schema that refers to itself is written out"),
     ("value", Shape::Texts, "Values of metadata properties, each with its `key`"),
     ("verbose", Shape::Flag, "With the reasons"),
+    ("without", Shape::Text, "Nodes that are known not to answer and are passed over: ids with commas between"),
 ];

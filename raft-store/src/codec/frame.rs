@@ -127,6 +127,14 @@ pub(super) fn decode<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8
     body_of::<F>(body)?.thaw(level)
 }
 
+/// The level that a reader of this record must know, from its frame; none of what is no record.
+pub fn level_of_record(bytes: &[u8]) -> Option<u8> {
+    match bytes {
+        [MAGIC, level, ..] if bytes.len() >= HEADER_BYTES => Some(*level),
+        _ => None,
+    }
+}
+
 /// The bincode of a layout, for a part of a record.
 pub(super) fn body_bytes<F: Serialize>(body: &F) -> Vec<u8> {
     bincode::serde::encode_to_vec(body, CONFIG).expect(PLAIN)

@@ -224,7 +224,8 @@ impl EntriesIn {
         let generation = store.inner.generation.read().clone();
         let mut batch = WriteBatch::default();
         // The digest does not tell of the machine's own row. The first command of the new cluster leaves the record of it.
-        let renamed = MachineRow { cluster_id: cluster_id.to_owned(), ..machine };
+        // What was under way there is not under way here.
+        let renamed = MachineRow { cluster_id: cluster_id.to_owned(), under_way: None, ..machine };
         generation.put_row(&mut batch, &Key::Machine, Some(&Row::Machine(renamed)));
         let membership = Membership::new(vec![BTreeSet::from([node_id])], BTreeMap::from([(node_id, node)]))
             .map_err(|error| RebuildError::Differs { what: error.to_string() })?;

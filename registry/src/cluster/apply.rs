@@ -1,6 +1,6 @@
 //! Founds the cluster, raises its level, archives audit records, and keeps the record of administrative operations.
 
-use super::{ClusterCommand, ClusterDone, ClusterRefusal};
+use super::{ClusterCommand, ClusterDone, ClusterRefusal, Operation, UnderWay, level};
 use crate::apply::{Applying, Effect, Entry};
 use crate::limits::AUDIT_ARCHIVED_PER_ENTRY_MAX;
 use crate::{Key, MachineRow, PolicyInForce, Refusal, Row, Scope, View, ViewError};
@@ -17,13 +17,31 @@ pub(crate) fn apply(
         ClusterCommand::RecordOperation(operation) => match operation.fault() {
             Some(what) => Err(Refusal::Invalid { what: what.to_owned() }.into()),
             // The record itself is written with every command.
-            None => Ok(Effect::of(ClusterDone::OperationRecorded)),
+            None => {
+                if machine.level >= level::OPERATION_UNDER_WAY {
+                    machine.under_way = under_way(entry, operation, machine.under_way.take());
+                }
+                Ok(Effect::of(ClusterDone::OperationRecorded))
+            }
         },
         ClusterCommand::RaiseLevel { level } => {
             machine.level = machine.level.max(*level);
             Ok(Effect::of(ClusterDone::LevelInForce { level: machine.level }))
         }
     }
+}
+
+/// What is under way after this record: what has begun, until something else begins or a record tells of its end.
+fn under_way(entry: Entry<'_>, operation: &Operation, before: Option<UnderWay>) -> Option<UnderWay> {
+    if operation.outcome == Operation::BEGUN {
+        return Some(UnderWay {
+            name: operation.name.clone(),
+            resource: operation.resource.clone(),
+            principal: entry.actor.to_owned(),
+            since_ms: entry.time_ms,
+        });
+    }
+    before.filter(|before| before.name != operation.name || before.resource != operation.resource)
 }
 
 fn found(machine: &mut MachineRow, cluster_id: &str) -> Applying<Effect> {

@@ -33,6 +33,9 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The outcome of an operation that has begun; any other outcome ends it.
+    pub const BEGUN: &str = "begun";
+
     /// What is wrong with it, if anything is.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let Self { name, resource, details, outcome, reason } = self;

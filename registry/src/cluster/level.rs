@@ -8,5 +8,8 @@
 /// What every cluster begins with.
 pub const BASE: u8 = 1;
 
+/// Brings the administrative operation that is under way: what it is, by whom and since when ([`crate::MachineRow`]).
+pub const OPERATION_UNDER_WAY: u8 = 2;
+
 /// The highest level that this program knows.
-pub const SUPPORTED: u8 = 1;
+pub const SUPPORTED: u8 = OPERATION_UNDER_WAY;

@@ -11,4 +11,4 @@ mod rows;
 
 pub use command::{ClusterCommand, Operation};
 pub use outcome::{ClusterDone, ClusterRefusal};
-pub use rows::{AuditRow, MachineRow, RequestRow};
+pub use rows::{AuditRow, MachineRow, RequestRow, UnderWay};

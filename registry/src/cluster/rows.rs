@@ -29,6 +29,21 @@ pub struct MachineRow {
     pub audit_from: u64,
     /// The level in force, see [`crate::level`].
     pub level: u8,
+    /// The administrative operation that has begun and not ended. Kept from [`crate::level::OPERATION_UNDER_WAY`] on.
+    pub under_way: Option<UnderWay>,
+}
+
+/// An administrative operation that has begun and not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// What is being done, see [`crate::Operation::name`].
+    pub name: String,
+    /// To what, see [`crate::Operation::resource`].
+    pub resource: String,
+    /// Who began it, see [`crate::Principal`]'s one name.
+    pub principal: String,
+    /// When it began.
+    pub since_ms: u64,
 }
 
 impl Default for MachineRow {
@@ -46,6 +61,7 @@ impl Default for MachineRow {
             events_forgotten: LogIndex(0),
             audit_from: 0,
             level: level::BASE,
+            under_way: None,
         }
     }
 }

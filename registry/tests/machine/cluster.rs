@@ -78,6 +78,29 @@ fn a_level_is_raised_and_never_lowered() {
     }
 }
 
+/// The second level: the state knows what is under way, from the entry on that put the level in force.
+#[test]
+fn what_is_under_way_is_kept_from_its_level_on() {
+    let operation = |name: &str, outcome: &str| Operation { name: name.into(), outcome: outcome.into(), ..operation() };
+    let under_way = |machine: &Machine| query::machine(&machine.view).unwrap().under_way.map(|found| found.name);
+    let (removal, snapshot) = ("cluster.member.remove", "cluster.snapshot.take");
+    let mut machine = Machine::default();
+    machine.accept(record(operation(removal, Operation::BEGUN)));
+    assert_eq!(under_way(&machine), None, "an older program could not read it");
+    machine.accept(raise(level::OPERATION_UNDER_WAY));
+    machine.accept(record(operation(removal, Operation::BEGUN)));
+    let found = query::machine(&machine.view).unwrap().under_way.unwrap();
+    assert_eq!((found.name.as_str(), found.resource), (removal, operation(removal, "").resource));
+    assert!(!found.principal.is_empty() && found.since_ms > 0, "{}", found.principal);
+    // The end of something else is not its end.
+    machine.accept(record(operation(snapshot, "done")));
+    assert_eq!(under_way(&machine).as_deref(), Some(removal));
+    machine.accept(record(operation(removal, "failed: it did not happen in time")));
+    assert_eq!(under_way(&machine), None);
+    machine.accept(record(operation(snapshot, "done")));
+    assert_eq!(under_way(&machine), None);
+}
+
 /// What needs a level that is not in force is refused by whoever knows that level: the leader's own question before it
 /// proposes is only a courtesy.
 #[test]

@@ -133,7 +133,7 @@ impl On<'_> {
         let dry_run = self.request.flag("dryRun");
         let context = self.request.query("context").map(Context::parse).transpose()?;
         let context = context.unwrap_or_else(Context::default_context);
-        let planned = plan(wanted(request)?, meaning, &context, dry_run)?;
+        let planned = plan(wanted(request)?, meaning, &context, dry_run, self.front.service.random())?;
         let AssociationPlan { resource, changes, schemas } = &planned;
         let mut rows = self.front.service.change_associations(caller, resource, changes, schemas, dry_run).await?;
         rows.retain(|row| planned.has_role(&row.role));

@@ -14,8 +14,8 @@ use proto::llm::{
 use proto::operations::{Answer, Body, Form, NATIVE_PREFIX, Operation, PATH_PARAMETERS, QUERY_PARAMETERS, Shape, all};
 use proto::rest::{
     BackupBody, BackupsBody, ClusterStatusBody, CompatibilityBody, ConfigBody, ContextIdBody, ErrorBody, MemberBody,
-    MetadataBody, ModeBody, NodeStatusBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody, SchemaBody,
-    SchemaEntityBody, SchemaTagsBody, SubjectVersionBody, TagRequest,
+    MemberChangeBody, MetadataBody, ModeBody, NodeStatusBody, ReferenceBody, RegisterRequest, RuleBody, RuleSetBody,
+    SchemaBody, SchemaEntityBody, SchemaTagsBody, SubjectVersionBody, TagRequest,
 };
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -83,6 +83,7 @@ fn schemas() -> Map<String, Value> {
         ErrorBody,
         LintRequest,
         MemberBody,
+        MemberChangeBody,
         MetadataBody,
         ModeBody,
         NodeStatusBody,

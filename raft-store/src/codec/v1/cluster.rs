@@ -1,6 +1,8 @@
 //! The cluster, and what is kept around every command.
 
-use registry::{AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow};
+use registry::{
+    AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, UnderWay, level,
+};
 
 use super::envelope::{DoneV1, RefusalV1};
 use crate::codec::layout::{frozen_enum, frozen_struct};
@@ -46,6 +48,14 @@ frozen_struct! {
         events_forgotten: u64,
         audit_from: u64,
         level: u8,
+    } + {
+        1 => under_way: Option<UnderWayV1>, since level::OPERATION_UNDER_WAY;
+    }
+    UnderWayV1 for UnderWay {
+        name: String,
+        resource: String,
+        principal: String,
+        since_ms: u64,
     }
     RequestRowV1 for RequestRow {
         answer: Result<DoneV1, RefusalV1>,

@@ -1,0 +1,146 @@
+//! May a change of the membership be made? Only where every set of voters that has to agree has a majority that answers
+//! now: otherwise the change is begun, cannot end, and no write succeeds until somebody comes back who perhaps never will.
+//!
+//! Pure functions; [`super::membership`] asks and acts.
+
+use std::collections::BTreeSet;
+
+/// What is wrong with a change: a set of voters without an answering majority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lacking {
+    /// The voters of the set.
+    pub voters: BTreeSet<u64>,
+    /// Those of them that do not answer.
+    pub silent: BTreeSet<u64>,
+}
+
+impl Lacking {
+    /// For the operator: what was found, and what to do.
+    pub fn sentence(&self, is_new: bool) -> String {
+        let Self { voters, silent } = self;
+        let (which, count, answer) =
+            (if is_new { "new" } else { "present" }, voters.len(), voters.len() - silent.len());
+        let (needed, silent) = (count / 2 + 1, names(silent));
+        format!(
+            "of the {count} voters of the {which} configuration {answer} answer now, and {needed} are needed: the change would \
+             begin and could not end, and no write would succeed meanwhile. Nodes that do not answer: {silent}. Start them, \
+             or remove one of them first. Whoever knows better names them: without={silent}"
+        )
+    }
+}
+
+/// The first of these sets of voters that has no answering majority. A voter that is `named` counts as if it answered: the
+/// operator vouches for it.
+pub(super) fn lacking(
+    sets: &[BTreeSet<u64>],
+    answering: &BTreeSet<u64>,
+    named: &BTreeSet<u64>,
+) -> Option<(usize, Lacking)> {
+    let lacks = |voters: &BTreeSet<u64>| {
+        let silent: BTreeSet<u64> = voters.difference(answering).copied().collect();
+        let unvouched = silent.difference(named).count();
+        (voters.len() - unvouched <= voters.len() / 2).then(|| Lacking { voters: voters.clone(), silent })
+    };
+    sets.iter().enumerate().find_map(|(number, set)| lacks(set).map(|lacking| (number, lacking)))
+}
+
+/// Ids for a sentence: `3,5`.
+pub(super) fn names(ids: &BTreeSet<u64>) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// What a node reports of its membership, for [`is_removed`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Report {
+    pub node_id: u64,
+    pub committed: u64,
+    pub voters: BTreeSet<u64>,
+    pub members: BTreeSet<u64>,
+}
+
+/// Was this node removed? So say a majority of the voters of a membership without it, who are further than this node.
+pub(super) fn is_removed(me: u64, committed: u64, reports: &[Report]) -> bool {
+    let later = reports.iter().filter(|report| report.committed > committed && !report.members.is_empty());
+    let Some(newest) = later.max_by_key(|report| report.committed) else { return false };
+    if newest.members.contains(&me) || newest.voters.is_empty() {
+        return false;
+    }
+    let agrees = |report: &&Report| newest.voters.contains(&report.node_id) && !report.members.contains(&me);
+    reports.iter().filter(agrees).count() > newest.voters.len() / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ids: &[u64]) -> BTreeSet<u64> {
+        ids.iter().copied().collect()
+    }
+
+    #[test]
+    fn a_change_needs_an_answering_majority_of_every_set() {
+        // Present voters, voters afterwards, who answers, who is vouched for, which set lacks one.
+        type Case<'a> = (&'a [u64], &'a [u64], &'a [u64], &'a [u64], Option<usize>);
+        let cases: &[Case<'_>] = &[
+            // Removal with everybody there, and of the one that is dead.
+            (&[1, 2, 3], &[1, 2], &[1, 2, 3], &[], None),
+            (&[1, 2, 3], &[1, 2], &[1, 2], &[], None),
+            // Removal of a healthy one while another is dead: one of two is no majority.
+            (&[1, 2, 3], &[1, 3], &[1, 2], &[], Some(1)),
+            (&[1, 2, 3, 4, 5], &[1, 2, 3, 5], &[1, 2, 4], &[], Some(1)),
+            (&[1, 2, 3, 4, 5], &[1, 2, 4, 5], &[1, 2, 4], &[], None),
+            (&[1, 2, 3, 4, 5], &[1, 2, 3, 5], &[1, 2, 4], &[5], None),
+            // Without a majority of the present voters nothing can be decided.
+            (&[1, 2, 3], &[1], &[1], &[], Some(0)),
+            // Promotion: the new one has to answer where the others are just enough.
+            (&[1, 2, 3], &[1, 2, 3, 4], &[1, 2, 4], &[], None),
+            (&[1, 2, 3], &[1, 2, 3, 4], &[1, 2], &[], Some(1)),
+            (&[1, 2], &[1, 2, 3], &[1, 2], &[], None),
+            (&[1], &[1, 2], &[1], &[], Some(1)),
+            (&[1], &[1, 2], &[1, 2], &[], None),
+            // A vouch for somebody else changes nothing.
+            (&[1, 2, 3], &[1, 3], &[1, 2], &[9], Some(1)),
+        ];
+        for (present, after, answering, named, expected) in cases {
+            let found = lacking(&[set(present), set(after)], &set(answering), &set(named));
+            assert_eq!(found.map(|(number, _)| number), *expected, "{present:?} to {after:?}, {answering:?} answer");
+        }
+    }
+
+    #[test]
+    fn the_refusal_names_who_is_silent_and_what_to_do() {
+        let (number, lacking) = lacking(&[set(&[1, 2, 3, 5])], &set(&[1, 2]), &set(&[])).unwrap();
+        let sentence = lacking.sentence(number == 0);
+        for part in ["of the 4 voters", "2 answer now", "3 are needed", "without=3,5"] {
+            assert!(sentence.contains(part), "{part}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn a_node_believes_that_it_was_removed_when_a_majority_without_it_is_further() {
+        let report = |node_id, committed, members: &[u64]| Report {
+            node_id,
+            committed,
+            voters: set(members),
+            members: set(members),
+        };
+        let others = [1, 2, 3];
+        let cases: [(&[Report], bool); 8] = [
+            (&[report(1, 20, &others), report(2, 19, &others)], true),
+            (&[report(1, 20, &others)], false),
+            (&[], false),
+            // It is behind, and the others agree that it is a member.
+            (&[report(1, 20, &[1, 2, 3, 4]), report(2, 20, &[1, 2, 3, 4])], false),
+            // They are behind: perhaps it is not a member yet for them.
+            (&[report(1, 9, &others), report(2, 9, &others)], false),
+            // It came back: the newest says so.
+            (&[report(1, 20, &others), report(2, 30, &[1, 2, 3, 4]), report(3, 20, &others)], false),
+            // One of those who say so has no voice.
+            (&[report(1, 20, &others), report(7, 20, &others)], false),
+            (&[report(1, 20, &[]), report(2, 20, &[])], false),
+        ];
+        for (reports, expected) in cases {
+            assert_eq!(is_removed(4, 10, reports), expected, "{reports:?}");
+        }
+    }
+}
