@@ -8,7 +8,6 @@
     reason = "a test panics where it is surprised, and waits by the clock of the machine"
 )]
 
-#[allow(dead_code, reason = "this test needs less of it than others")]
 mod support;
 
 use std::io::{Read, Write};

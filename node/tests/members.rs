@@ -46,7 +46,8 @@ fn voters(cluster: &Cluster) -> Value {
 
 /// The names and outcomes of the administrative operations in the audit log.
 fn operations(cluster: &Cluster) -> Vec<(String, String)> {
-    let answer = cluster.ask(cluster.leader(), "GET", "/api/v1/audit?pageSize=1000", None);
+    let answer = cluster.ask(cluster.leader(), "GET", "/api/v1/audit?limit=1000", None);
+    assert_eq!(answer.status, 200, "{answer:?}");
     let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let text = |record: &Value, field: &str| record[field].as_str().unwrap_or_default().to_owned();
     let records = body["records"].as_array().cloned().unwrap_or_default();

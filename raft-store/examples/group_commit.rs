@@ -41,7 +41,7 @@ fn entry(index: u64) -> Entry {
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
         command: Command::Cluster(ClusterCommand::Found { cluster_id: "x".repeat(ENTRY_BYTES) }),
     };
-    Entry { log_id: log_id(1, 1, index), payload: EntryPayload::Normal(Proposal(envelope)) }
+    Entry { log_id: log_id(1, 1, index), payload: EntryPayload::Normal(Proposal::new(envelope)) }
 }
 
 async fn measure(directory: &std::path::Path, writers: usize, group_ops_max: usize) -> Cell {

@@ -2,8 +2,12 @@
 //! than `node::consensus`.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use registry::{Envelope, LogIndex, Outcome};
+
+use crate::codec::{self, CommandBody};
 
 openraft::declare_raft_types!(
     /// openraft's type parameters for the registry.
@@ -15,16 +19,85 @@ openraft::declare_raft_types!(
         AsyncRuntime = crate::runtime::SeededRuntime,
 );
 
-/// A command on its way through the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal(pub Envelope);
+/// A command on its way through the log: decoded once and encoded once, and shared by all who handle it (the log, what is
+/// sent to each follower, apply). A clone is a pointer.
+#[derive(Clone)]
+pub struct Proposal(Arc<Shared>);
 
-impl fmt::Display for Proposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.0.command.action(), self.0.command.resource(), self.0.request_id)
+struct Shared {
+    envelope: Envelope,
+    /// The envelope as it stands in records.
+    body: OnceLock<CommandBody>,
+    /// The record of the entry that it became.
+    record: OnceLock<(LogId, Bytes)>,
+}
+
+impl Proposal {
+    /// A command that nobody has encoded yet.
+    pub fn new(envelope: Envelope) -> Self {
+        Self(Arc::new(Shared { envelope, body: OnceLock::new(), record: OnceLock::new() }))
+    }
+
+    /// A command that came with its bytes.
+    pub(crate) fn decoded(envelope: Envelope, body: CommandBody) -> Self {
+        Self(Arc::new(Shared { envelope, body: body.into(), record: OnceLock::new() }))
+    }
+
+    /// The command.
+    pub fn envelope(&self) -> &Envelope {
+        &self.0.envelope
+    }
+
+    /// The same command with the time of a leader that proposes it.
+    #[must_use]
+    pub fn stamped(&self, time_ms: u64) -> Self {
+        Self::new(Envelope { time_ms, ..self.0.envelope.clone() })
+    }
+
+    /// The envelope's bytes; encoded by the first who asks.
+    pub(crate) fn body(&self) -> &CommandBody {
+        self.0.body.get_or_init(|| CommandBody::of(&self.0.envelope))
+    }
+
+    /// Bytes of its record, about.
+    pub(crate) fn weight(&self) -> usize {
+        self.body().len()
+    }
+
+    /// The record of the entry that it has become; made by the first who asks.
+    pub(crate) fn record(&self, id: &LogId) -> Bytes {
+        let (of, record) = self.0.record.get_or_init(|| (*id, codec::command_record(id, self.body()).into()));
+        // An entry that was discarded may have been proposed again under another id.
+        if of == id { record.clone() } else { codec::command_record(id, self.body()).into() }
+    }
+
+    /// Remembers the record that it was decoded from.
+    pub(crate) fn keep_record(&self, id: LogId, record: Bytes) {
+        // A second record of the same entry is the same.
+        drop(self.0.record.set((id, record)));
     }
 }
 
+impl fmt::Debug for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Proposal").field(self.envelope()).finish()
+    }
+}
+
+impl PartialEq for Proposal {
+    fn eq(&self, other: &Self) -> bool {
+        self.envelope() == other.envelope()
+    }
+}
+
+impl Eq for Proposal {}
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Envelope { command, request_id, .. } = self.envelope();
+        write!(f, "{} {} ({request_id})", command.action(), command.resource())
+    }
+}
 /// What apply answers to the proposer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {

@@ -22,8 +22,8 @@ use registry::{
     Event, EventKind, FeedsCommand, FeedsDone, FeedsRefusal, HistoryRow, Key, LifeChange, LifeCommand, LifeDone,
     LifePolicy, LifeRefusal, Lifecycle, LogIndex, MachineRow, Mode, Operation, Outcome, Permanent, Principal,
     PrincipalKind, Refusal, Register, Report, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SemVer,
-    SettingRow, SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, TraceContext,
-    Transition, UnderWay, Version, VersionRow, VersionState, level,
+    SettingRow, SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, Terms, TermsRow,
+    TraceContext, Transition, UnderWay, Version, VersionRow, VersionState, level,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -41,12 +41,13 @@ enum Record {
     Row(Key, Row),
     Proposal(Proposal),
     Response(Response),
+    Postings(Vec<u64>),
 }
 
 impl Record {
     fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Entry(entry) => codec::encode_entry(entry),
+            Self::Entry(entry) => codec::encode_entry(entry).into(),
             Self::Vote(vote) => codec::encode_vote(vote),
             Self::LogId(id) => codec::encode_log_id(id),
             Self::Membership(membership) => codec::encode_membership(membership),
@@ -54,20 +55,22 @@ impl Record {
             Self::Row(_, row) => codec::encode_row(row),
             Self::Proposal(proposal) => codec::encode_proposal(proposal),
             Self::Response(response) => codec::encode_response(response),
+            Self::Postings(since) => codec::encode_postings(since),
         }
     }
 
     /// Reads bytes as a record of the same kind.
     fn decode(&self, bytes: &[u8]) -> Result<Self, CodecError> {
         Ok(match self {
-            Self::Entry(_) => Self::Entry(codec::decode_entry(bytes)?),
+            Self::Entry(_) => Self::Entry(codec::decode_entry(&bytes.to_vec().into())?),
             Self::Vote(_) => Self::Vote(codec::decode_vote(bytes)?),
             Self::LogId(_) => Self::LogId(codec::decode_log_id(bytes)?),
             Self::Membership(_) => Self::Membership(codec::decode_membership(bytes)?),
             Self::Mark(_) => Self::Mark(codec::decode_mark(bytes)?),
             Self::Row(key, _) => Self::Row(key.clone(), codec::decode_row(key, bytes)?),
-            Self::Proposal(_) => Self::Proposal(codec::decode_proposal(bytes)?),
+            Self::Proposal(_) => Self::Proposal(codec::decode_proposal(&bytes.to_vec().into())?),
             Self::Response(_) => Self::Response(codec::decode_response(bytes)?),
+            Self::Postings(_) => Self::Postings(codec::decode_postings(bytes)?),
         })
     }
 }
@@ -169,7 +172,7 @@ fn register(format: Format, assign: Assign, sent: Option<&str>) -> Command {
             references: references(),
             metadata: Some(metadata()),
             rule_set: Some(rule_set(Some(EnableAt::All))),
-            terms: vec!["f:id".into(), "w:order".into()],
+            terms: Terms::of(["f:id", "w:order"]),
         },
         sent: sent.map(ToOwned::to_owned),
         assign,
@@ -277,7 +280,7 @@ fn draft_content() -> DraftContent {
         references: references(),
         metadata: None,
         rule_set: None,
-        terms: vec!["f:id".into()],
+        terms: Terms::of(["f:id"]),
     };
     DraftContent { content, sent: Some("{ }".into()), report: report() }
 }
@@ -558,11 +561,13 @@ fn rows() -> Vec<(String, Key, Row)> {
         digest: [1; 32],
         request_count: 2,
         requests_forgotten: LogIndex(280),
+        requests_oldest_ms: 1_600_000_000_000,
         audit_size: 300,
         registered_total: 4,
         deleted_total: u64::MAX,
         event_count: 5,
         events_forgotten: LogIndex(300),
+        events_oldest_ms: 1_500_000_000_000,
         audit_from: 6,
         level: 1,
         under_way: None,
@@ -583,7 +588,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         metadata: Some(metadata()),
         rule_set: Some(rule_set(None)),
         context_count: 2,
-        terms: vec!["f:id".into(), "p:order.id".into()],
+        since: LogIndex(270),
     };
     let bare = ContentRow {
         text: String::new(),
@@ -591,7 +596,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         metadata: None,
         rule_set: None,
         context_count: 1,
-        terms: Vec::new(),
+        since: LogIndex(1),
     };
     let audit = AuditRow {
         index,
@@ -760,7 +765,8 @@ fn lives() -> Vec<(String, Key, Row)> {
     rows.push(("policy-removed".into(), Key::Policy(Scope::Global), policy_row(None)));
     let cursor = CursorRow { index, position: 1, time_ms: 1_700_000_000_000, modified_at: index };
     rows.push(("cursor".into(), Key::Cursor("hook".into()), Row::Cursor(cursor)));
-    rows.push(("term".into(), Key::Term("f:id".into(), guid(), Format::Avro), Row::Present));
+    let terms = TermsRow { guid: guid(), format: Format::Avro, terms: Terms::of(["f:id", "p:order.id"]) };
+    rows.push(("terms".into(), Key::Terms(index), Row::Terms(terms)));
     rows.push(("in-state".into(), Key::InState(State::Archived, subject, version), Row::Present));
     rows
 }
@@ -792,8 +798,8 @@ fn records() -> BTreeMap<String, Record> {
     add("entry/blank".into(), entry(EntryPayload::Blank));
     add("entry/membership".into(), entry(EntryPayload::Membership(membership())));
     for (name, command) in commands() {
-        add(format!("entry/{name}"), entry(EntryPayload::Normal(Proposal(envelope(command.clone())))));
-        add(format!("proposal/{name}"), Record::Proposal(Proposal(envelope(command))));
+        add(format!("entry/{name}"), entry(EntryPayload::Normal(Proposal::new(envelope(command.clone())))));
+        add(format!("proposal/{name}"), Record::Proposal(Proposal::new(envelope(command))));
     }
     add("vote/granted".into(), Record::Vote(voted(false)));
     add("vote/committed".into(), Record::Vote(voted(true)));
@@ -811,6 +817,7 @@ fn records() -> BTreeMap<String, Record> {
             Record::Response(Response { outcome: Some(outcome), effective: LogIndex(70_000) }),
         );
     }
+    add("postings".into(), Record::Postings(vec![3, 4, 300, 70_000, u64::MAX]));
     add("response/nothing".into(), Record::Response(Response { outcome: None, effective: LogIndex(70_000) }));
     records
 }
@@ -964,7 +971,7 @@ fn unknown_versions_kinds_and_flags_are_errors() {
         for found in [0, known + 1, 255] {
             assert_eq!(with(1, found), CodecError::Version { found, known }, "{name}");
         }
-        for kind in [0, 9, 255] {
+        for kind in [0, 10, 255] {
             assert!(matches!(with(2, kind), CodecError::Kind { found, .. } if found == kind), "{name}");
         }
         for flags in [1, 0x80] {
@@ -1021,11 +1028,11 @@ fn any_body_is_decoded_or_refused() {
 #[test]
 fn names_are_checked_when_they_are_read() {
     let command = Command::Catalog(CatalogCommand::DeleteContext { context: Context::parse("abc").unwrap() });
-    let bytes = codec::encode_proposal(&Proposal(envelope(command)));
+    let bytes = codec::encode_proposal(&Proposal::new(envelope(command)));
     let at = bytes.windows(4).position(|found| found == b".abc").unwrap();
     let mut changed = bytes;
     changed[at + 2] = b':';
-    let refused = codec::decode_proposal(&sealed(changed)).unwrap_err();
+    let refused = codec::decode_proposal(&sealed(changed).into()).unwrap_err();
     assert!(matches!(refused, CodecError::Content(_)), "{refused}");
 }
 
@@ -1048,7 +1055,7 @@ fn the_longest_names_come_back() {
     for command in commands {
         let entry = Record::Entry(Entry {
             log_id: log_id(1, 1, 1),
-            payload: EntryPayload::Normal(Proposal(envelope(command))),
+            payload: EntryPayload::Normal(Proposal::new(envelope(command))),
         });
         assert_eq!(entry.decode(&entry.encode()), Ok(entry));
     }

@@ -424,7 +424,7 @@ fn the_checks_at_the_start_refuse_what_cannot_be() {
 #[test]
 fn older_entries_are_decoded_on_request() {
     let damage = |db: &DB, batch: &mut WriteBatch, index: u64| {
-        let mut record = encode_entry(&entry(1, index, 40));
+        let mut record = encode_entry(&entry(1, index, 40)).to_vec();
         record[30] ^= 1;
         batch.put_cf(db.cf_handle("logs").unwrap(), index.to_be_bytes(), record);
     };

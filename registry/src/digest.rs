@@ -15,7 +15,7 @@ use crate::{
     AssociationRow, AuditRow, Change, Config, ConsumerRow, Content, ContentRow, Context, ContextRow, CursorRow,
     Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Event, HistoryRow, LifePolicy,
     Lifecycle, LogIndex, LogPosition, Mode, Refusal, Report, RequestId, RequestRow, Resource, SchemaId, Scope, SemVer,
-    SettingRow, State, Subject, SubjectRow, Transition, Version, VersionRow, VersionState,
+    SettingRow, State, Subject, SubjectRow, Terms, TermsRow, Transition, Version, VersionRow, VersionState,
 };
 
 /// The digest before the first entry.
@@ -112,7 +112,7 @@ macro_rules! feed_name {
 }
 
 feed_number!(u8, u32, u64, bool);
-feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid, DraftId);
+feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid, DraftId, Terms);
 feed_name!(
     State,
     Transition,
@@ -155,7 +155,8 @@ feed_fields! {
         review, approvals, approvals_breaking, deprecation_notice_ms, required_properties, versions_max,
         event_count_max, event_age_ms_max, audit_retention_ms,
     }
-    ContentRow { text, references, metadata, rule_set, context_count, terms }
+    ContentRow { text, references, metadata, rule_set, context_count, since }
+    TermsRow { guid, format, terms }
     Resource { id, kind, name, namespace }
     AssociationRow { guid, subject, resource, role, lifecycle, frozen, modified_at }
     RequestRow { answer, index, time_ms }

@@ -49,7 +49,7 @@ pub use associations::{
 pub use basis::{Basis, BasisKey, modified_at};
 pub use catalog::{
     Assign, CatalogCommand, CatalogDone, CatalogRefusal, Content, ContentRow, ContextRow, Deleted, Permanent, Register,
-    SubjectRow, VersionRow,
+    SubjectRow, Terms, TermsRow, VersionRow,
 };
 pub use cluster::{
     AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, UnderWay, level,

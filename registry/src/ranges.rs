@@ -185,20 +185,9 @@ impl KeyRange {
         Self::prefix(Writer::new(Table::Consumer).with(subject).0)
     }
 
-    /// The contents under exactly this term.
-    pub fn term(term: &str) -> Self {
-        let mut writer = Writer::new(Table::Term);
-        writer.text(term);
-        Self::prefix(writer.0)
-    }
-
-    /// The contents under terms that begin like this.
-    pub fn terms(prefix: &str) -> Self {
-        let mut writer = Writer::new(Table::Term);
-        writer.text(prefix);
-        // Without the two bytes that close a text.
-        writer.0.truncate(writer.0.len() - 2);
-        Self::prefix(writer.0)
+    /// What contents are found by, oldest first.
+    pub fn terms() -> Self {
+        Self::prefix(vec![Table::Terms as u8])
     }
 
     /// The subjects of a context whose names begin like this.

@@ -5,7 +5,7 @@ use schema::{Format, Guid};
 use crate::digest::{Feed, Sink};
 use crate::{
     AssociationRow, AuditRow, Config, ConsumerRow, ContentRow, ContextRow, CursorRow, DraftRow, Event, HistoryRow,
-    LifePolicy, MachineRow, Mode, RequestId, RequestRow, SchemaId, SettingRow, SubjectRow, VersionRow,
+    LifePolicy, MachineRow, Mode, RequestId, RequestRow, SchemaId, SettingRow, SubjectRow, TermsRow, VersionRow,
 };
 
 /// Declares the kinds of rows, once.
@@ -44,6 +44,7 @@ rows! {
     /// The content that an id stands for.
     Schema(guid: Guid, format: Format);
     Content(row: ContentRow);
+    Terms(row: TermsRow);
     IdOf(id: SchemaId);
     /// For keys that say everything by being there (usages, referrers).
     Present;
@@ -76,6 +77,7 @@ impl Feed for Row {
                 format.feed(sink);
             }
             Self::Content(row) => row.feed(sink),
+            Self::Terms(row) => row.feed(sink),
             Self::IdOf(id) => id.feed(sink),
             Self::Present => true.feed(sink),
             Self::Association(row) => row.feed(sink),

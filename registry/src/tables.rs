@@ -152,8 +152,9 @@ tables! {
     Policy = 0x33 (scope: Scope) -> Policy, Names;
     /// How far a named reader of the events has come.
     Cursor = 0x34 (name: String) -> Cursor, Names;
-    /// A content that the catalogue finds by a term.
-    Term = 0x35 (term: String, guid: Guid, format: Format) -> Present, Links;
+    /// What the catalogue finds the content by that an entry brought. The index from terms to entries follows from it and is
+    /// no part of the state; see [`crate::View::scan_terms`].
+    Terms = 0x35 (since: LogIndex) -> Terms, Links;
     /// A version that is not in the ordinary state, for lists by state.
     InState = 0x36 (state: State, subject: Subject, version: Version) -> Present, Links;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::{Key, KeyRange, Row};
+use crate::{Key, KeyRange, LogIndex, Row};
 
 /// A consistent state at one log index.
 pub trait View {
@@ -18,6 +18,27 @@ pub trait View {
     /// # Errors
     /// As [`View::get`].
     fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError>;
+
+    /// Visits the contents that have all of these terms, each by the entry that brought it, oldest first, from behind
+    /// `after` on, until `visit` breaks. A content that lacks some of them may be visited, too, with `false`, so that whoever
+    /// looks can bound the work.
+    ///
+    /// A store with an index of its own answers from that. It must say what this says, which reads everything.
+    ///
+    /// # Errors
+    /// As [`View::get`].
+    fn scan_terms(
+        &self,
+        terms: &[String],
+        after: Option<LogIndex>,
+        visit: &mut dyn FnMut(LogIndex, bool) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        let range = after.map_or_else(KeyRange::terms, |after| KeyRange::terms().after(&Key::Terms(after)));
+        self.scan(&range, &mut |key, row| match (key, row) {
+            (Key::Terms(since), Row::Terms(row)) => visit(since, terms.iter().all(|term| row.terms.has(term))),
+            _ => ControlFlow::Continue(()),
+        })
+    }
 }
 
 /// The store below a view failed, or holds what it cannot hold.

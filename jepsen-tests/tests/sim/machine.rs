@@ -113,7 +113,7 @@ impl Machine {
             }
             EntryPayload::Normal(proposal) => {
                 let position = LogPosition { index, term: id.committed_leader_id().term };
-                let mut envelope = proposal.0.clone();
+                let mut envelope = proposal.envelope().clone();
                 if self.world.bug() == Some(Bug::BasisIgnored) {
                     envelope.basis = Basis::default();
                 }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use node::consensus::{Answer as PeerAnswer, Peers, Target, convert};
 use proto::peer;
 use raft_store::codec;
+use raft_store::types::Proposal;
 use tonic::Status;
 
 use super::hub::{Answer, Ask, Hub};
@@ -119,12 +120,13 @@ impl Planted {
 
     /// The same command under a name of its own for every attempt.
     fn renamed(&self, mut ask: peer::ProposeRequest) -> peer::ProposeRequest {
-        let mut proposal = codec::decode_proposal(&ask.proposal).expect("the product encodes what it can decode");
+        let proposal = codec::decode_proposal(&ask.proposal).expect("the product encodes what it can decode");
         let mut forwarded = self.forwarded.lock().expect("no panic under the lock");
-        let count = forwarded.entry(proposal.0.request_id.0.clone()).or_default();
-        proposal.0.request_id.0.push_str(&"r".repeat(usize::try_from(*count).expect("attempts are few")));
+        let mut envelope = proposal.envelope().clone();
+        let count = forwarded.entry(envelope.request_id.0.clone()).or_default();
+        envelope.request_id.0.push_str(&"r".repeat(usize::try_from(*count).expect("attempts are few")));
         *count += 1;
-        ask.proposal = codec::encode_proposal(&proposal).into();
+        ask.proposal = codec::encode_proposal(&Proposal::new(envelope)).into();
         ask
     }
 }

@@ -45,7 +45,7 @@ fuzz_target!(|input: &[u8]| {
         4 => {
             let Ok(wire) = peer::ProposeRequest::decode(bytes) else { return };
             let record = if fit % 4 == 0 { wire.proposal.to_vec() } else { frame::fitting(&wire.proposal) };
-            let _ = codec::decode_proposal(&record);
+            let _ = codec::decode_proposal(&record.into());
         }
         _ => {
             let Ok(wire) = peer::SnapshotHeader::decode(bytes) else { return };

@@ -14,8 +14,8 @@ fuzz_target!(|input: &[u8]| {
     let [which, fit, bytes @ ..] = input else { return };
     let bytes = &if fit % 4 == 0 { bytes.to_vec() } else { frame::fitting(bytes) };
     match which % 10 {
-        0 => round(bytes, codec::decode_entry, codec::encode_entry),
-        1 => round(bytes, codec::decode_proposal, codec::encode_proposal),
+        0 => round(bytes, |bytes| codec::decode_entry(&bytes.to_vec().into()), |entry| codec::encode_entry(entry).into()),
+        1 => round(bytes, |bytes| codec::decode_proposal(&bytes.to_vec().into()), codec::encode_proposal),
         2 => round(bytes, codec::decode_response, codec::encode_response),
         3 => round(bytes, codec::decode_vote, codec::encode_vote),
         4 => round(bytes, codec::decode_log_id, codec::encode_log_id),

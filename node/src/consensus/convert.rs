@@ -40,7 +40,7 @@ pub fn append_to_wire(request: &AppendEntriesRequest<TypeConfig>) -> peer::Appen
         vote: Some(vote_to_wire(&request.vote)),
         previous: request.prev_log_id.as_ref().map(id_to_wire),
         committed: request.leader_commit.as_ref().map(id_to_wire),
-        entries: request.entries.iter().map(|entry| codec::encode_entry(entry).into()).collect(),
+        entries: request.entries.iter().map(codec::encode_entry).collect(),
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
             vote: Some(peer::Vote { term: 1, node_id: 1, committed: true }),
             previous: previous.map(|index| peer::LogId { term: 1, node_id: 1, index }),
             committed: None,
-            entries: indexes.iter().map(|index| codec::encode_entry(&entry(index)).into()).collect(),
+            entries: indexes.iter().map(|index| codec::encode_entry(&entry(index))).collect(),
         }
     }
 

@@ -38,16 +38,12 @@ impl Consensus {
     ///
     /// # Errors
     /// [`ProposeError`]; see there which may be retried.
-    pub async fn propose(
-        &self,
-        mut proposal: Proposal,
-        deadline: Deadline,
-    ) -> Result<(Response, LogIndex), ProposeError> {
+    pub async fn propose(&self, proposal: &Proposal, deadline: Deadline) -> Result<(Response, LogIndex), ProposeError> {
         // What the cluster does by itself is little, and some of it makes room.
-        if self.disk_is_low() && proposal.0.actor.principal != Principal::system() {
+        if self.disk_is_low() && proposal.envelope().actor.principal != Principal::system() {
             return Err(ProposeError::DiskIsLow);
         }
-        proposal.0.time_ms = self.clock.wall_ms();
+        let proposal = proposal.stamped(self.clock.wall_ms());
         let raft = self.raft.clone();
         // In a task of its own, so that a caller who gives up does not cut it in half.
         let task = tokio::spawn(async move { raft.write(proposal).await });
@@ -122,10 +118,10 @@ impl Consensus {
         let deadline = Deadline::after(Duration::from_millis(ask.deadline_ms).min(PROPOSE_TIME_MAX));
         let trace = TraceContext::parse(&ask.traceparent);
         if let Some(trace) = trace {
-            let (trace_id, request_id) = (trace.trace_id(), &proposal.0.request_id);
+            let (trace_id, request_id) = (trace.trace_id(), &proposal.envelope().request_id);
             tracing::debug!(%trace_id, %request_id, "a write has come to be proposed");
         }
-        let mut proposed = self.propose(proposal.clone(), deadline).await;
+        let mut proposed = self.propose(&proposal, deadline).await;
         if let Err(ProposeError::NotLeader(Some(leader))) = proposed
             && leader != self.node_id
             && ask.hops > 1

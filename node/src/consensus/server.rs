@@ -124,7 +124,7 @@ pub async fn serve(
     gate: Gate,
     listener: tokio::net::TcpListener,
     connections: Connections,
-    stages: tokio::sync::watch::Receiver<Stage>,
+    stages: watch::Receiver<Stage>,
 ) {
     let service =
         PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);

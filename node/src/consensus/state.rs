@@ -81,6 +81,18 @@ impl View for Snapshot<'_> {
         })?;
         counted
     }
+
+    fn scan_terms(
+        &self,
+        terms: &[String],
+        after: Option<LogIndex>,
+        visit: &mut dyn FnMut(LogIndex, bool) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        if let Some(footprint) = &self.footprint {
+            footprint.borrow_mut().add_range(&KeyRange::terms());
+        }
+        self.view.scan_terms(terms, after, visit)
+    }
 }
 
 /// Where a state lies.
@@ -208,6 +220,9 @@ impl Store for OnDisk {
         let mut gauge = |name: &str, meaning, value| figures.push((name.to_owned(), meaning, value));
         gauge("wal_syncs_total", "Groups of log writes synced to disk", synced.syncs());
         gauge("wal_operations_total", "Log operations written", synced.operations());
+        let (tail, tail_max) = self.log.tail_bytes();
+        gauge("log_tail_bytes", "Memory of recent log entries, decoded and as records", tail as u64);
+        gauge("log_tail_bytes_max", "Limit of the memory of recent log entries", tail_max as u64);
         gauge("scrub_bytes_total", "Bytes on the disk that were verified", scrubbed.bytes());
         gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds());
         for (name, value) in self.state.figures() {

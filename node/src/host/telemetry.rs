@@ -317,9 +317,12 @@ mod tests {
             snapshot_index: 6,
             purged_index: 5,
             voters: vec![1, 2, 3],
+            voter_sets: vec![[1, 2, 3].into()],
+            membership_decided: true,
             learners: Vec::new(),
             nodes: std::collections::BTreeMap::new(),
             failed: None,
+            removed: false,
         };
         let store = vec![("wal_syncs_total".to_owned(), "Groups of log writes synced to disk", 7)];
         metrics.render(&Figures { standing, hears_quorum, staleness_ms, store })

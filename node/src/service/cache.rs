@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use schema::{Format, Guid, ParsedSchema};
 
 /// Text bytes of the parsed schemas kept; parsed forms take about twelve times as much.
-const PARSED_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(super) const PARSED_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Known texts kept; each takes about 100 bytes.
-const KNOWN_TEXTS_MAX: usize = 100_000;
+pub(super) const KNOWN_TEXTS_MAX: usize = 100_000;
 
 /// Parsed stored schemas by content.
 pub(super) struct ParsedSchemas {
@@ -28,6 +28,12 @@ impl Default for ParsedSchemas {
 }
 
 impl ParsedSchemas {
+    /// How many there are, and bytes of their texts; parsed forms take about twelve times as much.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let cache = self.cache.lock();
+        (cache.0.len(), cache.1)
+    }
+
     pub(super) fn get(&self, guid: Guid, format: Format) -> Option<Arc<ParsedSchema>> {
         self.cache.lock().0.get(&(guid, format)).cloned()
     }
@@ -59,6 +65,10 @@ impl Default for KnownTexts {
 }
 
 impl KnownTexts {
+    pub(super) fn len(&self) -> usize {
+        self.cache.lock().len()
+    }
+
     pub(super) fn get(&self, hash: &[u8; 32]) -> Option<Guid> {
         self.cache.lock().get(hash).copied()
     }

@@ -1,16 +1,17 @@
 //! The catalogue: finds versions by what is in them, from local state, page by page.
 //!
-//! The index is part of the replicated state ([`super::terms`]), so it is the same on every replica and needs no rebuild.
-//! A search walks one index, the one that leads to the fewest rows, and looks the other criteria up; it never looks at
-//! more than a bounded number of rows for one page.
+//! What contents are found by is part of the replicated state ([`super::terms`]); the index from terms to contents follows
+//! from it on every replica, in the order in which the contents came. A search walks one index, the one that leads to the
+//! fewest rows (all terms that are looked for are one), and looks the other criteria up; it never looks at more than a
+//! bounded number of rows for one page.
 
 use std::ops::ControlFlow;
 
 use crate::consensus::Snapshot;
 use proto::error_code as code;
 use registry::{
-    ContentRow, Context, Deleted, Key, KeyRange, SemVerRange, State, Subject, Version, VersionRow, VersionState, View,
-    query,
+    ContentRow, Context, Deleted, Key, KeyRange, LogIndex, SemVerRange, State, Subject, Version, VersionRow,
+    VersionState, View, query,
 };
 use schema::Format;
 
@@ -19,6 +20,8 @@ use super::{Caller, Service, ServiceError, Tracked, terms};
 
 /// Rows of the walked index that one page looks at, at most; and of each other index, to see which is the shortest.
 const SCANNED_MAX: usize = 2_000;
+/// Contents that have some of the terms of a search, looked at for one page: each costs a step in memory, not a row.
+const CANDIDATES_MAX: usize = 32_000;
 
 /// What is looked for; all of it must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,19 +83,34 @@ impl Criteria {
 
     /// The indexes that lead to everything that is looked for. The one of all subjects is there in any case.
     fn indexes(&self) -> Vec<Index> {
-        let by_term = self.terms().into_iter().map(Index::Term);
+        let terms = self.terms();
+        let by_terms = (!terms.is_empty()).then_some(Index::Terms(terms));
         let by_state = self.state.filter(|state| *state != State::Active).map(Index::State);
-        by_term.chain(by_state).chain([Index::Subjects]).collect()
+        by_terms.into_iter().chain(by_state).chain([Index::Subjects]).collect()
     }
 
-    /// The part of an index where something may be found.
-    fn range(&self, index: &Index) -> KeyRange {
-        match (index, &self.context) {
-            (Index::Term(term), _) => KeyRange::term(term),
+    /// The first keys of an index under which something may be found, from behind a place on, so many at most.
+    fn walk(
+        &self,
+        view: &Snapshot<'_>,
+        index: &Index,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Walked, ServiceError> {
+        let range = match (index, &self.context) {
+            (Index::Terms(terms), _) => return walk_terms(view, terms, after, limit),
             (Index::State(state), _) => KeyRange::in_state(*state),
             (Index::Subjects, Some(context)) => KeyRange::subjects_with(context, &self.prefix),
             (Index::Subjects, None) => KeyRange::subjects(None),
-        }
+        };
+        let range = match after {
+            Some(Place { key, within: Some(_) }) => range.from(key),
+            Some(Place { key, within: None }) => range.after(key),
+            None => range,
+        };
+        let keys = keys_of(view, &range, limit)?;
+        let last = if keys.len() < limit { None } else { keys.last().cloned() };
+        Ok(Walked { keys, last })
     }
 
     /// The index that leads to the fewest rows, as far as a bounded look at each can tell.
@@ -100,7 +118,7 @@ impl Criteria {
         let mut narrowest = None;
         let mut fewest = SCANNED_MAX;
         for index in self.indexes() {
-            let count = keys_of(view, &self.range(&index), fewest)?.len();
+            let count = self.walk(view, &index, None, fewest)?.keys.len();
             if narrowest.is_none() || count < fewest {
                 (narrowest, fewest) = (Some(index), count);
             }
@@ -126,14 +144,17 @@ impl Criteria {
         if terms.is_empty() {
             return Ok(true);
         }
-        Ok(query::content_row(view, row.guid, row.format)?.is_some_and(|content| has_terms(&content, terms)))
+        let Some(content) = query::content_row(view, row.guid, row.format)? else { return Ok(false) };
+        let found = query::terms_row(view, content.since)?;
+        Ok(found.is_some_and(|found| terms.iter().all(|term| found.terms.has(term))))
     }
 }
 
 /// A way to walk through versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Index {
-    Term(String),
+    /// The contents that have all of these.
+    Terms(Vec<String>),
     State(State),
     Subjects,
 }
@@ -142,7 +163,7 @@ impl Index {
     /// The index that a key belongs to, if it is among these.
     fn of(key: &Key, among: Vec<Self>) -> Option<Self> {
         let is_of = |index: &Self| match (index, key) {
-            (Self::Term(term), Key::Term(of, ..)) => term == of,
+            (Self::Terms(_), Key::Terms(_)) => true,
             (Self::State(state), Key::InState(of, ..)) => state == of,
             (index, Key::Subject(_)) => *index == Self::Subjects,
             _ => false,
@@ -151,8 +172,39 @@ impl Index {
     }
 }
 
-fn has_terms(content: &ContentRow, terms: &[String]) -> bool {
-    terms.iter().all(|term| content.terms.binary_search(term).is_ok())
+/// A part of an index.
+struct Walked {
+    keys: Vec<Key>,
+    /// Where to go on; none at the end of the index.
+    last: Option<Key>,
+}
+
+fn walk_terms(
+    view: &Snapshot<'_>,
+    terms: &[String],
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Walked, ServiceError> {
+    let after = match after {
+        Some(Place { key: Key::Terms(since), within: Some(_) }) => since.0.checked_sub(1).map(LogIndex),
+        Some(Place { key: Key::Terms(since), within: None }) => Some(*since),
+        Some(_) => return Err(bad_token()),
+        None => None,
+    };
+    let mut walked = Walked { keys: Vec::new(), last: None };
+    let mut looked_at = 0;
+    view.scan_terms(terms, after, &mut |since, has_all| {
+        if has_all {
+            walked.keys.push(Key::Terms(since));
+        }
+        looked_at += 1;
+        if walked.keys.len() < limit && looked_at < CANDIDATES_MAX {
+            return ControlFlow::Continue(());
+        }
+        walked.last = Some(Key::Terms(since));
+        ControlFlow::Break(())
+    })?;
+    Ok(walked)
 }
 
 /// The first keys of a range, so many at most.
@@ -188,22 +240,15 @@ impl Service {
                 Some(Place { key, .. }) => Index::of(key, criteria.indexes()).ok_or_else(bad_token)?,
                 None => criteria.narrowest(view)?,
             };
-            // The walk of a term looks at a content once for all of its versions.
-            let terms_left: &[String] = if matches!(index, Index::Term(_)) { &[] } else { &terms };
-            let range = criteria.range(&index);
-            let range = match &after {
-                Some(Place { key, within: Some(_) }) => range.from(key),
-                Some(Place { key, within: None }) => range.after(key),
-                None => range,
-            };
-            let keys = keys_of(view, &range, SCANNED_MAX)?;
-            let is_end = keys.len() < SCANNED_MAX;
+            // What is found by its terms has them.
+            let terms_left: &[String] = if matches!(index, Index::Terms(_)) { &[] } else { &terms };
+            let Walked { keys, last: walked_to } = criteria.walk(view, &index, after.as_ref(), SCANNED_MAX)?;
             let mut page = Page { items: Vec::new(), next: None };
             let mut last = None;
             let mut looked_at = 0;
             for key in keys {
                 let after = after.as_ref().filter(|after| after.key == key).and_then(|after| after.within.as_ref());
-                for (within, found) in versions_under(view, &key, &terms, after)? {
+                for (within, found) in versions_under(view, &key, after)? {
                     if page.items.len() >= size || looked_at >= SCANNED_MAX {
                         page.next = last.as_ref().map(Place::token);
                         return Ok(page);
@@ -216,9 +261,7 @@ impl Service {
                 }
                 last = Some(Place { key, within: None });
             }
-            if !is_end {
-                page.next = last.as_ref().map(Place::token);
-            }
+            page.next = walked_to.map(|key| Place { key, within: None }.token());
             Ok(page)
         })
         .await
@@ -362,12 +405,11 @@ fn newest(
     }
 }
 
-/// The versions that a key of an index leads to (those of a term only if their content has all terms), from behind a place within them on, one more
-/// than a page looks at. Each with its own place.
+/// The versions that a key of an index leads to, from behind a place within them on, one more than a page looks at. Each
+/// with its own place.
 fn versions_under(
     view: &Snapshot<'_>,
     key: &Key,
-    terms: &[String],
     after: Option<&Key>,
 ) -> Result<Vec<(Key, FoundVersion)>, ServiceError> {
     let mut found = Vec::new();
@@ -378,13 +420,10 @@ fn versions_under(
         Ok(())
     };
     match key {
-        Key::Term(_, guid, format) => {
-            let Some(content) = query::content_row(view, *guid, *format)? else { return Ok(found) };
-            if !has_terms(&content, terms) {
-                return Ok(found);
-            }
+        Key::Terms(since) => {
+            let Some(content) = query::terms_row(view, *since)? else { return Ok(found) };
             let mut held = Vec::new();
-            for (context, id) in query::ids_by_guid(view, *guid, *format)? {
+            for (context, id) in query::ids_by_guid(view, content.guid, content.format)? {
                 let mut range = KeyRange::usages(&context, id);
                 if let Some(after) = after {
                     // Of a context that comes before the place nothing is left.

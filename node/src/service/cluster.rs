@@ -12,6 +12,7 @@ use registry::limits::OPERATION_TEXT_BYTES_MAX;
 use registry::{Actor, ClusterCommand, Command, LogIndex, Operation, Principal, RequestId, UnderWay, query};
 use tokio::sync::watch;
 
+use super::cache::{KNOWN_TEXTS_MAX, PARSED_TEXT_BYTES_MAX};
 use super::{Caller, Consistency, Service, ServiceError, UNKEYED};
 use crate::clock::Deadline;
 use crate::consensus::{MemberChange, MembershipError, Role, Standing};
@@ -113,7 +114,17 @@ impl Service {
     pub fn figures(&self) -> String {
         let (consensus, standing) = (&self.inner.consensus, self.standing());
         let mut store = [consensus.state().figures(), self.backup_figures()].concat();
-        let mut gauge = |name: &str, meaning, value| store.push((name.to_owned(), meaning, value));
+        let mut gauge = |name: &str, meaning, value: usize| store.push((name.to_owned(), meaning, value as u64));
+        let (parsed, text_bytes) = self.inner.parsed.size();
+        gauge("parsed_schemas", "Parsed schemas kept", parsed);
+        gauge(
+            "parsed_schemas_text_bytes",
+            "Bytes of their texts; parsed they take some twelve times as much",
+            text_bytes,
+        );
+        gauge("parsed_schemas_text_bytes_max", "Limit of the bytes of their texts", PARSED_TEXT_BYTES_MAX);
+        gauge("known_texts", "Texts whose content is known; each takes some 100 bytes", self.inner.known.len());
+        gauge("known_texts_max", "Limit of the texts whose content is known", KNOWN_TEXTS_MAX);
         gauge("cluster_level", "The cluster level in force", consensus.level_in_force().into());
         gauge(
             "cluster_level_supported",

@@ -13,12 +13,13 @@ use registry::{
     KeyRange, LifeChange, LifeCommand, LifeDone, LifeRefusal, LogIndex, Outcome, PolicyInForce, Refusal, Report, Row,
     Scope, SemVer, State, Subject, Version, VersionRow, VersionState, View, contract, query,
 };
+use schema::ParsedSchema;
 use schema::compat::Level;
 use schema::diff::{self, Diff, Step as DiffStep};
-use schema::{ParsedSchema, guid_of};
 
 use super::catalogue::{Page, key_of, token_of};
 use super::commit::Prepared;
+use super::lookup::History;
 use super::parse::Asked;
 use super::prepare::{NewSchema, RegisterOptions, basis_of};
 use super::read::{FoundSchema, Kind};
@@ -381,15 +382,14 @@ impl Service {
     ) -> Result<(DraftContent, Basis), ServiceError> {
         let settings = settings(view, subject)?;
         // A draft is what a registration of the same text would become.
-        let new = &self.merged(view, subject, &settings, new, RegisterOptions::default())?;
+        let new = &self.merged(&History::new(view, subject), &settings, new, RegisterOptions::default())?;
         if let Some(rule_set) = &new.rule_set {
             contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
         }
-        let Asked { parsed, references } = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
+        let Asked { parsed, references, guid } = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
         let report = self.report(view, subject, &parsed, new)?;
         let basis = basis_of(view, subject, new, &references);
         let text = parsed.canonical().to_owned();
-        let guid = guid_of(&text, &references, new.metadata.as_ref(), new.rule_set.as_ref());
         let sent = (new.text != text).then(|| new.text.clone());
         let content = Content {
             guid,

@@ -16,7 +16,7 @@ use super::{Caller, Consistency, Service, ServiceError};
 
 /// The versions of a subject, read at most once for a request: a long history costs more to read than to compare.
 pub(super) struct History<'a> {
-    view: &'a Snapshot<'a>,
+    pub(super) view: &'a Snapshot<'a>,
     pub(super) subject: &'a Subject,
     versions: OnceCell<Vec<(Version, VersionRow)>>,
 }
@@ -31,8 +31,16 @@ impl<'a> History<'a> {
         if let Some(versions) = self.versions.get() {
             return Ok(versions);
         }
-        let versions = query::versions(self.view, self.subject)?;
+        // A subject that is new is seen by one look, not by a walk.
+        let exists = query::subject_row(self.view, self.subject)?.is_some_and(|row| row.live + row.soft_deleted > 0);
+        let versions = if exists { query::versions(self.view, self.subject)? } else { Vec::new() };
         Ok(self.versions.get_or_init(|| versions))
+    }
+
+    /// The latest version, if the subject has one.
+    pub(super) fn latest(&self) -> Result<Option<(Version, VersionRow)>, ServiceError> {
+        let has_any = !self.versions()?.is_empty();
+        Ok(if has_any { query::latest(self.view, self.subject)? } else { None })
     }
 
     /// The versions that a new one has to be compatible with, the latest last.
@@ -123,7 +131,7 @@ impl Service {
         asked: &Asked,
         include: Include,
     ) -> Result<Option<FoundSchema>, ServiceError> {
-        match find_content(history.view, history.subject, asked.guid(new), new.format, include)? {
+        match find_content(history.view, history.subject, asked.guid, new.format, include)? {
             None => self.find_alike(history, new, asked, include),
             found => Ok(found),
         }

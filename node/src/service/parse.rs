@@ -17,11 +17,13 @@ use super::{Caller, Service, ServiceError};
 pub(super) struct Asked {
     pub(super) parsed: ParsedSchema,
     pub(super) references: Vec<Reference>,
+    /// The address of the content, with the metadata and the rules of the request.
+    pub(super) guid: Guid,
 }
 
 impl Asked {
-    /// The address of the content, with the metadata and the rules of the request.
-    pub(super) fn guid(&self, new: &NewSchema) -> Guid {
+    /// The address of the content with other metadata and rules.
+    pub(super) fn guid_with(&self, new: &NewSchema) -> Guid {
         guid_of(self.parsed.canonical(), &self.references, new.metadata.as_ref(), new.rule_set.as_ref())
     }
 }
@@ -44,7 +46,8 @@ impl Service {
         }
         let parsed = self.parse_new(view, subject, new, &references, settings)?;
         let parsed = self.normalized_if(view, subject, parsed, &references, settings, normalize)?;
-        Ok(Asked { parsed, references })
+        let guid = guid_of(parsed.canonical(), &references, new.metadata.as_ref(), new.rule_set.as_ref());
+        Ok(Asked { parsed, references, guid })
     }
 
     pub(super) fn parse_new(

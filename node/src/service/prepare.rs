@@ -11,8 +11,8 @@ use crate::consensus::Snapshot;
 use proto::error_code as code;
 use registry::query::{self, Include};
 use registry::{
-    Assign, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal, Command, Content, ContentRow, Done, Mode,
-    Outcome, Refusal, Register, SchemaId, Scope, Subject, Version, VersionState, contract,
+    Assign, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal, Command, Content, ContentRow, Done, LogIndex,
+    Mode, Outcome, Refusal, Register, SchemaId, Scope, Subject, Version, VersionState, contract,
 };
 use schema::compat::Level;
 use schema::{Format, Guid, Metadata, Reference, RuleSet, guid_of};
@@ -26,6 +26,11 @@ use super::read::{FoundSchema, aliased};
 use super::settings::{Settings, settings};
 use super::terms;
 use super::{Caller, Service, ServiceError};
+
+/// A text up to this length, without references, for a subject with so few versions is prepared by whoever received it: that
+/// is some 100 µs of work.
+const QUICK_TEXT_BYTES_MAX: usize = 8 * 1024;
+const QUICK_VERSIONS_MAX: u32 = 4;
 
 /// A schema as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +138,7 @@ impl Service {
         let Registering { subject, content } = kept;
         self.inner.metrics.registered(content.format);
         let Content { format, text, references, metadata, rule_set, .. } = content;
-        let row = ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() };
+        let row = ContentRow { text, references, metadata, rule_set, context_count: 0, since: LogIndex(0) };
         let created_ms = self.created_ms(&subject, version)?;
         let found = registered_as(subject, (id, version, guid), format, Arc::new(row), created_ms);
         Ok(Registered { found, is_new: true })
@@ -156,7 +161,7 @@ impl Service {
         })?;
         let content = kept.unwrap_or_else(|| {
             let NewSchema { format: _, text, references, metadata, rule_set } = new.clone();
-            ContentRow { text, references, metadata, rule_set, context_count: 0, terms: Vec::new() }
+            ContentRow { text, references, metadata, rule_set, context_count: 0, since: LogIndex(0) }
         });
         let created_ms = self.created_ms(&subject, version)?;
         let found = registered_as(subject, (id, version, guid), new.format, Arc::new(content), created_ms);
@@ -177,6 +182,12 @@ impl Service {
         {
             return Ok(None);
         }
+        // Before anything is read: most texts that are registered are new.
+        let known = |normalize| self.inner.known.get(&hash_of(subject, new, normalize));
+        let (plain, normalized) = (if options.normalize { None } else { known(false) }, known(true));
+        if plain.is_none() && normalized.is_none() {
+            return Ok(None);
+        }
         let state = self.inner.consensus.state();
         state.read(|view| {
             let subject = &aliased(view, subject)?;
@@ -185,7 +196,7 @@ impl Service {
                 return Ok(None);
             }
             let normalize = options.normalize || settings.normalize;
-            let Some(guid) = self.inner.known.get(&hash_of(subject, new, normalize)) else { return Ok(None) };
+            let Some(guid) = (if normalize { normalized } else { plain }) else { return Ok(None) };
             let found = find_content(view, subject, guid, new.format, Include::Live)?;
             found.iter().try_for_each(lives::refuse_quarantined)?;
             Ok(found)
@@ -199,6 +210,17 @@ impl Service {
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Preparation, ServiceError> {
+        if new.text.len() <= QUICK_TEXT_BYTES_MAX && new.references.is_empty() {
+            // A way to another thread and back would cost as much as the work itself.
+            let prepared = self.inner.consensus.state().read(|view| {
+                let row = query::subject_row(view, &aliased(view, subject)?)?;
+                let is_quick = row.is_none_or(|row| row.live + row.soft_deleted <= QUICK_VERSIONS_MAX);
+                if is_quick { self.prepare(view, subject, new, options).map(Some) } else { Ok(None) }
+            })?;
+            if let Some(prepared) = prepared {
+                return Ok(prepared);
+            }
+        }
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
         self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
@@ -225,7 +247,7 @@ impl Service {
         if !settings.merges() && !new.text.is_empty() {
             let parsed = self.parse_asked(view, subject, new, &settings, normalize)?;
             if new.references.iter().all(|reference| reference.version >= 1) {
-                self.inner.known.put(hash_of(subject, new, normalize), parsed.guid(new));
+                self.inner.known.put(hash_of(subject, new, normalize), parsed.guid);
             }
             let found = self.find(&history, new, &parsed, Include::Live)?;
             if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
@@ -238,7 +260,7 @@ impl Service {
         }
         check_mode(subject, &settings, options)?;
         let request = new;
-        let new = &if importing { request.clone() } else { self.merged(view, subject, &settings, request, options)? };
+        let new = &if importing { request.clone() } else { self.merged(&history, &settings, request, options)? };
         if let Some(rule_set) = &new.rule_set {
             contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
         }
@@ -246,10 +268,10 @@ impl Service {
         // into its metadata and rules.
         let is_searched = asked.is_some() && new == request;
         let asked = match asked {
-            Some(asked) => asked,
+            Some(asked) if is_searched => asked,
+            Some(asked) => Asked { guid: asked.guid_with(new), ..asked },
             None => self.parse_asked(view, subject, new, &settings, normalize)?,
         };
-        let guid = asked.guid(new);
         if !importing {
             let found = if is_searched { None } else { self.find(&history, new, &asked, Include::Live)? };
             if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
@@ -270,7 +292,7 @@ impl Service {
         }
         let semver = self.semver_after(view, subject, history.versions()?, &asked.parsed, settings.level)?;
         let terms = terms::of(&asked.parsed, new.metadata.as_ref(), &new.references);
-        let Asked { parsed, references } = asked;
+        let Asked { parsed, references, guid } = asked;
         let mut basis = basis_of(view, subject, new, &references);
         basis.keys.insert(BasisKey::Config(Scope::Subject(named.clone())));
         let text = parsed.canonical().to_owned();
@@ -297,14 +319,14 @@ impl Service {
     /// rules where the request has none; the defaults of the configuration below, its overrides above.
     pub(super) fn merged(
         &self,
-        view: &Snapshot<'_>,
-        subject: &Subject,
+        history: &History<'_>,
         settings: &Settings,
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<NewSchema, ServiceError> {
+        let History { view, subject, .. } = *history;
         let mut new = new.clone();
-        let previous = match query::latest(view, subject)? {
+        let previous = match history.latest()? {
             Some((_, row)) => query::content_row(view, row.guid, row.format)?.map(|content| (row.format, content)),
             None => None,
         };

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use registry::Terms;
 use registry::limits::{TERM_BYTES_MAX, TERMS_MAX};
 use schema::{Format, Metadata, ParsedSchema, Reference};
 use serde_json::Value;
 
 /// The terms of a schema: sorted, each once, bounded.
-pub(super) fn of(parsed: &ParsedSchema, metadata: Option<&Metadata>, references: &[Reference]) -> Vec<String> {
+pub(super) fn of(parsed: &ParsedSchema, metadata: Option<&Metadata>, references: &[Reference]) -> Terms {
     let mut found = Found::default();
     if let Some(name) = parsed.name() {
         found.type_name(&name);
@@ -36,31 +37,46 @@ pub(super) fn of(parsed: &ParsedSchema, metadata: Option<&Metadata>, references:
             found.words(value);
         }
     }
-    found.terms.into_iter().take(TERMS_MAX).collect()
+    Terms::of(found.terms.iter().take(TERMS_MAX))
 }
 
 /// The words of a text, as they are indexed and looked for.
 pub(super) fn words(text: &str) -> BTreeSet<String> {
-    let split = text.split(|found: char| !found.is_alphanumeric());
-    split.filter(|word| word.chars().count() > 1).map(str::to_lowercase).collect()
+    split(text).map(str::to_lowercase).collect()
+}
+
+/// A text at everything that is neither letter nor digit; single characters say nothing.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|found: char| !found.is_alphanumeric()).filter(|word| word.chars().nth(1).is_some())
 }
 
 #[derive(Default)]
 struct Found {
     terms: BTreeSet<String>,
+    /// The term at hand: most are there already, and then nothing is allocated.
+    term: String,
 }
 
 impl Found {
     fn add(&mut self, kind: &str, text: &str) {
         // The set is cut at its end when it is too long; here only hostile input is kept from growing it for ever.
         if !text.is_empty() && text.len() <= TERM_BYTES_MAX && self.terms.len() < TERMS_MAX * 4 {
-            self.terms.insert(format!("{kind}{text}"));
+            self.term.clear();
+            self.term.push_str(kind);
+            self.term.push_str(text);
+            if !self.terms.contains(&self.term) {
+                self.terms.insert(self.term.clone());
+            }
         }
     }
 
     fn words(&mut self, text: &str) {
-        for word in words(text) {
-            self.add("w:", &word);
+        for word in split(text) {
+            if word.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) {
+                self.add("w:", &word.to_lowercase());
+            } else {
+                self.add("w:", word);
+            }
         }
     }
 
@@ -156,7 +172,7 @@ mod tests {
     use super::*;
     use schema::Strictness;
 
-    fn terms(format: Format, text: &str) -> Vec<String> {
+    fn terms(format: Format, text: &str) -> Terms {
         let parsed = ParsedSchema::parse(format, text, &[], Strictness::Stored).unwrap();
         of(&parsed, None, &[])
     }
@@ -164,7 +180,7 @@ mod tests {
     fn check(format: Format, text: &str, expected: &[&str]) {
         let terms = terms(format, text);
         for term in expected {
-            assert!(terms.iter().any(|found| found == term), "{term} of {terms:?}");
+            assert!(terms.has(term), "{term} of {terms:?}");
         }
     }
 

@@ -58,7 +58,7 @@ impl Service {
         let Ok(Ok(_permit)) = permit else {
             return Err(ServiceError::new(code::UNAVAILABLE, "Too many writes are under way on this node; try again"));
         };
-        let (response, index) = self.propose_until(Proposal(envelope), caller.deadline, caller.trace).await?;
+        let (response, index) = self.propose_until(Proposal::new(envelope), caller.deadline, caller.trace).await?;
         // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
         if planted("own-writes-unseen") {
             return written(response, index);
@@ -114,7 +114,7 @@ impl Service {
             // A leader that hangs is given up for the next one; the request id makes the second attempt safe.
             let limit = Deadline::after(deadline.left().min(consensus.election_time_max() * 3));
             let attempt = match leader {
-                Some(leader) if leader == consensus.node_id() => consensus.propose(proposal.clone(), limit).await,
+                Some(leader) if leader == consensus.node_id() => consensus.propose(&proposal, limit).await,
                 Some(leader) => {
                     self.inner.metrics.forwarded();
                     consensus.forward(leader, &proposal, HOPS_MAX, limit, Some(trace)).await
@@ -124,7 +124,7 @@ impl Service {
             match attempt {
                 Ok(written) => return Ok(written),
                 Err(ProposeError::Refused(reason)) => {
-                    tracing::warn!(%reason, request_id = %proposal.0.request_id, "a proposal was refused");
+                    tracing::warn!(%reason, request_id = %proposal.envelope().request_id, "a proposal was refused");
                     return Err(ServiceError::new(code::STORE_ERROR, "The write was refused by the leader"));
                 }
                 Err(ProposeError::DiskIsLow) => {
@@ -137,10 +137,12 @@ impl Service {
                     hint = named.filter(|named| Some(*named) != leader);
                 }
                 Err(ProposeError::Unknown(reason)) => {
-                    tracing::debug!(%reason, request_id = %proposal.0.request_id, "the outcome is unknown; try again");
+                    tracing::debug!(%reason, request_id = %proposal.envelope().request_id, "the outcome is unknown; try again");
                     unknown = Some(reason);
                     if planted("retry-renamed") {
-                        proposal.0.request_id.0.push('r');
+                        let mut renamed = proposal.envelope().clone();
+                        renamed.request_id.0.push('r');
+                        proposal = Proposal::new(renamed);
                     }
                 }
             }

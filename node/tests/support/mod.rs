@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) config: Config,
     /// The highest cluster level that its program knows.
     pub(crate) supported_level: u8,
+    /// How often it was started.
+    starts: u64,
     running: Option<(Runtime, Handle)>,
     /// Why nodes of this test could not go on.
     failures: Arc<Mutex<Vec<String>>>,
@@ -87,6 +89,7 @@ impl Cluster {
             .map(|(id, (peer, http))| Node {
                 config: config(id, *peer, *http, dir.path().join(id.to_string()), members.clone()),
                 supported_level: registry::level::SUPPORTED,
+                starts: 0,
                 running: None,
                 failures: Arc::clone(&failures),
             })
@@ -242,11 +245,13 @@ impl Node {
         let failures = self.failures.clone();
         let on_fatal = Arc::new(move |reason: &str| failures.lock().push(reason.to_owned()));
         let (config, supported_level) = (self.config.clone(), self.supported_level);
+        self.starts += 1;
+        let own = config.node.id.wrapping_mul(1_000).wrapping_add(self.starts);
         let handle = runtime.block_on(async {
             let listeners = Listeners::bind(&config).await.expect("the ports of this test are free");
-            // Another cluster draws other ids: one that was restored remembers the requests of the old one.
+            // Another cluster and another start draw other ids: a state remembers the requests of those before.
             let of_cluster = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
-            let seed = Seed::Fixed(config.cluster.id.bytes().fold(config.node.id, of_cluster));
+            let seed = Seed::Fixed(config.cluster.id.bytes().fold(own, of_cluster));
             node::run(config, listeners, Clock::system(), seed, Options { bootstrap, on_fatal, supported_level })
                 .expect("it runs")
         });
@@ -257,7 +262,12 @@ impl Node {
     pub(crate) fn wait_ready(&self) {
         let (runtime, handle) = self.running.as_ref().expect("it runs");
         let ready = runtime.block_on(async { tokio::time::timeout(PATIENCE, handle.wait_ready()).await });
-        assert_eq!(ready, Ok(true), "node {} is not ready: {:?}", self.config.node.id, self.failures.lock());
+        if ready == Ok(true) {
+            return;
+        }
+        let url = format!("http://{}/readyz?verbose", self.config.http.listen);
+        let told = runtime.block_on(async { reqwest::get(url).await?.text().await });
+        panic!("node {} is not ready: {ready:?}, {told:?}, {:?}", self.config.node.id, self.failures.lock());
     }
 
     /// Ends this node as a killed process ends: at any place, without a word to anybody.

@@ -22,6 +22,8 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const MAGIC: u8 = b'R';
 const HEADER_BYTES: usize = 12;
+/// Room for a record of usual length: most rows and small commands need no second allocation.
+const RECORD_BYTES_USUAL: usize = 256;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES_MAX>> =
     bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
@@ -39,6 +41,7 @@ pub enum Kind {
     Row = 6,
     Proposal = 7,
     Response = 8,
+    Postings = 9,
 }
 
 /// A record that cannot be read or written. On a node this is damage or a newer program's data: the node stops.
@@ -70,8 +73,23 @@ pub enum CodecError {
 pub(super) fn encode<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain: &D) -> Vec<u8> {
     let mut needs = level;
     let body = F::freeze(domain, &mut needs);
-    let mut bytes = vec![0; HEADER_BYTES];
+    let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
+    bytes.resize(HEADER_BYTES, 0);
     bincode::serde::encode_into_std_write(&body, &mut bytes, CONFIG).expect(PLAIN);
+    sealed(kind, needs, bytes)
+}
+
+/// Frames a body that is given in parts.
+pub(super) fn frame(kind: Kind, level: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + length);
+    bytes.resize(HEADER_BYTES, 0);
+    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    sealed(kind, level, bytes)
+}
+
+/// Fills the header before a body.
+fn sealed(kind: Kind, needs: u8, mut bytes: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(bytes.len() - HEADER_BYTES).expect("a record is below RECORD_BYTES_MAX");
     bytes[0] = MAGIC;
     bytes[1] = needs;
@@ -101,6 +119,12 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
 
 /// Checks the frame and reads the layout `F` of a domain value. The record's level says what may be in it.
 pub(super) fn decode<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8]) -> Result<D, CodecError> {
+    let (level, body) = open(kind, bytes)?;
+    body_of::<F>(body)?.thaw(level)
+}
+
+/// Checks the frame: the record's level, and its body.
+pub(super) fn open(kind: Kind, bytes: &[u8]) -> Result<(u8, &[u8]), CodecError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(CodecError::Short { length: bytes.len() });
     };
@@ -124,7 +148,7 @@ pub(super) fn decode<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8
     if !(level::BASE..=level::SUPPORTED).contains(&level) {
         return Err(CodecError::Version { found: level, known: level::SUPPORTED });
     }
-    body_of::<F>(body)?.thaw(level)
+    Ok((level, body))
 }
 
 /// The level that a reader of this record must know, from its frame; none of what is no record.
@@ -138,6 +162,13 @@ pub fn level_of_record(bytes: &[u8]) -> Option<u8> {
 /// The bincode of a layout, for a part of a record.
 pub(super) fn body_bytes<F: Serialize>(body: &F) -> Vec<u8> {
     bincode::serde::encode_to_vec(body, CONFIG).expect(PLAIN)
+}
+
+/// A layout from the beginning of some bincode, and what comes after it.
+pub(super) fn first_of<F: DeserializeOwned>(bytes: &[u8]) -> Result<(F, &[u8]), CodecError> {
+    let (value, read): (F, usize) =
+        bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
+    Ok((value, &bytes[read..]))
 }
 
 /// A layout from its bincode, all of it.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use registry::{Context, DraftId, LogIndex, RequestId, SchemaId, Version};
+use registry::{Context, DraftId, LogIndex, RequestId, SchemaId, Terms, Version};
 use schema::Guid;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,7 @@ newtypes! {
     DraftId: u64,
     RequestId: String,
     Guid: [u8; 16],
+    Terms: String,
 }
 
 impl Frozen<Context> for String {

@@ -11,9 +11,11 @@ mod rows;
 mod v1;
 
 pub use frame::{CodecError, Kind, level_of_record};
+pub(crate) use raft::{CommandBody, command_record};
 pub use raft::{
-    Mark, decode_entry, decode_log_id, decode_mark, decode_membership, decode_proposal, decode_response, decode_vote,
-    encode_entry, encode_log_id, encode_mark, encode_membership, encode_proposal, encode_response, encode_vote,
+    Mark, decode_entry, decode_log_id, decode_mark, decode_membership, decode_postings, decode_proposal,
+    decode_response, decode_vote, encode_entry, encode_log_id, encode_mark, encode_membership, encode_postings,
+    encode_proposal, encode_response, encode_vote,
 };
 pub use rows::{decode_row, encode_row};
 

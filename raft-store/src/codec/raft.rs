@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use openraft::EntryPayload;
 use openraft::vote::RaftLeaderId;
 use registry::{Envelope, level};
 use serde::{Deserialize, Serialize};
 
-use super::frame::{CodecError, Kind, decode, encode};
+use super::frame::{CodecError, Kind, body_bytes, body_of, decode, encode, first_of, frame, open};
 use super::layout::{Frozen, check_level, frozen_struct};
 use super::v1::envelope::{EnvelopeV1, OutcomeV1};
 use crate::types::{Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
@@ -28,9 +29,13 @@ struct EntryV1 {
 #[derive(Debug, Serialize, Deserialize)]
 enum PayloadV1 {
     Blank,
-    Command(Box<EnvelopeV1>),
+    /// Its envelope follows; it is encoded and decoded apart.
+    Command,
     Membership(MembershipV1),
 }
+
+/// How a payload begins that is a command: the number of its variant.
+const COMMAND: u8 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct MembershipV1 {
@@ -69,9 +74,6 @@ struct MarkV1 {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ProposalV1(EnvelopeV1);
-
-#[derive(Debug, Serialize, Deserialize)]
 struct ResponseV1 {
     outcome: Option<OutcomeV1>,
     effective: u64,
@@ -90,43 +92,86 @@ pub struct Mark {
 
 /// A log entry as bytes. Its level is that of its command, so that a program that does not know the command does not take
 /// the entry.
-pub fn encode_entry(entry: &Entry) -> Vec<u8> {
-    encode::<EntryV1, _>(Kind::Entry, level_of(entry), entry)
+///
+/// The record of a command is made once and shared.
+pub fn encode_entry(entry: &Entry) -> Bytes {
+    let payload = match &entry.payload {
+        EntryPayload::Normal(proposal) => return proposal.record(&entry.log_id),
+        EntryPayload::Blank => PayloadV1::Blank,
+        EntryPayload::Membership(membership) => PayloadV1::Membership(MembershipV1::freeze(membership, &mut 0)),
+    };
+    let id = LogIdV1::freeze(&entry.log_id, &mut 0);
+    frame(Kind::Entry, level::BASE, &[&body_bytes(&EntryV1 { id, payload })]).into()
 }
 
-fn level_of(entry: &Entry) -> u8 {
-    match &entry.payload {
-        EntryPayload::Normal(Proposal(envelope)) => envelope.level.max(level::BASE),
-        EntryPayload::Blank | EntryPayload::Membership(_) => level::BASE,
-    }
-}
-
-/// A log entry from bytes.
+/// A log entry from bytes. It keeps them: whoever needs the record of a command again gets these bytes.
 ///
 /// # Errors
 /// [`CodecError`]: the record is damaged or from a newer program.
-pub fn decode_entry(bytes: &[u8]) -> Result<Entry, CodecError> {
-    decode::<EntryV1, _>(Kind::Entry, bytes)
+pub fn decode_entry(record: &Bytes) -> Result<Entry, CodecError> {
+    let (level, body) = open(Kind::Entry, record)?;
+    let (id, payload) = first_of::<LogIdV1>(body)?;
+    let log_id = id.thaw(level)?;
+    let payload = match payload {
+        [COMMAND, command @ ..] => {
+            let proposal = proposal_of(level, record.slice_ref(command))?;
+            proposal.keep_record(log_id, record.clone());
+            EntryPayload::Normal(proposal)
+        }
+        _ => match body_of::<PayloadV1>(payload)? {
+            PayloadV1::Blank => EntryPayload::Blank,
+            PayloadV1::Membership(membership) => EntryPayload::Membership(membership.thaw(level)?),
+            PayloadV1::Command => return Err(CodecError::Content("a command that does not begin as one".to_owned())),
+        },
+    };
+    Ok(Entry { log_id, payload })
+}
+
+/// An envelope as it stands in records, and the level that a reader must know.
+pub(crate) struct CommandBody {
+    level: u8,
+    bytes: Bytes,
+}
+
+impl CommandBody {
+    pub(crate) fn of(envelope: &Envelope) -> Self {
+        // Of the command's level at least, so that a program that does not know the command does not take the entry.
+        let mut level = envelope.level.max(level::BASE);
+        let bytes = body_bytes(&EnvelopeV1::freeze(envelope, &mut level)).into();
+        Self { level, bytes }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The record of the entry that a command has become.
+pub(crate) fn command_record(id: &LogId, command: &CommandBody) -> Vec<u8> {
+    let id = body_bytes(&LogIdV1::freeze(id, &mut 0));
+    frame(Kind::Entry, command.level, &[&id, &[COMMAND], &command.bytes])
 }
 
 /// A command on its way to the leader as bytes.
 pub fn encode_proposal(proposal: &Proposal) -> Vec<u8> {
-    encode::<ProposalV1, _>(Kind::Proposal, proposal.0.level.max(level::BASE), proposal)
+    let body = proposal.body();
+    frame(Kind::Proposal, body.level, &[&body.bytes])
 }
 
 /// A command on its way to the leader from bytes.
 ///
 /// # Errors
 /// As [`decode_entry`].
-pub fn decode_proposal(bytes: &[u8]) -> Result<Proposal, CodecError> {
-    decode::<ProposalV1, _>(Kind::Proposal, bytes)
+pub fn decode_proposal(bytes: &Bytes) -> Result<Proposal, CodecError> {
+    let (level, body) = open(Kind::Proposal, bytes)?;
+    proposal_of(level, bytes.slice_ref(body))
 }
 
 /// A command is of no higher level than its record says.
-fn proposal_of(envelope: EnvelopeV1, level: u8) -> Result<Proposal, CodecError> {
-    let envelope: Envelope = envelope.thaw(level)?;
+fn proposal_of(level: u8, bytes: Bytes) -> Result<Proposal, CodecError> {
+    let envelope: Envelope = body_of::<EnvelopeV1>(&bytes)?.thaw(level)?;
     check_level("the command", envelope.level, level)?;
-    Ok(Proposal(envelope))
+    Ok(Proposal::decoded(envelope, CommandBody { level, bytes }))
 }
 
 /// The answer of apply on its way back as bytes.
@@ -192,38 +237,6 @@ pub fn encode_membership(stored: &StoredMembership) -> Vec<u8> {
 /// As [`decode_entry`].
 pub fn decode_membership(bytes: &[u8]) -> Result<StoredMembership, CodecError> {
     decode::<StoredMembershipV1, _>(Kind::Membership, bytes)
-}
-
-impl Frozen<Entry> for EntryV1 {
-    fn freeze(entry: &Entry, needs: &mut u8) -> Self {
-        let payload = match &entry.payload {
-            EntryPayload::Blank => PayloadV1::Blank,
-            EntryPayload::Normal(Proposal(envelope)) => {
-                PayloadV1::Command(Box::new(EnvelopeV1::freeze(envelope, needs)))
-            }
-            EntryPayload::Membership(membership) => PayloadV1::Membership(MembershipV1::freeze(membership, needs)),
-        };
-        Self { id: LogIdV1::freeze(&entry.log_id, needs), payload }
-    }
-
-    fn thaw(self, level: u8) -> Result<Entry, CodecError> {
-        let payload = match self.payload {
-            PayloadV1::Blank => EntryPayload::Blank,
-            PayloadV1::Command(envelope) => EntryPayload::Normal(proposal_of(*envelope, level)?),
-            PayloadV1::Membership(membership) => EntryPayload::Membership(membership.thaw(level)?),
-        };
-        Ok(Entry { log_id: self.id.thaw(level)?, payload })
-    }
-}
-
-impl Frozen<Proposal> for ProposalV1 {
-    fn freeze(proposal: &Proposal, needs: &mut u8) -> Self {
-        Self(EnvelopeV1::freeze(&proposal.0, needs))
-    }
-
-    fn thaw(self, level: u8) -> Result<Proposal, CodecError> {
-        proposal_of(self.0, level)
-    }
 }
 
 impl Frozen<Response> for ResponseV1 {
@@ -298,4 +311,34 @@ impl Frozen<Membership> for MembershipV1 {
             self.nodes.into_iter().map(|(id, node)| Ok((id, node.thaw(level)?))).collect();
         Membership::new(self.configs, nodes?).map_err(|error| CodecError::Content(error.to_string()))
     }
+}
+
+/// Entries of the term index: ascending log indexes, each as its distance to the one before.
+pub fn encode_postings(since: &[u64]) -> Vec<u8> {
+    let mut before = 0;
+    let distances: Vec<u64> = since
+        .iter()
+        .map(|since| {
+            let distance = since.wrapping_sub(before);
+            before = *since;
+            distance
+        })
+        .collect();
+    frame(Kind::Postings, level::BASE, &[&body_bytes(&distances)])
+}
+
+/// Entries of the term index from bytes.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub fn decode_postings(bytes: &[u8]) -> Result<Vec<u64>, CodecError> {
+    let (_, body) = open(Kind::Postings, bytes)?;
+    let mut since: Vec<u64> = body_of(body)?;
+    let mut before = 0_u64;
+    for (at, since) in since.iter_mut().enumerate() {
+        let sum = before.checked_add(*since).filter(|sum| at == 0 || *sum > before);
+        before = sum.ok_or_else(|| CodecError::Content("postings that do not ascend".to_owned()))?;
+        *since = before;
+    }
+    Ok(since)
 }

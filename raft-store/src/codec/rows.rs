@@ -4,7 +4,7 @@ use registry::{Key, Row, RowKind, level};
 
 use super::frame::{CodecError, Kind, decode, encode};
 use super::v1::associations::AssociationRowV1;
-use super::v1::catalog::{ContentRowV1, ContextRowV1, SubjectRowV1, VersionRowV1};
+use super::v1::catalog::{ContentRowV1, ContextRowV1, SubjectRowV1, TermsRowV1, VersionRowV1};
 use super::v1::cluster::{AuditRowV1, MachineRowV1, RequestRowV1};
 use super::v1::common::FormatV1;
 use super::v1::feeds::{CursorRowV1, EventV1};
@@ -54,6 +54,7 @@ rows! {
     Version: VersionRowV1,
     Sent: String,
     Content: ContentRowV1,
+    Terms: TermsRowV1,
     IdOf: u32,
     Association: AssociationRowV1,
     Config: SettingRowV1<ConfigV1>,

@@ -2,6 +2,7 @@
 //!
 //! Nothing is repaired here. A log that lost something keeps its node out: it may have promised what it forgot.
 
+use bytes::Bytes;
 use rocksdb::{DB, WriteBatch, WriteOptions};
 
 use super::config::{BOOT_ENTRIES_CHECKED, LogConfig};
@@ -100,7 +101,8 @@ impl Check<'_> {
         let mut expected = from;
         let mut iterator = db::entries(self.db, from, None);
         while let Some(value) = iterator.value() {
-            let entry = decode_entry(value).map_err(|source| self.record(format!("the entry {expected}"), source))?;
+            let entry = decode_entry(&Bytes::copy_from_slice(value))
+                .map_err(|source| self.record(format!("the entry {expected}"), source))?;
             let id = entry.log_id;
             if id.index() != expected || last.is_some_and(|last| last >= id) {
                 return Err(OpenError::Misplaced { path: self.config.dir.clone(), key: expected, found: id });
@@ -190,8 +192,9 @@ impl Check<'_> {
             .get_pinned_cf(db::logs(self.db), db::key(marked.index()))
             .map_err(|error| db::database_error(&self.config.dir, &error))?
             .ok_or_else(|| behind(None))?;
-        let found =
-            decode_entry(&value).map_err(|source| self.record(format!("the entry {}", marked.index()), source))?.log_id;
+        let found = decode_entry(&Bytes::copy_from_slice(&value))
+            .map_err(|source| self.record(format!("the entry {}", marked.index()), source))?
+            .log_id;
         if found == *marked { Ok(()) } else { Err(behind(Some(found))) }
     }
 

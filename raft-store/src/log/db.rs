@@ -76,7 +76,8 @@ fn family_options() -> Options {
     blocks.set_block_cache(&Cache::new_lru_cache(BLOCK_CACHE_BYTES));
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
-    options.set_compression_type(DBCompressionType::Lz4);
+    // An entry is written, sent from memory, and purged. Compressing it costs more than the disk that it takes for that time.
+    options.set_compression_type(DBCompressionType::None);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_max_write_buffer_number(WRITE_BUFFER_COUNT);
     options.set_level_zero_file_num_compaction_trigger(LEVEL0_FILES);

@@ -98,7 +98,7 @@ impl LogStore {
         positions.sizes = found.sizes;
         let shared = Arc::new(Shared::new(config.dir.clone(), Arc::clone(&db), positions));
         let dir = config.dir.clone();
-        let writer = Writer::new(db, Arc::clone(&shared), config, receiver, found.mark, found.last);
+        let writer = Writer::new(db, Arc::clone(&shared), config, receiver, found.mark, found.last, found.committed);
         let thread = thread::Builder::new()
             .name("raft-log".to_owned())
             .spawn(move || writer.run())
@@ -145,6 +145,11 @@ impl LogStore {
     /// Bytes of the log's records, about.
     pub fn log_bytes_estimate(&self) -> u64 {
         self.shared().positions.read().sizes.bytes()
+    }
+
+    /// Bytes of recent entries in memory: now, and at most but for those that are not durable yet.
+    pub fn tail_bytes(&self) -> (usize, usize) {
+        self.shared().positions.read().tail_bytes()
     }
 
     /// Counters of the writer thread.

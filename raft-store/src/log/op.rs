@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bytes::Bytes;
 use openraft::storage::IOFlushed;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -15,7 +16,7 @@ pub(super) enum Op {
     /// Add entries: their keys and records. `last` is the last of them.
     Append {
         sequence: u64,
-        records: Vec<(u64, Vec<u8>)>,
+        records: Vec<(u64, Bytes)>,
         last: Option<LogId>,
         callback: IOFlushed<TypeConfig>,
         /// Their share of the queue; it is given back when the operation is answered.
@@ -27,8 +28,6 @@ pub(super) enum Op {
     Truncate { keep: Option<LogId>, from: u64, to: u64, done: Done },
     /// Remove the entries up to this one.
     Purge { upto: LogId },
-    /// Remember what is committed; written with whatever comes next.
-    Committed { committed: Option<LogId> },
 }
 
 impl Op {
@@ -36,7 +35,7 @@ impl Op {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Append { records, .. } => records.iter().map(|(_, record)| record.len()).sum(),
-            Self::Vote { .. } | Self::Truncate { .. } | Self::Purge { .. } | Self::Committed { .. } => 0,
+            Self::Vote { .. } | Self::Truncate { .. } | Self::Purge { .. } => 0,
         }
     }
 
@@ -49,7 +48,7 @@ impl Op {
             }
             // Whoever asked may have gone away.
             Self::Vote { done, .. } | Self::Truncate { done, .. } => drop(done.send(result)),
-            Self::Purge { .. } | Self::Committed { .. } => {}
+            Self::Purge { .. } => {}
         }
     }
 }

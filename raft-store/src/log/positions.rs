@@ -14,11 +14,20 @@ use crate::types::{Entry, LogId, Vote};
 
 /// What an entry in the tail costs beside its bytes, about.
 const ENTRY_OVERHEAD_BYTES: usize = size_of::<Cached>();
+/// An entry is kept decoded and as its record.
+const COPIES_KEPT: usize = 2;
 
 struct Cached {
     entry: Entry,
     bytes: usize,
     sequence: u64,
+}
+
+impl Cached {
+    /// Bytes that it takes, about.
+    fn weight(&self) -> usize {
+        self.bytes * COPIES_KEPT + ENTRY_OVERHEAD_BYTES
+    }
 }
 
 /// The positions and the tail, behind the lock.
@@ -74,6 +83,11 @@ impl Positions {
         from..next_index(self.last.as_ref()).max(from)
     }
 
+    /// Bytes of the tail, about, and its limit.
+    pub(super) fn tail_bytes(&self) -> (usize, usize) {
+        (self.tail_bytes, self.tail_bytes_max)
+    }
+
     /// Where the tail in memory begins; the database answers for what is before.
     pub(super) fn tail_first(&self) -> u64 {
         self.tail.front().map_or_else(|| next_index(self.last.as_ref()), |cached| cached.entry.log_id.index())
@@ -94,8 +108,9 @@ impl Positions {
             );
             self.last = Some(entry.log_id);
             self.sizes.push(entry.log_id.index(), bytes as u64);
-            self.tail_bytes += bytes + ENTRY_OVERHEAD_BYTES;
-            self.tail.push_back(Cached { entry, bytes, sequence });
+            let cached = Cached { entry, bytes, sequence };
+            self.tail_bytes += cached.weight();
+            self.tail.push_back(cached);
         }
         self.shrink_tail();
     }
@@ -105,7 +120,7 @@ impl Positions {
         let to = next_index(keep.as_ref());
         while self.tail.back().is_some_and(|cached| cached.entry.log_id.index() >= to) {
             let cached = self.tail.pop_back().expect("the tail has a last entry");
-            self.tail_bytes -= cached.bytes + ENTRY_OVERHEAD_BYTES;
+            self.tail_bytes -= cached.weight();
         }
         self.sizes.truncate(to);
         self.last = keep.max(self.purged);
@@ -154,7 +169,7 @@ impl Positions {
 
     fn pop_front(&mut self) {
         if let Some(cached) = self.tail.pop_front() {
-            self.tail_bytes -= cached.bytes + ENTRY_OVERHEAD_BYTES;
+            self.tail_bytes -= cached.weight();
         }
     }
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::ops::{Bound, Range, RangeBounds};
 use std::vec;
 
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use openraft::OptionalSend;
 use openraft::errors::LeaderChanged;
@@ -88,7 +89,7 @@ impl LogStore {
     ///
     /// # Errors
     /// If the log cannot be read.
-    pub fn some_records(&self, range: Range<u64>) -> io::Result<Vec<(u64, Vec<u8>)>> {
+    pub fn some_records(&self, range: Range<u64>) -> io::Result<Vec<(u64, Bytes)>> {
         let entries = read(self.shared(), range, Share::Some)?;
         Ok(entries.iter().map(|entry| (entry.log_id.index(), encode_entry(entry))).collect())
     }
@@ -120,7 +121,7 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
         if bytes > bytes_max && !entries.is_empty() {
             return contiguous(entries, range.start);
         }
-        let entry = decode_entry(record).map_err(|error| {
+        let entry = decode_entry(&Bytes::copy_from_slice(record)).map_err(|error| {
             let position = range.start + entries.len() as u64;
             io::Error::new(io::ErrorKind::InvalidData, format!("read entry {position} of the log: {error}"))
         })?;

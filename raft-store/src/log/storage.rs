@@ -3,6 +3,7 @@
 
 use std::io;
 
+use bytes::Bytes;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -48,7 +49,7 @@ fn check_order(last: Option<LogId>, entries: &[Entry]) -> io::Result<()> {
     Ok(())
 }
 
-fn encode(entry: &Entry) -> io::Result<Vec<u8>> {
+fn encode(entry: &Entry) -> io::Result<Bytes> {
     let record = encode_entry(entry);
     if record.len() > RECORD_BYTES_MAX {
         return Err(refused(format!(
@@ -106,8 +107,12 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
         let mut positions = self.shared().positions.write();
         check_open(&positions)?;
+        if positions.sender.is_none() {
+            return Err(self.shared().closed_error());
+        }
+        // The writer looks for it when it writes something else, and when it has caught up: waking it would cost more.
         positions.committed = committed;
-        send(self.shared(), &positions, Op::Committed { committed })
+        Ok(())
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
@@ -123,7 +128,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let records = entries
             .iter()
             .map(|entry| Ok((entry.log_id.index(), encode(entry)?)))
-            .collect::<io::Result<Vec<(u64, Vec<u8>)>>>()?;
+            .collect::<io::Result<Vec<(u64, Bytes)>>>()?;
         let room = self.room(records.iter().map(|(_, record)| record.len()).sum()).await?;
 
         let mut positions = self.shared().positions.write();

@@ -37,6 +37,15 @@ impl Group {
     }
 }
 
+/// When the committed position may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Not before its entry is.
+    IfWritten,
+    /// Whatever it is: nothing is left in the queue.
+    InAnyCase,
+}
+
 /// What the thread owns.
 pub(super) struct Writer {
     db: Arc<DB>,
@@ -51,8 +60,10 @@ pub(super) struct Writer {
     written: Option<LogId>,
     /// The last entry that is durable, and the vote that is: what the mark should say.
     durable: Mark,
-    /// Told, but not written yet.
-    committed: Option<Option<LogId>>,
+    /// The committed position as it is on disk.
+    committed: Option<LogId>,
+    /// Something was written since the writer has last caught up.
+    is_fresh: bool,
     /// A purge up to this index was written and is not durable yet.
     purging: Option<u64>,
     /// A purge up to this index is durable: whole files before it may go.
@@ -88,6 +99,7 @@ impl Writer {
         receiver: Receiver<Op>,
         mark: Mark,
         last: Option<LogId>,
+        committed: Option<LogId>,
     ) -> Self {
         Self {
             db,
@@ -98,7 +110,8 @@ impl Writer {
             mark,
             marked_at: None,
             written: last,
-            committed: None,
+            committed,
+            is_fresh: false,
             purging: None,
             purge_files: None,
             held: None,
@@ -116,11 +129,11 @@ impl Writer {
                     let group = self.collect(op);
                     self.commit(group);
                 }
-                None => self.catch_up(),
+                None => self.catch_up(Told::IfWritten),
             }
         }
         if !self.shared.is_broken() {
-            self.catch_up();
+            self.catch_up(Told::InAnyCase);
         }
     }
 
@@ -141,7 +154,7 @@ impl Writer {
 
     /// Is there anything that waits for its time to be written?
     fn is_behind(&self) -> bool {
-        self.mark != self.durable || self.committed.is_some()
+        self.mark != self.durable || self.is_fresh
     }
 
     fn until_mark(&self) -> Duration {
@@ -214,10 +227,6 @@ impl Writer {
                     self.purging = Some(upto.index());
                     self.written = self.written.filter(|written| written.index() > upto.index()).or(Some(*upto));
                 }
-                Op::Committed { committed } => {
-                    self.committed = Some(*committed);
-                    continue;
-                }
                 Op::Truncate { .. } => unreachable!("a truncation goes alone"),
             }
             operations += 1;
@@ -225,7 +234,8 @@ impl Writer {
         if operations == 0 {
             return Ok(());
         }
-        self.put_committed(&mut batch);
+        self.is_fresh = true;
+        self.put_committed(&mut batch, Told::IfWritten);
         self.write(batch, sync)?;
         self.shared.stats.count_group(operations, group.bytes);
         if !sync {
@@ -266,7 +276,8 @@ impl Writer {
         fail_point!("log-truncate-marked");
         let mut batch = WriteBatch::default();
         batch.delete_range_cf(db::logs(&self.db), db::key(from), db::key(to));
-        self.put_committed(&mut batch);
+        self.is_fresh = true;
+        self.put_committed(&mut batch, Told::IfWritten);
         self.write(batch, true)?;
         self.written = keep;
         self.shared.stats.count_group(1, 0);
@@ -275,12 +286,20 @@ impl Writer {
         Ok(())
     }
 
-    fn put_committed(&mut self, batch: &mut WriteBatch) {
-        match self.committed.take() {
-            Some(Some(committed)) => batch.put_cf(db::meta(&self.db), META_COMMITTED, encode_log_id(&committed)),
-            Some(None) => batch.delete_cf(db::meta(&self.db), META_COMMITTED),
-            None => {}
+    /// Puts the committed position into a batch if it has changed; true if it has.
+    fn put_committed(&mut self, batch: &mut WriteBatch, told: Told) -> bool {
+        let committed = self.shared.positions.read().committed;
+        // What is told may still be in the queue: a log must not say that an entry is committed which it lacks.
+        let is_written = committed.is_none_or(|id| self.written.is_some_and(|written| id.index() <= written.index()));
+        if committed == self.committed || (told == Told::IfWritten && !is_written) {
+            return false;
         }
+        match &committed {
+            Some(committed) => batch.put_cf(db::meta(&self.db), META_COMMITTED, encode_log_id(committed)),
+            None => batch.delete_cf(db::meta(&self.db), META_COMMITTED),
+        }
+        self.committed = committed;
+        true
     }
 
     /// The one place that writes to the database.
@@ -316,11 +335,11 @@ impl Writer {
     }
 
     /// Nothing is in the queue, or the log is being closed: the mark and the committed position are brought up to date.
-    fn catch_up(&mut self) {
+    fn catch_up(&mut self, told: Told) {
         let mut batch = WriteBatch::default();
         let mut result = Ok(());
-        if self.committed.is_some() {
-            self.put_committed(&mut batch);
+        self.is_fresh = false;
+        if self.put_committed(&mut batch, told) {
             result = self.write(batch, false);
         }
         let result = result.and_then(|()| if self.mark == self.durable { Ok(()) } else { self.write_mark() });

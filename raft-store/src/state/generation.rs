@@ -5,22 +5,25 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use registry::{ApplyError, Family, Key, Row, Table, ViewError};
+use parking_lot::Mutex;
+use registry::{ApplyError, Family, Row, Table, ViewError};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, FlushOptions,
     Options, WriteBatch, WriteOptions,
 };
 
+use super::pending::HotRows;
+use super::terms::{self, TermIndex};
 use crate::codec::{self, CodecError};
 use crate::stretch::{self, Damage, Stretch};
 use crate::torn;
 use crate::types::{LogId, StoredMembership};
 
-/// Column families: one per family of tables; the table byte keeps their keys apart.
-const FAMILIES: [&str; Family::ALL.len()] = {
-    let mut names = [""; Family::ALL.len()];
+/// Column families: one per family of tables (the table byte keeps their keys apart), and that of the term index.
+const FAMILIES: [&str; Family::ALL.len() + 1] = {
+    let mut names = [terms::FAMILY; Family::ALL.len() + 1];
     let mut at = 0;
-    while at < names.len() {
+    while at < Family::ALL.len() {
         names[at] = family_name(Family::ALL[at]);
         at += 1;
     }
@@ -35,6 +38,10 @@ const CACHE_BYTES: usize = 128 * 1024 * 1024;
 const WRITE_BUFFERS_BYTES: usize = 96 * 1024 * 1024;
 const WRITE_BUFFER_BYTES: usize = 32 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 512;
+/// The share of a memtable that its filter of keys takes.
+const MEMTABLE_BLOOM_RATIO: f64 = 0.05;
+/// Contents from this length on are written once, beside the tree of keys.
+const BLOB_BYTES_MIN: u64 = 512;
 
 /// The state failed, or is not what it must be. The node stops.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +85,9 @@ pub(super) fn check_level(found: u8) -> Result<(), StateError> {
 pub(super) struct Generation {
     db: Option<DB>,
     pub(super) dir: PathBuf,
+    /// For apply.
+    pub(super) hot: Mutex<HotRows>,
+    pub(super) terms: TermIndex,
     /// Set when a newer generation has taken over: the directory goes with the last reader.
     obsolete: AtomicBool,
 }
@@ -138,7 +148,14 @@ impl Generation {
             place: dir.display().to_string(),
             source,
         })?;
-        Ok(Self { db: Some(db), dir: dir.to_owned(), obsolete: AtomicBool::new(false) })
+        let mut generation = Self::over(db, dir);
+        generation.terms = TermIndex::open(&generation)?;
+        Ok(generation)
+    }
+
+    fn over(db: DB, dir: &Path) -> Self {
+        let (hot, terms) = (Mutex::default(), TermIndex::default());
+        Self { db: Some(db), dir: dir.to_owned(), hot, terms, obsolete: AtomicBool::new(false) }
     }
 
     /// Opens a directory to look at it without changing it (a snapshot before it is installed).
@@ -147,7 +164,7 @@ impl Generation {
         let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
         let db = DB::open_cf_descriptors_read_only(&database_options(), dir, families, false)
             .map_err(|source| StateError::Database { action: "open", place: dir.display().to_string(), source })?;
-        Ok(Self { db: Some(db), dir: dir.to_owned(), obsolete: AtomicBool::new(false) })
+        Ok(Self::over(db, dir))
     }
 
     pub(super) fn db(&self) -> &DB {
@@ -179,12 +196,11 @@ impl Generation {
         batch.put(MEMBERSHIP, codec::encode_membership(membership));
     }
 
-    pub(super) fn put_row(&self, batch: &mut WriteBatch, key: &Key, row: Option<&Row>) {
-        let family = self.family(key.table());
-        assert!(row.is_none_or(|row| row.kind() == key.table().row()), "the row under {key:?} is of its kind");
+    pub(super) fn put_row(&self, batch: &mut WriteBatch, table: Table, key: &[u8], row: Option<&Row>) {
+        let family = self.family(table);
         match row {
-            Some(row) => batch.put_cf(family, key.encode(), codec::encode_row(row)),
-            None => batch.delete_cf(family, key.encode()),
+            Some(row) => batch.put_cf(family, key, codec::encode_row(row)),
+            None => batch.delete_cf(family, key),
         }
     }
 
@@ -223,7 +239,22 @@ impl Generation {
                 .filter_map(|family| self.db().property_int_value_cf(family, name).ok().flatten())
                 .sum()
         };
+        let schemas = self.db().cf_handle(family_name(Family::Schemas));
+        let shared = |name: &str| {
+            let value = schemas.and_then(|family| self.db().property_int_value_cf(family, name).ok().flatten());
+            value.unwrap_or(0)
+        };
+        let (gathered_contents, gathered_postings) = self.terms.gathered();
         vec![
+            // One cache for all column families.
+            ("block_cache_bytes", shared("rocksdb.block-cache-usage")),
+            ("block_cache_bytes_max", CACHE_BYTES as u64),
+            ("memtable_bytes_max", WRITE_BUFFERS_BYTES as u64),
+            ("table_readers_bytes", property("rocksdb.estimate-table-readers-mem")),
+            ("blob_bytes", property("rocksdb.total-blob-file-size")),
+            ("hot_rows", self.hot.lock().len() as u64),
+            ("gathered_contents", gathered_contents),
+            ("gathered_postings", gathered_postings),
             ("sst_bytes", property("rocksdb.total-sst-files-size")),
             ("memtable_bytes", property("rocksdb.cur-size-all-mem-tables")),
             ("keys_estimate", property("rocksdb.estimate-num-keys")),
@@ -281,6 +312,8 @@ fn database_options() -> Options {
     options.set_paranoid_checks(true);
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     options.set_max_background_jobs(2);
+    // Apply is the only writer.
+    options.set_allow_concurrent_memtable_write(false);
     options.set_bytes_per_sync(1024 * 1024);
     options.set_max_open_files(OPEN_FILES_MAX);
     options.set_keep_log_file_num(5);
@@ -301,6 +334,16 @@ fn family_options(name: &str, cache: &Cache) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    // Most of what apply looks up is not there (new subjects, new contents): a filter answers before the skip list is walked.
+    options.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM_RATIO);
+    options.set_memtable_whole_key_filtering(true);
+    if name == "schemas" {
+        // Texts stand under random keys: merging would write each of them again and again.
+        options.set_enable_blob_files(true);
+        options.set_min_blob_size(BLOB_BYTES_MIN);
+        options.set_blob_compression_type(DBCompressionType::Lz4);
+        options.set_enable_blob_gc(true);
+    }
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
     options.set_level_compaction_dynamic_level_bytes(true);

@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::StreamExt;
-use openraft::OptionalSend;
+use futures::{FutureExt, StreamExt};
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::type_config::alias::SnapshotOf;
+use openraft::{EntryPayload, OptionalSend};
 use registry::query;
 use rocksdb::checkpoint::Checkpoint;
 
@@ -16,7 +16,20 @@ use super::generation::{Generation, check_level, generation_name, generation_num
 use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError};
 use super::view::StateView;
 use super::{StateError, StateStore};
-use crate::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::types::{Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig};
+
+/// Entries that share a write batch at most: the first of them is not answered before the last is applied.
+const GROUP_ENTRIES_MAX: usize = 128;
+/// Bytes of their records, about.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of an entry's record.
+fn weight(entry: &Entry) -> usize {
+    match &entry.payload {
+        EntryPayload::Normal(proposal) => proposal.weight(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
+    }
+}
 
 /// What openraft drives. There is one per node.
 pub struct StateMachine {
@@ -42,12 +55,34 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     where
         Strm: futures::Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
     {
-        while let Some(next) = entries.next().await {
-            let (entry, responder) = next?;
-            let response = self.store.apply_entry(&entry).map_err(|error| self.store.fatal(&error))?;
-            if let Some(responder) = responder {
-                responder.send(response);
+        let mut has_ended = false;
+        while !has_ended {
+            let Some(first) = entries.next().await.transpose()? else { break };
+            let mut bytes = weight(&first.0);
+            let mut group = vec![first];
+            let mut failed = Ok(());
+            // Whatever is there already shares its batch; nothing is waited for.
+            while group.len() < GROUP_ENTRIES_MAX && bytes < GROUP_BYTES_MAX {
+                match entries.next().now_or_never() {
+                    Some(Some(Ok(next))) => {
+                        bytes += weight(&next.0);
+                        group.push(next);
+                        continue;
+                    }
+                    Some(Some(Err(error))) => failed = Err(error),
+                    Some(None) => has_ended = true,
+                    None => {}
+                }
+                break;
             }
+            let (responses, result) = self.store.apply_entries(group.iter().map(|(entry, _)| entry));
+            for ((_, responder), response) in group.into_iter().zip(responses) {
+                if let Some(responder) = responder {
+                    responder.send(response);
+                }
+            }
+            result.map_err(|error| self.store.fatal(&error))?;
+            failed?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The replicated state of a node, on RocksDB without a WAL.
 //!
-//! Each log entry is one write batch that holds the rows and the applied index, so the two cannot come back from different
-//! moments. After a crash the log is replayed from the last flushed batch. A snapshot is a checkpoint of the database;
-//! installing one switches to a new generation of the directory:
+//! Entries are applied in groups: whatever is committed already shares one write batch, which holds the rows of whole entries
+//! and the index of the last of them, so the two cannot come back from different moments. After a crash the log is replayed
+//! from the last flushed batch. A snapshot is a checkpoint of the database; installing one switches to a new generation of
+//! the directory:
 //!
 //! ```text
 //! sm/CURRENT       names the live generation
@@ -15,9 +16,11 @@ mod export;
 mod generation;
 mod machine;
 mod mutants;
+mod pending;
 mod rebuild;
 mod revisions;
 mod snapshot;
+mod terms;
 mod view;
 
 pub use applied::AppliedIndex;
@@ -36,15 +39,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use openraft::EntryPayload;
 use parking_lot::{Mutex, RwLock};
-use registry::{Envelope, LogIndex, LogPosition};
+use registry::{LogIndex, LogPosition, query};
 use rocksdb::WriteBatch;
 
 use crate::stretch::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
 use generation::{Generation, check_level};
+use pending::Pending;
 
 /// Entries between two flushes of the state: bounds what a restart replays.
-const FLUSH_ENTRIES: u64 = 10_000;
+const FLUSH_ENTRIES: u64 = 30_000;
 /// Digests of recent entries kept in memory for comparison with other replicas.
 const DIGEST_RING_LENGTH: usize = 65_536;
 
@@ -84,7 +88,7 @@ impl StateStore {
         let snapshot = snapshot::newest(&dir.join("snap"))?;
         let applied = generation.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
-        let machine = registry::query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
+        let machine = query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
         check_level(machine.level)?;
         // A node that has nothing to replay can be compared with the others all the same.
         let digest = applied.0.map(|_| (index, machine.digest));
@@ -178,74 +182,79 @@ impl StateStore {
         self.inner.scrubbed.clone()
     }
 
-    /// Applies one entry: one write batch, then the answer.
-    fn apply_entry(&self, entry: &Entry) -> Result<Response, StateError> {
+    /// Applies entries, one after the other: one write batch for all of them, then the answers. If one fails, those before it
+    /// are applied, and their answers come with the error.
+    fn apply_entries<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e Entry>,
+    ) -> (Vec<Response>, Result<(), StateError>) {
         let generation = self.inner.generation.read().clone();
-        let position =
-            LogPosition { index: LogIndex(entry.log_id.index()), term: entry.log_id.committed_leader_id().term };
-        let next = self.inner.applied_id.lock().0.map_or(0, |id| id.index() + 1);
-        assert_eq!(position.index.0, next, "entries are applied one after the other");
-
-        let mut batch = WriteBatch::default();
-        generation.put_applied(&mut batch, &entry.log_id);
-        let (response, digest) = match &entry.payload {
-            EntryPayload::Blank => (Response { outcome: None, effective: position.index }, None),
-            EntryPayload::Membership(membership) => {
-                let stored = StoredMembership::new(Some(entry.log_id), membership.clone());
-                generation.put_membership(&mut batch, &stored);
-                self.inner.applied_id.lock().1 = stored;
-                (Response { outcome: None, effective: position.index }, None)
-            }
-            EntryPayload::Normal(proposal) => self.apply_command(&generation, &mut batch, position, &proposal.0)?,
+        let mut group = Group::default();
+        let mut pending = Pending::new(&generation);
+        let newest = self.inner.digests.lock().back().map(|(_, digest)| *digest);
+        // Entries without a command leave the digest as it is.
+        let mut digest = match newest.map_or_else(|| query::machine(&pending).map(|machine| machine.digest), Ok) {
+            Ok(digest) => digest,
+            Err(error) => return (Vec::new(), Err(error.into())),
         };
+        let next = self.inner.applied_id.lock().0.map_or(0, |id| id.index() + 1);
+        let mut result = Ok(());
+        for (next, entry) in (next..).zip(entries) {
+            assert_eq!(entry.log_id.index(), next, "entries are applied one after the other");
+            match apply_entry(&self.inner.revisions, &mut pending, entry, &mut group) {
+                Ok(changed) => digest = changed.unwrap_or(digest),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+            group.digests.push(digest);
+        }
+        let Some(last) = group.last else { return (Vec::new(), result) };
+        match self.write(&generation, pending, &group, &last) {
+            Ok(()) => (group.responses, result),
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    }
+
+    fn write(
+        &self,
+        generation: &Generation,
+        pending: Pending<'_>,
+        group: &Group,
+        last: &LogId,
+    ) -> Result<(), StateError> {
+        let mut batch = WriteBatch::default();
+        generation.put_applied(&mut batch, last);
+        if let Some(membership) = &group.membership {
+            generation.put_membership(&mut batch, membership);
+        }
+        let finished = pending.finish(&mut batch)?;
         fail::fail_point!("state::before_write");
         generation.write(batch)?;
         fail::fail_point!("state::after_write");
-        self.remember_digest(&generation, position.index, digest)?;
-        self.inner.applied_id.lock().0 = Some(entry.log_id);
-        self.inner.applied.set(position.index.0);
-        self.flush_if_due(&generation, position.index)?;
-        Ok(response)
-    }
-
-    fn apply_command(
-        &self,
-        generation: &Generation,
-        batch: &mut WriteBatch,
-        position: LogPosition,
-        envelope: &Envelope,
-    ) -> Result<(Response, Option<[u8; 32]>), StateError> {
-        let view = StateView::newest_of(generation, LogIndex(position.index.0.saturating_sub(1)));
-        let altered = mutants::envelope(envelope, position.index);
-        let envelope = altered.as_ref().unwrap_or(envelope);
-        let mut applied = registry::apply(&view, position, envelope)?;
-        mutants::applied(&mut applied);
-        for (key, row) in &applied.changes {
-            // Before it can be read: see `Revisions::note`.
-            self.inner.revisions.note(key, position.index);
-            generation.put_row(batch, key, row.as_ref());
+        finished.written();
+        self.remember_digests(&group.digests, last.index());
+        {
+            let mut applied = self.inner.applied_id.lock();
+            applied.0 = Some(*last);
+            if let Some(membership) = &group.membership {
+                applied.1 = membership.clone();
+            }
         }
-        let response = Response { outcome: Some(applied.outcome), effective: applied.effective };
-        Ok((response, Some(applied.digest)))
+        self.inner.applied.set(last.index());
+        self.flush_if_due(generation, LogIndex(last.index()))
     }
 
-    fn remember_digest(
-        &self,
-        generation: &Generation,
-        index: LogIndex,
-        digest: Option<[u8; 32]>,
-    ) -> Result<(), StateError> {
+    fn remember_digests(&self, group: &[[u8; 32]], last: u64) {
         let mut digests = self.inner.digests.lock();
-        let digest = match (digest, digests.back()) {
-            (Some(digest), _) => digest,
-            (None, Some((_, digest))) => *digest,
-            (None, None) => registry::query::machine(&StateView::newest_of(generation, index))?.digest,
-        };
-        if digests.len() == DIGEST_RING_LENGTH {
-            digests.pop_front();
+        let first = last + 1 - group.len() as u64;
+        for entry in (first..).zip(group.iter().copied()) {
+            if digests.len() == DIGEST_RING_LENGTH {
+                digests.pop_front();
+            }
+            digests.push_back(entry);
         }
-        digests.push_back((index.0, digest));
-        Ok(())
     }
 
     fn flush_if_due(&self, generation: &Generation, index: LogIndex) -> Result<(), StateError> {
@@ -263,4 +272,45 @@ impl StateStore {
         (self.inner.on_fatal)(&error.to_string());
         std::io::Error::other(error.to_string())
     }
+}
+
+/// What entries come to that share a write batch.
+#[derive(Default)]
+struct Group {
+    responses: Vec<Response>,
+    /// The state digest after each of them.
+    digests: Vec<[u8; 32]>,
+    membership: Option<StoredMembership>,
+    last: Option<LogId>,
+}
+
+/// Applies one entry on top of those before it; the state digest, if it changes.
+fn apply_entry(
+    revisions: &Revisions,
+    pending: &mut Pending<'_>,
+    entry: &Entry,
+    group: &mut Group,
+) -> Result<Option<[u8; 32]>, StateError> {
+    let index = LogIndex(entry.log_id.index());
+    let (response, digest) = match &entry.payload {
+        EntryPayload::Blank => (Response { outcome: None, effective: index }, None),
+        EntryPayload::Membership(membership) => {
+            group.membership = Some(StoredMembership::new(Some(entry.log_id), membership.clone()));
+            (Response { outcome: None, effective: index }, None)
+        }
+        EntryPayload::Normal(proposal) => {
+            let position = LogPosition { index, term: entry.log_id.committed_leader_id().term };
+            let altered = mutants::envelope(proposal.envelope(), index);
+            let envelope = altered.as_ref().unwrap_or(proposal.envelope());
+            let mut applied = registry::apply(pending, position, envelope)?;
+            mutants::applied(&mut applied);
+            // Before it can be read: see `Revisions::note`.
+            applied.changes.iter().for_each(|(key, _)| revisions.note(key, index));
+            pending.add(applied.changes)?;
+            (Response { outcome: Some(applied.outcome), effective: applied.effective }, Some(applied.digest))
+        }
+    };
+    group.responses.push(response);
+    group.last = Some(entry.log_id);
+    Ok(digest)
 }

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use openraft::storage::RaftLogStorage;
-use registry::{Key, LogIndex, LogPosition, MachineRow, Row, audit, query};
+use registry::{Key, LogIndex, LogPosition, MachineRow, Row, Table, audit, query};
 use rocksdb::WriteBatch;
 
 use super::generation::{Generation, generation_name, set_current};
@@ -195,13 +196,13 @@ impl EntriesIn {
     /// # Errors
     /// [`RebuildError`] for an entry that does not follow, or that this program does not know.
     pub fn apply(&mut self, index: u64, record: &[u8]) -> Result<(), RebuildError> {
-        let entry: Entry = codec::decode_entry(record).map_err(|source| RebuildError::Entry { index, source })?;
+        let entry: Entry = codec::decode_entry(&Bytes::copy_from_slice(record))
+            .map_err(|source| RebuildError::Entry { index, source })?;
         let expected = self.applied().0 + 1;
         if entry.log_id.index() != expected || index != expected {
             return Err(RebuildError::Order { found: entry.log_id.index(), expected });
         }
-        self.store.apply_entry(&entry)?;
-        Ok(())
+        Ok(self.store.apply_entries([&entry]).1?)
     }
 
     /// Compares the state with what the backup says of it.
@@ -226,7 +227,7 @@ impl EntriesIn {
         // The digest does not tell of the machine's own row. The first command of the new cluster leaves the record of it.
         // What was under way there is not under way here.
         let renamed = MachineRow { cluster_id: cluster_id.to_owned(), under_way: None, ..machine };
-        generation.put_row(&mut batch, &Key::Machine, Some(&Row::Machine(renamed)));
+        generation.put_row(&mut batch, Table::Machine, &Key::Machine.encode(), Some(&Row::Machine(renamed)));
         let membership = Membership::new(vec![BTreeSet::from([node_id])], BTreeMap::from([(node_id, node)]))
             .map_err(|error| RebuildError::Differs { what: error.to_string() })?;
         generation.put_membership(&mut batch, &StoredMembership::new(Some(last), membership));

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use registry::{Key, KeyRange, LogIndex, Row, Table, View, ViewError};
 use rocksdb::{
-    ColumnFamily, DB, DBIteratorWithThreadMode, Direction, IteratorMode, ReadOptions, SnapshotWithThreadMode,
+    ColumnFamily, DB, DBIteratorWithThreadMode, DBRawIterator, Direction, IteratorMode, ReadOptions,
+    SnapshotWithThreadMode,
 };
 
 use super::generation::Generation;
@@ -53,6 +54,27 @@ impl<'a> StateView<'a> {
         match &self.snapshot {
             Some(snapshot) => snapshot.iterator_cf_opt(family, options, mode),
             None => self.generation.db().iterator_cf_opt(family, options, mode),
+        }
+    }
+
+    /// A record of a column family that holds no tables.
+    pub(super) fn get_raw(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
+        let db = self.generation.db();
+        let family = db.cf_handle(family).expect("every column family is opened");
+        let found = match &self.snapshot {
+            Some(snapshot) => snapshot.get_cf(family, key),
+            None => db.get_cf(family, key),
+        };
+        found.map_err(|error| ViewError(format!("get {key:02x?}: {error}")))
+    }
+
+    /// The records of a column family that holds no tables.
+    pub(super) fn raw_iterator(&self, family: &str, options: ReadOptions) -> DBRawIterator<'_> {
+        let db = self.generation.db();
+        let family = db.cf_handle(family).expect("every column family is opened");
+        match &self.snapshot {
+            Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options),
+            None => db.raw_iterator_cf_opt(family, options),
         }
     }
 
@@ -124,5 +146,14 @@ impl View for StateView<'_> {
             }
         }
         Ok(())
+    }
+
+    fn scan_terms(
+        &self,
+        terms: &[String],
+        after: Option<LogIndex>,
+        visit: &mut dyn FnMut(LogIndex, bool) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        self.generation.terms.scan(self, terms, after, visit)
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
         command: Command::Cluster(ClusterCommand::Found { cluster_id: "x".repeat(bytes) }),
     };
-    Entry { log_id: log_id(term, 1, index), payload: EntryPayload::Normal(Proposal(envelope)) }
+    Entry { log_id: log_id(term, 1, index), payload: EntryPayload::Normal(Proposal::new(envelope)) }
 }
 
 /// Entries `from..to`.

@@ -88,7 +88,7 @@ pub(crate) fn entries_of(log: &[LogEntry]) -> Vec<Entry> {
 
 pub(crate) fn entry(position: LogPosition, envelope: Envelope) -> Entry {
     let LogPosition { index: LogIndex(index), term } = position;
-    Entry { log_id: log_id(term, 1, index), payload: EntryPayload::Normal(Proposal(envelope)) }
+    Entry { log_id: log_id(term, 1, index), payload: EntryPayload::Normal(Proposal::new(envelope)) }
 }
 
 pub(crate) fn blank(term: u64, index: u64) -> Entry {

@@ -2,6 +2,7 @@
 
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
+use super::Terms;
 use crate::weight::{metadata_bytes, rule_set_bytes};
 use crate::{BasisKey, Context, SchemaId, SemVer, Subject, Version};
 
@@ -117,7 +118,7 @@ pub struct Content {
     pub rule_set: Option<RuleSet>,
     /// What the catalogue finds it by: names of fields and types, words, tags. Bounded, sorted, each once; no part of its
     /// identity.
-    pub terms: Vec<String>,
+    pub terms: Terms,
 }
 
 impl Content {

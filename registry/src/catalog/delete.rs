@@ -148,7 +148,7 @@ fn remove(
         }
         content.context_count -= 1;
         if content.context_count == 0 {
-            changes.extend(content.terms.iter().map(|term| (Key::Term(term.clone(), guid, format), None)));
+            changes.push((Key::Terms(content.since), None));
         }
         let row = (content.context_count > 0).then_some(Row::Content(content));
         changes.push((key, row));

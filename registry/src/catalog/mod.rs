@@ -9,9 +9,11 @@ pub(crate) mod pages;
 pub(crate) mod query;
 mod register;
 mod rows;
+mod terms;
 
 pub use command::{Assign, CatalogCommand, Content, Permanent, Register};
 pub(crate) use delete::{purge, soft_delete_subject};
 pub use outcome::{CatalogDone, CatalogRefusal};
 pub(crate) use register::{add_version, refuse_by_policy};
-pub use rows::{ContentRow, ContextRow, Deleted, SubjectRow, VersionRow};
+pub use rows::{ContentRow, ContextRow, Deleted, SubjectRow, TermsRow, VersionRow};
+pub use terms::Terms;

@@ -6,8 +6,8 @@ use schema::{Format, Guid, Reference};
 
 use crate::query::{Include, collect, row_getter};
 use crate::{
-    ContentRow, Context, ContextRow, Deleted, Key, KeyRange, Row, SchemaId, Subject, SubjectRow, Version, VersionRow,
-    VersionState, View, ViewError,
+    ContentRow, Context, ContextRow, Deleted, Key, KeyRange, LogIndex, Row, SchemaId, Subject, SubjectRow, TermsRow,
+    Version, VersionRow, VersionState, View, ViewError,
 };
 
 row_getter!(
@@ -25,6 +25,10 @@ row_getter!(
 row_getter!(
     /// A content by its address.
     content_row(guid: Guid, format: Format) -> ContentRow, Key::Content(guid, format), Content
+);
+row_getter!(
+    /// What the catalogue finds the content by that an entry brought.
+    terms_row(since: LogIndex) -> TermsRow, Key::Terms(since), Terms
 );
 row_getter!(
     /// The id that a content has in a context.

@@ -11,7 +11,8 @@ use crate::limits::{
 use crate::query;
 use crate::{
     Change, ContentRow, Context, ContextRow, Deleted, DraftId, EventKind, Key, LifeRefusal, LogIndex, Mode,
-    PolicyInForce, Row, SchemaId, Scope, Subject, SubjectRow, Version, VersionRow, VersionState, View, ViewError,
+    PolicyInForce, Row, SchemaId, Scope, Subject, SubjectRow, TermsRow, Version, VersionRow, VersionState, View,
+    ViewError,
 };
 
 pub(super) fn register(view: &impl View, entry: Entry<'_>, register: &Register) -> Applying<Effect> {
@@ -60,7 +61,8 @@ pub(crate) fn add_version(view: &impl View, entry: Entry<'_>, register: &Registe
     };
 
     let mut row = old.unwrap_or(SubjectRow { next_version: 1, live: 0, soft_deleted: 0, modified_at: LogIndex(0) });
-    let buried = bury_soft_deleted_twins(view, subject, id, version, &mut changes)?;
+    // An id that is new is held by nobody yet.
+    let buried = if is_new_id { 0 } else { bury_soft_deleted_twins(view, subject, id, version, &mut changes)? };
     row.next_version = row.next_version.max(version.0.saturating_add(1));
     row.live += 1;
     row.soft_deleted -= buried;
@@ -191,7 +193,7 @@ fn take_id(
     let is_new_id = known.is_none();
     if is_new_id {
         context_row.next_id = context_row.next_id.max(id.0.saturating_add(1));
-        write_content(view, context, id, content, changes)?;
+        write_content(view, entry, context, id, content, changes)?;
     }
     if is_new_id || is_new_context {
         changes.push((Key::Context(context.clone()), Some(Row::Context(context_row))));
@@ -201,20 +203,21 @@ fn take_id(
 
 fn write_content(
     view: &impl View,
+    entry: Entry<'_>,
     context: &Context,
     id: SchemaId,
     content: &Content,
     changes: &mut Vec<Change>,
 ) -> Result<(), ViewError> {
     let Content { guid, format, text, references, metadata, rule_set, terms } = content;
-    // Terms are those of who wrote the content first: a newer program that finds others must not leave some behind.
-    let (contexts, terms) = match query::content_row(view, *guid, *format)? {
-        Some(row) => (row.context_count, row.terms),
-        None => (0, terms.clone()),
+    // Terms are those of who wrote the content first: they are written once.
+    let (contexts, since) = match query::content_row(view, *guid, *format)? {
+        Some(row) => (row.context_count, row.since),
+        None => (0, entry.index()),
     };
     if contexts == 0 {
-        let keys = terms.iter().map(|term| Key::Term(term.clone(), *guid, *format));
-        changes.extend(keys.map(|key| (key, Some(Row::Present))));
+        let row = TermsRow { guid: *guid, format: *format, terms: terms.clone() };
+        changes.push((Key::Terms(since), Some(Row::Terms(row))));
     }
     let row = ContentRow {
         text: text.clone(),
@@ -222,7 +225,7 @@ fn write_content(
         metadata: metadata.clone(),
         rule_set: rule_set.clone(),
         context_count: contexts + 1,
-        terms,
+        since,
     };
     changes.push((Key::Content(*guid, *format), Some(Row::Content(row))));
     changes.push((Key::IdOf(*guid, *format, context.clone()), Some(Row::IdOf(id))));

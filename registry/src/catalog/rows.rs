@@ -2,6 +2,7 @@
 
 use schema::{Format, Guid, Metadata, Reference, RuleSet};
 
+use super::Terms;
 use crate::{Deprecation, DraftId, LogIndex, SchemaId, SemVer, VersionState};
 
 /// A context.
@@ -76,6 +77,17 @@ pub struct ContentRow {
     pub rule_set: Option<RuleSet>,
     /// Contexts that have an id for it; at 0 the row goes.
     pub context_count: u32,
-    /// What the catalogue finds it by.
-    pub terms: Vec<String>,
+    /// The entry that brought it: what the catalogue finds it by is kept under this.
+    pub since: LogIndex,
+}
+
+/// What the catalogue finds a content by, under the entry that brought the content. An entry brings one at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TermsRow {
+    /// The content.
+    pub guid: Guid,
+    /// Its format.
+    pub format: Format,
+    /// Its terms, those of who wrote it first.
+    pub terms: Terms,
 }

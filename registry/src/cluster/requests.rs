@@ -18,6 +18,10 @@ pub(crate) fn remember(
     changes.push((Key::Request(request_id.clone()), Some(Row::Request(row))));
     changes.push((Key::RequestAge(entry.index()), Some(Row::RequestAge(request_id.clone()))));
     machine.request_count += 1;
+    let is_old = |time_ms: u64| time_ms.saturating_add(REQUEST_AGE_MS_MAX) < entry.time_ms;
+    if machine.request_count <= REQUEST_COUNT_MAX && !is_old(machine.requests_oldest_ms) {
+        return Ok(());
+    }
 
     let mut oldest = Vec::new();
     // From behind what was forgotten: deleted rows stay in the store's files for a while, and a walk over them costs the
@@ -27,14 +31,19 @@ pub(crate) fn remember(
         oldest.push((key, row));
         if oldest.len() < REQUEST_EVICTIONS_PER_ENTRY_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
+    if oldest.is_empty() {
+        // Only this one is left.
+        machine.requests_oldest_ms = entry.time_ms;
+    }
     for (age_key, row) in oldest {
         let Row::RequestAge(request_id) = row else { return Err(ViewError::wrong_row(&age_key)) };
         let key = Key::Request(request_id);
-        let is_old = match view.get(&key)? {
-            Some(Row::Request(row)) => row.time_ms.saturating_add(REQUEST_AGE_MS_MAX) < entry.time_ms,
+        let time_ms = match view.get(&key)? {
+            Some(Row::Request(row)) => row.time_ms,
             Some(_) | None => return Err(ViewError::wrong_row(&key)),
         };
-        if !is_old && machine.request_count <= REQUEST_COUNT_MAX {
+        machine.requests_oldest_ms = time_ms;
+        if !is_old(time_ms) && machine.request_count <= REQUEST_COUNT_MAX {
             break;
         }
         let Key::RequestAge(index) = age_key else { return Err(ViewError::wrong_row(&age_key)) };

@@ -15,6 +15,8 @@ pub struct MachineRow {
     pub request_count: u64,
     /// The newest entry whose request was forgotten; those of all older entries are, too.
     pub requests_forgotten: LogIndex,
+    /// No request that is remembered is older than this, in milliseconds of log time: nobody need look before its time comes.
+    pub requests_oldest_ms: u64,
     /// Leaves of the audit tree.
     pub audit_size: u64,
     /// Versions added since the beginning.
@@ -25,6 +27,8 @@ pub struct MachineRow {
     pub event_count: u64,
     /// The newest entry of which an event was forgotten: nobody can resume before it.
     pub events_forgotten: LogIndex,
+    /// No event that is kept is older than this, in milliseconds of log time.
+    pub events_oldest_ms: u64,
     /// The first audit record that is still in the state.
     pub audit_from: u64,
     /// The level in force, see [`crate::level`].
@@ -54,11 +58,13 @@ impl Default for MachineRow {
             digest: [0; 32],
             request_count: 0,
             requests_forgotten: LogIndex(0),
+            requests_oldest_ms: 0,
             audit_size: 0,
             registered_total: 0,
             deleted_total: 0,
             event_count: 0,
             events_forgotten: LogIndex(0),
+            events_oldest_ms: 0,
             audit_from: 0,
             level: level::BASE,
             under_way: None,

@@ -2,7 +2,7 @@
 
 use registry::{
     Assign, CatalogCommand, CatalogDone, CatalogRefusal, Content, ContentRow, ContextRow, Deleted, Permanent, Register,
-    SubjectRow, VersionRow,
+    SubjectRow, TermsRow, VersionRow,
 };
 
 use super::common::{FormatV1, MetadataV1, ReferenceV1, RuleSetV1, SemVerV1, SubjectV1};
@@ -63,7 +63,7 @@ frozen_struct! {
         references: Vec<ReferenceV1>,
         metadata: Option<MetadataV1>,
         rule_set: Option<RuleSetV1>,
-        terms: Vec<String>,
+        terms: String,
     }
     RegisterV1 for Register {
         subject: SubjectV1,
@@ -102,6 +102,11 @@ frozen_struct! {
         metadata: Option<MetadataV1>,
         rule_set: Option<RuleSetV1>,
         context_count: u32,
-        terms: Vec<String>,
+        since: u64,
+    }
+    TermsRowV1 for TermsRow {
+        guid: [u8; 16],
+        format: FormatV1,
+        terms: String,
     }
 }

@@ -41,11 +41,13 @@ frozen_struct! {
         digest: [u8; 32],
         request_count: u64,
         requests_forgotten: u64,
+        requests_oldest_ms: u64,
         audit_size: u64,
         registered_total: u64,
         deleted_total: u64,
         event_count: u64,
         events_forgotten: u64,
+        events_oldest_ms: u64,
         audit_from: u64,
         level: u8,
     } + {

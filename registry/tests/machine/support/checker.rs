@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry::{
     AssociationRow, AuditRow, ContentRow, Context, ContextRow, Deleted, DraftId, DraftRow, Event, HistoryRow, Key,
     Lifecycle, LogIndex, MachineRow, MemoryView, RequestId, RequestRow, Resource, Row, SchemaId, State, Subject,
-    SubjectRow, Version, VersionRow, audit,
+    SubjectRow, TermsRow, Version, VersionRow, audit,
 };
 use schema::{Format, Guid, guid_of};
 
@@ -36,7 +36,7 @@ pub(crate) struct Tables {
     pub drafts: BTreeMap<(Subject, DraftId), DraftRow>,
     pub history: BTreeMap<(Subject, DraftId), Vec<HistoryRow>>,
     pub in_state: BTreeSet<(State, Subject, Version)>,
-    pub terms: BTreeSet<(String, Guid, Format)>,
+    pub terms: BTreeMap<LogIndex, TermsRow>,
 }
 
 impl Tables {
@@ -92,7 +92,7 @@ impl Tables {
             (Key::InState(state, subject, version), Row::Present) => {
                 self.in_state.insert((state, subject, version));
             }
-            (Key::Term(term, guid, format), Row::Present) => drop(self.terms.insert((term, guid, format))),
+            (Key::Terms(since), Row::Terms(row)) => drop(self.terms.insert(since, row)),
             (Key::Policy(_), Row::Policy(row)) => self.settings_modified_at.push(row.modified_at),
             (Key::Consumer(..), Row::Consumer(_)) | (Key::Cursor(_), Row::Cursor(_)) => {}
             (key, row) => panic!("{key:?} holds a row of another kind: {row:?}"),
@@ -245,11 +245,10 @@ fn indexes_are_exact(tables: &Tables) {
         }
     }
     assert_eq!(tables.in_state, in_state);
-    let mut terms = BTreeSet::new();
-    for ((guid, format), row) in &tables.contents {
-        terms.extend(row.terms.iter().map(|term| (term.clone(), *guid, *format)));
-    }
-    assert_eq!(tables.terms, terms);
+    let contents: BTreeMap<_, _> = tables.contents.iter().map(|(address, row)| (row.since, *address)).collect();
+    assert_eq!(contents.len(), tables.contents.len(), "an entry brings one content at most");
+    let found: BTreeMap<_, _> = tables.terms.iter().map(|(since, row)| (*since, (row.guid, row.format))).collect();
+    assert_eq!(found, contents);
     assert_eq!(usize::try_from(tables.machine.event_count), Ok(tables.events.len()));
     let oldest = tables.events.keys().next().map(|(index, _)| *index);
     assert!(oldest.is_none_or(|oldest| oldest >= tables.machine.events_forgotten));

@@ -14,7 +14,7 @@ use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 use registry::{
     Actor, Applied, ApplyError, Assign, Authentication, Basis, BasisKey, CatalogCommand, CatalogDone, Command, Content,
     Context, Done, Envelope, LogIndex, LogPosition, MemoryView, Outcome, Permanent, Principal, Refusal, Register,
-    RequestId, SchemaId, Scope, SemVer, Subject, Version, apply, level,
+    RequestId, SchemaId, Scope, SemVer, Subject, Terms, Version, apply, level,
 };
 use schema::{Format, Reference, guid_of};
 
@@ -54,7 +54,7 @@ pub(crate) fn content(text: &str, references: Vec<Reference>) -> Content {
         references,
         metadata: None,
         rule_set: None,
-        terms: vec![format!("f:{text}")],
+        terms: Terms::of([format!("f:{text}")]),
     }
 }
 

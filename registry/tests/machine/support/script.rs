@@ -477,7 +477,7 @@ impl Player {
                     references: content.references,
                     metadata: content.metadata,
                     rule_set: content.rule_set,
-                    terms: content.terms,
+                    terms: query::terms_row(view, content.since).unwrap().unwrap().terms,
                 };
                 found.push((subject.clone(), version, content));
             }

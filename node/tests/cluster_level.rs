@@ -69,7 +69,8 @@ fn members_are_upgraded_and_rolled_back_under_load_until_every_one_of_them_can_d
     println!("{} registrations were acknowledged meanwhile", acknowledged.len());
     for id in 1..=3 {
         for subject in &acknowledged {
-            let read = cluster.ask(id, "GET", &format!("/subjects/{subject}/versions/1"), None);
+            let read =
+                cluster.ask(id, "GET", &format!("/subjects/{subject}/versions/1?consistency=linearizable"), None);
             assert_eq!(read.status, 200, "node {id} lacks {subject}: {read:?}");
         }
     }
@@ -132,7 +133,7 @@ fn a_follower_that_meets_an_entry_above_its_level_stops_and_says_what_to_do() {
         command: Command::Cluster(ClusterCommand::RaiseLevel { level: NEW }),
     };
     let deadline = node::Deadline::after(support::PATIENCE);
-    cluster.block_on(consensus.propose(Proposal(envelope), deadline)).expect("two of three take it");
+    cluster.block_on(consensus.propose(&Proposal::new(envelope), deadline)).expect("two of three take it");
     let end = cluster.node(left).ended();
     assert!(matches!(end, End::Outdated(_)), "{end}");
     assert_eq!(end.exit_code(), 78);
