@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use proto::peer::peer_client::PeerClient;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
@@ -45,6 +46,8 @@ pub struct Network {
     cluster: MetadataValue<tonic::metadata::Ascii>,
     node_id: u64,
     overrides: Arc<BTreeMap<u64, String>>,
+    /// Addresses of the membership in effect, as far as it is known.
+    addresses: Arc<RwLock<BTreeMap<u64, String>>>,
     pub(super) snapshot_bytes_per_second: u64,
 }
 
@@ -59,7 +62,23 @@ impl Network {
         overrides: BTreeMap<u64, String>,
         snapshot_bytes_per_second: u64,
     ) -> Result<Self, tonic::metadata::errors::InvalidMetadataValue> {
-        Ok(Self { cluster: cluster_id.parse()?, node_id, overrides: Arc::new(overrides), snapshot_bytes_per_second })
+        Ok(Self {
+            cluster: cluster_id.parse()?,
+            node_id,
+            overrides: Arc::new(overrides),
+            addresses: Arc::default(),
+            snapshot_bytes_per_second,
+        })
+    }
+
+    /// Takes over the addresses of the membership in effect. openraft keeps the connections of a member that has moved.
+    pub(super) fn learn(&self, members: impl Iterator<Item = (u64, String)>) {
+        *self.addresses.write() = members.collect();
+    }
+
+    /// The address of a peer in the membership in effect, where it is another one.
+    pub(super) fn address_instead(&self, to: u64, address: &str) -> Option<String> {
+        self.addresses.read().get(&to).filter(|known| *known != address).cloned()
     }
 
     /// Where a peer is to be reached: its address in the membership, unless the configuration says otherwise.

@@ -221,6 +221,18 @@ impl Consensus {
         }
     }
 
+    /// Tells the network where the members are, whenever that changes.
+    pub async fn tell_addresses(self, network: Network) {
+        let mut metrics = self.raft.server_metrics();
+        loop {
+            let membership = metrics.borrow_watched().membership_config.clone();
+            network.learn(membership.nodes().map(|(id, node)| (*id, node.peer_address.clone())));
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Starts openraft over an opened log and state, and lets peers in at the gate.
     ///
     /// # Errors

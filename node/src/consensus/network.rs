@@ -33,25 +33,32 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Peer;
 
     async fn new_client(&mut self, target: u64, node: &Node) -> Peer {
-        Peer { target, client: self.client(target, &node.peer_address), rate: self.snapshot_bytes_per_second }
+        let address = node.peer_address.clone();
+        Peer { target, client: self.client(target, &address), address, network: self.clone() }
     }
 }
 
 /// One peer, as openraft talks to it.
 pub struct Peer {
     target: u64,
+    address: String,
     client: Result<Client, Status>,
-    rate: u64,
+    network: Network,
 }
 
 impl Peer {
-    fn client(&self) -> Result<Client, RPCError<TypeConfig>> {
+    /// A connection to where the peer is now.
+    fn client(&mut self) -> Result<Client, RPCError<TypeConfig>> {
+        if let Some(moved) = self.network.address_instead(self.target, &self.address) {
+            self.client = self.network.client(self.target, &moved);
+            self.address = moved;
+        }
         self.client.clone().map_err(|status| unreachable(&status))
     }
 
     /// Sends one message and waits for its answer, as long as openraft says.
     async fn call<T, A, F>(
-        &self,
+        &mut self,
         message: T,
         option: &RPCOption,
         call: impl FnOnce(Client, Request<T>) -> F,
@@ -156,7 +163,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         let client = self.client().map_err(StreamingError::from)?;
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
-            sent = transfer::send(client, &vote, &snapshot, self.rate) => match sent {
+            sent = transfer::send(client, &vote, &snapshot, self.network.snapshot_bytes_per_second) => match sent {
                 Ok(vote) => Ok(SnapshotResponse::new(vote)),
                 Err(status) => {
                     tracing::warn!(to = self.target, %status, "send a snapshot");

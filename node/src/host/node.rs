@@ -307,6 +307,7 @@ impl Node {
             workers: Workers::Threads,
         });
         let mut background = JoinSet::new();
+        background.spawn(consensus.clone().tell_addresses(network.clone()));
         background.spawn(consensus.clone().watch_succession());
         background.spawn(consensus.clone().compact(config.compaction.clone()));
         background.spawn(service.clone().watch_freshness());
