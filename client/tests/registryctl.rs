@@ -184,7 +184,9 @@ async fn every_example_of_the_help_works() {
             example = example.replace(&format!("127.0.0.1:1808{id}"), cluster.url(id).trim_start_matches("http://"));
             example = example.replace(&format!("127.0.0.1:1828{id}"), &cluster.peer_address(id));
         }
-        script.push_str(&example);
+        // Refused while no change of the members has broken off, which no example brings about.
+        let needs_a_change = ["registryctl member finish", "registryctl member take-back"].contains(&example.as_str());
+        script.push_str(&if needs_a_change { format!("if {example}; then exit 9; fi") } else { example });
         script.push('\n');
     }
     assert!(count > 60, "{count} commands");

@@ -54,7 +54,7 @@ pub(crate) enum MemberCommand {
     },
     /// Tells the cluster where a member is now. The node runs there already, on its own disk; what is not given stays.
     #[command(
-        after_help = "Example:\n  registryctl member update 3 --peer-address 10.0.0.9:18281 --http-url http://10.0.0.9:18081 --region eu-west"
+        after_help = "Example:\n  registryctl member update 3 --peer-address 127.0.0.1:18283 --http-url http://127.0.0.1:18083 --region eu-west"
     )]
     Update {
         /// Its node id.

@@ -38,7 +38,8 @@ pub(super) async fn inflated(request: Request<Body>) -> Result<Request<Body>, Se
     let shown = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
     let (hand_over, handed) = tokio::sync::oneshot::channel();
     let mut hand_over = Some(hand_over);
-    let inner = service_fn(|request: Request<_>| {
+    // It owns the sender: a request that does not come this far leaves none.
+    let inner = service_fn(move |request: Request<_>| {
         if let Some(hand_over) = hand_over.take() {
             // A receiver that is gone asks for nothing more.
             drop(hand_over.send(request.map(Body::new)));
