@@ -1,7 +1,4 @@
 //! Every prescribed package does real work: where each is named, in code that ships and not in tests alone.
-//!
-//! `rustls` is prescribed, too, and does not work anywhere yet: TLS between nodes and for clients is not built (README, "Not built
-//! yet"). It stands in the list of what is pending, and this test fails on the day on which it is there and still listed so.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -22,10 +19,8 @@ const WORKING: &[(&str, &str, &str)] = &[
     ("apache-avro", "client", "the Avro codec of the client's serialisers"),
     ("axum", "node", "the HTTP server"),
     ("tracing", "node", "the logs"),
+    ("rustls", "client", "the cryptography of connections by https"),
 ];
-
-/// Prescribed and not used yet, and the sentence of the README that says so.
-const PENDING: &[(&str, &str)] = &[("rustls", "TLS")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -65,27 +60,5 @@ fn every_prescribed_package_works_where_the_list_says() {
         let folder = root().join(folder);
         assert!(depends(&folder.join("Cargo.toml"), package), "{package} ({work}): no dependency of {folder:?}");
         assert!(is_named(&folder.join("src"), package), "{package} ({work}): no source in {folder:?} names it");
-    }
-}
-
-#[test]
-fn what_is_pending_is_said_to_be_pending() {
-    let readme = read(&root().join("README.md"));
-    let missing = readme
-        .split("### Not built yet")
-        .nth(1)
-        .expect("README has the section")
-        .split("\n## ")
-        .next()
-        .unwrap()
-        .to_owned();
-    let workspace = read(&root().join("Cargo.toml"));
-    for (package, word) in PENDING {
-        assert!(missing.contains(word), "{package} is pending, and README, \"Not built yet\" does not mention {word}");
-        let listed = workspace.lines().any(|line| line.starts_with(&format!("{package} ")));
-        assert!(
-            !listed,
-            "{package} is a dependency now: list where it works, and take it off PENDING and out of the README"
-        );
     }
 }
