@@ -42,4 +42,4 @@ pub use error::{ClientError, Refusal};
 pub use retry::RetryPolicy;
 
 /// The messages of the native API: drafts, policies, consumers, searches, audit records.
-pub use proto::v1;
+pub use proto::{access, v1};

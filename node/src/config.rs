@@ -50,6 +50,94 @@ pub struct Config {
     /// What is kept secret.
     #[serde(default)]
     pub security: SecurityConfig,
+    /// Who may do what.
+    #[serde(default)]
+    pub auth: AuthConfig,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// Is everything forbidden that no role and no policy allows? Otherwise everybody may do everything.
+    pub enabled: bool,
+    /// Identity providers whose tokens are taken.
+    pub issuers: Vec<IssuerConfig>,
+}
+
+/// An identity provider (OpenID Connect) whose tokens are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssuerConfig {
+    /// Its name, as `iss` of its tokens and its discovery document have it, to the letter: an https URL.
+    pub issuer: String,
+    /// What `aud` of a token must name, one of these.
+    pub audiences: Vec<String>,
+    /// Where its keys are, if it has no discovery document.
+    pub jwks_url: String,
+    /// The algorithms of its signatures.
+    pub algorithms: Vec<String>,
+    /// The claim that names the principal.
+    pub principal_claim: String,
+    /// The claims that name groups.
+    pub group_claims: Vec<String>,
+    /// Stands before the names of its principals and groups, so that two issuers never speak of the same one.
+    pub prefix: String,
+    /// How far its clock and ours may be apart.
+    pub leeway_seconds: u64,
+}
+
+impl Default for IssuerConfig {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            audiences: Vec::new(),
+            jwks_url: String::new(),
+            algorithms: vec!["RS256".to_owned(), "ES256".to_owned()],
+            principal_claim: "sub".to_owned(),
+            group_claims: vec!["groups".to_owned()],
+            prefix: String::new(),
+            leeway_seconds: 60,
+        }
+    }
+}
+
+impl AuthConfig {
+    /// What is wrong with it, if anything is.
+    fn fault(&self) -> Option<(&'static str, String)> {
+        const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+        /// A clock that is further away than this is wrong.
+        const LEEWAY_SECONDS_MAX: u64 = 300;
+        let mut prefixes = std::collections::BTreeSet::new();
+        for IssuerConfig { issuer, audiences, jwks_url, algorithms, prefix, leeway_seconds, .. } in &self.issuers {
+            if !crate::auth::is_safe(issuer) {
+                return Some(("auth.issuers.issuer", format!("must be an https URL, not \"{issuer}\"")));
+            }
+            if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+                return Some(("auth.issuers.audiences", format!("must name what the tokens of {issuer} are for")));
+            }
+            if !jwks_url.is_empty() && !crate::auth::is_safe(jwks_url) {
+                return Some(("auth.issuers.jwks_url", format!("must be an https URL, not \"{jwks_url}\"")));
+            }
+            if let Some(unknown) = algorithms.iter().find(|name| !ALGORITHMS.contains(&name.as_str())) {
+                let known = ALGORITHMS.join(", ");
+                return Some(("auth.issuers.algorithms", format!("are some of {known}, not \"{unknown}\"")));
+            }
+            if algorithms.is_empty() {
+                return Some(("auth.issuers.algorithms", "must name at least one".to_owned()));
+            }
+            if !prefixes.insert(prefix) {
+                return Some((
+                    "auth.issuers.prefix",
+                    "must differ between issuers: each could name the other's".to_owned(),
+                ));
+            }
+            if *leeway_seconds > LEEWAY_SECONDS_MAX {
+                return Some(("auth.issuers.leeway_seconds", format!("must be at most {LEEWAY_SECONDS_MAX}")));
+            }
+        }
+        None
+    }
 }
 
 /// Backups by schedule, and where they are kept.
@@ -475,6 +563,9 @@ impl Config {
         if count_max == 0 || head_ms_max == 0 || idle_ms_max == 0 || write_ms_max == 0 {
             wrong("connections", "must be at least 1 each");
         }
+        if let Some((key, reason)) = self.auth.fault() {
+            wrong(key, &reason);
+        }
         if self.compaction.snapshot_entries == 0 {
             wrong("compaction.snapshot_entries", "must be at least 1");
         }
@@ -659,6 +750,7 @@ mod tests {
             scrub: ScrubConfig { start_bytes_max: 1, bytes_per_second: 1, pause_seconds: 1 },
             backup: BackupConfig::default(),
             security: SecurityConfig::default(),
+            auth: AuthConfig::default(),
         }
     }
 
@@ -711,6 +803,7 @@ mod tests {
         assert_eq!(config.scrub, ScrubConfig::default());
         assert_eq!(config.backup, BackupConfig::default());
         assert_eq!(config.security, SecurityConfig::default());
+        assert_eq!(config.auth, AuthConfig::default());
     }
 
     #[test]
@@ -729,6 +822,7 @@ mod tests {
             "SCRUB",
             "BACKUP",
             "SECURITY",
+            "AUTH",
         ];
         for section in sections.into_iter().chain(["NO_SUCH_SECTION"]) {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");

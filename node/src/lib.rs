@@ -8,6 +8,7 @@
     reason = "pub marks what a module offers to the others; this crate is no published interface"
 )]
 
+pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod consensus;

@@ -37,6 +37,10 @@ struct Arguments {
     /// Restore only what this key has signed (in hexadecimal).
     #[arg(long, requires = "restore", value_name = "KEY")]
     restore_signed_by: Option<String>,
+    /// Make a new root key, once this node has a leader, and write it into the data directory. For operators who have no key
+    /// any more; the audit log has it under the name of this node.
+    #[arg(long)]
+    root_key: bool,
     /// Check the configuration and end.
     #[arg(long)]
     check_config: bool,
@@ -94,7 +98,12 @@ fn start(arguments: Arguments) -> Result<(), End> {
         runtime.map_err(|error| StartError::System { doing: "start the runtime", reason: error.to_string() })?;
     runtime.block_on(async {
         let listeners = Listeners::bind(&config).await?;
-        let options = Options { bootstrap: arguments.bootstrap, on_fatal: Arc::new(end_process), ..Options::default() };
+        let options = Options {
+            bootstrap: arguments.bootstrap,
+            root_key: arguments.root_key,
+            on_fatal: Arc::new(end_process),
+            ..Options::default()
+        };
         let mut node = node::run(config, listeners, Clock::system(), Seed::System, options)?;
         let supervisor = supervisor();
         let ready = node.readiness();

@@ -68,6 +68,12 @@ codes! {
     CONSUMER_NOT_FOUND = 40452;
     /// The scope has no policy of its own.
     POLICY_NOT_FOUND = 40453;
+    /// There is no such account, key, role, binding or policy.
+    ACCESS_NOT_FOUND = 40454;
+    /// Nobody said who asks, or what was said is wrong.
+    UNAUTHORIZED = 40101;
+    /// Whoever asks may not do this.
+    FORBIDDEN = 40301;
     /// There is no such dialect.
     DIALECT_NOT_FOUND = 40481;
     /// The author of a draft cannot review it.
@@ -80,6 +86,8 @@ codes! {
     APPROVALS_MISSING = 40953;
     /// The sunset has not come, or leaves too little notice.
     SUNSET = 40954;
+    /// The role, key or binding is there already, is built in, or is in use.
+    ACCESS_CONFLICT = 40955;
     /// What is to be changed is at another revision.
     REVISION_DIFFERS = 41251;
     /// The events that were asked for are no longer retained.

@@ -2,6 +2,7 @@
 //!
 //! Depends on no crate of ours, so that clients and tests can use it without the server. Never here: behaviour.
 
+pub mod access;
 pub mod associations;
 pub mod error_code;
 pub mod llm;

@@ -15,15 +15,16 @@ use openraft::EntryPayload;
 use raft_store::codec::{self, CodecError, Mark};
 use raft_store::types::{Entry, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
 use registry::{
-    Actor, Assign, AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone,
-    AssociationsRefusal, AuditRow, Authentication, Basis, BasisKey, CatalogCommand, CatalogDone, CatalogRefusal,
-    ClusterCommand, ClusterDone, ClusterRefusal, Command, Config, ConsumerRow, Content, ContentRow, Context,
-    ContextRow, CursorRow, Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Envelope,
-    Event, EventKind, FeedsCommand, FeedsDone, FeedsRefusal, HistoryRow, Key, LifeChange, LifeCommand, LifeDone,
-    LifePolicy, LifeRefusal, Lifecycle, LogIndex, MachineRow, Mode, Operation, Outcome, Permanent, Principal,
-    PrincipalKind, Refusal, Register, Report, RequestId, RequestRow, Resource, Row, SchemaId, Scope, SemVer,
-    SettingRow, SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, Terms, TermsRow,
-    TraceContext, Transition, UnderWay, Version, VersionRow, VersionState, level,
+    AccessCommand, AccessDone, AccessPolicyRow, AccessRefusal, AccessRow, AccountRow, Actor, ApiKey, Assign,
+    AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal,
+    AuditRow, Authentication, Basis, BasisKey, BindingRow, CatalogCommand, CatalogDone, CatalogRefusal, ClusterCommand,
+    ClusterDone, ClusterRefusal, Command, Config, ConsumerRow, Content, ContentRow, Context, ContextRow, CursorRow,
+    Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Envelope, Event, EventKind,
+    FeedsCommand, FeedsDone, FeedsRefusal, Grantee, HistoryRow, Key, LifeChange, LifeCommand, LifeDone, LifePolicy,
+    LifeRefusal, Lifecycle, LogIndex, MachineRow, Mode, Operation, Outcome, Permanent, Principal, PrincipalKind, Reach,
+    Refusal, Register, Report, RequestId, RequestRow, Resource, RoleRow, Row, SchemaId, Scope, SemVer, SettingRow,
+    SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, Terms, TermsRow, TraceContext,
+    Transition, UnderWay, Version, VersionRow, VersionState, level,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -245,7 +246,114 @@ fn commands() -> Vec<(&'static str, Command)> {
         let name = change.action();
         (name, Command::Life(LifeCommand { subject: subject(":.eu:a"), reason: "because".into(), change }))
     }))
+    .chain(commands_of_access().into_iter().map(|(name, command)| (name, Command::Access(command))))
     .collect()
+}
+
+/// Every command about access, with every grantee and every reach.
+fn commands_of_access() -> Vec<(&'static str, AccessCommand)> {
+    let bind = |grantee, reach| AccessCommand::PutBinding { name: "b".into(), role: "consumer".into(), grantee, reach };
+    let name = || "orders".to_owned();
+    vec![
+        (
+            "put-account",
+            AccessCommand::PutAccount {
+                name: "ci".into(),
+                description: "what".into(),
+                owner: "team".into(),
+                disabled: true,
+            },
+        ),
+        ("delete-account", AccessCommand::DeleteAccount { name: "ci".into() }),
+        ("add-key", AccessCommand::AddKey { account: "ci".into(), key: api_key() }),
+        ("revoke-key", AccessCommand::RevokeKey { account: "ci".into(), id: "LSR1".into() }),
+        (
+            "record-key-use",
+            AccessCommand::RecordUse { keys: vec![("ci".into(), "LSR1".into())], day_ms: 1_700_006_400_000 },
+        ),
+        (
+            "put-role",
+            AccessCommand::PutRole {
+                name: "r".into(),
+                description: "what".into(),
+                permissions: set(&["subject.read", "subject.check"]),
+            },
+        ),
+        ("delete-role", AccessCommand::DeleteRole { name: "r".into() }),
+        ("put-binding-user", bind(Grantee::User { name: name() }, Reach::Cluster)),
+        ("put-binding-group", bind(Grantee::Group { name: name() }, Reach::Context { context: context() })),
+        ("put-binding-account", bind(Grantee::Account { name: name() }, Reach::Subject { subject: subject("a") })),
+        ("put-binding-anyone", bind(Grantee::Anyone, Reach::Prefix { context: context(), prefix: "or".into() })),
+        (
+            "put-binding-authenticated",
+            bind(Grantee::Authenticated, Reach::Glob { context: context(), pattern: "a-*-b".into() }),
+        ),
+        ("delete-binding", AccessCommand::DeleteBinding { name: "b".into() }),
+        (
+            "put-access-policy",
+            AccessCommand::PutPolicy {
+                name: "p".into(),
+                description: "what".into(),
+                text: "forbid(principal, action, resource);".into(),
+            },
+        ),
+        ("delete-access-policy", AccessCommand::DeletePolicy { name: "p".into() }),
+    ]
+}
+
+fn api_key() -> ApiKey {
+    ApiKey {
+        id: "LSR1".into(),
+        name: "build".into(),
+        salt: [6; 16],
+        hash: [7; 32],
+        created_ms: 1_700_000_000_000,
+        expires_ms: Some(1_800_000_000_000),
+        used_ms: None,
+    }
+}
+
+fn refusals_of_access() -> Vec<Refusal> {
+    vec![
+        Refusal::Access(AccessRefusal::NotFound { what: "role".into(), name: "r".into() }),
+        Refusal::Access(AccessRefusal::KeyExists { id: "LSR1".into() }),
+        Refusal::Access(AccessRefusal::Full { what: "roles".into(), limit: 200 }),
+        Refusal::Access(AccessRefusal::BuiltIn { role: "admin".into() }),
+        Refusal::Access(AccessRefusal::RoleInUse { role: "r".into(), binding: "b".into() }),
+    ]
+}
+
+fn rows_of_access() -> Vec<(String, Key, Row)> {
+    let index = LogIndex(66_000);
+    let account = |keys| AccountRow {
+        description: "what".into(),
+        owner: "team".into(),
+        disabled: false,
+        keys,
+        created_ms: 1_700_000_000_000,
+        modified_at: index,
+    };
+    let role = RoleRow { description: "what".into(), permissions: set(&["subject.read"]), modified_at: index };
+    let binding = BindingRow {
+        role: "r".into(),
+        grantee: Grantee::Group { name: "team".into() },
+        reach: Reach::Prefix { context: context(), prefix: "or".into() },
+        modified_at: index,
+    };
+    let policy = AccessPolicyRow {
+        description: "what".into(),
+        text: "forbid(principal, action, resource);".into(),
+        modified_at: index,
+    };
+    let used = ApiKey { expires_ms: None, used_ms: Some(1_700_006_400_000), ..api_key() };
+    vec![
+        ("access".into(), Key::Access, Row::Access(AccessRow { changed_at: index })),
+        ("account".into(), Key::Account("ci".into()), Row::Account(account(vec![api_key(), used]))),
+        ("account-without-keys".into(), Key::Account("ci".into()), Row::Account(account(Vec::new()))),
+        ("role".into(), Key::Role("r".into()), Row::Role(role)),
+        ("binding".into(), Key::Binding("b".into()), Row::Binding(binding)),
+        ("access-policy".into(), Key::AccessPolicy("p".into()), Row::AccessPolicy(policy)),
+    ]
 }
 
 fn operation() -> Operation {
@@ -341,6 +449,9 @@ fn dones() -> Vec<Done> {
         Done::Cluster(ClusterDone::Founded { cluster_id: "cluster".into() }),
         Done::Cluster(ClusterDone::OperationRecorded),
         Done::Cluster(ClusterDone::LevelInForce { level: 1 }),
+        Done::Access(AccessDone::Changed),
+        Done::Access(AccessDone::KeyAdded { id: "LSR1".into() }),
+        Done::Access(AccessDone::UseRecorded { keys: 2 }),
     ]
 }
 
@@ -506,6 +617,7 @@ fn refusals() -> Vec<Refusal> {
     ]
     .into_iter()
     .chain(refusals_of_lives())
+    .chain(refusals_of_access())
     .collect()
 }
 
@@ -682,6 +794,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         rows.push((format!("event-{}", kind.name()), Key::Event(index, 0), row));
     }
     rows.extend(lives());
+    rows.extend(rows_of_access());
     for (name, answer) in answers() {
         let row = Row::Request(RequestRow { answer, index, time_ms: 1_700_000_000_000 });
         rows.push((format!("request-{name}"), Key::Request(RequestId("request".into())), row));
@@ -892,6 +1005,7 @@ fn domain_of_done(done: &Done) -> &'static str {
             | ClusterDone::OperationRecorded
             | ClusterDone::LevelInForce { .. },
         ) => "cluster",
+        Done::Access(AccessDone::Changed | AccessDone::KeyAdded { .. } | AccessDone::UseRecorded { .. }) => "access",
     }
 }
 
@@ -903,6 +1017,7 @@ fn domain_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Associations(_) => "associations",
         Refusal::Feeds(_) => "feeds",
         Refusal::Cluster(_) => "cluster",
+        Refusal::Access(_) => "access",
         Refusal::RevisionDiffers { .. } | Refusal::Invalid { .. } => "any",
     }
 }
@@ -911,12 +1026,12 @@ fn domain_of_refusal(refusal: &Refusal) -> &'static str {
 #[test]
 fn every_kind_has_golden_bytes() {
     let names: BTreeSet<_> = outcomes().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), 1 + 18 + 56, "{names:?}");
+    assert_eq!(names.len(), 1 + 21 + 61, "{names:?}");
     let domains: BTreeSet<_> =
         dones().iter().map(domain_of_done).chain(refusals().iter().map(domain_of_refusal)).collect();
-    assert_eq!(domains.len(), 7);
+    assert_eq!(domains.len(), 8);
     let actions: BTreeSet<_> = commands().iter().map(|(_, command)| command.action().to_owned()).collect();
-    assert_eq!(actions.len(), 14 + 17 + 4, "{actions:?}");
+    assert_eq!(actions.len(), 14 + 17 + 4 + 11, "{actions:?}");
     let tables: BTreeSet<_> = rows().iter().map(|(_, key, _)| key.table()).collect();
     assert_eq!(tables.len(), Table::ALL.len());
     let kinds: BTreeSet<_> = event_kinds().iter().map(EventKind::name).collect();

@@ -71,6 +71,21 @@ impl PrincipalKind {
     }
 }
 
+impl Authentication {
+    /// The name in policies, audit records and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "none",
+            Self::TrustedHeader => "trusted-header",
+            Self::Basic => "basic",
+            Self::Token => "token",
+            Self::Oidc => "oidc",
+            Self::MutualTls => "mutual-tls",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl Principal {
     /// Nobody in particular.
     pub fn anonymous() -> Self {

@@ -14,7 +14,7 @@ use crate::{
     AuditRow, Change, ClusterCommand, ClusterRefusal, Done, Event, EventKind, Key, LogIndex, MachineRow, Outcome,
     Refusal, Row, View, ViewError, audit, digest, level, modified_at, query,
 };
-use crate::{associations, catalog, cluster, feeds, life, settings};
+use crate::{access, associations, catalog, cluster, feeds, life, settings};
 
 /// Where a command stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +197,7 @@ fn dispatch(view: &impl View, entry: Entry<'_>, command: &Command, machine: &mut
         Command::Associations(command) => associations::apply::apply(view, entry, command),
         Command::Feeds(command) => feeds::apply::apply(view, entry, command),
         Command::Cluster(command) => cluster::apply::apply(view, entry, machine, command),
+        Command::Access(command) => access::apply::apply(view, entry, command),
     }
 }
 

@@ -5,8 +5,8 @@
 //! commands; what can be asked of every command is here.
 
 use crate::{
-    Actor, AssociationsCommand, Basis, BasisKey, CatalogCommand, ClusterCommand, FeedsCommand, LifeCommand, LogIndex,
-    RequestId, SettingsCommand, TraceContext, level,
+    AccessCommand, Actor, AssociationsCommand, Basis, BasisKey, CatalogCommand, ClusterCommand, FeedsCommand,
+    LifeCommand, LogIndex, RequestId, SettingsCommand, TraceContext, level,
 };
 
 /// A command with what the leader and the edge know about it.
@@ -41,6 +41,7 @@ pub enum Command {
     Associations(AssociationsCommand),
     Feeds(FeedsCommand),
     Cluster(ClusterCommand),
+    Access(AccessCommand),
 }
 
 impl Command {
@@ -53,6 +54,7 @@ impl Command {
             Self::Associations(command) => command.action(),
             Self::Feeds(command) => command.action(),
             Self::Cluster(command) => command.action(),
+            Self::Access(command) => command.action(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Command {
             Self::Associations(command) => command.resource(),
             Self::Feeds(command) => command.resource(),
             Self::Cluster(command) => command.resource(),
+            Self::Access(command) => command.resource(),
         }
     }
 
@@ -73,7 +76,7 @@ impl Command {
         match self {
             Self::Life(command) => &command.reason,
             Self::Cluster(command) => command.reason(),
-            Self::Catalog(_) | Self::Settings(_) | Self::Associations(_) | Self::Feeds(_) => "",
+            Self::Catalog(_) | Self::Settings(_) | Self::Associations(_) | Self::Feeds(_) | Self::Access(_) => "",
         }
     }
 
@@ -83,7 +86,7 @@ impl Command {
             Self::Catalog(command) => command.revised(),
             Self::Life(command) => Some(command.revised()),
             Self::Settings(command) => Some(command.revised()),
-            Self::Associations(_) | Self::Feeds(_) | Self::Cluster(_) => None,
+            Self::Associations(_) | Self::Feeds(_) | Self::Cluster(_) | Self::Access(_) => None,
         }
     }
 
@@ -94,9 +97,12 @@ impl Command {
     pub fn level(&self) -> u8 {
         match self {
             Self::Cluster(command) => command.level(),
-            Self::Catalog(_) | Self::Life(_) | Self::Settings(_) | Self::Associations(_) | Self::Feeds(_) => {
-                level::BASE
-            }
+            Self::Catalog(_)
+            | Self::Life(_)
+            | Self::Settings(_)
+            | Self::Associations(_)
+            | Self::Feeds(_)
+            | Self::Access(_) => level::BASE,
         }
     }
 
@@ -109,6 +115,7 @@ impl Command {
             Self::Associations(command) => command.weight(),
             Self::Feeds(command) => command.weight(),
             Self::Cluster(command) => command.weight(),
+            Self::Access(command) => command.weight(),
         }
     }
 }

@@ -12,10 +12,11 @@ use schema::compat::{Level, Policy};
 use schema::{Format, Guid, Metadata, Reference, Rule, RuleSet};
 
 use crate::{
-    AssociationRow, AuditRow, Change, Config, ConsumerRow, Content, ContentRow, Context, ContextRow, CursorRow,
-    Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Event, HistoryRow, LifePolicy,
-    Lifecycle, LogIndex, LogPosition, Mode, Refusal, Report, RequestId, RequestRow, Resource, SchemaId, Scope, SemVer,
-    SettingRow, State, Subject, SubjectRow, Terms, TermsRow, Transition, Version, VersionRow, VersionState,
+    AccessPolicyRow, AccessRow, AccountRow, ApiKey, AssociationRow, AuditRow, BindingRow, Change, Config, ConsumerRow,
+    Content, ContentRow, Context, ContextRow, CursorRow, Decision, Deleted, Deprecation, Done, DraftContent, DraftId,
+    DraftRow, DraftState, Event, HistoryRow, LifePolicy, Lifecycle, LogIndex, LogPosition, Mode, Refusal, Report,
+    RequestId, RequestRow, Resource, RoleRow, SchemaId, Scope, SemVer, SettingRow, State, Subject, SubjectRow, Terms,
+    TermsRow, Transition, Version, VersionRow, VersionState,
 };
 
 /// The digest before the first entry.
@@ -159,6 +160,12 @@ feed_fields! {
     TermsRow { guid, format, terms }
     Resource { id, kind, name, namespace }
     AssociationRow { guid, subject, resource, role, lifecycle, frozen, modified_at }
+    AccessRow { changed_at }
+    AccountRow { description, owner, disabled, keys, created_ms, modified_at }
+    ApiKey { id, name, salt, hash, created_ms, expires_ms, used_ms }
+    RoleRow { description, permissions, modified_at }
+    BindingRow { role, grantee, reach, modified_at }
+    AccessPolicyRow { description, text, modified_at }
     RequestRow { answer, index, time_ms }
     Event { kind, time_ms, actor }
     AuditRow {

@@ -5,12 +5,13 @@
 //! [`View`], so the in-memory state of a test and RocksDB in a node are the same thing to them.
 //!
 //! Each domain is a folder with its commands, outcomes and refusals, rows, rules of apply and reads: `catalog`, `life`,
-//! `settings`, `associations`, `feeds`, `cluster`. Around them: the order in which apply works ([`apply`]), what the state
+//! `settings`, `associations`, `feeds`, `access`, `cluster`. Around them: the order in which apply works ([`apply`]), what the state
 //! is made of ([`Table`], [`Row`]), and what holds for everything ([`Basis`], [`digest`], [`audit`], [`level`]).
 //!
 //! Never here: a parser, a clock, randomness, hash-map order, I/O, async. What apply decides today it must decide for
 //! ever, on every node, from the log alone.
 
+mod access;
 mod actor;
 mod apply;
 mod associations;
@@ -40,6 +41,10 @@ mod tables;
 mod view;
 mod weight;
 
+pub use access::{
+    AccessCommand, AccessDone, AccessPolicyRow, AccessRefusal, AccessRow, AccountRow, ApiKey, BUILT_IN_ROLES,
+    BindingRow, Grantee, Reach, RoleRow,
+};
 pub use actor::{Actor, Authentication, Principal, PrincipalKind, TraceContext};
 pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run};
 pub use associations::{

@@ -61,3 +61,19 @@ pub const GROUPS_MAX: usize = 64;
 pub const OPERATION_DETAILS_MAX: usize = 16;
 /// Longest name or value of a detail of an administrative operation, and of its name and outcome, in bytes.
 pub const OPERATION_TEXT_BYTES_MAX: usize = 256;
+/// Longest name of an account, role, binding or policy, in bytes.
+pub const ACCESS_NAME_BYTES_MAX: usize = 128;
+/// Accounts, at most: a new key is compared with the ids of all.
+pub const ACCOUNTS_MAX: u32 = 10_000;
+/// Keys of one account, at most: the one in use, and the one that takes its place.
+pub const KEYS_MAX: u32 = 2;
+/// Roles that somebody made, at most.
+pub const ROLES_MAX: u32 = 200;
+/// Permissions of a role, at most; there are some forty.
+pub const ROLE_PERMISSIONS_MAX: usize = 256;
+/// Bindings, at most: a decision that is not remembered looks at each.
+pub const BINDINGS_MAX: u32 = 10_000;
+/// Policies above roles, at most.
+pub const ACCESS_POLICIES_MAX: u32 = 500;
+/// Longest text of a policy, in bytes.
+pub const ACCESS_POLICY_BYTES_MAX: usize = 16 * 1024;

@@ -3,8 +3,9 @@
 use crate::digest::{Feed, Sink};
 use crate::reply::{Reply, code};
 use crate::{
-    AssociationsDone, AssociationsRefusal, BasisKey, CatalogDone, CatalogRefusal, ClusterDone, ClusterRefusal,
-    FeedsDone, FeedsRefusal, LifeDone, LifeRefusal, LogIndex, SettingsDone, SettingsRefusal,
+    AccessDone, AccessRefusal, AssociationsDone, AssociationsRefusal, BasisKey, CatalogDone, CatalogRefusal,
+    ClusterDone, ClusterRefusal, FeedsDone, FeedsRefusal, LifeDone, LifeRefusal, LogIndex, SettingsDone,
+    SettingsRefusal,
 };
 
 /// The answer of apply to one command.
@@ -36,6 +37,7 @@ pub enum Done {
     Associations(AssociationsDone),
     Feeds(FeedsDone),
     Cluster(ClusterDone),
+    Access(AccessDone),
 }
 
 /// Why a command was refused: a rule of a domain, or one that holds for every command.
@@ -65,6 +67,8 @@ pub enum Refusal {
         /// A sentence.
         what: String,
     },
+    /// A rule of access.
+    Access(AccessRefusal),
 }
 
 macro_rules! domains {
@@ -162,6 +166,7 @@ domains! {
     Associations: AssociationsDone, AssociationsRefusal;
     Feeds: FeedsDone, FeedsRefusal;
     Cluster: ClusterDone, ClusterRefusal;
+    Access: AccessDone, AccessRefusal;
 }
 
 impl From<Result<Done, Refusal>> for Outcome {
@@ -203,7 +208,7 @@ impl Done {
             Self::Catalog(done) => done.facts(),
             Self::Life(done) => done.facts(),
             Self::Cluster(done) => done.facts(),
-            Self::Settings(_) | Self::Associations(_) | Self::Feeds(_) => String::new(),
+            Self::Settings(_) | Self::Associations(_) | Self::Feeds(_) | Self::Access(_) => String::new(),
         }
     }
 }

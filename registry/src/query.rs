@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use crate::{Deleted, Key, KeyRange, Row, View, ViewError};
 
+pub use crate::access::query::*;
 pub use crate::associations::query::*;
 pub use crate::catalog::pages::*;
 pub use crate::catalog::query::*;

@@ -206,6 +206,26 @@ impl KeyRange {
         Self::prefix(writer.0)
     }
 
+    /// All accounts.
+    pub fn accounts() -> Self {
+        Self::prefix(vec![Table::Account as u8])
+    }
+
+    /// All roles that somebody made.
+    pub fn roles() -> Self {
+        Self::prefix(vec![Table::Role as u8])
+    }
+
+    /// All bindings.
+    pub fn bindings() -> Self {
+        Self::prefix(vec![Table::Binding as u8])
+    }
+
+    /// All policies above roles.
+    pub fn access_policies() -> Self {
+        Self::prefix(vec![Table::AccessPolicy as u8])
+    }
+
     /// Every key of the state.
     pub fn all() -> Self {
         Self { start: Vec::new(), end: vec![0xff], reverse: false }

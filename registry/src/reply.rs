@@ -33,6 +33,7 @@ pub mod code {
     pub const DRAFT_NOT_FOUND: u32 = 40451;
     pub const CONSUMER_NOT_FOUND: u32 = 40452;
     pub const POLICY_NOT_FOUND: u32 = 40453;
+    pub const ACCESS_NOT_FOUND: u32 = 40454;
     pub const INCOMPATIBLE: u32 = 40901;
     pub const TOO_MANY_ASSOCIATIONS: u32 = 40902;
     pub const ASSOCIATION_EXISTS: u32 = 40903;
@@ -44,6 +45,7 @@ pub mod code {
     pub const BLOCKED: u32 = 40952;
     pub const APPROVALS_MISSING: u32 = 40953;
     pub const SUNSET: u32 = 40954;
+    pub const ACCESS_CONFLICT: u32 = 40955;
     pub const REVISION_DIFFERS: u32 = 41251;
     pub const INVALID_SCHEMA: u32 = 42201;
     pub const INVALID_MODE: u32 = 42204;

@@ -4,8 +4,9 @@ use schema::{Format, Guid};
 
 use crate::digest::{Feed, Sink};
 use crate::{
-    AssociationRow, AuditRow, Config, ConsumerRow, ContentRow, ContextRow, CursorRow, DraftRow, Event, HistoryRow,
-    LifePolicy, MachineRow, Mode, RequestId, RequestRow, SchemaId, SettingRow, SubjectRow, TermsRow, VersionRow,
+    AccessPolicyRow, AccessRow, AccountRow, AssociationRow, AuditRow, BindingRow, Config, ConsumerRow, ContentRow,
+    ContextRow, CursorRow, DraftRow, Event, HistoryRow, LifePolicy, MachineRow, Mode, RequestId, RequestRow, RoleRow,
+    SchemaId, SettingRow, SubjectRow, TermsRow, VersionRow,
 };
 
 /// Declares the kinds of rows, once.
@@ -61,6 +62,11 @@ rows! {
     Consumer(row: ConsumerRow);
     Policy(row: SettingRow<LifePolicy>);
     Cursor(row: CursorRow);
+    Access(row: AccessRow);
+    Account(row: AccountRow);
+    Role(row: RoleRow);
+    Binding(row: BindingRow);
+    AccessPolicy(row: AccessPolicyRow);
 }
 
 impl Feed for Row {
@@ -91,6 +97,11 @@ impl Feed for Row {
             Self::Consumer(row) => row.feed(sink),
             Self::Policy(row) => row.feed(sink),
             Self::Cursor(row) => row.feed(sink),
+            Self::Access(row) => row.feed(sink),
+            Self::Account(row) => row.feed(sink),
+            Self::Role(row) => row.feed(sink),
+            Self::Binding(row) => row.feed(sink),
+            Self::AccessPolicy(row) => row.feed(sink),
         }
     }
 }

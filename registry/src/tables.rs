@@ -157,6 +157,16 @@ tables! {
     Terms = 0x35 (since: LogIndex) -> Terms, Links;
     /// A version that is not in the ordinary state, for lists by state.
     InState = 0x36 (state: State, subject: Subject, version: Version) -> Present, Links;
+    /// When access was changed last.
+    Access = 0x40 -> Access, Machine;
+    /// The account of a program.
+    Account = 0x41 (name: String) -> Account, Names;
+    /// A role that somebody made.
+    Role = 0x42 (name: String) -> Role, Names;
+    /// A role that somebody has somewhere.
+    Binding = 0x43 (name: String) -> Binding, Names;
+    /// A policy above roles.
+    AccessPolicy = 0x44 (name: String) -> AccessPolicy, Names;
 }
 
 /// Scans of everything go through the tables in this order, which must be that of the bytes.

@@ -93,7 +93,7 @@ fn a_page_costs_a_page_and_one_key_for_each_subject_before_it() {
     let view = state();
     let everything = |include, latest_only| {
         let of = VersionsOf { subjects: ALL, among: None, include, latest_only };
-        versions_page::<ViewError>(&view, of, Slice::ALL, None).unwrap()
+        versions_page::<ViewError>(&view, of, Slice::ALL, None, None).unwrap()
     };
     for (include, per_subject) in [(Include::Live, 7), (Include::All, 10), (Include::DeletedOnly, 3)] {
         for latest_only in [false, true] {
@@ -103,7 +103,8 @@ fn a_page_costs_a_page_and_one_key_for_each_subject_before_it() {
             for offset in [0, 1, 12_345, all.len() - 50, all.len(), all.len() + 1] {
                 let counting = Counting { inner: &view, rows: Cell::new(0) };
                 let of = VersionsOf { subjects: ALL, among: None, include, latest_only };
-                let page = versions_page::<ViewError>(&counting, of, Slice { offset, limit: PAGE }, None).unwrap();
+                let page =
+                    versions_page::<ViewError>(&counting, of, Slice { offset, limit: PAGE }, None, None).unwrap();
                 let expected: Vec<_> = all.iter().skip(offset).take(PAGE).cloned().collect();
                 assert_eq!(page, expected, "{include:?} {latest_only} {offset}");
                 // The subjects before the page and on it; the versions on it with the deleted ones among them; contexts.
@@ -122,12 +123,13 @@ fn a_page_costs_a_page_and_one_key_for_each_subject_before_it() {
 #[test]
 fn a_page_of_names_costs_the_names_up_to_its_end() {
     let view = state();
-    let all = subjects_page(&view, ALL, Include::Live, Slice::ALL).unwrap();
+    let all = subjects_page::<ViewError>(&view, ALL, Include::Live, Slice::ALL, None).unwrap();
     let names: Vec<_> = all.iter().map(Subject::qualified).collect();
     assert!(names.is_sorted() && names.len() == SUBJECTS as usize, "in the order of qualified names");
     for offset in [0, 1, 2_499, 5_000, 9_990] {
         let counting = Counting { inner: &view, rows: Cell::new(0) };
-        let page = subjects_page(&counting, ALL, Include::Live, Slice { offset, limit: PAGE }).unwrap();
+        let page =
+            subjects_page::<ViewError>(&counting, ALL, Include::Live, Slice { offset, limit: PAGE }, None).unwrap();
         assert_eq!(page, all.iter().skip(offset).take(PAGE).cloned().collect::<Vec<_>>());
         assert!(counting.rows.get() <= offset + PAGE + 8, "{offset}: {} rows", counting.rows.get());
     }
@@ -135,7 +137,7 @@ fn a_page_of_names_costs_the_names_up_to_its_end() {
     for prefix in ["s0001", "0", "nothing"] {
         for context in [None, Some(&eu)] {
             let of = SubjectsOf { context, prefix };
-            let found = subjects_page(&view, of, Include::Live, Slice::ALL).unwrap();
+            let found = subjects_page::<ViewError>(&view, of, Include::Live, Slice::ALL, None).unwrap();
             let is_of = |subject: &&Subject| {
                 subject.name.starts_with(prefix) && context.is_none_or(|context| *context == subject.context)
             };
@@ -150,14 +152,14 @@ fn what_must_be_looked_at_is_looked_at_until_the_page_is_full() {
     let counting = Counting { inner: &view, rows: Cell::new(0) };
     let of = VersionsOf { subjects: ALL, among: None, include: Include::Live, latest_only: false };
     let mut even = |_: &Subject, version: Version, _: &VersionRow| Ok::<_, ViewError>(version.0.is_multiple_of(2));
-    let page = versions_page(&counting, of, Slice { offset: 10, limit: PAGE }, Some(&mut even)).unwrap();
+    let page = versions_page(&counting, of, Slice { offset: 10, limit: PAGE }, None, Some(&mut even)).unwrap();
     assert!(page.len() == PAGE && page.iter().all(|(_, version, _)| version.0.is_multiple_of(2)));
     assert!(counting.rows.get() <= 6 * PAGE, "{} rows", counting.rows.get());
     // A few subjects by name cost those alone.
     let among: BTreeSet<_> = [subject(7), subject(8_000), Subject::parse("unknown").unwrap()].into();
     let counting = Counting { inner: &view, rows: Cell::new(0) };
     let of = VersionsOf { among: Some(&among), ..of };
-    let page = versions_page::<ViewError>(&counting, of, Slice { offset: 0, limit: PAGE }, None).unwrap();
+    let page = versions_page::<ViewError>(&counting, of, Slice { offset: 0, limit: PAGE }, None, None).unwrap();
     assert_eq!(page.len(), 14);
     assert!(counting.rows.get() <= 40, "{} rows", counting.rows.get());
 }

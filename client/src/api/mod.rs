@@ -1,5 +1,6 @@
 //! The operations, by noun: each method builds one call and reads one answer.
 
+pub(crate) mod access;
 pub(crate) mod audit_log;
 pub(crate) mod backups;
 pub(crate) mod cluster;

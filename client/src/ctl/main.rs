@@ -6,6 +6,7 @@
 
 mod apply;
 mod audit;
+mod auth;
 mod backups;
 mod cluster;
 mod doctor;
@@ -152,6 +153,9 @@ enum Command {
     /// The audit log: list, export, checkpoints, proofs, and their verification offline.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Who may do what: accounts, keys, roles, bindings, policies.
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// The cluster as a whole.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
@@ -359,6 +363,7 @@ async fn dispatch(session: &Session, command: &Command) -> Result<(), CommandErr
         Command::Consumer(command) => governance::consumer(session, command).await,
         Command::Events(command) => events::run(session, command).await,
         Command::Audit(command) => audit::run(session, command).await,
+        Command::Auth(command) => auth::run(session, command).await,
         Command::Cluster(command) => cluster::cluster(session, command).await,
         Command::Member(command) => cluster::member(session, command).await,
         Command::Leader(command) => cluster::leader(session, command).await,
@@ -387,6 +392,7 @@ fn only_reads(command: &Command) -> bool {
         Command::Consumer(command) => command.only_reads(),
         Command::Audit(command) => command.only_reads(),
         Command::Cluster(_) | Command::Doctor | Command::Plan(_) | Command::Llm(_) => true,
+        Command::Auth(command) => command.only_reads(),
         Command::Backup(command) => command.only_reads(),
         Command::Member(command) => command.only_reads(),
         Command::Leader(command) => command.only_reads(),

@@ -87,6 +87,7 @@ impl Calls {
     fn caller(&self, request_id: String, consistency: Consistency, limit: Duration) -> Caller {
         Caller {
             actor: Actor { principal: Principal::anonymous(), node_id: self.id },
+            origin: node::auth::Origin::default(),
             request_id: RequestId(request_id),
             deadline: Deadline::after(limit),
             consistency,

@@ -2,6 +2,7 @@
 //!
 //! Every request has passed the edge, which found its operation; a door matches on it.
 
+mod access;
 mod cluster;
 mod confluent;
 pub mod grpc;

@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, Request as HttpRequest};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use proto::error_code as code;
-use proto::operations::Stream;
+use proto::operations::{Part, Stream};
 use proto::v1;
 use tokio::sync::mpsc;
 
@@ -41,6 +41,10 @@ async fn begin(
     let request = Request::new(parts.clone(), bytes::Bytes::new())?;
     let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
     let cluster_id = front.service.cluster_id().to_owned();
+    front.service.authorize_operation(&caller, admitted.operation, admitted.place.context(), |part| match part {
+        Part::Path(name) => Some(admitted.place.parameter(name).to_owned()),
+        Part::Query(name) | Part::Field(name) | Part::Body(name) => request.query(name).map(str::to_owned),
+    })?;
     match stream {
         Stream::Watch => {
             let watcher = watch(front, &caller, &request).await?;

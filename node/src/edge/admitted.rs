@@ -13,6 +13,7 @@ use registry::{Actor, Context, LogIndex, Principal, RequestId};
 
 use super::kept::{Kept, KeptReply, Shelf};
 use super::slots::Slot;
+use crate::auth::Origin;
 use crate::clock::Deadline;
 use crate::service::{Caller, Consistency, Provenance, ServiceError, UNKEYED, Wanted};
 use crate::trace::TraceContext;
@@ -166,6 +167,8 @@ pub struct Admitted {
     pub place: Arc<Place>,
     /// Who asks.
     pub principal: Principal,
+    /// Where it comes from, as far as that is known.
+    pub origin: Origin,
     /// The client's name for the request, or one of ours; echoed.
     pub request_id: String,
     /// The trace that it belongs to.
@@ -197,6 +200,7 @@ impl Admitted {
         };
         Caller {
             actor: Actor { principal: self.principal.clone(), node_id: self.node_id },
+            origin: self.origin.clone(),
             request_id: RequestId(request_id),
             deadline,
             consistency,

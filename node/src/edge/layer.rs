@@ -96,9 +96,10 @@ where
 {
     let EdgeLayer { edge, transport, refuse, repeat } = layer;
     let started = clock::now();
+    edge.prepare(request.headers()).await;
     let operation;
     let is_whole = request.body().is_end_stream();
-    let admitted = edge.admit(transport, &begun, request.method(), request.uri(), request.headers(), is_whole);
+    let admitted = edge.admit(transport, &begun, request.method(), request.uri(), request.headers(), is_whole, None);
     let mut response = match admitted {
         Ok(admitted) => {
             operation = Some(admitted.operation);

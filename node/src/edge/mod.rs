@@ -4,8 +4,9 @@
 //! headers wish for (or 422) → the door, within a time limit, panics contained → the record of changes that were refused →
 //! metrics → the headers that tell node, region, index and staleness.
 //!
-//! Doors get an [`Admitted`] request and translate. Authorisation will stand between the principal and the door: the
-//! operation says which permission it needs and which parts of the request name what it touches.
+//! Doors get an [`Admitted`] request and translate. Who could not do what is asked to anything at all is refused here,
+//! before a byte of the body is read; whether it may be done to what the request names, the doors ask
+//! ([`crate::service::Service::authorize`]) as soon as they have read it.
 
 mod admitted;
 mod body;
@@ -15,6 +16,7 @@ mod layer;
 mod principal;
 mod slots;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +24,13 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
 use parking_lot::Mutex;
 use proto::error_code as code;
-use proto::operations::{Operation, OperationId, Unrouted, find_rpc, route};
+use proto::operations::{Kind, Operation, OperationId, Unrouted, find_rpc, route};
 use registry::limits::REQUEST_ID_BYTES_MAX;
+use registry::{Principal, RequestId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::auth::Origin;
 use crate::clock;
 use crate::random::RequestNames;
 use crate::service::{Answers, Consistency, Service, ServiceError};
@@ -34,7 +38,7 @@ use crate::trace::{TRACEPARENT, TraceContext};
 use admitted::{Place, Wishes};
 use failures::Failures;
 use kept::{KEPT_BYTES_MAX, Kept, Shelf};
-use principal::principal_of;
+use principal::{authenticated, principal_of};
 use slots::Slots;
 
 pub use admitted::{Admitted, Fingerprint};
@@ -140,6 +144,7 @@ impl Edge {
     }
 
     /// Lets a request in, or says why not, and what it asked for if that is known. `is_whole`: it has no body.
+    #[allow(clippy::too_many_arguments, reason = "the head of a request, taken apart")]
     fn admit(
         &self,
         transport: Transport,
@@ -148,6 +153,7 @@ impl Edge {
         uri: &Uri,
         headers: &HeaderMap,
         is_whole: bool,
+        address: Option<IpAddr>,
     ) -> Result<Admitted, (Option<&'static Operation>, Refusal)> {
         let Inner { service, consistency, slots, replies, .. } = &*self.inner;
         let question = (transport == Transport::Http && *method == Method::GET && is_whole)
@@ -169,11 +175,23 @@ impl Edge {
             service.check_member().map_err(refused)?;
         }
         let config = service.config();
+        let (principal, origin) = self.principal(operation, headers, address).map_err(|error| {
+            self.record_denied(operation, "unknown", begun, &error);
+            refused(error)
+        })?;
+        service.authorize_somewhere(&principal, operation.permission).map_err(|error| {
+            self.record_denied(operation, &principal.to_string(), begun, &error);
+            refused(error)
+        })?;
+        // A reply is kept for those, and by those, who may see everything: others may be given less of it.
+        let sees_all = service.authority().may_all(&principal, &origin, operation.permission).map_err(refused)?;
+        let (kept, question) = if sees_all { (kept, question) } else { (None, None) };
         let wishes = Wishes::of(headers, uri.query().unwrap_or_default(), *consistency).map_err(refused)?;
         Ok(Admitted {
             operation,
             place,
-            principal: principal_of(headers, &config.http.principal_header),
+            principal,
+            origin,
             request_id: begun.request_id.clone(),
             trace: begun.trace,
             wishes,
@@ -194,6 +212,43 @@ impl Edge {
     /// Would the door give this reply again?
     async fn holds(&self, admitted: &Admitted, kept: &Kept) -> Result<bool, ServiceError> {
         self.inner.service.holds(&admitted.wanted(), &kept.provenance).await
+    }
+
+    /// What must be known before a request can be let in, where that takes time.
+    async fn prepare(&self, headers: &HeaderMap) {
+        let authority = self.inner.service.authority();
+        if authority.is_on() && headers.contains_key(http::header::AUTHORIZATION) {
+            principal::prepare(authority, headers).await;
+        }
+    }
+
+    /// Who asks. What claims to be somebody and is not counts as wrong, never as nobody; only what anybody may ask is
+    /// answered all the same.
+    fn principal(
+        &self,
+        operation: &Operation,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+    ) -> Result<(Principal, Origin), ServiceError> {
+        let service = &self.inner.service;
+        let trusted_header = &service.config().http.principal_header;
+        if !service.authority().is_on() {
+            return Ok((principal_of(headers, trusted_header), Origin { address, ..Origin::default() }));
+        }
+        match authenticated(service.authority(), headers, trusted_header, address) {
+            Err(_) if operation.kind == Kind::Probe => Ok((Principal::anonymous(), Origin::default())),
+            found => found,
+        }
+    }
+
+    /// Records that somebody was kept out before a door was reached.
+    fn record_denied(&self, operation: &Operation, who: &str, begun: &Begun, error: &ServiceError) {
+        // Who shows nothing and changes nothing only looks whether somebody is there.
+        if !operation.kind.is_change() && who == "anonymous" {
+            return;
+        }
+        let request_id = RequestId(begun.request_id.clone());
+        self.inner.service.attempts().record(who, &request_id, &operation.audit_name(), error);
     }
 
     /// When a request is given up that should have given up itself.

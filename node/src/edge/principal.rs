@@ -1,17 +1,52 @@
 //! Who asks, as established at the edge and never taken from anything that a client says about itself.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use http::HeaderMap;
+use proto::error_code as code;
 use registry::limits::PRINCIPAL_BYTES_MAX;
 use registry::{Authentication, Principal};
 
-/// Who sent a request with these headers. `trusted_header` is the one that a proxy sets and no client can; empty is none.
-/// Every other header that claims an identity is ignored.
+use crate::auth::{Authority, Credentials, Origin};
+use crate::service::ServiceError;
+
+/// Who sent a request with these headers, where nothing is forbidden. `trusted_header` is the one that a proxy sets and no
+/// client can; empty is none. Every other header that claims an identity is ignored.
 pub(super) fn principal_of(headers: &HeaderMap, trusted_header: &str) -> Principal {
     let named = if trusted_header.is_empty() { None } else { headers.get(trusted_header) };
     let name = named.and_then(|name| name.to_str().ok());
     match name.filter(|name| !name.is_empty() && name.len() <= PRINCIPAL_BYTES_MAX) {
         Some(name) => Principal::user(name, Authentication::TrustedHeader),
         None => Principal::anonymous(),
+    }
+}
+
+/// Who sent a request with these headers, where it matters: credentials first, then the header of a trusted proxy.
+///
+/// # Errors
+/// 40101 for credentials that are not good, always with the same words: what was wrong with them helps an attacker only.
+pub(super) fn authenticated(
+    authority: &Authority,
+    headers: &HeaderMap,
+    trusted_header: &str,
+    address: Option<IpAddr>,
+) -> Result<(Principal, Origin), ServiceError> {
+    let wrong = || ServiceError::new(code::UNAUTHORIZED, "Unauthorized");
+    match Credentials::of(headers).map_err(|_| wrong())? {
+        Some(credentials) => {
+            let (principal, expires_ms) = authority.identify(&credentials)?.ok_or_else(wrong)?;
+            let key = credentials.key_id().map(Arc::from);
+            Ok((principal, Origin { address, key, expires_ms }))
+        }
+        None => Ok((principal_of(headers, trusted_header), Origin { address, ..Origin::default() })),
+    }
+}
+
+/// Sees to it that a token can be verified: of a key that is not known, its issuer is asked.
+pub(super) async fn prepare(authority: &Authority, headers: &HeaderMap) {
+    if let Ok(Some(credentials)) = Credentials::of(headers) {
+        authority.prepare(&credentials).await;
     }
 }
 

@@ -1,18 +1,19 @@
 //! What a node does now and then beside serving: it recovers, the leader founds the cluster once, every node compares itself
-//! with the others and verifies its disk.
+//! with the others and verifies its disk. Once, it may make a root key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use raft_store::scrub::Scrubber;
-use registry::{Actor, Principal, RequestId};
+use registry::{Actor, Authentication, Principal, PrincipalKind, RequestId};
 
 use super::{Phase, restore, scrub};
+use crate::auth::Origin;
 use crate::clock::Deadline;
 use crate::config::ScrubConfig;
 use crate::consensus::{Agreement, Consensus};
 use crate::random::Random;
-use crate::service::{Caller, Consistency, Service};
+use crate::service::{Caller, Consistency, Service, UNKEYED};
 use crate::trace::TraceContext;
 
 /// Between two comparisons of the replicas.
@@ -51,6 +52,7 @@ pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: St
         let name = random.uuid();
         let caller = Caller {
             actor: Actor { principal: Principal::system(), node_id },
+            origin: Origin::default(),
             request_id: RequestId(format!("system:found:{name}")),
             deadline: Deadline::after(FOUND_TIME_MAX),
             consistency: Consistency::Local,
@@ -72,6 +74,7 @@ pub(super) async fn record_restore(service: Service, consensus: Consensus, data_
     let node_id = consensus.node_id();
     let caller = || Caller {
         actor: Actor { principal: Principal::system(), node_id },
+        origin: Origin::default(),
         // However often it is tried, there is one record of it.
         request_id: RequestId(format!("system:restore:{index}:{digest}")),
         deadline: Deadline::after(FOUND_TIME_MAX),
@@ -101,6 +104,55 @@ pub(super) async fn record_restore(service: Service, consensus: Consensus, data_
             Err(error) => tracing::warn!(%error, "record the restore"),
         }
     }
+}
+
+/// The file with the root key, in the data directory.
+const ROOT_KEY_FILE: &str = "root.key";
+
+/// Makes a root key and writes it into the data directory, for its owner's eyes only; ends when that is done.
+pub(super) async fn make_root_key(service: Service, data_dir: PathBuf, random: Random) {
+    let node_id = service.node_id();
+    let made = loop {
+        tokio::time::sleep(FOUND_INTERVAL).await;
+        // A retry makes another key in place of one whose secret nobody has seen.
+        let name = node_id.to_string();
+        let caller = Caller {
+            actor: Actor { principal: Principal::of(PrincipalKind::Node, &name, Authentication::Internal), node_id },
+            origin: Origin::default(),
+            request_id: RequestId(format!("{UNKEYED}root-key:{}", random.uuid())),
+            deadline: Deadline::after(FOUND_TIME_MAX),
+            consistency: Consistency::Local,
+            at_least: None,
+            if_revision: None,
+            trace: TraceContext::begin(random.uuid()),
+        };
+        match service.create_root_key(&caller).await {
+            Ok(made) => break made,
+            Err(error) => tracing::debug!(%error, "make a root key"),
+        }
+    };
+    let path = data_dir.join(ROOT_KEY_FILE);
+    match write_secret(&path, &format!("{}:{}\n", made.key.id, made.secret)) {
+        Ok(()) => {
+            tracing::info!(file = %path.display(), key = made.key.id, "a root key is in the file; remove it when used")
+        }
+        Err(error) => {
+            tracing::error!(%error, file = %path.display(), "write the root key; start with --root-key again")
+        }
+    }
+}
+
+/// Writes a file that only its owner can read, whatever was there before.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// Compares this replica with the others; returns with the reason when it must not go on.

@@ -37,6 +37,8 @@ pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Options {
     /// Make a new cluster of the members in the configuration.
     pub bootstrap: bool,
+    /// Make a new root key and write it into the data directory. A new cluster where permissions are on gets one anyway.
+    pub root_key: bool,
     /// See [`OnFatal`]. In a process of its own a node aborts here: nothing may be acknowledged after a failed sync.
     pub on_fatal: OnFatal,
     /// The highest cluster level that the node uses: that of its program. A test runs nodes of an older one beside it.
@@ -46,7 +48,12 @@ pub struct Options {
 impl Default for Options {
     /// A node that joins, and that only ends itself when it cannot go on.
     fn default() -> Self {
-        Self { bootstrap: false, on_fatal: Arc::new(|_| {}), supported_level: registry::level::SUPPORTED }
+        Self {
+            bootstrap: false,
+            root_key: false,
+            on_fatal: Arc::new(|_| {}),
+            supported_level: registry::level::SUPPORTED,
+        }
     }
 }
 
@@ -160,6 +167,7 @@ pub fn run(
         random: Random::new(seed),
         on_fatal,
         bootstrap: options.bootstrap,
+        root_key: options.root_key,
         supported_level: options.supported_level,
         outdated: Arc::new(outdated),
         stopping,
@@ -194,6 +202,7 @@ struct Node {
     random: Random,
     on_fatal: OnFatal,
     bootstrap: bool,
+    root_key: bool,
     supported_level: u8,
     outdated: Arc<watch::Sender<Option<String>>>,
     stopping: watch::Receiver<Stop>,
@@ -293,9 +302,7 @@ impl Node {
             .map_err(StartError::disk("open the record of refused changes in", &config.node.data_dir))?;
         let (network_of_raft, clock) = (network.clone(), self.clock.clone());
         let consensus = Consensus::start(config, network_of_raft, log.clone(), state.clone(), clock, gate).await?;
-        if self.bootstrap {
-            self.make_cluster(&consensus, network).await?;
-        }
+        let is_new = self.bootstrap && self.make_cluster(&consensus, network).await?;
         let service = Service::new(Parts {
             consensus: consensus.clone(),
             config: config.clone(),
@@ -321,6 +328,10 @@ impl Node {
         background.spawn(service.clone().keep_backups());
         let data_dir = config.node.data_dir.clone();
         background.spawn(background::record_restore(service.clone(), consensus.clone(), data_dir, self.random.clone()));
+        if self.root_key || (is_new && config.auth.enabled) {
+            let data_dir = config.node.data_dir.clone();
+            background.spawn(background::make_root_key(service.clone(), data_dir, self.random.clone()));
+        }
         let on_fatal = self.on_fatal.clone();
         let compared = background::compare(consensus.clone());
         background.spawn(async move { on_fatal(&compared.await) });
@@ -353,19 +364,21 @@ impl Node {
             .map_err(|error| StartError::System { doing: "open the data directory", reason: error.to_string() })?
     }
 
-    /// Makes a new cluster, unless there is one that counts on this node.
-    async fn make_cluster(&self, consensus: &Consensus, network: &Network) -> Result<(), StartError> {
+    /// Makes a new cluster, unless there is one that counts on this node. Answers whether it did.
+    async fn make_cluster(&self, consensus: &Consensus, network: &Network) -> Result<bool, StartError> {
         if consensus.is_initialized().await || !admission::admit_bootstrap(&self.config, network).await? {
-            return Ok(());
+            return Ok(false);
         }
         let members = &self.config.cluster.members;
         match consensus.initialize(members).await {
-            Ok(()) => tracing::info!(members = members.len(), "a new cluster"),
+            Ok(()) => {
+                tracing::info!(members = members.len(), "a new cluster");
+                Ok(true)
+            }
             // Another node was told to make it as well, and was first.
-            Err(_) if consensus.is_initialized().await => {}
-            Err(error) => return Err(StartError::Mismatch(format!("make a new cluster: {error}"))),
+            Err(_) if consensus.is_initialized().await => Ok(false),
+            Err(error) => Err(StartError::Mismatch(format!("make a new cluster: {error}"))),
         }
-        Ok(())
     }
 
     fn serve(
@@ -377,6 +390,11 @@ impl Node {
         http: TcpListener,
         grpc: Option<TcpListener>,
     ) -> JoinSet<()> {
+        if !self.config.auth.enabled {
+            tracing::warn!(
+                "auth.enabled is false: whoever reaches a port of this node may do everything (docs/security.md)"
+            );
+        }
         let edge = Edge::new(service.clone(), doors.http.count_max());
         let mut fronts = JoinSet::new();
         if let Some(listener) = grpc {

@@ -1,6 +1,7 @@
 //! Associations of subjects with resources: what is asked is dry-run first, then schemas are registered, then the change is
 //! proposed. Everything about them is decided in `registry`.
 
+use proto::operations::Permission;
 use registry::{
     AssociationChange, AssociationRow, AssociationsCommand, AssociationsDone, Command, Done, Lifecycle, Outcome,
     Resource, Subject, query,
@@ -73,7 +74,7 @@ impl Service {
                 AssociationQuery::Subject(subject) => query::associations_of_subject(view, subject)?,
             };
             found.retain(|row| filter.admits(row));
-            Ok(found)
+            self.visible(caller, Permission::AssociationRead, found, |row| &row.subject)
         })
         .await
     }
@@ -90,8 +91,43 @@ impl Service {
         schemas: &[AssociatedSchema],
         dry_run: bool,
     ) -> Result<Vec<AssociationRow>, ServiceError> {
+        self.authorize_associations(caller, resource, changes, schemas)?;
         let done = self.change_associations_now(caller, resource, changes, schemas, dry_run).await;
         if dry_run { done } else { self.or_earlier(caller, done, changed) }
+    }
+
+    /// Refuses changes of which one touches a subject that the caller may not tie, register to, or delete.
+    ///
+    /// # Errors
+    /// 40101, 40301.
+    pub fn authorize_associations(
+        &self,
+        caller: &Caller,
+        resource: &Resource,
+        changes: &[AssociationChange],
+        schemas: &[AssociatedSchema],
+    ) -> Result<(), ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(());
+        }
+        let tied = self.inner.consensus.state().read(|view| query::associations_of_resource(view, &resource.id))?;
+        for change in changes {
+            let (wanted, role, cascade) = match change {
+                AssociationChange::Create(wish) | AssociationChange::Upsert(wish) => {
+                    (Some(&wish.subject), &wish.role, false)
+                }
+                AssociationChange::Delete { role, cascade } => (None, role, *cascade),
+            };
+            // What the role is tied to now loses its tie.
+            let now = tied.iter().filter(|row| row.resource.kind == resource.kind && row.role == *role);
+            for subject in now.map(|row| &row.subject).chain(wanted) {
+                self.authorize(caller, Permission::AssociationWrite, subject)?;
+                if cascade {
+                    self.authorize(caller, Permission::SubjectDelete, subject)?;
+                }
+            }
+        }
+        schemas.iter().try_for_each(|schema| self.authorize(caller, Permission::SubjectRegister, &schema.subject))
     }
 
     async fn change_associations_now(

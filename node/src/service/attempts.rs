@@ -48,6 +48,11 @@ impl Attempts {
         Self { clock, waiting: None }
     }
 
+    /// The clock that stamps them.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Records that a change was not made.
     pub fn record(&self, principal: &str, request_id: &RequestId, action: &str, error: &ServiceError) {
         let Some(waiting) = &self.waiting else { return };

@@ -89,13 +89,15 @@ impl Criteria {
         by_terms.into_iter().chain(by_state).chain([Index::Subjects]).collect()
     }
 
-    /// The first keys of an index under which something may be found, from behind a place on, so many at most.
+    /// The first keys of an index under which something may be found, from behind a place on, so many at most of those that
+    /// are seen.
     fn walk(
         &self,
         view: &Snapshot<'_>,
         index: &Index,
         after: Option<&Place>,
         limit: usize,
+        sees: &mut dyn FnMut(&Key) -> Result<bool, ServiceError>,
     ) -> Result<Walked, ServiceError> {
         let range = match (index, &self.context) {
             (Index::Terms(terms), _) => return walk_terms(view, terms, after, limit),
@@ -108,7 +110,7 @@ impl Criteria {
             Some(Place { key, within: None }) => range.after(key),
             None => range,
         };
-        let keys = keys_of(view, &range, limit)?;
+        let keys = keys_of(view, &range, limit, sees)?;
         let last = if keys.len() < limit { None } else { keys.last().cloned() };
         Ok(Walked { keys, last })
     }
@@ -118,7 +120,7 @@ impl Criteria {
         let mut narrowest = None;
         let mut fewest = SCANNED_MAX;
         for index in self.indexes() {
-            let count = self.walk(view, &index, None, fewest)?.keys.len();
+            let count = self.walk(view, &index, None, fewest, &mut |_| Ok(true))?.keys.len();
             if narrowest.is_none() || count < fewest {
                 (narrowest, fewest) = (Some(index), count);
             }
@@ -207,17 +209,29 @@ fn walk_terms(
     Ok(walked)
 }
 
-/// The first keys of a range, so many at most.
-fn keys_of(view: &Snapshot<'_>, range: &KeyRange, limit: usize) -> Result<Vec<Key>, ServiceError> {
-    let mut keys = Vec::new();
+/// The first keys of a range, so many at most of those that are seen.
+fn keys_of(
+    view: &Snapshot<'_>,
+    range: &KeyRange,
+    limit: usize,
+    sees: &mut dyn FnMut(&Key) -> Result<bool, ServiceError>,
+) -> Result<Vec<Key>, ServiceError> {
+    let (mut keys, mut failed) = (Vec::new(), None);
     view.scan(range, &mut |key, _| {
         if keys.len() >= limit {
             return ControlFlow::Break(());
         }
-        keys.push(key);
+        match sees(&key) {
+            Ok(true) => keys.push(key),
+            Ok(false) => {}
+            Err(error) => {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
         ControlFlow::Continue(())
     })?;
-    Ok(keys)
+    failed.map_or(Ok(keys), Err)
 }
 
 impl Service {
@@ -242,7 +256,10 @@ impl Service {
             };
             // What is found by its terms has them.
             let terms_left: &[String] = if matches!(index, Index::Terms(_)) { &[] } else { &terms };
-            let Walked { keys, last: walked_to } = criteria.walk(view, &index, after.as_ref(), SCANNED_MAX)?;
+            // Keys of what may not be seen count for nothing, and no page token names them.
+            let mut sees = |key: &Key| self.may_name(caller, key);
+            let Walked { keys, last: walked_to } =
+                criteria.walk(view, &index, after.as_ref(), SCANNED_MAX, &mut sees)?;
             let mut page = Page { items: Vec::new(), next: None };
             let mut last = None;
             let mut looked_at = 0;
@@ -252,6 +269,10 @@ impl Service {
                     if page.items.len() >= size || looked_at >= SCANNED_MAX {
                         page.next = last.as_ref().map(Place::token);
                         return Ok(page);
+                    }
+                    // What may not be seen is passed over before anything counts it, and names no place.
+                    if !self.may_read(caller, &found.subject)? {
+                        continue;
                     }
                     if criteria.admits(view, terms_left, &found)? {
                         page.items.push(found);
@@ -288,7 +309,16 @@ impl Service {
             let range = after.as_ref().map_or(range.clone(), |key| range.after(key));
             let mut page = Page { items: Vec::new(), next: None };
             let mut last = None;
+            let mut failed = None;
             view.scan(&range, &mut |key, row| {
+                match self.may_name(caller, &key) {
+                    Ok(true) => {}
+                    Ok(false) => return ControlFlow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        return ControlFlow::Break(());
+                    }
+                }
                 if page.items.len() >= size {
                     page.next = last.take().map(|key| Place { key, within: None }.token());
                     return ControlFlow::Break(());
@@ -301,9 +331,17 @@ impl Service {
                 last = Some(key);
                 ControlFlow::Continue(())
             })?;
-            Ok(page)
+            failed.map_or(Ok(page), Err)
         })
         .await
+    }
+
+    /// May a page token name this key? Only if the subject in it may be seen.
+    fn may_name(&self, caller: &Caller, key: &Key) -> Result<bool, ServiceError> {
+        match key {
+            Key::Subject(subject) | Key::InState(_, subject, _) => self.may_read(caller, subject),
+            _ => Ok(true),
+        }
     }
 
     /// A version by its number, `latest`, or the highest that is in use and fits a range of semantic versions, with all that
@@ -327,8 +365,9 @@ impl Service {
                 VersionText::Number(version) => {
                     let spec = VersionSpec::Number(version);
                     let subject = aliased(view, subject)?;
-                    let found = in_any_context(view, &subject, |subject| {
-                        find_version(view, subject, spec, query::Include::All)
+                    let found = in_any_context(view, &subject, |found| {
+                        self.refuse_unreadable(caller, &subject, found)?;
+                        find_version(view, found, spec, query::Include::All)
                     })?;
                     let subject = found.subject.unwrap_or(subject);
                     let row = query::version_row(view, &subject, version)?;

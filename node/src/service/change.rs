@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use proto::operations::Permission;
 use registry::{
     Basis, BasisKey, CatalogCommand, CatalogDone, ClusterCommand, ClusterDone, Command, Config, ConfigPatch, Context,
     Done, Mode, Outcome, Permanent, Scope, SettingsCommand, SettingsDone, Subject, Version, contract, query,
@@ -97,6 +98,13 @@ impl Service {
                     && query::config_in_scope(view, scope)?.compatibility_level == Some(Level::Disabled)
                 {
                     merged.compatibility_level = own_level;
+                }
+                // Whoever reads an alias reads what it stands for.
+                if let (Some(alias), Scope::Subject(subject)) = (&merged.alias, scope)
+                    && !alias.is_empty()
+                {
+                    let meant = Subject::parse_in(&subject.context, alias)?;
+                    self.authorize(caller, Permission::SubjectRead, &meant)?;
                 }
                 for rule_set in [&merged.default_rule_set, &merged.override_rule_set].into_iter().flatten() {
                     contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;

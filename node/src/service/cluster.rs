@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::cache::{KNOWN_TEXTS_MAX, PARSED_TEXT_BYTES_MAX};
 use super::{Caller, Consistency, Service, ServiceError, UNKEYED};
+use crate::auth::Origin;
 use crate::clock::Deadline;
 use crate::consensus::{MemberChange, MembershipError, Role, Standing};
 use crate::host::telemetry::Figures;
@@ -400,6 +401,7 @@ impl Service {
     fn system_caller(&self, what: &str) -> Caller {
         Caller {
             actor: Actor { principal: Principal::system(), node_id: self.node_id() },
+            origin: Origin::default(),
             request_id: RequestId(format!("system:{what}:{}", self.inner.random.uuid())),
             deadline: Deadline::after(RECORD_TIME_MAX),
             consistency: Consistency::Local,

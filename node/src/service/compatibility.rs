@@ -36,6 +36,7 @@ impl Service {
         normalize: bool,
         verbose: bool,
     ) -> Result<Checked, ServiceError> {
+        self.authorize_references(caller, &subject.context, &new.references)?;
         self.linearize(caller.deadline).await?;
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
         let checked = self.in_pool(caller.deadline, move || {

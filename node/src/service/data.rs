@@ -9,6 +9,7 @@ use crate::consensus::Snapshot;
 use lru::LruCache;
 use parking_lot::Mutex;
 use proto::error_code as code;
+use proto::operations::Permission;
 use registry::{Context, SchemaId, Subject, Version, View, query};
 use schema::protobuf::validate::{MessageSelector, Validator};
 use schema::validate::DataError;
@@ -17,7 +18,6 @@ use schema::{Format, Guid, ParsedSchema, Strictness};
 
 use super::references::{self, Liveness};
 use super::{Caller, Service, ServiceError};
-use crate::clock::Deadline;
 
 /// Compiled schemas kept.
 const COMPILED_MAX: usize = 2_000;
@@ -74,11 +74,11 @@ impl Service {
     pub async fn validate(&self, caller: &Caller, request: DataRequest) -> Result<Verdict, ServiceError> {
         self.freshen(caller).await?;
         let again = request.clone();
-        match self.validate_batch(vec![request], caller.deadline).await?.pop() {
+        match self.validate_batch(caller, vec![request]).await?.pop() {
             // A schema that a lagging replica does not have is looked for once more.
             Some(Err(error)) if error.is_negative() => {
                 self.linearize(caller.deadline).await?;
-                self.validate_batch(vec![again], caller.deadline).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+                self.validate_batch(caller, vec![again]).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
             }
             Some(verdict) => verdict,
             None => Ok(Vec::new()),
@@ -91,15 +91,53 @@ impl Service {
     /// If the work could not be done at all.
     pub async fn validate_batch(
         &self,
+        caller: &Caller,
         requests: Vec<DataRequest>,
-        deadline: Deadline,
     ) -> Result<Vec<Result<Verdict, ServiceError>>, ServiceError> {
-        let service = self.clone();
-        self.in_pool(deadline, move || {
+        let (service, caller) = (self.clone(), caller.clone());
+        self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
-            Ok(state.read(|view| requests.iter().map(|request| service.validate_on(view, request)).collect()))
+            let validate = |view: &Snapshot<'_>, request| {
+                service.authorize_data(&caller, view, request)?;
+                service.validate_on(view, request)
+            };
+            Ok(state.read(|view| requests.iter().map(|request| validate(view, request)).collect()))
         })
         .await
+    }
+
+    /// Refuses data against a schema that no subject holds for which the caller may validate. An id or address that is not
+    /// there is answered like one of others.
+    fn authorize_data(&self, caller: &Caller, view: &Snapshot<'_>, request: &DataRequest) -> Result<(), ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(());
+        }
+        let of_id = |context: &Context, id: SchemaId| -> Result<bool, ServiceError> {
+            for (subject, _) in query::usages(view, context, id)? {
+                if self.may(caller, Permission::DataValidate, &subject)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        let framed = match &request.selector {
+            Selector::Version(subject, _) => return self.authorize(caller, Permission::DataValidate, subject),
+            Selector::Id(id) => SchemaRef::Id(id.0),
+            Selector::Framed => wire::decode(&request.data, Format::Avro).map_err(|error| malformed(&error))?.schema,
+        };
+        let (is_allowed, error) = match framed {
+            SchemaRef::Id(id) => (of_id(&Context::default_context(), SchemaId(id))?, not_found(&id)),
+            SchemaRef::Guid(guid) => {
+                let mut is_allowed = false;
+                for (format, _) in query::schemas_by_guid(view, guid)? {
+                    for (context, id) in query::ids_by_guid(view, guid, format)? {
+                        is_allowed = is_allowed || of_id(&context, id)?;
+                    }
+                }
+                (is_allowed, not_found(&guid))
+            }
+        };
+        if is_allowed { Ok(()) } else { Err(error) }
     }
 
     fn validate_on(&self, view: &Snapshot<'_>, request: &DataRequest) -> Result<Verdict, ServiceError> {

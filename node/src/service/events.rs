@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::auth::Target;
 use proto::error_code as code;
+use proto::operations::Permission;
 use registry::{Event, Key, KeyRange, LogIndex, Row, Scope, Subject, View, query};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -97,6 +99,7 @@ pub struct Watched {
 /// One watch. It ends when its owner drops it.
 pub struct Watcher {
     service: Service,
+    caller: Caller,
     filter: EventFilter,
     after: Token,
     ready: VecDeque<Watched>,
@@ -134,6 +137,7 @@ impl Service {
         };
         let mut watcher = Watcher {
             service: self.clone(),
+            caller: caller.clone(),
             filter,
             after,
             ready: VecDeque::new(),
@@ -158,6 +162,8 @@ impl Watcher {
             if *self.ends.borrow() {
                 return Err(stopping());
             }
+            let Caller { actor, origin, .. } = &self.caller;
+            self.service.inner.authority.check_still(&actor.principal, origin, Permission::EventRead)?;
             if let Some(watched) = self.ready.pop_front() {
                 return Ok(watched);
             }
@@ -181,6 +187,18 @@ impl Watcher {
                 }
             }
         }
+    }
+
+    /// Each event is tested alone, as it is read: what is revoked meanwhile is not sent any more.
+    fn may_see(&self, event: &Event) -> Result<bool, ServiceError> {
+        let scope = event.kind.scope();
+        let target = match &scope {
+            Scope::Subject(subject) => Target::Subject(subject),
+            Scope::Context(context) => Target::Context(context),
+            Scope::Global => Target::Cluster,
+        };
+        let Caller { actor, origin, .. } = &self.caller;
+        self.service.inner.authority.may(&actor.principal, origin, Permission::EventRead, target)
     }
 
     /// Reads the next batch. True if the place has moved, perhaps only past events that are not wanted.
@@ -213,7 +231,7 @@ impl Watcher {
         let is_all = batch.len() < BATCH_MAX;
         for (token, event) in batch {
             self.after = token;
-            if self.filter.admits(&event) {
+            if self.filter.admits(&event) && self.may_see(&event)? {
                 self.ready.push_back(Watched { event: Some(event), token });
             }
         }

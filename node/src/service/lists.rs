@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::error_code as code;
-use registry::query::{self, Admits, Include, Slice, SubjectsOf, VersionsOf};
+use proto::operations::Permission;
+use registry::query::{self, Admits, Include, Sees, Slice, SubjectsOf, VersionsOf};
 use registry::{Context, SchemaId, Subject, View};
 
 use super::association::AssociationFilter;
@@ -51,8 +52,13 @@ pub struct VersionList {
 }
 
 impl VersionList {
-    /// A page of them with their contents.
-    fn page(&self, view: &Snapshot<'_>, slice: Slice) -> Result<Vec<FoundSchema>, ServiceError> {
+    /// A page of them with their contents, as far as their subjects are seen.
+    fn page(
+        &self,
+        view: &Snapshot<'_>,
+        slice: Slice,
+        sees: Option<Sees<'_, ServiceError>>,
+    ) -> Result<Vec<FoundSchema>, ServiceError> {
         let tied = self.filter.tied_subjects(view)?;
         let of = VersionsOf {
             subjects: SubjectsOf { context: self.context.as_ref(), prefix: &self.prefix },
@@ -67,7 +73,7 @@ impl VersionList {
         };
         let admits: Option<Admits<'_, ServiceError>> =
             if self.filter.rule_type.is_some() { Some(&mut has_rule) } else { None };
-        let page = query::versions_page(view, of, slice, admits)?;
+        let page = query::versions_page(view, of, slice, sees, admits)?;
         page.iter().map(|(subject, version, _)| found_at(subject, *version)).collect()
     }
 }
@@ -99,6 +105,24 @@ impl Service {
         .await
     }
 
+    /// Reads a list of which each item is tested: `read` is told what the caller sees, or nothing where that is everything.
+    ///
+    /// # Errors
+    /// As every list.
+    async fn list_seen<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        read: impl FnOnce(&Snapshot<'_>, Option<Sees<'_, ServiceError>>) -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let (principal, origin) = (&caller.actor.principal, &caller.origin);
+        if self.inner.authority.may_all(principal, origin, Permission::SubjectRead)? {
+            return self.list(caller, move |view| read(view, None)).await;
+        }
+        let (service, of) = (self.clone(), caller.clone());
+        let seen = move |view: &Snapshot<'_>| read(view, Some(&mut |subject: &Subject| service.may_read(&of, subject)));
+        self.list(caller, seen).await
+    }
+
     /// A page of the subjects of a context, or of all, in the order of their qualified names.
     ///
     /// # Errors
@@ -112,11 +136,11 @@ impl Service {
         slice: Slice,
     ) -> Result<Vec<Subject>, ServiceError> {
         let (context, prefix) = (context.cloned(), prefix.to_owned());
-        let read = move |view: &Snapshot<'_>| {
+        let read = move |view: &Snapshot<'_>, sees: Option<Sees<'_, ServiceError>>| {
             let of = SubjectsOf { context: context.as_ref(), prefix: &prefix };
-            Ok(query::subjects_page(view, of, include, slice)?)
+            query::subjects_page(view, of, include, slice, sees)
         };
-        self.list(caller, read).await
+        self.list_seen(caller, read).await
     }
 
     /// A page of versions, subject by subject.
@@ -129,7 +153,7 @@ impl Service {
         list: VersionList,
         slice: Slice,
     ) -> Result<Vec<FoundSchema>, ServiceError> {
-        self.list(caller, move |view| list.page(view, slice)).await
+        self.list_seen(caller, move |view, sees| list.page(view, slice, sees)).await
     }
 
     /// The newest version of a subject whose metadata has all of these properties.
@@ -178,14 +202,14 @@ impl Service {
         spec: VersionSpec,
         include: Include,
     ) -> Result<Vec<SchemaId>, ServiceError> {
-        let subject = subject.clone();
+        let (service, of, subject) = (self.clone(), caller.clone(), subject.clone());
         let read = move |view: &Snapshot<'_>| {
             let subject = &aliased(view, &subject)?;
             let found = find_version(view, subject, spec, Include::All)?;
             let Some(version) = found.version else { return Ok(Vec::new()) };
             let mut ids = Vec::new();
             for (context, id) in query::referrers(view, subject, version)? {
-                for (holder, held) in query::usages(view, &context, id)? {
+                for (holder, held) in service.readable(&of, query::usages(view, &context, id)?)? {
                     if query::version_row(view, &holder, held)?.is_some_and(|row| include.admits(row.deleted)) {
                         ids.push(id);
                         break;

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use crate::consensus::Snapshot;
 use proto::error_code as code;
+use proto::operations::Permission;
 use registry::{
     Basis, BasisKey, Bump, CatalogRefusal, Command, Content, Decision, Done, DraftContent, DraftId, DraftRow, Key,
     KeyRange, LifeChange, LifeCommand, LifeDone, LifeRefusal, LogIndex, Outcome, PolicyInForce, Refusal, Report, Row,
@@ -75,6 +76,7 @@ impl Service {
         new: &NewSchema,
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
+        self.authorize_references(caller, &subject.context, &new.references)?;
         let (of, new) = (subject.clone(), new.clone());
         let prepare = move |service: &Self, view: &Snapshot<'_>| {
             let (draft, basis) = service.draft_content(view, &of, &new)?;
@@ -95,6 +97,7 @@ impl Service {
         new: &NewSchema,
         reason: &str,
     ) -> Result<DraftView, ServiceError> {
+        self.authorize_references(caller, &subject.context, &new.references)?;
         let (of, new) = (subject.clone(), new.clone());
         let prepare = move |service: &Self, view: &Snapshot<'_>| {
             let (draft, basis) = service.draft_content(view, &of, &new)?;
@@ -187,7 +190,19 @@ impl Service {
                 range = range.after(after);
             }
             let (mut rows, mut last, mut looked_at, mut next) = (Vec::new(), None, 0, None);
+            let mut failed = None;
             view.scan(&range, &mut |key, row| {
+                // What may not be seen is passed over before anything counts it: no page token names it either.
+                if let Key::Draft(subject, _) = &key {
+                    match self.may(caller, Permission::DraftRead, subject) {
+                        Ok(true) => {}
+                        Ok(false) => return ControlFlow::Continue(()),
+                        Err(error) => {
+                            failed = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    }
+                }
                 if rows.len() >= size || looked_at >= DRAFTS_SCANNED_MAX {
                     next = last.as_ref().map(token_of);
                     return ControlFlow::Break(());
@@ -201,6 +216,9 @@ impl Service {
                 last = Some(key);
                 ControlFlow::Continue(())
             })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
             let items: Result<Vec<_>, _> =
                 rows.into_iter().map(|(subject, id, row)| shown(self, view, subject, id, row)).collect();
             Ok(Page { items: items?, next })
@@ -268,12 +286,14 @@ impl Service {
         target: Version,
     ) -> Result<RollbackShown, ServiceError> {
         self.linearize(caller.deadline).await?;
-        let (service, subject) = (self.clone(), subject.clone());
+        let (service, caller, subject) = (self.clone(), caller.clone(), subject.clone());
         self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
             state.read(|view| {
                 let target_row = row_of(view, &subject, target)?;
-                let plan = query::rollback_plan(view, &subject, target)?;
+                let mut plan = query::rollback_plan(view, &subject, target)?;
+                plan.dependents =
+                    service.visible(&caller, Permission::SubjectRead, plan.dependents, |(subject, ..)| subject)?;
                 let mut diffs = Vec::new();
                 let new = service.parse_stored(view, &subject, &target_row)?;
                 for version in &plan.versions {

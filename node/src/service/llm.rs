@@ -119,6 +119,7 @@ impl Service {
     /// 42201 for a schema that is none, or a reference that leads nowhere.
     pub async fn contract(&self, caller: &Caller, new: NewSource) -> Result<Arc<Contract>, ServiceError> {
         let NewSource { format, text, references, attached } = new;
+        self.authorize_references(caller, &Context::default_context(), &references)?;
         let mut closure = Vec::new();
         if !references.is_empty() {
             closure = self

@@ -62,6 +62,7 @@ impl Service {
         normalize: bool,
         include: Include,
     ) -> Result<FoundSchema, ServiceError> {
+        self.authorize_references(caller, &subject.context, &new.references)?;
         self.freshen(caller).await?;
         let options = RegisterOptions { normalize, ..RegisterOptions::default() };
         if let Some(found) = self.known_text(subject, new, options)? {
@@ -87,12 +88,16 @@ impl Service {
         normalize: bool,
         include: Include,
     ) -> Result<FoundSchema, ServiceError> {
-        let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
+        let (service, caller) = (self.clone(), caller.clone());
+        let (subject, new) = (subject.clone(), new.clone());
         self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
             // An unqualified subject that has no such schema is then looked for in every context.
             state.read(|view| {
-                in_any_context(view, &subject, |subject| service.lookup_on(view, subject, &new, normalize, include))
+                in_any_context(view, &subject, |found| {
+                    service.refuse_unreadable(&caller, &subject, found)?;
+                    service.lookup_on(view, found, &new, normalize, include)
+                })
             })
         })
         .await

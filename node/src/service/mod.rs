@@ -2,6 +2,8 @@
 //!
 //! One layer behind REST and gRPC. Handlers translate; every rule is here or below.
 
+mod access;
+mod accounts;
 mod answers;
 mod association;
 mod association_plan;
@@ -66,6 +68,7 @@ pub use tags::{RuleChange, VersionChange, tagged_text};
 
 pub use crate::consistency::Consistency;
 
+use crate::auth::{Authority, Origin};
 use crate::clock::Deadline;
 use crate::config::{Config, LimitsConfig};
 use crate::consensus::Consensus;
@@ -99,6 +102,7 @@ struct Inner {
     read_batches: freshness::ReadBatches,
     data: data::Validators,
     contracts: llm::Contracts,
+    authority: Authority,
     key: NodeKey,
     attempts: Attempts,
     backups: backups::Backups,
@@ -136,6 +140,8 @@ pub const UNKEYED: &str = "node:";
 pub struct Caller {
     /// Who, as established at the edge.
     pub actor: Actor,
+    /// Where the request comes from, as far as that is known.
+    pub origin: Origin,
     /// Makes retries one effect.
     pub request_id: RequestId,
     /// By when an answer is wanted.
@@ -163,6 +169,7 @@ impl Service {
         let Parts { consensus, config, metrics, metadata_secrets, key, attempts, random, workers } = parts;
         let proposals = config.limits.proposal_bytes_max / 1024;
         let read_batches = freshness::ReadBatches::start(consensus.clone());
+        let authority = Authority::new(&config.auth, consensus.state().clone(), attempts.clock().clone());
         Self {
             inner: Arc::new(Inner {
                 consensus,
@@ -178,6 +185,7 @@ impl Service {
                 read_batches,
                 data: data::Validators::default(),
                 contracts: llm::Contracts::default(),
+                authority,
                 key,
                 attempts,
                 backups: backups::Backups::default(),
@@ -212,6 +220,11 @@ impl Service {
     /// The origins whose pages may read answers.
     pub fn cors_origins(&self) -> &[String] {
         &self.inner.config.http.cors_origins
+    }
+
+    /// Who may do what.
+    pub fn authority(&self) -> &Authority {
+        &self.inner.authority
     }
 
     /// Where changes that were not made are recorded.

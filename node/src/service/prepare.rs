@@ -114,6 +114,7 @@ impl Service {
         new: &NewSchema,
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
+        self.authorize_references(caller, &subject.context, &new.references)?;
         self.freshen(caller).await?;
         if let Some(found) = self.known_text(subject, new, options)? {
             return Ok(Registered { found, is_new: false });

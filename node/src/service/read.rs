@@ -18,9 +18,11 @@ use schema::{Format, Guid};
 
 use super::settings::{Settled, with_default_level};
 use super::{Caller, Consistency, Service, ServiceError};
+use crate::auth::Target;
 use crate::clock::{self, Deadline};
 use crate::consensus::ReadIndexError;
 use proto::error_code as code;
+use proto::operations::Permission;
 
 /// Wait between two attempts to confirm a read while there is no leader.
 const LINEARIZE_WAIT: Duration = Duration::from_millis(50);
@@ -265,7 +267,7 @@ impl Service {
             let places = contexts_to_search(view, subject)?.into_iter().map(|context| (context, named)).chain(fallback);
             for (context, wanted) in places {
                 let Some((guid, format, content)) = query::schema_by_id(view, &context, id)? else { continue };
-                let usages = query::usages(view, &context, id)?;
+                let usages = self.readable(caller, query::usages(view, &context, id)?)?;
                 let holder = match wanted {
                     Some(wanted) => usages.iter().rev().find(|(holder, _)| holder.name == wanted.name),
                     None => usages.first(),
@@ -296,10 +298,16 @@ impl Service {
     pub async fn schema_by_guid(&self, caller: &Caller, guid: Guid) -> Result<Tracked<FoundSchema>, ServiceError> {
         self.read_tracked(caller, Kind::Immutable, |view| {
             for (format, content) in query::schemas_by_guid(view, guid)? {
-                let ids = query::ids_by_guid(view, guid, format)?;
-                let Some((context, id)) = ids.first() else { continue };
-                let usages = query::usages(view, context, *id)?;
-                let Some((holder, version)) = usages.first() else { continue };
+                let mut held = None;
+                for (context, id) in query::ids_by_guid(view, guid, format)? {
+                    let mut usages = self.readable(caller, query::usages(view, &context, id)?)?.into_iter();
+                    held = usages.next().map(|usage| (id, usage));
+                    // Which of several contexts it is in matters only to those who may not see all of them.
+                    if held.is_some() || !self.inner.authority.is_on() {
+                        break;
+                    }
+                }
+                let Some((id, (holder, version))) = &held else { continue };
                 let row = query::version_row(view, holder, *version)?;
                 return Ok(FoundSchema {
                     subject: None,
@@ -326,7 +334,13 @@ impl Service {
         self.read(caller, Kind::Mutable, |view| {
             let mut ids = Vec::new();
             for format in Format::ALL {
-                ids.extend(query::ids_by_guid(view, guid, format)?);
+                for (context, id) in query::ids_by_guid(view, guid, format)? {
+                    let is_visible = !self.inner.authority.is_on()
+                        || !self.readable(caller, query::usages(view, &context, id)?)?.is_empty();
+                    if is_visible {
+                        ids.push((context, id));
+                    }
+                }
             }
             Ok(ids)
         })
@@ -352,7 +366,14 @@ impl Service {
                     continue;
                 }
                 let mut found = Vec::new();
-                for (holder, version) in query::usages(view, &context, id)? {
+                let usages = query::usages(view, &context, id)?;
+                let are_there = !usages.is_empty();
+                let usages = self.readable(caller, usages)?;
+                // An id of which nothing may be seen is as one that is not there.
+                if are_there && usages.is_empty() {
+                    continue;
+                }
+                for (holder, version) in usages {
                     let wanted = subject.is_none_or(|subject| subject.name.is_empty() || subject.name == holder.name);
                     let row = query::version_row(view, &holder, version)?;
                     if wanted && row.is_some_and(|row| include.admits(row.deleted)) {
@@ -384,7 +405,10 @@ impl Service {
         };
         self.read_tracked(caller, kind, |view| {
             let subject = aliased(view, subject)?;
-            in_any_context(view, &subject, |subject| find_version(view, subject, spec, include))
+            in_any_context(view, &subject, |found| {
+                self.refuse_unreadable(caller, &subject, found)?;
+                find_version(view, found, spec, include)
+            })
         })
         .await
     }
@@ -431,7 +455,53 @@ impl Service {
     /// # Errors
     /// Only if the read cannot be confirmed.
     pub async fn contexts(&self, caller: &Caller) -> Result<Vec<Context>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::contexts(view)?)).await
+        self.read(caller, Kind::Mutable, |view| {
+            let mut visible = Vec::new();
+            for context in query::contexts(view)? {
+                if self.sees_context(caller, view, &context)? {
+                    visible.push(context);
+                }
+            }
+            Ok(visible)
+        })
+        .await
+    }
+
+    /// Does the caller see a context: as such, or because of a subject in it?
+    fn sees_context(&self, caller: &Caller, view: &Snapshot<'_>, context: &Context) -> Result<bool, ServiceError> {
+        let authority = &self.inner.authority;
+        let (principal, origin) = (&caller.actor.principal, &caller.origin);
+        if authority.may(principal, origin, Permission::SubjectRead, Target::Context(context))? {
+            return Ok(true);
+        }
+        for subject in query::subjects(view, Some(context), Include::All)? {
+            if self.may_read(caller, &subject)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Those of the versions that hold something which the caller may read.
+    pub(super) fn readable(
+        &self,
+        caller: &Caller,
+        usages: Vec<(Subject, Version)>,
+    ) -> Result<Vec<(Subject, Version)>, ServiceError> {
+        self.visible(caller, Permission::SubjectRead, usages, |(subject, _)| subject)
+    }
+
+    /// What a request finds in another place than it named is there only for those who may read it.
+    pub(super) fn refuse_unreadable(
+        &self,
+        caller: &Caller,
+        named: &Subject,
+        found: &Subject,
+    ) -> Result<(), ServiceError> {
+        if found == named || self.may_read(caller, found)? {
+            return Ok(());
+        }
+        Err(ServiceError::subject_not_found(named))
     }
 
     /// The configuration of a scope: its own, or with `inherited` every field from the nearest scope that sets it.
@@ -566,15 +636,22 @@ impl Service {
     /// # Errors
     /// Only if the read cannot be confirmed.
     pub async fn aliases(&self, caller: &Caller) -> Result<Vec<(Subject, Subject)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::aliases(view)?)).await
+        let aliases = self.read(caller, Kind::Mutable, |view| Ok(query::aliases(view)?)).await?;
+        let aliases = self.visible(caller, Permission::SubjectRead, aliases, |(alias, _)| alias)?;
+        self.visible(caller, Permission::SubjectRead, aliases, |(_, subject)| subject)
     }
 
     /// The highest id that a context has given out.
     ///
     /// # Errors
     /// Only if the store fails.
-    pub fn max_id(&self, subject: Option<&Subject>) -> Result<Option<u32>, ServiceError> {
+    pub fn max_id(&self, caller: &Caller, subject: Option<&Subject>) -> Result<Option<u32>, ServiceError> {
         let context = subject.map_or_else(Context::default_context, |subject| subject.context.clone());
+        let (principal, origin) = (&caller.actor.principal, &caller.origin);
+        // It counts what is in the context, seen or not.
+        if !self.inner.authority.may(principal, origin, Permission::SubjectRead, Target::Context(&context))? {
+            return Ok(None);
+        }
         let row = self.inner.consensus.state().read(|view| query::context_row(view, &context))?;
         Ok(row.map(|row| row.next_id - 1).filter(|id| *id > 0))
     }

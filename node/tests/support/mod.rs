@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use node::config::{
-    BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig, LimitsConfig,
-    MemberConfig, NodeConfig, PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
+    AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig,
+    LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::consensus::Consensus;
 use node::service::Service;
@@ -56,6 +56,33 @@ pub(crate) struct Answer {
     pub(crate) body: String,
     pub(crate) tag: Option<String>,
     pub(crate) media_type: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    /// A header, as text; those of one name together.
+    pub(crate) fn header(&self, name: &str) -> String {
+        let found = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        found.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// An answer that goes on.
+pub(crate) struct Listened {
+    text: Arc<Mutex<String>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Listened {
+    /// What has come so far.
+    pub(crate) fn text(&self) -> String {
+        self.text.lock().clone()
+    }
+
+    /// Has the node ended it?
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
 }
 
 impl Cluster {
@@ -158,9 +185,58 @@ impl Cluster {
 
     /// Asks a node, as a client does. Status 0 if it does not answer.
     pub(crate) fn ask(&self, id: u64, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
+        self.ask_however(id, method, path, &[], body)
+    }
+
+    /// The same, with an API key.
+    pub(crate) fn ask_as(
+        &self,
+        id: u64,
+        key: Option<(&str, &str)>,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Answer {
+        let shown = key.map(basic);
+        let headers: Vec<_> = shown.iter().map(|value| ("authorization", value.as_str())).collect();
+        self.ask_however(id, method, path, &headers, body)
+    }
+
+    /// Listens to an answer that goes on.
+    pub(crate) fn listen_as(&self, id: u64, key: (&str, &str), path: &str) -> Listened {
+        let listened = Listened { text: Arc::default(), ended: Arc::default() };
+        let (text, ended) = (listened.text.clone(), listened.ended.clone());
+        let request = self.client.get(format!("{}{path}", self.url(id))).header("authorization", basic(key));
+        self.runtime.spawn(async move {
+            if let Ok(mut answer) = request.send().await {
+                while let Ok(Some(chunk)) = answer.chunk().await {
+                    text.lock().push_str(&String::from_utf8_lossy(&chunk));
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+        listened
+    }
+
+    fn url(&self, id: u64) -> String {
+        format!("http://{}", self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen)
+    }
+
+    /// The same, with headers.
+    pub(crate) fn ask_however(
+        &self,
+        id: u64,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Answer {
+        let url = self.url(id);
         let method = method.parse().expect("a method of HTTP");
-        let mut request = self.client.request(method, format!("http://{http}{path}"));
+        let mut request = self.client.request(method, format!("{url}{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());
         }
@@ -169,9 +245,7 @@ impl Cluster {
 
     /// Asks a node with these headers.
     pub(crate) fn ask_with(&self, id: u64, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
-        let request = self.client.get(format!("http://{http}{path}"));
-        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+        self.ask_however(id, "GET", path, headers, None)
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -182,9 +256,20 @@ impl Cluster {
                     let index = header("x-registry-index").and_then(|index| index.parse().ok()).unwrap_or(0);
                     let (tag, media_type) = (header("etag"), header("content-type"));
                     let status = answer.status().as_u16();
-                    Answer { status, index, body: answer.text().await.unwrap_or_default(), tag, media_type }
+                    let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+                    let headers = answer.headers().iter();
+                    let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+                    let body = answer.text().await.unwrap_or_default();
+                    Answer { status, index, body, tag, media_type, headers }
                 }
-                Err(error) => Answer { status: 0, index: 0, body: error.to_string(), tag: None, media_type: None },
+                Err(error) => Answer {
+                    status: 0,
+                    index: 0,
+                    body: error.to_string(),
+                    tag: None,
+                    media_type: None,
+                    headers: Vec::new(),
+                },
             }
         })
     }
@@ -241,6 +326,11 @@ impl Cluster {
 impl Node {
     /// Starts this node; `bootstrap` makes the cluster if there is none.
     pub(crate) fn start(&mut self, bootstrap: bool) {
+        self.start_with(Options { bootstrap, ..Options::default() });
+    }
+
+    /// Starts this node.
+    pub(crate) fn start_with(&mut self, options: Options) {
         let runtime = runtime();
         let failures = self.failures.clone();
         let on_fatal = Arc::new(move |reason: &str| failures.lock().push(reason.to_owned()));
@@ -252,8 +342,8 @@ impl Node {
             // Another cluster and another start draw other ids: a state remembers the requests of those before.
             let of_cluster = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
             let seed = Seed::Fixed(config.cluster.id.bytes().fold(own, of_cluster));
-            node::run(config, listeners, Clock::system(), seed, Options { bootstrap, on_fatal, supported_level })
-                .expect("it runs")
+            let options = Options { on_fatal, supported_level, ..options };
+            node::run(config, listeners, Clock::system(), seed, options).expect("it runs")
         });
         self.running = Some((runtime, handle));
     }
@@ -399,7 +489,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// An address that was free a moment ago. The ports lie below those that the kernel gives away, each process of tests
 /// begins elsewhere, and none is given twice in one process: a cluster that is not running yet keeps its own.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     const FIRST: u16 = 12_000;
     const PORTS_OF_ONE: u16 = 200;
     const PROCESSES: u32 = 90;
@@ -418,6 +508,12 @@ fn free_address() -> SocketAddr {
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// An API key as HTTP Basic shows it.
+fn basic((id, secret): (&str, &str)) -> String {
+    use base64::Engine;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
 }
 
 fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, members: Vec<MemberConfig>) -> Config {
@@ -441,5 +537,6 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
         scrub: ScrubConfig::default(),
         backup: BackupConfig::default(),
         security: SecurityConfig::default(),
+        auth: AuthConfig::default(),
     }
 }

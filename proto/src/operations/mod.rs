@@ -5,6 +5,7 @@
 //! of an operation is an enum per door, so that each door's dispatch is an exhaustive `match`: an operation without an
 //! implementation does not compile. Never here: behaviour.
 
+mod access;
 mod cluster;
 mod confluent;
 mod llm;
@@ -16,6 +17,7 @@ mod streams;
 
 use crate::error_code::ErrorCode;
 
+pub use access::Access;
 pub use cluster::Cluster;
 pub use confluent::Confluent;
 pub use llm::Llm;
@@ -43,6 +45,8 @@ pub enum OperationId {
     Llm(Llm),
     /// Administration of the cluster.
     Cluster(Cluster),
+    /// Accounts, roles, bindings, policies.
+    Access(Access),
     /// Probes, metrics, the description of the API, health and reflection of gRPC.
     Server(Server),
 }
@@ -72,96 +76,78 @@ impl Kind {
     }
 }
 
-/// What a caller must be allowed to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Permission {
-    /// Nothing: anybody may ask.
-    Public,
-    SubjectRead,
-    SubjectCheck,
-    SubjectRegister,
-    /// Register without the compatibility check.
-    SubjectForce,
-    SubjectDelete,
-    /// Delete for good.
-    SubjectPurge,
-    ConfigRead,
-    ConfigWrite,
-    ModeRead,
-    ModeWrite,
-    ContextDelete,
-    AssociationRead,
-    AssociationWrite,
-    DraftRead,
-    DraftWrite,
-    DraftReview,
-    DraftPublish,
-    VersionLifecycle,
-    /// A transition although its conditions do not hold.
-    VersionForce,
-    VersionQuarantine,
-    ConsumerRead,
-    ConsumerWrite,
-    PolicyRead,
-    PolicyWrite,
-    DataValidate,
-    EventRead,
-    CursorRead,
-    CursorWrite,
-    AuditRead,
-    AuditArchive,
-    ClusterRead,
-    ClusterChange,
-    BackupRead,
-    BackupCreate,
-    MetricsRead,
-    ServerRead,
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $permission:ident = $name:literal;)+) => {
+        /// What a caller must be allowed to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs)]
+        pub enum Permission {
+            $($(#[$doc])* $permission),+
+        }
+
+        impl Permission {
+            /// All permissions.
+            pub const ALL: &'static [Self] = &[$(Self::$permission),+];
+
+            /// The name by which policies speak of it: `thing.action`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$permission => $name),+ }
+            }
+
+            /// The permission of this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|permission| permission.name() == name)
+            }
+        }
+    };
 }
 
-impl Permission {
-    /// The name by which policies speak of it: `thing.action`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::SubjectRead => "subject.read",
-            Self::SubjectCheck => "subject.check",
-            Self::SubjectRegister => "subject.register",
-            Self::SubjectForce => "subject.force",
-            Self::SubjectDelete => "subject.delete",
-            Self::SubjectPurge => "subject.purge",
-            Self::ConfigRead => "config.read",
-            Self::ConfigWrite => "config.write",
-            Self::ModeRead => "mode.read",
-            Self::ModeWrite => "mode.write",
-            Self::ContextDelete => "context.delete",
-            Self::AssociationRead => "association.read",
-            Self::AssociationWrite => "association.write",
-            Self::DraftRead => "draft.read",
-            Self::DraftWrite => "draft.write",
-            Self::DraftReview => "draft.review",
-            Self::DraftPublish => "draft.publish",
-            Self::VersionLifecycle => "version.lifecycle",
-            Self::VersionForce => "version.force",
-            Self::VersionQuarantine => "version.quarantine",
-            Self::ConsumerRead => "consumer.read",
-            Self::ConsumerWrite => "consumer.write",
-            Self::PolicyRead => "policy.read",
-            Self::PolicyWrite => "policy.write",
-            Self::DataValidate => "data.validate",
-            Self::EventRead => "event.read",
-            Self::CursorRead => "cursor.read",
-            Self::CursorWrite => "cursor.write",
-            Self::AuditRead => "audit.read",
-            Self::AuditArchive => "audit.archive",
-            Self::ClusterRead => "cluster.read",
-            Self::ClusterChange => "cluster.change",
-            Self::BackupRead => "backup.read",
-            Self::BackupCreate => "backup.create",
-            Self::MetricsRead => "metrics.read",
-            Self::ServerRead => "server.read",
-        }
-    }
+permissions! {
+    /// Nothing: anybody may ask.
+    Public = "public";
+    SubjectRead = "subject.read";
+    SubjectCheck = "subject.check";
+    SubjectRegister = "subject.register";
+    /// Register without the compatibility check.
+    SubjectForce = "subject.force";
+    SubjectDelete = "subject.delete";
+    /// Delete for good.
+    SubjectPurge = "subject.purge";
+    ConfigRead = "config.read";
+    ConfigWrite = "config.write";
+    ModeRead = "mode.read";
+    ModeWrite = "mode.write";
+    ContextDelete = "context.delete";
+    AssociationRead = "association.read";
+    AssociationWrite = "association.write";
+    DraftRead = "draft.read";
+    DraftWrite = "draft.write";
+    DraftReview = "draft.review";
+    DraftPublish = "draft.publish";
+    VersionLifecycle = "version.lifecycle";
+    /// A transition although its conditions do not hold.
+    VersionForce = "version.force";
+    VersionQuarantine = "version.quarantine";
+    ConsumerRead = "consumer.read";
+    ConsumerWrite = "consumer.write";
+    PolicyRead = "policy.read";
+    PolicyWrite = "policy.write";
+    DataValidate = "data.validate";
+    EventRead = "event.read";
+    CursorRead = "cursor.read";
+    CursorWrite = "cursor.write";
+    AuditRead = "audit.read";
+    AuditArchive = "audit.archive";
+    ClusterRead = "cluster.read";
+    ClusterChange = "cluster.change";
+    BackupRead = "backup.read";
+    BackupCreate = "backup.create";
+    MetricsRead = "metrics.read";
+    ServerRead = "server.read";
+    /// See accounts, roles, bindings and policies, and what they come to.
+    AccessRead = "access.read";
+    /// Change them.
+    AccessWrite = "access.write";
 }
 
 /// Where a request names something.
@@ -359,7 +345,7 @@ impl Operation {
     /// What the record of refused changes calls it: the rpc of the native API, else method and path.
     pub fn audit_name(&self) -> String {
         match (self.id, self.forms.first()) {
-            (OperationId::Confluent(_) | OperationId::Cluster(_), Some(form)) => {
+            (OperationId::Confluent(_) | OperationId::Cluster(_) | OperationId::Access(_), Some(form)) => {
                 format!("{} {}", form.method.name(), form.template)
             }
             (_, _) => self.name.to_owned(),
@@ -368,7 +354,7 @@ impl Operation {
 
     /// Is it answered from the reserve, when all other slots are taken?
     pub fn has_reserve(&self) -> bool {
-        self.kind == Kind::Probe || matches!(self.id, OperationId::Cluster(_))
+        self.kind == Kind::Probe || matches!(self.id, OperationId::Cluster(_) | OperationId::Access(_))
     }
 
     /// Does its answer go on for as long as the client likes?
@@ -391,6 +377,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         streams::OPERATIONS,
         llm::OPERATIONS,
         cluster::OPERATIONS,
+        access::OPERATIONS,
         server::OPERATIONS,
     ]
     .into_iter()

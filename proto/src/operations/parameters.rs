@@ -6,12 +6,12 @@ use super::Shape;
 pub const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("subject", "A subject; `:.context:name` in another context than the default one, `/` percent-encoded"),
     ("version", "A version number, `latest` or `-1`"),
-    ("id", "A schema id, or the id of a node"),
+    ("id", "A schema id, or the id of a node or key"),
     ("guid", "A schema's content address, equal in every context and cluster"),
     ("context", "A context; a leading dot that is missing is added"),
     ("resourceId", "The id of a resource"),
     ("namespace", "The namespace of a resource; `-` means any"),
-    ("name", "The name of a resource; `-` means any. Of a backup: its file"),
+    ("name", "The name of a resource (`-` means any), account, role, binding or policy. Of a backup: its file"),
     ("dialect", "The id of a dialect, or a name of the newest of its kind, as `openai`"),
 ];
 
@@ -50,6 +50,7 @@ pub const QUERY_PARAMETERS: &[(&str, Shape, &str)] = &[
     ("normalize", Shape::Flag, "Compare and store the normalised form"),
     ("offset", Shape::Number, "Items to skip"),
     ("permanent", Shape::Flag, "For good; needs a soft deletion first"),
+    ("permission", Shape::Text, "A permission, as `x-permission` of this description names it"),
     ("recursive", Shape::Flag, "The modes of the subjects below, too"),
     ("referenceFormat", Shape::Text, "`qualified` writes the subjects of references with their context"),
     ("resourceName", Shape::Text, "Only resources of this name; `-` means any"),

@@ -3,6 +3,7 @@
 use registry::{Key, Row, RowKind, level};
 
 use super::frame::{CodecError, Kind, decode, encode};
+use super::v1::access::{AccessPolicyRowV1, AccessRowV1, AccountRowV1, BindingRowV1, RoleRowV1};
 use super::v1::associations::AssociationRowV1;
 use super::v1::catalog::{ContentRowV1, ContextRowV1, SubjectRowV1, TermsRowV1, VersionRowV1};
 use super::v1::cluster::{AuditRowV1, MachineRowV1, RequestRowV1};
@@ -69,4 +70,9 @@ rows! {
     Consumer: ConsumerRowV1,
     Policy: SettingRowV1<LifePolicyV1>,
     Cursor: CursorRowV1,
+    Access: AccessRowV1,
+    Account: AccountRowV1,
+    Role: RoleRowV1,
+    Binding: BindingRowV1,
+    AccessPolicy: AccessPolicyRowV1,
 }

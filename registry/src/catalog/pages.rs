@@ -158,26 +158,38 @@ fn more(wanted: bool) -> ControlFlow<()> {
     if wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
-/// A page of subjects, in the order of their qualified names.
+/// Says whether a subject is seen. What is not seen is not on a page, and not counted before it.
+pub type Sees<'a, E> = &'a mut dyn FnMut(&Subject) -> Result<bool, E>;
+
+/// A page of the subjects that are seen, in the order of their qualified names. Without `sees` all are.
 ///
 /// # Errors
-/// [`ViewError`] if the store cannot answer.
-pub fn subjects_page(
+/// What `sees` says, or the store.
+pub fn subjects_page<E: From<ViewError>>(
     view: &impl View,
     of: SubjectsOf<'_>,
     include: Include,
     mut slice: Slice,
-) -> Result<Vec<Subject>, ViewError> {
+    mut sees: Option<Sees<'_, E>>,
+) -> Result<Vec<Subject>, E> {
     let mut found = Vec::new();
-    walk_by_name(view, of, &mut |subject, row| {
+    walk_by_name::<E>(view, of, &mut |subject, row| {
         let is_listed = match include {
             Include::Live | Include::All => count(&row, include) > 0,
             // Confluent lists a subject here if all of its versions are deleted.
             Include::DeletedOnly => row.soft_deleted > 0 && row.live == 0,
         };
-        Ok::<_, ViewError>(more(if is_listed { slice.take(subject, &mut found) } else { slice.limit > 0 }))
+        let is_listed = is_listed && is_seen(&mut sees, &subject)?;
+        Ok(more(if is_listed { slice.take(subject, &mut found) } else { slice.limit > 0 }))
     })?;
     Ok(found)
+}
+
+fn is_seen<E>(sees: &mut Option<Sees<'_, E>>, subject: &Subject) -> Result<bool, E> {
+    match sees {
+        Some(sees) => sees(subject),
+        None => Ok(true),
+    }
 }
 
 /// Which versions of the subjects a list is about.
@@ -196,15 +208,16 @@ pub struct VersionsOf<'a> {
 /// Says whether a version is listed, where its key cannot tell.
 pub type Admits<'a, E> = &'a mut dyn FnMut(&Subject, Version, &VersionRow) -> Result<bool, E>;
 
-/// A page of versions: subject by subject, ascending. `admits` looks at each that the page could hold, where there is more
-/// to fulfil than its key can tell.
+/// A page of the versions of subjects that are seen (without `sees` all are): subject by subject, ascending. `admits` looks
+/// at each that the page could hold, where there is more to fulfil than its key can tell.
 ///
 /// # Errors
-/// What `admits` says, or the store.
+/// What `sees` and `admits` say, or the store.
 pub fn versions_page<E: From<ViewError>>(
     view: &impl View,
     of: VersionsOf<'_>,
     mut slice: Slice,
+    mut sees: Option<Sees<'_, E>>,
     mut admits: Option<Admits<'_, E>>,
 ) -> Result<Vec<(Subject, Version, VersionRow)>, E> {
     let VersionsOf { subjects, among, include, latest_only } = of;
@@ -213,7 +226,7 @@ pub fn versions_page<E: From<ViewError>>(
         let count = count(&row, include);
         let listed = if latest_only { count.min(1) } else { count };
         // Whole subjects before the page cost one row each.
-        if listed == 0 || (admits.is_none() && slice.skip(listed)) {
+        if listed == 0 || !is_seen(&mut sees, &subject)? || (admits.is_none() && slice.skip(listed)) {
             return Ok(more(slice.limit > 0));
         }
         // Where each must be looked at, nobody knows how many of them make the page.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test panics where it is surprised")]
 
+mod access;
 mod associations;
 mod basis;
 mod cluster;

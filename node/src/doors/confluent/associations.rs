@@ -70,6 +70,19 @@ impl On<'_> {
     pub(super) async fn mutate_associations(&self) -> Answer {
         let batch: AssociationBatch = self.request.json()?;
         check_batch(batch.requests.len())?;
+        // Who may not do one part does none: that is seen before anything is changed.
+        for request in &batch.requests {
+            let planned = plan(
+                wanted(request.clone())?,
+                Meaning::Upsert,
+                &self.association_context()?,
+                true,
+                self.front.service.random(),
+            );
+            if let Ok(AssociationPlan { resource, changes, schemas, .. }) = planned {
+                self.front.service.authorize_associations(self.caller, &resource, &changes, &schemas)?;
+            }
+        }
         let mut results = Vec::new();
         for (number, request) in batch.requests.into_iter().enumerate() {
             // Each part is a change of its own, under its own request id.
@@ -117,6 +130,9 @@ impl On<'_> {
     }
 
     async fn latest_of(&self, subject: &Subject) -> Result<Option<SchemaBody>, ServiceError> {
+        if !self.front.service.may_read(self.caller, subject)? {
+            return Ok(None);
+        }
         match self.front.service.version(self.caller, subject, VersionSpec::Latest, Include::Live).await {
             Ok(tracked) => Ok(Some(self.body(&tracked.found))),
             Err(error) if error.is_negative() => Ok(None),
@@ -131,8 +147,7 @@ impl On<'_> {
         caller: &Caller,
     ) -> Result<AssociationResponse, ServiceError> {
         let dry_run = self.request.flag("dryRun");
-        let context = self.request.query("context").map(Context::parse).transpose()?;
-        let context = context.unwrap_or_else(Context::default_context);
+        let context = self.association_context()?;
         let planned = plan(wanted(request)?, meaning, &context, dry_run, self.front.service.random())?;
         let AssociationPlan { resource, changes, schemas } = &planned;
         let mut rows = self.front.service.change_associations(caller, resource, changes, schemas, dry_run).await?;
@@ -144,6 +159,12 @@ impl On<'_> {
             }
         }
         Ok(body)
+    }
+
+    /// The context of subjects that name none.
+    fn association_context(&self) -> Result<Context, ServiceError> {
+        let context = self.request.query("context").map(Context::parse).transpose()?;
+        Ok(context.unwrap_or_else(Context::default_context))
     }
 
     pub(super) fn association_filter(&self) -> Result<AssociationFilter, ServiceError> {

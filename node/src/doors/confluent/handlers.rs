@@ -79,7 +79,7 @@ impl On<'_> {
         body.id = None;
         body.schema_tags = self.tags_of(&found);
         if self.request.flag("fetchMaxId") {
-            body.max_id = self.front.service.max_id(subject.as_ref())?;
+            body.max_id = self.front.service.max_id(self.caller, subject.as_ref())?;
         }
         let named = self.request.query("subject").is_some();
         let changes = found.deleted || named || body.max_id.is_some() || !body.schema_tags.is_empty();

@@ -46,6 +46,7 @@ pub fn status_of(error: &ServiceError) -> Status {
             42205 | 42206 | 42251 | 42254 | 42255 => Code::FailedPrecondition,
             _ => Code::InvalidArgument,
         },
+        401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         404 => Code::NotFound,
         405 => Code::Unimplemented,

@@ -1,7 +1,9 @@
 //! Answers: the only file that knows HTTP status codes. The edge adds what every answer tells about the node.
 
 use axum::body::{Body, Bytes};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, Response, StatusCode};
 use proto::error_code as code;
 use proto::rest::ErrorBody;
@@ -14,6 +16,9 @@ use crate::service::{Provenance, ServiceError};
 /// The media types of the Confluent API, best first.
 pub const MEDIA_TYPES: [&str; 3] =
     ["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"];
+
+/// How a client may say who it is: both ways in one line (RFC 9110, section 11.6.1).
+const CHALLENGE: &str = "Basic realm=\"registry\", charset=\"UTF-8\", Bearer realm=\"registry\"";
 
 /// An answer before it has a media type.
 #[derive(Debug)]
@@ -172,6 +177,9 @@ impl Reply {
         set(CACHE_CONTROL, self.cache_control());
         if let Some(allow) = &self.allow {
             set(ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            set(WWW_AUTHENTICATE, CHALLENGE);
         }
         if self.status.is_server_error() {
             set(RETRY_AFTER, "1");

@@ -5,15 +5,16 @@
 use std::sync::LazyLock;
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, SerializeOptions};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, SerializeOptions, Value as FieldValue};
 use proto::error_code as code;
-use proto::operations::{Answer as Answers, Body, Native as Op};
+use proto::operations::{Answer as Answers, Body, Native as Op, Operation, Part};
 use proto::v1;
 use serde_json::{Map, Value};
 
 use crate::doors::http::reply::Reply;
 use crate::doors::http::{Answer, On};
-use crate::service::ServiceError;
+use crate::edge::Admitted;
+use crate::service::{Caller, Service, ServiceError};
 
 /// The messages of the native API, with their comments.
 pub(in crate::doors) static POOL: LazyLock<DescriptorPool> =
@@ -82,7 +83,11 @@ impl On<'_> {
         for (name, value) in self.admitted.place.parameters() {
             put(&mut object, &descriptor, name, value.clone())?;
         }
-        message_of(descriptor, Value::Object(object))
+        let message = dynamic_of(descriptor, Value::Object(object))?;
+        let Admitted { operation, place, .. } = self.admitted;
+        let part = |part| text_of(&message, part);
+        self.front.service.authorize_operation(self.caller, operation, place.context(), part)?;
+        T::decode(message.encode_to_vec().as_slice()).map_err(|error| wrong(&error))
     }
 
     fn message<T: prost::Message>(&self, answered: Result<T, ServiceError>) -> Answer {
@@ -121,12 +126,40 @@ fn put(
     Ok(())
 }
 
-fn message_of<T: prost::Message + Default>(descriptor: MessageDescriptor, json: Value) -> Result<T, ServiceError> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        ServiceError::new(code::UNPROCESSABLE, format!("The request is not what this operation takes: {error}"))
-    };
-    let dynamic = DynamicMessage::deserialize(descriptor, json).map_err(|error| wrong(&error))?;
-    T::decode(dynamic.encode_to_vec().as_slice()).map_err(|error| wrong(&error))
+fn dynamic_of(descriptor: MessageDescriptor, json: Value) -> Result<DynamicMessage, ServiceError> {
+    DynamicMessage::deserialize(descriptor, json).map_err(|error| wrong(&error))
+}
+
+fn wrong(error: &dyn std::fmt::Display) -> ServiceError {
+    ServiceError::new(code::UNPROCESSABLE, format!("The request is not what this operation takes: {error}"))
+}
+
+/// What stands in a part of a message, as far as permissions look at it.
+fn text_of(message: &DynamicMessage, part: Part) -> Option<String> {
+    let (Part::Field(name) | Part::Path(name) | Part::Query(name) | Part::Body(name)) = part;
+    match &*message.get_field_by_name(name)? {
+        FieldValue::String(text) => Some(text.clone()),
+        FieldValue::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// May the caller do what a message of the native API asks for, to what it names? `bytes` is the message.
+///
+/// # Errors
+/// 40101, 40301, and those of a name that is none.
+pub(in crate::doors) fn authorize(
+    service: &Service,
+    caller: &Caller,
+    operation: &Operation,
+    bytes: impl FnOnce() -> Vec<u8>,
+) -> Result<(), ServiceError> {
+    if !service.authority().is_on() {
+        return Ok(());
+    }
+    let Body::Message(name) = operation.body else { return Err(no_message()) };
+    let message = DynamicMessage::decode(message_named(name)?, bytes().as_slice()).map_err(|error| wrong(&error))?;
+    service.authorize_operation(caller, operation, None, |part| text_of(&message, part))
 }
 
 fn json_of_message(descriptor: MessageDescriptor, bytes: &[u8]) -> Result<Value, ServiceError> {

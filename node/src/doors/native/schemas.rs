@@ -63,6 +63,8 @@ impl Native {
         let question = format!("{}\n{}", request.subject, request.version);
         if let Some(kept) = self.versions.get(&question)
             && self.service.holds(&caller.wanted(), &kept.provenance).await?
+            // It may be in another context than the one that was asked in.
+            && self.service.may_read(caller, &Subject::parse(&kept.found.subject)?)?
         {
             return Ok(kept.found.clone());
         }

@@ -3,6 +3,10 @@
 //! Operations are those of the one table, bodies are derived from the types of `proto`, and the native API is added from its
 //! descriptors. A test holds the table and the committed file together. `OPENAPI_WRITE=1 cargo test -p schemareg-node openapi` writes the file anew.
 
+use proto::access::{
+    AccessPolicyBody, AccessPolicyRequest, AccountBody, AccountRequest, BindingBody, DecisionBody, ExplainRequest,
+    KeyBody, KeyRequest, NewKeyBody, PrincipalBody, RoleBody, RoleRequest,
+};
 use proto::associations::{AssociationBatch, AssociationBatchGet};
 use proto::associations::{
     AssociationBatchResponse, AssociationBody, AssociationInfo, AssociationQuestion, AssociationRequest,
@@ -63,6 +67,19 @@ fn schemas() -> Map<String, Value> {
         };
     }
     add!(
+        AccessPolicyBody,
+        AccessPolicyRequest,
+        AccountBody,
+        AccountRequest,
+        BindingBody,
+        DecisionBody,
+        ExplainRequest,
+        KeyBody,
+        KeyRequest,
+        NewKeyBody,
+        PrincipalBody,
+        RoleBody,
+        RoleRequest,
         AssociationBatch,
         AssociationBatchGet,
         AssociationBatchResponse,

@@ -77,6 +77,7 @@ impl Service {
         let own = files.into_iter().map(|found| found.file).filter(|file| file.cluster_id == self.cluster_id());
         let kind = next_kind(&own.collect::<Vec<_>>(), incrementals);
         let caller = Caller {
+            origin: crate::auth::Origin::default(),
             actor: Actor { principal: Principal::system(), node_id: self.node_id() },
             request_id: RequestId(format!("system:backup:{}", self.inner.random.uuid())),
             deadline: Deadline::after(Duration::from_secs(60)),

@@ -2,6 +2,7 @@
 
 use registry::{Command, Done, Envelope, Outcome, Refusal, level};
 
+use super::access::{AccessCommandV1, AccessDoneV1, AccessRefusalV1};
 use super::associations::{AssociationsCommandV1, AssociationsDoneV1, AssociationsRefusalV1};
 use super::catalog::{CatalogCommandV1, CatalogDoneV1, CatalogRefusalV1};
 use super::cluster::{ClusterCommandV1, ClusterDoneV1, ClusterRefusalV1};
@@ -19,6 +20,7 @@ frozen_enum! {
         Associations { 0 command: AssociationsCommandV1 },
         Feeds { 0 command: FeedsCommandV1 },
         Cluster { 0 command: ClusterCommandV1 },
+        Access { 0 command: AccessCommandV1 },
     }
     DoneV1 for Done {
         Catalog { 0 done: CatalogDoneV1 },
@@ -27,6 +29,7 @@ frozen_enum! {
         Associations { 0 done: AssociationsDoneV1 },
         Feeds { 0 done: FeedsDoneV1 },
         Cluster { 0 done: ClusterDoneV1 },
+        Access { 0 done: AccessDoneV1 },
     }
     RefusalV1 for Refusal {
         Catalog { 0 refusal: CatalogRefusalV1 },
@@ -37,6 +40,7 @@ frozen_enum! {
         Cluster { 0 refusal: ClusterRefusalV1 },
         RevisionDiffers { asked asked: u64, found found: u64 },
         Invalid { what what: String },
+        Access { 0 refusal: AccessRefusalV1 },
     }
     OutcomeV1 for Outcome {
         Done { 0 done: DoneV1 },

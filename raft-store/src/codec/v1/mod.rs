@@ -5,6 +5,7 @@
 //! stands at the end; both name the level that brought them. Every struct names concrete structs of this layout. Golden
 //! bytes for each are in `tests/golden.rs`; `docs/contributing/formats.md` has the recipes.
 
+pub(super) mod access;
 pub(super) mod associations;
 pub(super) mod catalog;
 pub(super) mod cluster;

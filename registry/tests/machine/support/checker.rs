@@ -94,7 +94,13 @@ impl Tables {
             }
             (Key::Terms(since), Row::Terms(row)) => drop(self.terms.insert(since, row)),
             (Key::Policy(_), Row::Policy(row)) => self.settings_modified_at.push(row.modified_at),
-            (Key::Consumer(..), Row::Consumer(_)) | (Key::Cursor(_), Row::Cursor(_)) => {}
+            (Key::Consumer(..), Row::Consumer(_))
+            | (Key::Cursor(_), Row::Cursor(_))
+            | (Key::Access, Row::Access(_))
+            | (Key::Account(_), Row::Account(_))
+            | (Key::Role(_), Row::Role(_))
+            | (Key::Binding(_), Row::Binding(_))
+            | (Key::AccessPolicy(_), Row::AccessPolicy(_)) => {}
             (key, row) => panic!("{key:?} holds a row of another kind: {row:?}"),
         }
     }

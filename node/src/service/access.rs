@@ -1,0 +1,132 @@
+//! Authorisation: what the doors ask for what a request names, and what reads ask item by item.
+
+use proto::error_code as code;
+use proto::operations::{Operation, Part, Permission};
+use registry::{Context, Principal, Subject};
+use schema::Reference;
+
+use super::read::aliased;
+use super::{Caller, Service, ServiceError};
+use crate::auth::{Named, Target, denied, targets_of};
+
+impl Service {
+    /// Refuses whoever could do this to nothing at all.
+    ///
+    /// # Errors
+    /// 40101, 40301.
+    pub fn authorize_somewhere(&self, principal: &Principal, permission: Permission) -> Result<(), ServiceError> {
+        if self.inner.authority.may_somewhere(principal, permission)? {
+            return Ok(());
+        }
+        Err(denied(principal, permission))
+    }
+
+    /// Refuses an operation on what the request names, and on the subject that a named alias stands for. `part` gives the
+    /// text that stands in a part of the request.
+    ///
+    /// # Errors
+    /// 40101, 40301, and those of a name that is none.
+    pub fn authorize_operation(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        context: Option<&Context>,
+        part: impl Fn(Part) -> Option<String>,
+    ) -> Result<(), ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(());
+        }
+        for (permission, named) in targets_of(operation, context, part)? {
+            match &named {
+                Named::Subject(subject) => self.authorize(caller, permission, subject)?,
+                Named::Context(_) | Named::Cluster => self.authorize_target(caller, permission, named.target())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses something on a subject, and on the one that it is an alias of.
+    ///
+    /// # Errors
+    /// 40101, 40301.
+    pub fn authorize(&self, caller: &Caller, permission: Permission, subject: &Subject) -> Result<(), ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(());
+        }
+        self.authorize_target(caller, permission, Target::Subject(subject))?;
+        let meant = self.inner.consensus.state().read(|view| aliased(view, subject))?;
+        if meant == *subject {
+            return Ok(());
+        }
+        self.authorize_target(caller, permission, Target::Subject(&meant))
+    }
+
+    /// Refuses something on anything.
+    ///
+    /// # Errors
+    /// 40101, 40301.
+    pub fn authorize_target(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        target: Target<'_>,
+    ) -> Result<(), ServiceError> {
+        self.inner.authority.check(&caller.actor.principal, &caller.origin, permission, target)
+    }
+
+    /// May the caller do this to a subject? For lists, which leave out what may not be seen.
+    pub(super) fn may(&self, caller: &Caller, permission: Permission, subject: &Subject) -> Result<bool, ServiceError> {
+        self.inner.authority.may(&caller.actor.principal, &caller.origin, permission, Target::Subject(subject))
+    }
+
+    /// May the caller read a subject?
+    pub fn may_read(&self, caller: &Caller, subject: &Subject) -> Result<bool, ServiceError> {
+        self.may(caller, Permission::SubjectRead, subject)
+    }
+
+    /// Keeps those of a list whose subject the caller may see.
+    pub(super) fn visible<T>(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        items: Vec<T>,
+        subject_of: impl Fn(&T) -> &Subject,
+    ) -> Result<Vec<T>, ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(items);
+        }
+        let mut visible = Vec::with_capacity(items.len());
+        for item in items {
+            if self.may(caller, permission, subject_of(&item))? {
+                visible.push(item);
+            }
+        }
+        Ok(visible)
+    }
+
+    /// Refuses schemas that refer to what the caller may not read: errors and comparisons tell of their content.
+    pub(super) fn authorize_references(
+        &self,
+        caller: &Caller,
+        context: &Context,
+        references: &[Reference],
+    ) -> Result<(), ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(());
+        }
+        for reference in references {
+            let subject = Subject::parse_in(context, &reference.subject)?;
+            if !self.may_read(caller, &subject)? {
+                // As for a reference that leads nowhere: whether it is there is not told.
+                let Reference { subject, version, .. } = reference;
+                return Err(ServiceError::new(
+                    code::INVALID_SCHEMA,
+                    format!(
+                        "Invalid schema, details: No schema reference found for subject \"{subject}\" and version {version}"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
