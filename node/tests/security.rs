@@ -451,6 +451,22 @@ fn policies_are_checked_explained_and_cannot_lock_their_author_out() {
     assert_eq!(code(&read()), (404, 40_401));
 }
 
+/// Where a request comes from is the other end of its connection, and nothing that a header says.
+#[test]
+fn a_policy_may_ask_where_a_request_comes_from() {
+    let guarded = Guarded::start();
+    let reader = guarded.account("reader", &[("consumer", everywhere())]);
+    for (network, expected) in [("10.0.0.0/8", (403, 40_301)), ("127.0.0.0/8", (404, 40_401))] {
+        let text = format!(
+            r#"forbid(principal, action == Action::"subject.read", resource)
+            unless {{ context has address && context.address.isInRange(ip("{network}")) }};"#
+        );
+        guarded.good(&guarded.root, "PUT", "/v1/auth/policies/p", Some(json!({ "text": text })));
+        let read = guarded.ask(Some(&reader), "GET", "/subjects/s/versions", None);
+        assert_eq!(code(&read), expected, "{network}: {read:?}");
+    }
+}
+
 /// Whoever runs the machine has the last word, and the audit log says so.
 #[test]
 fn a_new_root_key_replaces_a_lost_one() {

@@ -17,6 +17,7 @@ use super::body::Observed;
 use super::{Admitted, Begun, Edge, Refusal, Refuse, Repeat, Transport};
 use crate::clock;
 use crate::service::ServiceError;
+use crate::sockets::ClientAddress;
 
 /// Makes the pipeline in front of a door.
 #[derive(Clone)]
@@ -99,7 +100,8 @@ where
     edge.prepare(request.headers()).await;
     let operation;
     let is_whole = request.body().is_end_stream();
-    let admitted = edge.admit(transport, &begun, request.method(), request.uri(), request.headers(), is_whole, None);
+    let address = request.extensions().get::<ClientAddress>().map(|ClientAddress(address)| address.ip());
+    let admitted = edge.admit(transport, &begun, request.method(), request.uri(), request.headers(), is_whole, address);
     let mut response = match admitted {
         Ok(admitted) => {
             operation = Some(admitted.operation);

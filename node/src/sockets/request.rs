@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,18 +18,29 @@ use tower::{Service, ServiceExt};
 use super::activity::Activity;
 use super::connections::Connections;
 
+/// The other end of the connection on which a request came. Every request has it among its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub SocketAddr);
+
 /// A door as one connection sees it.
 #[derive(Debug)]
 pub(super) struct Guarded<D, P> {
     door: D,
+    from: ClientAddress,
     peer: Option<P>,
     activity: Arc<Activity>,
     connections: Connections,
 }
 
 impl<D, P> Guarded<D, P> {
-    pub(super) fn new(door: D, peer: Option<P>, activity: Arc<Activity>, connections: Connections) -> Self {
-        Self { door, peer, activity, connections }
+    pub(super) fn new(
+        door: D,
+        from: SocketAddr,
+        peer: Option<P>,
+        activity: Arc<Activity>,
+        connections: Connections,
+    ) -> Self {
+        Self { door, from: ClientAddress(from), peer, activity, connections }
     }
 }
 
@@ -44,6 +56,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let is_multiplexed = request.version() == Version::HTTP_2;
+        request.extensions_mut().insert(self.from);
         if let Some(peer) = &self.peer {
             request.extensions_mut().insert(peer.clone());
         }

@@ -223,7 +223,7 @@ async fn connection<D, R, H>(
         Ok(secured) => secured,
         Err(error) => return tracing::debug!(%error, %from, "handshake"),
     };
-    let guarded = Guarded::new(door, peer, activity.clone(), connections);
+    let guarded = Guarded::new(door, from, peer, activity.clone(), connections);
     let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), guarded));
     let mut finishing = false;
     let ended = poll_fn(|cx| {
