@@ -53,6 +53,84 @@ pub struct Config {
     /// Who may do what.
     #[serde(default)]
     pub auth: AuthConfig,
+    /// How often.
+    #[serde(default)]
+    pub rates: RatesConfig,
+}
+
+/// How often one client may ask this node. A client is a principal, and where nobody said who asks, an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RatesConfig {
+    /// Reads by name in a second; 0 is no limit, as below.
+    pub read: u32,
+    /// Lists and searches in a second.
+    pub search: u32,
+    /// Comparisons, verdicts on data and projections in a second.
+    pub validate: u32,
+    /// Changes in a second.
+    pub write: u32,
+    /// Requests about the cluster and access in a second.
+    pub admin: u32,
+    /// Failed attempts to say who one is, from one address, in a minute.
+    pub failed_logins: u32,
+    /// Other figures for single principals.
+    pub overrides: Vec<RateOverride>,
+}
+
+/// Other figures for one principal.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "named as those of everybody")]
+pub struct RateOverride {
+    /// As audit records name it, such as `service-account:ci`.
+    pub principal: String,
+    pub read: Option<u32>,
+    pub search: Option<u32>,
+    pub validate: Option<u32>,
+    pub write: Option<u32>,
+    pub admin: Option<u32>,
+}
+
+/// The figures that hold for one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as those of the configuration")]
+pub struct Rates {
+    pub read: u32,
+    pub search: u32,
+    pub validate: u32,
+    pub write: u32,
+    pub admin: u32,
+    pub failed_logins: u32,
+}
+
+impl Default for RatesConfig {
+    fn default() -> Self {
+        let (read, search, validate, write, admin) = (0, 0, 0, 0, 0);
+        Self { read, search, validate, write, admin, failed_logins: 600, overrides: Vec::new() }
+    }
+}
+
+impl RatesConfig {
+    /// For whoever has no figures of their own.
+    pub fn rates(&self) -> Rates {
+        let Self { read, search, validate, write, admin, failed_logins, overrides: _ } = *self;
+        Rates { read, search, validate, write, admin, failed_logins }
+    }
+}
+
+impl RateOverride {
+    /// These figures, and for the others the usual ones.
+    pub fn over(&self, usual: Rates) -> Rates {
+        Rates {
+            read: self.read.unwrap_or(usual.read),
+            search: self.search.unwrap_or(usual.search),
+            validate: self.validate.unwrap_or(usual.validate),
+            write: self.write.unwrap_or(usual.write),
+            admin: self.admin.unwrap_or(usual.admin),
+            failed_logins: usual.failed_logins,
+        }
+    }
 }
 
 /// Who may do what.
@@ -566,6 +644,9 @@ impl Config {
         if let Some((key, reason)) = self.auth.fault() {
             wrong(key, &reason);
         }
+        if self.rates.overrides.iter().any(|found| found.principal.is_empty()) {
+            wrong("rates.overrides", "each names its principal, such as service-account:ci");
+        }
         if self.compaction.snapshot_entries == 0 {
             wrong("compaction.snapshot_entries", "must be at least 1");
         }
@@ -751,6 +832,7 @@ mod tests {
             backup: BackupConfig::default(),
             security: SecurityConfig::default(),
             auth: AuthConfig::default(),
+            rates: RatesConfig::default(),
         }
     }
 
@@ -804,6 +886,7 @@ mod tests {
         assert_eq!(config.backup, BackupConfig::default());
         assert_eq!(config.security, SecurityConfig::default());
         assert_eq!(config.auth, AuthConfig::default());
+        assert_eq!(config.rates, RatesConfig::default());
     }
 
     #[test]
@@ -823,6 +906,7 @@ mod tests {
             "BACKUP",
             "SECURITY",
             "AUTH",
+            "RATES",
         ];
         for section in sections.into_iter().chain(["NO_SUCH_SECTION"]) {
             let name = format!("REGISTRY__{section}__NO_SUCH_KEY");

@@ -9,7 +9,7 @@
 
 mod support;
 
-use node::config::GrpcConfig;
+use node::config::{Config, GrpcConfig};
 use prost::bytes::{Buf, BufMut};
 use proto::access::{BindingBody, NewKeyBody};
 use proto::operations::{Form, Kind, Operation, OperationId, Permission, Server, all};
@@ -35,7 +35,12 @@ struct Key {
 
 impl Guarded {
     fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
         let mut cluster = Cluster::prepared(1);
+        configure(&mut cluster.node(1).config);
         cluster.node(1).config.auth.enabled = true;
         cluster.node(1).config.grpc = Some(GrpcConfig { listen: free_address().to_string() });
         cluster.node(1).start(true);
@@ -268,9 +273,12 @@ fn a_restricted_user_sees_permitted_subjects_only() {
     text("/api/v1/subjects");
     text("/api/v1/search?latest_only=true");
     // By an index of terms, which leads to contents that both kinds of subjects hold.
-    assert!(text("/api/v1/search?type_name=Open").contains("open-a"));
-    assert!(!text("/api/v1/search?type_name=Secret").contains("version"));
-    text(&format!("/llm/v1/schemas/ids/{open}/projections/openai-strict"));
+    assert!(text("/api/v1/search?type=Open").contains("open-a"));
+    assert!(!text("/api/v1/search?type=Secret").contains("subject"));
+    text(&format!("/llm/v1/schemas/ids/{open}/projections/openai-strict@2026-08"));
+    // No cache between a client and its node may give to others what this one may see.
+    let cached = get(&format!("/schemas/ids/{open}")).header("cache-control");
+    assert!(cached.starts_with("private"), "{cached}");
     for size in 1..3 {
         let first: Value = serde_json::from_str(&text(&format!("/api/v1/subjects?page_size={size}"))).unwrap();
         let token = first["nextPageToken"].as_str().unwrap();
@@ -279,7 +287,7 @@ fn a_restricted_user_sees_permitted_subjects_only() {
         assert!(!readable.contains("secret"), "{readable}");
         assert_eq!(token.is_empty(), size == 2, "{first}");
     }
-    let projected = get(&format!("/llm/v1/schemas/ids/{secret}/projections/openai-strict"));
+    let projected = get(&format!("/llm/v1/schemas/ids/{secret}/projections/openai-strict@2026-08"));
     assert_eq!(code(&projected), (404, 40_403), "{projected:?}");
     // An id that only forbidden subjects hold is as one that nobody has given out.
     let hidden = get(&format!("/schemas/ids/{secret}"));
@@ -295,7 +303,7 @@ fn a_restricted_user_sees_permitted_subjects_only() {
         "/api/v1/subjects/secret-b/versions/1",
         "/subjects/:.eu:secret-d/versions/1",
         "/contexts/.eu/subjects/secret-d/versions/1",
-        "/llm/v1/subjects/secret-b/versions/1/projections/openai-strict",
+        "/llm/v1/subjects/secret-b/versions/1/projections/openai-strict@2026-08",
     ] {
         assert_eq!(code(&get(path)), (403, 40_301), "{path}");
     }
@@ -329,7 +337,8 @@ fn references_lead_only_to_what_may_be_read() {
         assert_eq!(code(&refused), (422, 42_201), "{path}: {refused:?}");
     }
     let mut projected = schema.clone();
-    projected["dialect"] = json!("openai-strict");
+    projected["dialect"] = json!("openai-strict@2026-08");
+    projected["schemaType"] = json!("AVRO");
     let refused = guarded.ask(Some(&publisher), "POST", "/llm/v1/project", Some(projected.clone()));
     assert_eq!(code(&refused), (422, 42_201), "{refused:?}");
     guarded.good(&guarded.root, "POST", "/llm/v1/project", Some(projected));
@@ -449,6 +458,30 @@ fn policies_are_checked_explained_and_cannot_lock_their_author_out() {
     assert_eq!(code(&read()), (403, 40_301));
     guarded.good(&guarded.root, "DELETE", "/v1/auth/policies/p", None);
     assert_eq!(code(&read()), (404, 40_401));
+}
+
+/// Who asks more than its share waits, and nobody else does.
+#[test]
+fn a_greedy_client_is_told_to_wait_and_others_are_not() {
+    let guarded = Guarded::start_with(|config| config.rates.read = 1);
+    let greedy = guarded.account("greedy", &[("consumer", everywhere())]);
+    let modest = guarded.account("modest", &[("consumer", everywhere())]);
+    let read = |key: &Key| guarded.ask(Some(key), "GET", "/subjects/s/versions", None);
+    let mut last = None;
+    wait_for("a refusal", || {
+        let answer = read(&greedy);
+        let is_refused = answer.status == 429;
+        last = Some(answer);
+        is_refused
+    });
+    let refused = last.unwrap();
+    assert_eq!(code(&refused), (429, 429), "{refused:?}");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.header("ratelimit"), "\"read\";r=0;t=1");
+    assert_eq!(refused.header("ratelimit-policy"), "\"read\";q=5;w=5");
+    assert_eq!(code(&read(&modest)), (404, 40_401));
+    assert_eq!(guarded.ask(Some(&greedy), "GET", "/subjects", None).status, 200, "another class");
+    assert_eq!(guarded.ask(None, "GET", "/readyz", None).status, 200);
 }
 
 /// Where a request comes from is the other end of its connection, and nothing that a header says.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use node::clock::{Clock, Deadline};
 use node::config::{
     AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig,
-    LimitsConfig, NodeConfig, PeerConfig, ReadConfig, ScrubConfig, SecurityConfig,
+    LimitsConfig, NodeConfig, PeerConfig, RatesConfig, ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::consensus::{self, Consensus, MemberChange, Peers, State, convert};
 use node::host::telemetry::Metrics;
@@ -149,6 +149,7 @@ fn config(id: u64, world: &World) -> Config {
         backup: BackupConfig::default(),
         security: SecurityConfig::default(),
         auth: AuthConfig::default(),
+        rates: RatesConfig::default(),
     }
 }
 

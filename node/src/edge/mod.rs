@@ -1,8 +1,9 @@
 //! The one edge: every request of every door passes here first, in this order.
 //!
-//! request id and trace context → the operation of the table (or 404, 405, 400) → a slot (or 503) → the principal → what its
-//! headers wish for (or 422) → the door, within a time limit, panics contained → the record of changes that were refused →
-//! metrics → the headers that tell node, region, index and staleness.
+//! request id and trace context → the operation of the table (or 404, 405, 400) → a slot (or 503) → the principal (or 401) →
+//! its rate (or 429) → may it do this to anything at all (or 403) → what its headers wish for (or 422) → the door, within a
+//! time limit, panics contained → the record of changes that were refused → metrics → the headers that tell node, region,
+//! index and staleness.
 //!
 //! Doors get an [`Admitted`] request and translate. Who could not do what is asked to anything at all is refused here,
 //! before a byte of the body is read; whether it may be done to what the request names, the doors ask
@@ -14,6 +15,7 @@ mod failures;
 mod kept;
 mod layer;
 mod principal;
+mod rates;
 mod slots;
 
 use std::net::IpAddr;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
 use parking_lot::Mutex;
 use proto::error_code as code;
@@ -39,11 +42,13 @@ use admitted::{Place, Wishes};
 use failures::Failures;
 use kept::{KEPT_BYTES_MAX, Kept, Shelf};
 use principal::{authenticated, principal_of};
+use rates::Rates;
 use slots::Slots;
 
 pub use admitted::{Admitted, Fingerprint};
 pub use kept::{KeptReply, Repeat};
 pub use layer::EdgeLayer;
+pub use rates::Exceeded;
 
 /// A request gets the time that its body may take, the time that it may be carried out in, and this.
 const TIME_SPARE: Duration = Duration::from_secs(5);
@@ -72,6 +77,8 @@ impl Transport {
 pub enum Refusal {
     /// An error.
     Error(ServiceError),
+    /// The client asks more often than it may.
+    Exceeded(Exceeded),
     /// The path has other methods: these.
     WrongMethod {
         /// As `Allow` lists them.
@@ -97,6 +104,7 @@ struct Inner {
     service: Service,
     consistency: Consistency,
     slots: Slots,
+    rates: Rates,
     failures: Failures,
     node_id: HeaderValue,
     region: HeaderValue,
@@ -133,6 +141,7 @@ impl Edge {
         let inner = Inner {
             consistency: config.read.consistency,
             slots: Slots::new(config.limits.requests_max, connections_max),
+            rates: Rates::new(&config.rates),
             failures: Failures::default(),
             node_id: value(config.node.id.to_string()),
             region: value(config.node.region.clone()),
@@ -155,7 +164,7 @@ impl Edge {
         is_whole: bool,
         address: Option<IpAddr>,
     ) -> Result<Admitted, (Option<&'static Operation>, Refusal)> {
-        let Inner { service, consistency, slots, replies, .. } = &*self.inner;
+        let Inner { service, consistency, slots, rates, replies, .. } = &*self.inner;
         let question = (transport == Transport::Http && *method == Method::GET && is_whole)
             .then(|| uri.path_and_query())
             .flatten()
@@ -175,10 +184,18 @@ impl Edge {
             service.check_member().map_err(refused)?;
         }
         let config = service.config();
-        let (principal, origin) = self.principal(operation, headers, address).map_err(|error| {
-            self.record_denied(operation, "unknown", begun, &error);
-            refused(error)
-        })?;
+        let exceeded = |exceeded| (Some(operation), Refusal::Exceeded(exceeded));
+        let (principal, origin) = match self.principal(operation, headers, address) {
+            Ok(found) => found,
+            Err(error) => {
+                if error.code == code::UNAUTHORIZED {
+                    rates.failed_login(address).map_err(exceeded)?;
+                }
+                self.record_denied(operation, "unknown", begun, &error);
+                return Err(refused(error));
+            }
+        };
+        rates.take(&principal, address, operation).map_err(exceeded)?;
         service.authorize_somewhere(&principal, operation.permission).map_err(|error| {
             self.record_denied(operation, &principal.to_string(), begun, &error);
             refused(error)
@@ -287,10 +304,18 @@ impl Edge {
         headers.insert(&TERM, service.term().into());
         headers.insert(&STALENESS, mark.staleness_ms.map_or(HeaderValue::from_static("unknown"), HeaderValue::from));
         headers.insert(&NODE, node_id.clone());
+        // Where not everybody may see the same, a cache that many share must keep nothing.
+        if service.authority().is_on() && headers.get(CACHE_CONTROL).is_some_and(|value| *value == FOR_ALL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(FOR_ONE));
+        }
         headers.insert(&REGION, region.clone());
     }
 }
 
+/// What never changes may be kept by everybody on the way to a client.
+pub(crate) const FOR_ALL: &str = "public, max-age=31536000, immutable";
+/// The same, by the client alone.
+const FOR_ONE: &str = "private, max-age=31536000, immutable";
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static INDEX: HeaderName = HeaderName::from_static("x-registry-index");
 static TERM: HeaderName = HeaderName::from_static("x-registry-term");

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use node::config::{
     AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig,
-    LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile, ReadConfig, ScrubConfig, SecurityConfig,
+    LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile, RatesConfig, ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::consensus::Consensus;
 use node::service::Service;
@@ -538,5 +538,6 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
         backup: BackupConfig::default(),
         security: SecurityConfig::default(),
         auth: AuthConfig::default(),
+        rates: RatesConfig::default(),
     }
 }

@@ -76,6 +76,7 @@ async fn report_health(reporter: HealthReporter, service: Service, phase: Phase)
 fn refuse(refusal: &Refusal) -> Response<Body> {
     let status = match refusal {
         Refusal::Error(error) => status::status_of(error),
+        Refusal::Exceeded(exceeded) => status::status_of(&exceeded.error()),
         Refusal::WrongMethod { .. } | Refusal::Options { .. } => {
             status::status_of(&ServiceError::new(code::METHOD_NOT_ALLOWED, "There is no such method"))
         }

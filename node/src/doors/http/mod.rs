@@ -116,6 +116,7 @@ pub(super) fn panicked() -> ServiceError {
 fn refuse(refusal: &Refusal) -> Response<Body> {
     let reply = match refusal {
         Refusal::Error(error) => Reply::error(error),
+        Refusal::Exceeded(exceeded) => Reply::exceeded(exceeded),
         Refusal::WrongMethod { allow } => Reply::method_not_allowed(allow),
         Refusal::Options { allow } => Reply::options(allow),
     };

@@ -10,7 +10,7 @@ use proto::rest::ErrorBody;
 use serde::Serialize;
 
 use super::request::accepted;
-use crate::edge::KeptReply;
+use crate::edge::{Exceeded, FOR_ALL, KeptReply};
 use crate::service::{Provenance, ServiceError};
 
 /// The media types of the Confluent API, best first.
@@ -31,6 +31,7 @@ pub struct Reply {
     /// Does it never change, so that it may be kept?
     immutable: bool,
     allow: Option<String>,
+    exceeded: Option<Exceeded>,
     /// What it rests on, if it may be kept on this node.
     provenance: Option<Provenance>,
 }
@@ -51,7 +52,7 @@ impl Reply {
 
     fn good(body: Bytes) -> Self {
         let (status, immutable) = (StatusCode::OK, false);
-        Self { status, body, media_type: None, tag: None, immutable, allow: None, provenance: None }
+        Self { status, body, media_type: None, tag: None, immutable, allow: None, exceeded: None, provenance: None }
     }
 
     /// 200 with plain text.
@@ -94,6 +95,11 @@ impl Reply {
             body.extend(more.clone());
         }
         Self { body: body.to_string().into(), ..Self::error(error) }
+    }
+
+    /// 429, with what the client may ask and when.
+    pub fn exceeded(exceeded: &Exceeded) -> Self {
+        Self { exceeded: Some(exceeded.clone()), ..Self::error(&exceeded.error()) }
     }
 
     /// 405.
@@ -141,7 +147,7 @@ impl Reply {
     }
 
     fn cache_control(&self) -> &'static str {
-        if self.immutable { "public, max-age=31536000, immutable" } else { "no-cache, no-store, must-revalidate" }
+        if self.immutable { FOR_ALL } else { "no-cache, no-store, must-revalidate" }
     }
 
     /// The answer for a client that has one with these tags (`If-None-Match`): 304 without a body if it is the same.
@@ -184,6 +190,11 @@ impl Reply {
         if self.status.is_server_error() {
             set(RETRY_AFTER, "1");
         }
+        if let Some(Exceeded { class, quota, window_s, wait_s }) = &self.exceeded {
+            set(RETRY_AFTER, &wait_s.to_string());
+            set(RATE_LIMIT.clone(), &format!("\"{class}\";r=0;t={wait_s}"));
+            set(RATE_LIMIT_POLICY.clone(), &format!("\"{class}\";q={quota};w={window_s}"));
+        }
         headers.insert(&XSS_PROTECTION, XSS_PROTECTION_ON.clone());
         *response.status_mut() = self.status;
         *response.body_mut() = Body::from(self.body);
@@ -193,6 +204,9 @@ impl Reply {
 
 /// Headers of an answer, those of the edge with them: room is made once.
 const HEADERS: usize = 16;
+/// As draft-ietf-httpapi-ratelimit-headers has them.
+static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
 static XSS_PROTECTION_ON: HeaderValue = HeaderValue::from_static("1; mode=block");
 
