@@ -146,9 +146,10 @@ fn the_operations_of_the_confluent_api() {
         names.iter().fold(path.to_owned(), |path, (long, short)| path.replace(long, short))
     };
     let ours =
-        ["/api/", "/v1/cluster", "/admin", "/openapi.json", "/docs", "/livez", "/readyz", "/startupz", "/metrics"];
+        ["/api/", "/v1/", "/llm/", "/admin", "/openapi.json", "/docs", "/livez", "/readyz", "/startupz", "/metrics"];
     for (path, operations) in openapi["paths"].as_object().unwrap() {
-        if ours.iter().any(|prefix| path.starts_with(prefix)) {
+        let is_for_models = path.contains("/projections/") || path.ends_with("/outputs:check");
+        if is_for_models || ours.iter().any(|prefix| path.starts_with(prefix)) {
             continue;
         }
         let path = short(path);
