@@ -115,7 +115,8 @@ fn bodies() -> Vec<Row> {
         register(string_schema(), 415, 415).with("Content-Type", "text/plain"),
         register(string_schema(), 415, 415).with("Content-Type", "multipart/form-data; boundary=x"),
         register(string_schema(), 415, 415).with("Content-Type", "application/vnd.schemaregistry.v2+json"),
-        register(string_schema(), 415, 415).with("Content-Encoding", "gzip"),
+        register(string_schema(), 400, 400).with("Content-Encoding", "gzip"),
+        register(string_schema(), 415, 415).with("Content-Encoding", "br"),
         register(string_schema(), 422, 422).with("Idempotency-Key", ""),
         register(string_schema(), 422, 422).with("Idempotency-Key", "k".repeat(200)),
     ]

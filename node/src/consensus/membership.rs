@@ -99,6 +99,14 @@ impl MemberChange {
         }
     }
 
+    /// What is wrong with it whoever the members are.
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Self::Add { id, node } | Self::Update { id, node } => fault_of(*id, node, &BTreeMap::new()),
+            Self::Promote { .. } | Self::Remove { .. } | Self::Finish | Self::TakeBack => None,
+        }
+    }
+
     /// The voters when it is made.
     fn voters_after(&self, sets: &[BTreeSet<u64>]) -> BTreeSet<u64> {
         let mut voters = sets.last().cloned().unwrap_or_default();

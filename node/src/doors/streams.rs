@@ -13,7 +13,7 @@ use proto::v1;
 use tokio::sync::mpsc;
 
 use super::http::Front;
-use super::http::reply::{MEDIA_TYPES, Reply};
+use super::http::reply::{MEDIA_TYPES, Reply, with_standing_headers};
 use super::http::request::Request;
 use super::native::{cloud_event, csv_of, filter, json_of};
 use crate::clock::Deadline;
@@ -28,7 +28,7 @@ const CSV_HEAD: &str = "position,index,time_ms,principal,node_id,action,reason,r
 /// Answers a stream.
 pub(super) async fn answer(front: &Front, admitted: &Arc<Admitted>, stream: Stream, request: HttpRequest) -> Response {
     let begun = begin(front, admitted, stream, request).await;
-    begun.unwrap_or_else(|error| Reply::error(&error).into_response(MEDIA_TYPES[2]))
+    with_standing_headers(begun.unwrap_or_else(|error| Reply::error(&error).into_response(MEDIA_TYPES[2])))
 }
 
 async fn begin(

@@ -41,6 +41,21 @@ pub struct Criteria {
     pub latest_only: bool,
 }
 
+impl Criteria {
+    /// What page tokens of this search begin with, so that one leads nowhere else.
+    fn mark(&self) -> String {
+        let Self { context, prefix, format, state, owner, tag, property, field, path, type_name, text, latest_only } =
+            self;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("{context:?} {format:?} {state:?} {latest_only}").as_bytes());
+        for word in [prefix, owner, tag, property, field, path, type_name, text] {
+            hasher.update(&[0]);
+            hasher.update(word.as_bytes());
+        }
+        hasher.finalize().to_hex()[..8].to_owned()
+    }
+}
+
 /// A version that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -246,7 +261,10 @@ impl Service {
         size: usize,
         token: Option<&str>,
     ) -> Result<Page<FoundVersion>, ServiceError> {
-        let after = token.map(Place::parse).transpose()?;
+        let own = criteria.mark();
+        let place_of = |token: &str| Place::parse(token.strip_prefix(&own).ok_or_else(bad_token)?);
+        let token_of = |place: &Place| format!("{own}{}", place.token());
+        let after = token.map(place_of).transpose()?;
         self.read(caller, Kind::Mutable, |view| {
             let terms = criteria.terms();
             // A page goes on in the index that the first page chose.
@@ -267,7 +285,7 @@ impl Service {
                 let after = after.as_ref().filter(|after| after.key == key).and_then(|after| after.within.as_ref());
                 for (within, found) in versions_under(view, &key, after)? {
                     if page.items.len() >= size || looked_at >= SCANNED_MAX {
-                        page.next = last.as_ref().map(Place::token);
+                        page.next = last.as_ref().map(token_of);
                         return Ok(page);
                     }
                     // What may not be seen is passed over before anything counts it, and names no place.
@@ -282,7 +300,7 @@ impl Service {
                 }
                 last = Some(Place { key, within: None });
             }
-            page.next = walked_to.map(|key| Place { key, within: None }.token());
+            page.next = walked_to.map(|key| token_of(&Place { key, within: None }));
             Ok(page)
         })
         .await

@@ -226,6 +226,9 @@ impl Service {
         change: MemberChange,
         without: BTreeSet<u64>,
     ) -> Result<(), ServiceError> {
+        if let Some(fault) = change.fault() {
+            return Err(refused(&MembershipError::Refused(fault)));
+        }
         let (service, caller) = (self.clone(), caller.clone());
         let changed = tokio::spawn(async move {
             let consensus = &service.inner.consensus;

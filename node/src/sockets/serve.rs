@@ -28,8 +28,8 @@ use super::socket::Socket;
 
 /// Between two looks at all connections: how exact their time limits are.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// Longest head of a request with HTTP/1, in bytes: a path of 32 KiB and headers of as much.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Longest head of a request with HTTP/1, in bytes: twice the longest path that HTTP takes, so that a longer one is told so.
+const HEAD_BYTES_MAX: usize = 128 * 1024;
 /// The same with HTTP/2.
 const HEADER_LIST_BYTES_MAX: u32 = 32 * 1024;
 /// Requests under way on one connection of a client.

@@ -210,6 +210,12 @@ static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy
 static XSS_PROTECTION: HeaderName = HeaderName::from_static("x-xss-protection");
 static XSS_PROTECTION_ON: HeaderValue = HeaderValue::from_static("1; mode=block");
 
+/// The headers that every answer has, on one that is sent as it is made.
+pub fn with_standing_headers(mut answer: Response<Body>) -> Response<Body> {
+    answer.headers_mut().insert(&XSS_PROTECTION, XSS_PROTECTION_ON.clone());
+    answer
+}
+
 /// Is a tag among those of `If-None-Match`?
 fn names(tags: &str, own: &str) -> bool {
     tags.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == own)
