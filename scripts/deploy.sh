@@ -65,12 +65,12 @@ check_chart() {
 }
 
 check_rules() {
-  local promtool
-  say "alerts"
-  if command -v promtool >/dev/null; then promtool=promtool
-  elif promtool=$(debian_tools promtool prometheus); then promtool=$promtool/usr/bin/promtool
-  else skip "alerts" "promtool cannot be had (Debian's prometheus)"; return 0; fi
-  (cd deploy/prometheus && "$promtool" check rules rules.yaml && "$promtool" test rules rules_test.yaml rules_slow_test.yaml)
+  local tools
+  say "alerts and dashboards"
+  tools=$(debian_tools prometheus prometheus) || { skip "alerts and dashboards" "Prometheus cannot be had (Debian's package)"; return 0; }
+  tools=$tools/usr/bin
+  (cd deploy/prometheus && "$tools/promtool" check rules rules.yaml && "$tools/promtool" test rules rules_test.yaml rules_slow_test.yaml)
+  [ -z "$have_programs" ] || python3 scripts/deploy/dashboards.py --prometheus "$tools/prometheus" --node "$programs/registry-node" --ctl "$programs/registryctl"
 }
 
 check_compose() {
@@ -78,6 +78,32 @@ check_compose() {
   "$venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/docker-compose.yaml
   "$venv/bin/python" scripts/deploy/compose.py ${have_programs:+"$programs/registry-node"}
   "$venv/bin/hadolint" deploy/Containerfile
+}
+
+# The Containerfile in buildah, on an empty base: what it copies, to whom it belongs, and as whom it runs.
+check_containerfile() {
+  local buildah context=$work/context layers
+  [ "$(id -u)" = 0 ] || { skip "the Containerfile in buildah" "needs root, or ids below the user's"; return 0; }
+  buildah=$(debian_tools buildah buildah libgpgme11 libassuan0 libdevmapper1.02.1 libseccomp2) ||
+    { skip "the Containerfile in buildah" "it cannot be had (Debian's buildah)"; return 0; }
+  mkdir -p "$context/target/release" "$context/deploy" "$work/built"
+  cp "$programs/registry-node" "$programs/registryctl" "$context/target/release/"
+  cp -r .dockerignore "$context/"
+  cp -r deploy/image "$context/deploy/"
+  echo '{"default":[{"type":"insecureAcceptAnything"}]}' > "$work/policy.json"
+  in_buildah() {
+    LD_LIBRARY_PATH=$(find "$buildah" -name 'libgpgme.so.11' -printf '%h\n' | head -n 1) \
+      "$buildah/usr/bin/buildah" --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@" > "$work/buildah.log" 2>&1 ||
+      { cat "$work/buildah.log"; fail "buildah $1"; }
+  }
+  in_buildah bud --signature-policy "$work/policy.json" --timestamp 0 --isolation chroot --build-arg BASE=scratch \
+    -t localhost/schema-registry:check -f deploy/Containerfile "$context"
+  in_buildah push --signature-policy "$work/policy.json" localhost/schema-registry:check "oci:$work/built:check"
+  layers=$(for file in "$work"/built/blobs/sha256/*; do tar -tvzf "$file" --numeric-owner 2>/dev/null || true; done)
+  grep -qE '^drwx.* 65532/65532 .* var/lib/schema-registry/$' <<< "$layers" || fail "the node could not write to a volume of the image: $layers"
+  grep -qE '^-rwxr-xr-x 0/0 .* usr/bin/registry-node$' <<< "$layers" || fail "the image has no registry-node: $layers"
+  grep -q '"User":"65532:65532"' "$work"/built/blobs/sha256/* || fail "the image runs as somebody else"
+  echo "buildah builds the Containerfile"
 }
 
 # The unit with what it names in its place, below a root of its own. Of the score, 1.2 of 10 are what serving a network takes.
@@ -197,6 +223,7 @@ fi
 check_chart
 check_rules
 check_compose
+[ -z "$have_programs" ] || check_containerfile
 say "systemd unit"
 check_unit deploy/systemd/registry-node.service "$([ -n "$have_programs" ] && echo "$programs" || { cp /bin/true "$work/registry-node"; echo "$work"; })"
 [ -z "$have_programs" ] || check_packages

@@ -11,6 +11,9 @@ say "clippy's suggestions"
 cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets
 say "layout"
 cargo fmt --all
-say "files made from the code: docs/openapi.json"
+say "files made from the code: docs/openapi.json, docs/metrics.md"
 OPENAPI_WRITE=1 cargo test --quiet --workspace openapi
+METRICS_WRITE=1 cargo test --quiet --workspace --test deploy metrics
+say "files made from the chart"
+scripts/deploy.sh write
 git status --short

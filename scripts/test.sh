@@ -24,7 +24,8 @@ zoo      | - | three of the planted bugs must be found
 sim      | - | a short slice of the simulation
 tour     | - | scripts/run.sh from the first node to the last read
 coverage | ^schema/ | line coverage of schema by the cases that are in the repository
-clients  | ^(clients-test/\|scripts/clients.sh) | the registry clients of PyPI and npm against a cluster'
+clients  | ^(clients-test/\|scripts/clients.sh) | the registry clients of PyPI and npm against a cluster
+deploy   | ^(deploy/\|cluster.toml.example\|scripts/deploy/\|scripts/deploy.sh\|scripts/package.sh) | chart, image, packages, units and alerts in the programs that read them'
 
 target=${CARGO_TARGET_DIR:-$root/target}
 export REGISTRY_NODE_BIN=$target/release/registry-node
@@ -98,6 +99,11 @@ stage_coverage() { scripts/coverage.sh --without-corpora --lines-min "${COVERAGE
 stage_clients() {
   build_release
   scripts/clients.sh
+}
+
+stage_deploy() {
+  build_release
+  scripts/deploy.sh --bin "$target/release"
 }
 
 wanted=("$@")

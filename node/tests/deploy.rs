@@ -47,8 +47,8 @@ fn words<'t>(text: &'t str, prefix: &str) -> BTreeSet<&'t str> {
     starts.map(|rest| &rest[..rest.find(|c| !is_of_word(c)).unwrap_or(rest.len())]).collect()
 }
 
-#[test]
-fn dashboards_and_alerts_name_metrics_that_a_node_serves() {
+/// What a node serves under `/metrics` once everything has been counted that is only there when it was.
+fn page_of_metrics() -> String {
     let mut cluster = Cluster::prepared(1);
     cluster.node(1).start(true);
     cluster.nodes[0].wait_ready();
@@ -64,14 +64,49 @@ fn dashboards_and_alerts_name_metrics_that_a_node_serves() {
         text = cluster.ask(1, "GET", "/metrics", None).body;
         text.contains("schemareg_backup_last_index ")
     });
+    text
+}
+
+/// One metric, as the page describes it.
+#[derive(Debug, Default)]
+struct Metric {
+    kind: String,
+    help: String,
+    labels: BTreeSet<String>,
+}
+
+/// The metrics of a page by the names of their samples; a histogram under its own name.
+fn metrics_of(page: &str) -> BTreeMap<String, Metric> {
+    let described = |line: &str, mark: &str| {
+        let (name, rest) = line.strip_prefix(mark)?.split_once(' ')?;
+        Some((name.to_owned(), rest.to_owned()))
+    };
+    let kinds: BTreeMap<String, String> = page.lines().filter_map(|line| described(line, "# TYPE ")).collect();
+    let helps: BTreeMap<String, String> = page.lines().filter_map(|line| described(line, "# HELP ")).collect();
+    let mut metrics = BTreeMap::<String, Metric>::new();
+    for line in page.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let endings = ["_bucket", "_sum", "_count", "_total", ""];
+        let family = endings.iter().find_map(|end| name.strip_suffix(end).filter(|family| kinds.contains_key(*family)));
+        let family = family.unwrap_or_else(|| panic!("{line} is not described"));
+        let kind = kinds[family].clone();
+        let shown = if kind == "histogram" { family } else { name };
+        let metric = metrics.entry(shown.to_owned()).or_default();
+        metric.help = helps[family].trim_end_matches('.').to_owned();
+        let labels = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(labels, _)| labels);
+        let of_reader = |label: &&str| !(kind == "histogram" && *label == "le");
+        let names = labels.split("\",").filter_map(|label| label.split_once('=')).map(|(name, _)| name);
+        metric.labels.extend(names.filter(of_reader).map(str::to_owned));
+        metric.kind = kind;
+    }
+    metrics
+}
+
+#[test]
+fn dashboards_and_alerts_name_metrics_that_a_node_serves() {
     let mut served = BTreeSet::new();
-    for line in text.lines() {
-        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else { continue };
-        let endings: &[&str] = match kind {
-            "counter" => &["", "_total"],
-            "histogram" => &["_bucket", "_sum", "_count"],
-            _ => &[""],
-        };
+    for (name, metric) in metrics_of(&page_of_metrics()) {
+        let endings: &[&str] = if metric.kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
         served.extend(endings.iter().map(|ending| format!("{name}{ending}")));
     }
     let mut named = 0;
@@ -82,6 +117,37 @@ fn dashboards_and_alerts_name_metrics_that_a_node_serves() {
         }
     }
     assert!(named > 40, "{named} names of metrics were found");
+}
+
+/// `docs/metrics.md` is what a node says of its metrics; `METRICS_WRITE=1` writes it anew.
+#[test]
+fn the_document_of_metrics_is_what_a_node_serves() {
+    let mut table = String::new();
+    for (name, Metric { kind, help, labels }) in metrics_of(&page_of_metrics()) {
+        let labels = labels.into_iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        table += &format!("| `{name}` | {kind} | {labels} | {help} |\n");
+    }
+    let path = root().join("docs/metrics.md");
+    let known = std::fs::read_to_string(&path).unwrap();
+    let head = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+    let (before, _) = known.split_once(head).expect("the document has the head of the table");
+    let text = format!("{before}{head}{table}");
+    if std::env::var_os("METRICS_WRITE").is_some() {
+        std::fs::write(path, text).unwrap();
+    } else {
+        let hint =
+            "docs/metrics.md is not that of the code: METRICS_WRITE=1 cargo test --workspace --test deploy metrics";
+        assert_eq!(known, text, "{hint}");
+    }
+}
+
+/// Helm takes no file from outside of a chart, so that the chart has a copy of the rules.
+#[test]
+fn the_chart_has_the_rules_as_they_are() {
+    let rules = std::fs::read(root().join("deploy/prometheus/rules.yaml")).unwrap();
+    let path = root().join("deploy/helm/schema-registry/files/rules.yaml");
+    assert!(!path.is_symlink(), "Helm refuses a link");
+    assert_eq!(std::fs::read(path).unwrap(), rules, "scripts/deploy.sh write makes the copy");
 }
 
 #[test]
