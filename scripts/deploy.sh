@@ -118,6 +118,17 @@ check_unit() { # unit file, directory of the programs
   tail -n 1 "$work/security"
 }
 
+# Three nodes, from their start to their end, under strace: the filter of the unit stops nothing that they do.
+check_filter() {
+  local strace
+  strace=$(debian_tools strace strace) && "$strace/usr/bin/strace" -f -o /dev/null true 2> /dev/null ||
+    { skip "the system calls of the unit" "strace cannot be had or may not trace"; return 0; }
+  printf '#!/bin/sh\nexec %s -D -f -qq -o %s.$$ %s "$@"\n' "$strace/usr/bin/strace" "$work/trace" "$programs/registry-node" > "$work/traced"
+  chmod +x "$work/traced"
+  python3 scripts/deploy/run.py --node "$work/traced" --ctl "$programs/registryctl"
+  python3 scripts/deploy/syscalls.py deploy/systemd/registry-node.service "$work"/trace.*
+}
+
 check_packages() {
   say "packages"
   local out=$work/package again=$work/again file root=$work/root deb image
@@ -226,4 +237,4 @@ check_compose
 [ -z "$have_programs" ] || check_containerfile
 say "systemd unit"
 check_unit deploy/systemd/registry-node.service "$([ -n "$have_programs" ] && echo "$programs" || { cp /bin/true "$work/registry-node"; echo "$work"; })"
-[ -z "$have_programs" ] || check_packages
+[ -z "$have_programs" ] || { check_filter; check_packages; }
