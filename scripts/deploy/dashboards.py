@@ -33,7 +33,7 @@ def traffic(nodes):
     record = '{"type":"record","name":"R","fields":[%s]}'
     one = json.dumps({"schema": record % '{"name":"a","type":"int"}'})
     other = json.dumps({"schema": record % '{"name":"a","type":"string"}'})
-    for port in nodes.http:
+    for port in nodes.http[: run.VOTERS]:
         run.ask(port, "POST", f"/subjects/s{port}/versions", one)
         run.ask(port, "POST", f"/subjects/s{port}/versions", other)
         run.ask(port, "GET", "/schemas/ids/1")
@@ -55,7 +55,7 @@ def main():
         nodes = run.Nodes(given, work)
         (port,) = run.ports(1)
         place = pathlib.Path(work)
-        targets = json.dumps([f"127.0.0.1:{one}" for one in nodes.http])
+        targets = json.dumps([f"127.0.0.1:{one}" for one in nodes.http[: run.VOTERS]])
         place.joinpath("prometheus.yml").write_text(
             "global: { scrape_interval: 1s, evaluation_interval: 1s }\n"
             f"rule_files: ['{ROOT}/deploy/prometheus/rules.yaml']\n"
@@ -64,9 +64,9 @@ def main():
         log = open(place / "node-prometheus.log", "wb")
         prometheus = None
         try:
-            for one in range(3):
+            for one in range(run.VOTERS):
                 nodes.start(one)
-            for one in nodes.http:
+            for one in nodes.http[: run.VOTERS]:
                 run.wait_for("every node to be ready", lambda one=one: run.status_of(one, "/readyz") == 200)
             nodes.ctl("backup", "create")
             traffic(nodes)

@@ -90,17 +90,17 @@ def main():
     distance = Distance(given.round_trip / 2000)
     with tempfile.TemporaryDirectory() as work:
         nodes = run.Nodes(given, work)
-        for one in range(3):
+        for one in range(run.VOTERS):
             path = nodes.work / f"etc-{one}/cluster.toml"
             others = "".join(
-                f'{other + 1} = "127.0.0.1:{distance.to(nodes.peer[other])}"\n' for other in range(3) if other != one
+                f'{other + 1} = "127.0.0.1:{distance.to(nodes.peer[other])}"\n' for other in range(run.VOTERS) if other != one
             )
             text = path.read_text().replace('id = "try"\n', 'id = "try"\nprofile = "wan"\n')
             path.write_text(f"{text}[cluster.peer_overrides]\n{others}")
         try:
-            for one in range(3):
+            for one in range(run.VOTERS):
                 nodes.start(one)
-            for port in nodes.http:
+            for port in nodes.http[: run.VOTERS]:
                 run.wait_for("every node to be ready", lambda port=port: run.status_of(port, "/readyz") == 200)
             leader = run.wait_for("a leader", nodes.leader) - 1
             follower = (leader + 1) % 3

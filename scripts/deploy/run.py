@@ -4,7 +4,8 @@
     run.py --node registry-node --ctl registryctl     the programs as they are
     run.py ... --root DIRECTORY                       those of an unpacked image: below a read-only root, as user 65532 (needs root)
 
-All are started with --bootstrap, as the chart does; the leader is stopped with SIGTERM while a client writes."""
+The voters are all started with --bootstrap, as the chart does; a node without a vote is added twice, as its Job may do; the
+leader is stopped with SIGTERM while a client writes."""
 
 import argparse
 import http.client
@@ -21,6 +22,9 @@ import time
 
 SECONDS_MAX = 60
 USER = 65532
+VOTERS = 3
+# The node without a vote is the last one.
+READER, READER_ID = VOTERS, 101
 SCHEMA = json.dumps({"schema": '"string"'})
 
 
@@ -64,18 +68,19 @@ def wait_for(what, holds):
 class Nodes:
     def __init__(self, given, work):
         self.given, self.work = given, pathlib.Path(work)
-        self.http, self.peer = ports(3), ports(3)
+        self.http, self.peer = ports(VOTERS + 1), ports(VOTERS + 1)
         self.processes = {}
         members = "".join(
             f'[[cluster.members]]\nid = {one + 1}\npeer_address = "127.0.0.1:{self.peer[one]}"\n'
             f'http_url = "http://127.0.0.1:{self.http[one]}"\nregion = "zone-{one}"\n'
-            for one in range(3)
+            for one in range(VOTERS)
         )
-        for one in range(3):
+        for one in range(VOTERS + 1):
+            node = READER_ID if one == READER else one + 1
             place = self.work / f"etc-{one}"
             place.mkdir()
             place.joinpath("cluster.toml").write_text(
-                f'[node]\nid = {one + 1}\nregion = "zone-{one}"\ndata_dir = "{self.state(one)}/data"\n'
+                f'[node]\nid = {node}\nregion = "zone-{one}"\ndata_dir = "{self.state(one)}/data"\n'
                 f'[cluster]\nid = "try"\n{members}'
                 f'[http]\nlisten = "127.0.0.1:{self.http[one]}"\n[peer]\nlisten = "127.0.0.1:{self.peer[one]}"\n'
                 f'[backup]\ndirectory = "{self.state(one)}/backups"\nevery_seconds = 86400\n'
@@ -106,10 +111,11 @@ class Nodes:
         else:
             command = [self.given.node, "--config", str(self.work / f"etc-{one}/cluster.toml")]
         log = open(self.work / f"node-{one}.log", "ab")
-        self.processes[one] = subprocess.Popen([*command, "--bootstrap"], env=environment, stderr=log, stdout=log)
+        command += ["--bootstrap"] if one < VOTERS else []
+        self.processes[one] = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
 
     def ctl(self, *arguments):
-        url = ",".join(f"http://127.0.0.1:{port}" for port in self.http)
+        url = ",".join(f"http://127.0.0.1:{port}" for port in self.http[:VOTERS])
         if self.given.root:
             command = self.below_root(0, ["/usr/bin/registryctl", "--url", url, *arguments])
         else:
@@ -142,7 +148,7 @@ def try_it(nodes):
         if not holds:
             sys.exit(f"run: it does not hold that {what}")
 
-    http = nodes.http
+    http = nodes.http[:VOTERS]
     nodes.start(0)
     wait_for("the first node's port", lambda: status_of(http[0], "/livez") == 200)
     good("a node without its peers lives", status_of(http[0], "/livez") == 200)
@@ -157,8 +163,17 @@ def try_it(nodes):
     good("a follower takes a write", ask(http[1], "POST", "/subjects/s/versions", SCHEMA)[0] == 200)
     good("another node has it", ask(http[2], "GET", "/subjects/s/versions/1")[0] == 200)
     good("registryctl finds every node ready", "not ready" not in nodes.ctl("cluster", "health"))
+    reader = nodes.http[READER]
+    nodes.start(READER)
+    wait_for("the port of the node without a vote", lambda: status_of(reader, "/livez") == 200)
+    for _ in range(2):
+        addresses = ["--peer-address", f"127.0.0.1:{nodes.peer[READER]}", "--http-url", f"http://127.0.0.1:{reader}"]
+        nodes.ctl("member", "add", str(READER_ID), *addresses, "--region", "zone-9")
+    wait_for("the node without a vote to be ready", lambda: status_of(reader, "/readyz") == 200)
+    good("it has what was written", ask(reader, "GET", "/subjects/s/versions/1")[0] == 200)
+    good("it told its supervisor, too", nodes.heard.recv(100).startswith(b"READY=1"))
     leader = wait_for("a leader", nodes.leader)
-    others = [one for one in range(3) if one != leader - 1]
+    others = [one for one in range(VOTERS) if one != leader - 1]
     failed, slowest, written, stop = [], [0.0], [0], threading.Event()
 
     def write():
@@ -190,7 +205,7 @@ def try_it(nodes):
     good(f"it told its supervisor that it stops: {told}", told == "STOPPING=1")
     good(f"no write failed twice: {failed[:3]}", not failed)
     good("another node leads", wait_for("a leader", nodes.leader) != leader)
-    for one in others:
+    for one in [*others, READER]:
         code = nodes.stop(one)
         good(f"a follower ends with 0 on SIGTERM, not with {code}", code == 0)
     print(f"{written[0]} writes over a hand-over, none failed twice; the slowest took {slowest[0] * 1000:.0f} ms")
