@@ -57,12 +57,14 @@ fn page_of_metrics() -> String {
     let next = r#"{"schema":"{\"type\":\"enum\",\"name\":\"Some\",\"symbols\":[\"A\",\"B\"],\"default\":\"A\"}"}"#;
     assert_eq!(cluster.ask(1, "PUT", "/config", Some(r#"{"compatibility":"BACKWARD"}"#)).status, 200);
     assert_eq!(cluster.ask(1, "POST", "/subjects/s/versions", Some(next)).status, 200);
-    // What tells of backups is there when there is one.
+    // What tells of backups is there when there is one, and that of the disk and of a quorum when it was asked for.
     assert!(!cluster.fetch(1, "/v1/backup").is_empty());
     let mut text = String::new();
-    support::wait_for("the figures of backups", || {
+    support::wait_for("figures of the backup, the disk and the quorum", || {
         text = cluster.ask(1, "GET", "/metrics", None).body;
-        text.contains("schemareg_backup_last_index ")
+        ["backup_last_index", "disk_free_bytes", "read_staleness_seconds"]
+            .iter()
+            .all(|name| text.contains(&format!("\nschemareg_{name} ")))
     });
     text
 }

@@ -95,6 +95,7 @@ priority = {{ int $member.priority }}
 {{- end }}
 [http]
 listen = "0.0.0.0:18081"
+drain_ms = {{ mul 1000 (int $values.drainSeconds) }}
 [peer]
 listen = "0.0.0.0:18281"
 {{- if $values.grpc.enabled }}
