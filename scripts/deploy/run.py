@@ -98,6 +98,7 @@ class Nodes:
         root = self.given.root
         mounts = (
             f"mount --bind '{root}' '{root}' && mount -o remount,bind,ro '{root}' && mount --rbind /proc '{root}/proc' && "
+            f"mount --rbind /dev '{root}/dev' && "
             f"mount -t tmpfs -o uid={USER},gid={USER},mode=0700 tmpfs '{root}/var/lib/schema-registry' && "
             f"mount --bind '{self.work}/etc-{one}' '{root}/etc/schema-registry' && "
             f"exec chroot --userspec={USER}:{USER} '{root}' \"$@\""
