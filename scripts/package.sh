@@ -105,7 +105,7 @@ if command -v dpkg-deb >/dev/null && command -v dpkg-shlibdeps >/dev/null; then
   (cd "$deb" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) > "$deb/DEBIAN/md5sums"
   chmod 644 "$deb/DEBIAN/md5sums" "$deb/DEBIAN/control" "$deb/DEBIAN/conffiles"
   find "$deb" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-  dpkg-deb --root-owner-group -Zxz --build "$deb" "$out/schema-registry_${version}_$architecture.deb" >/dev/null
+  dpkg-deb --root-owner-group -Zzstd -z12 --build "$deb" "$out/schema-registry_${version}_$architecture.deb" >/dev/null
 else
   skip "the Debian package" "dpkg-dev is not installed"
 fi
