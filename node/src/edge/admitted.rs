@@ -23,6 +23,7 @@ use crate::trace::TraceContext;
 pub struct Place {
     context: Option<Context>,
     parameters: Vec<(&'static str, String)>,
+    is_folder: bool,
 }
 
 impl Place {
@@ -46,7 +47,18 @@ impl Place {
                 }
             }
         }
-        Ok(Self { context, parameters })
+        Ok(Self { context, parameters, is_folder: false })
+    }
+
+    /// Notes whether the path ends with a slash. It asks for the same; but addresses in a page are relative to it.
+    #[must_use]
+    pub(super) fn with_slash(self, is_folder: bool) -> Self {
+        Self { is_folder, ..self }
+    }
+
+    /// Does the path end with a slash?
+    pub fn is_folder(&self) -> bool {
+        self.is_folder
     }
 
     /// The context in front of the path.

@@ -343,7 +343,10 @@ fn found(
             Ok((operation, Ok(Place::default())))
         }
         Transport::Http => match route(method.as_str(), uri.path()) {
-            Ok(matched) => Ok((matched.operation, Place::of(matched))),
+            Ok(matched) => {
+                let place = |matched| Place::of(matched).map(|place| place.with_slash(uri.path().ends_with('/')));
+                Ok((matched.operation, place(matched)))
+            }
             Err(Unrouted::Unknown) => Err(not_found()),
             Err(Unrouted::Malformed) => {
                 let message = "The path cannot be decoded: after each percent sign stand two hexadecimal digits, and what \

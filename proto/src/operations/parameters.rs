@@ -12,6 +12,7 @@ pub const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("resourceId", "The id of a resource"),
     ("namespace", "The namespace of a resource; `-` means any"),
     ("name", "The name of a resource (`-` means any), account, role, binding or policy. Of a backup: its file"),
+    ("file", "The name of a file of the web UI"),
     ("dialect", "The id of a dialect, or a name of the newest of its kind, as `openai`"),
 ];
 

@@ -1,7 +1,8 @@
-//! What a node tells about itself, to people and to machines: probes, metrics, the description of the API, and the two
-//! general services of gRPC.
+//! What a node tells about itself, to people and to machines: probes, metrics, the description of the API, the web
+//! UI, and the two general services of gRPC.
 
 use super::{Answer, Kind, Operation, OperationId, Permission, Resource, Shape, get, operation};
+use crate::error_code as code;
 
 /// An operation about the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,6 +10,9 @@ use super::{Answer, Kind, Operation, OperationId, Permission, Resource, Shape, g
 pub enum Server {
     DescribeApi,
     ShowDocs,
+    ShowUi,
+    /// What the pages of the web UI load.
+    GetUiFile,
     ProbeLive,
     ProbeReady,
     ProbeStarted,
@@ -43,6 +47,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     server(Server::ShowDocs, "ShowDocs", &[get("/docs")], Kind::ReadImmutable, Permission::Public)
         .described("Server", "A page that shows it")
         .answers(Answer::Plain("text/html")),
+    server(Server::ShowUi, "ShowUi", &[get("/ui")], Kind::ReadImmutable, Permission::Public)
+        .described("Server", "The web UI; its address ends with a slash")
+        .answers(Answer::Plain("text/html")),
+    server(Server::GetUiFile, "GetUiFile", &[get("/ui/assets/{file}")], Kind::ReadImmutable, Permission::Public)
+        .described("Server", "A file that the web UI loads")
+        .answers(Answer::Plain("text/javascript"))
+        .fails(&[code::NOT_FOUND]),
     server(Server::ProbeLive, "ProbeLive", &[get("/livez")], Kind::Probe, Permission::Public)
         .described("Probes", "Does the process work?")
         .answers(OBJECT),

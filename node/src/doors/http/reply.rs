@@ -2,7 +2,8 @@
 
 use axum::body::{Body, Bytes};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Response, StatusCode};
 use proto::error_code as code;
@@ -34,6 +35,21 @@ pub struct Reply {
     exceeded: Option<Exceeded>,
     /// What it rests on, if it may be kept on this node.
     provenance: Option<Provenance>,
+    /// Other headers.
+    more: &'static [(&'static str, &'static str)],
+    encoding: Option<&'static str>,
+    location: Option<&'static str>,
+}
+
+/// A file for a browser, compressed beforehand or not.
+#[derive(Debug)]
+pub struct WebFile {
+    pub body: &'static [u8],
+    pub media_type: &'static str,
+    /// How the body is compressed.
+    pub encoding: Option<&'static str>,
+    /// What else the browser is told.
+    pub headers: &'static [(&'static str, &'static str)],
 }
 
 impl Reply {
@@ -52,7 +68,9 @@ impl Reply {
 
     fn good(body: Bytes) -> Self {
         let (status, immutable) = (StatusCode::OK, false);
-        Self { status, body, media_type: None, tag: None, immutable, allow: None, exceeded: None, provenance: None }
+        let (media_type, tag, allow, exceeded, provenance) = (None, None, None, None, None);
+        let (more, encoding, location): (&[_], _, _) = (&[], None, None);
+        Self { status, body, media_type, tag, immutable, allow, exceeded, provenance, more, encoding, location }
     }
 
     /// 200 with plain text.
@@ -68,6 +86,17 @@ impl Reply {
     /// 200 with a page for a browser.
     pub fn page(body: &'static str) -> Self {
         Self { media_type: Some("text/html; charset=utf-8"), ..Self::text(body.to_owned()) }
+    }
+
+    /// 200 with a file for a browser.
+    pub fn file(file: WebFile) -> Self {
+        let WebFile { body, media_type, encoding, headers } = file;
+        Self { media_type: Some(media_type), encoding, more: headers, ..Self::good(Bytes::from_static(body)) }
+    }
+
+    /// 308: what is asked for lies there, seen from the path that was asked for.
+    pub fn moved(location: &'static str) -> Self {
+        Self { status: StatusCode::PERMANENT_REDIRECT, location: Some(location), ..Self::text(String::new()) }
     }
 
     /// 204.
@@ -118,6 +147,12 @@ impl Reply {
     #[must_use]
     pub fn immutable(self, tag: String) -> Self {
         Self { tag: Some(tag), immutable: true, ..self }
+    }
+
+    /// Marks an answer with a tag that never changes.
+    #[must_use]
+    pub fn kept_for_ever(self) -> Self {
+        Self { immutable: true, ..self }
     }
 
     /// Gives an answer that may change a tag made of its body.
@@ -186,6 +221,15 @@ impl Reply {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             set(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        if let Some(encoding) = self.encoding {
+            set(CONTENT_ENCODING, encoding);
+        }
+        if let Some(location) = self.location {
+            set(LOCATION, location);
+        }
+        for (name, value) in self.more {
+            set(HeaderName::from_static(name), value);
         }
         if self.status.is_server_error() {
             set(RETRY_AFTER, "1");

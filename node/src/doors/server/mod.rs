@@ -1,8 +1,9 @@
-//! What a node tells about itself: probes, metrics, the description of the API.
+//! What a node tells about itself: probes, metrics, the description of the API, the web UI.
 
 mod health;
 mod native_openapi;
 mod openapi;
+mod ui;
 
 use proto::error_code as code;
 use proto::operations::Server;
@@ -17,6 +18,8 @@ pub(super) fn answer(on: On<'_>, operation: Server) -> Answer {
     match operation {
         Server::DescribeApi => Ok(Reply::json(&openapi::document())),
         Server::ShowDocs => Ok(Reply::page(openapi::PAGE)),
+        Server::ShowUi => ui::page(on),
+        Server::GetUiFile => ui::asset(on),
         Server::ProbeLive => Ok(health::live(front)),
         Server::ProbeReady => Ok(health::ready(front)),
         Server::ProbeStarted => Ok(health::started(front)),
