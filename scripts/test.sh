@@ -5,9 +5,9 @@
 #   scripts/test.sh lints tests      these stages only, in this order
 #   scripts/test.sh list             the stages, and what each is for
 #
-# It writes nothing into the checkout but target/ and ends with the time that each stage took. What a stage leaves out on this
-# machine is named, and counted at the end of the stage. An extra stage runs if a file of its part differs from CHANGED_SINCE
-# (default HEAD~1; the work tree counts, too).
+# It writes nothing into the checkout but what git ignores, and ends with the time that each stage took. What a stage leaves
+# out on this machine is named, and counted at the end of the stage. An extra stage runs if a file of its part differs from
+# CHANGED_SINCE (default HEAD~1; the work tree counts, too).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$root"
@@ -25,7 +25,8 @@ sim      | - | a short slice of the simulation
 tour     | - | scripts/run.sh from the first node to the last read
 coverage | ^schema/ | line coverage of schema by the cases that are in the repository
 clients  | ^(clients-test/\|scripts/clients.sh) | the registry clients of PyPI and npm against a cluster
-deploy   | ^(deploy/\|cluster.toml.example\|scripts/deploy/\|scripts/deploy.sh\|scripts/package.sh) | chart, image, packages, units and alerts in the programs that read them'
+deploy   | ^(deploy/\|cluster.toml.example\|scripts/deploy/\|scripts/deploy.sh\|scripts/package.sh) | chart, image, packages, units and alerts in the programs that read them
+ui       | ^(ui/\|scripts/ui.sh\|node/build.rs) | the web UI in Chromium against a cluster'
 
 target=${CARGO_TARGET_DIR:-$root/target}
 export REGISTRY_NODE_BIN=$target/release/registry-node
@@ -104,6 +105,11 @@ stage_clients() {
 stage_deploy() {
   build_release
   scripts/deploy.sh --bin "$target/release"
+}
+
+stage_ui() {
+  scripts/ui.sh node
+  REGISTRY_NODE_BIN=$target/registry-node-ui scripts/ui.sh test
 }
 
 wanted=("$@")

@@ -2,6 +2,7 @@
 import { signal, type Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { ApiError, address, credentials, get, node } from "./api.ts";
+import { parseServerSent } from "./server-sent.ts";
 import type { CloudEvent, ClusterStatus } from "./types.ts";
 
 export interface Feed {
@@ -14,17 +15,6 @@ export interface Feed {
 const KEPT_MAX = 1000;
 /** So many log entries back begins the look at what was. */
 export const BACK_ENTRIES = 2000;
-
-export function parseServerSent(block: string): { event: string; id: string; data: string } {
-  const parsed = { event: "message", id: "", data: "" };
-  for (const line of block.split("\n")) {
-    const [, name = "", value = ""] = /^([^:]+): ?(.*)$/.exec(line) ?? [];
-    if (name === "event") parsed.event = value;
-    if (name === "id") parsed.id = value;
-    if (name === "data") parsed.data += (parsed.data ? "\n" : "") + value;
-  }
-  return parsed;
-}
 
 export function useFeed(filter: { kinds?: string; subject?: string; context?: string }, paused = false): Feed {
   const feed = useMemo<Feed>(() => ({ events: signal([]), state: signal("connecting"), error: signal(null) }), []);

@@ -2,10 +2,10 @@
 import { computed, effect, signal } from "@preact/signals";
 import { settings } from "./settings.ts";
 import { en } from "./text/en.ts";
+import { type Values, fill } from "./text/fill.ts";
 
 export type Key = keyof typeof en;
 export type Catalogue = Record<Key, string>;
-export type Values = Record<string, string | number>;
 
 export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 
@@ -32,16 +32,6 @@ effect(() => {
  *  Empty for a key that there is not. */
 export function t(key: Key, values: Values = {}): string {
   return fill(catalogue.value[key] ?? en[key] ?? "", values, language.value);
-}
-
-export function fill(text: string, values: Values, locale: string): string {
-  return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (whole, name: string, one?: string, other?: string) => {
-    const value = values[name];
-    if (value === undefined) return whole;
-    if (one === undefined || other === undefined) return typeof value === "number" ? value.toLocaleString(locale) : value;
-    const form = new Intl.PluralRules(locale).select(Number(value)) === "one" ? one : other;
-    return form.replace("#", Number(value).toLocaleString(locale));
-  });
 }
 
 export function count(value: number): string {

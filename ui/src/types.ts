@@ -39,9 +39,13 @@ export interface Checkpoint { size: number; root: string; note: string; verifier
 export interface Proof { size: number; root: string; hashes: string[]; leaf: string }
 export interface NodeStatus {
   node_id: number; region: string; role: string; term: number; leader_id?: number | null; last_log_index: number; committed_index: number;
-  applied_index: number; snapshot_index: number; purged_index: number; version: string; http_url?: string; error?: string;
+  applied_index: number; snapshot_index: number; purged_index: number; version: string; http_url?: string; error?: string; level?: number; level_supported?: number;
 }
-export interface ClusterStatus { cluster_id: string; voters: number[]; learners: number[]; nodes: NodeStatus[] }
+export interface ClusterStatus {
+  cluster_id: string; voters: number[]; learners: number[]; nodes: NodeStatus[]; level?: number;
+  /** A change of the members that is under way, or broke off half-way. */
+  change?: { voter_sets: number[][]; decided: boolean; operation?: string; resource?: string; principal?: string; since_ms?: number } | null;
+}
 export interface Backup { name: string; id: string; kind: string; index: number; time_ms: number; bytes: number; problem?: string | null }
 export interface Backups { directory: string; backups: Backup[]; is_running: boolean; last_index?: number | null; last_time_ms?: number | null; last_failure?: string | null; every_seconds: number; keep: number }
 /** The settings of a scope on the Confluent API. */

@@ -39,7 +39,7 @@ export function standingOf(status: ClusterStatus): Standing {
 
 export function ClusterLine(): JSX.Element {
   const status = useLoad((signal) => get<ClusterStatus>("/v1/cluster/status", {}, signal), []);
-  useEvery(EVERY_MS, status.again);
+  useEvery(EVERY_MS, status.poll);
   const now = status.current.value;
   if (now.state === "failed") return <p class="line bad" role="status">✗ {t("cluster.unknown")}</p>;
   if (!now.data) return <p class="line soft" role="status">{t("loading")}</p>;

@@ -180,7 +180,7 @@ function protobuf(source: string): Node[] {
   const collect = (list: Node[]): void => list.forEach((node) => { if (node.type === "message") { messages.set(node.name, node); collect(node.children); } });
   collect(nodes);
   const grown = (node: Node, above: string[]): Node => {
-    const target = messages.get(node.type.split(" ").pop()?.split(".").pop() ?? "");
+    const target = messages.get(/(\w+)>?$/.exec(node.type)?.[1] ?? "");
     const opens = target && node.type !== "message" && !above.includes(target.name) && above.length < 8;
     const inner = opens ? target.children.filter((child) => child.type !== "message" && child.type !== "enum") : node.children;
     const path = opens ? [...above, target.name] : node.type === "message" ? [...above, node.name] : above;

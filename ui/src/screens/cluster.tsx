@@ -13,7 +13,7 @@ const EVERY_MS = 2000;
 const POINTS_MAX = 120;
 
 interface Point { at: number; lags: Map<number, number>; leader: number }
-type Asked = { kind: "transfer" | "promote" | "remove"; node: NodeStatus } | { kind: "add" } | { kind: "snapshot" } | { kind: "backup" };
+type Asked = { kind: "finish" | "take-back" } | { kind: "transfer" | "promote" | "remove"; node: NodeStatus } | { kind: "add" } | { kind: "snapshot" } | { kind: "backup" };
 
 export function Cluster(): JSX.Element {
   const asked = useSignal<Asked | null>(null);
@@ -21,7 +21,7 @@ export function Cluster(): JSX.Element {
   const status = useLoad((signal) => get<ClusterStatus>("/v1/cluster/status", {}, signal), []);
   const metrics = useLoad(async (signal) => parseMetrics(await send<string>({ method: "GET", path: "/metrics", text: true }, signal)), []);
   const backups = useLoad((signal) => get<Backups>("/v1/backups", {}, signal), []);
-  useEvery(EVERY_MS, () => { status.again(); metrics.again(); });
+  useEvery(EVERY_MS, () => { status.poll(); metrics.poll(); });
   const now = status.current.value;
   useEffect(() => {
     if (now.state !== "there") return;
@@ -42,6 +42,12 @@ export function Cluster(): JSX.Element {
             <p role="status" class={`line ${standing.hasQuorum ? "good" : "bad"}`}>
               {standing.hasQuorum ? "✓" : "✗"} {standing.hasQuorum ? t("cluster.line", { reachable: standing.reachable, total: found.nodes.length }) : t("cluster.no-quorum", { reachable: standing.reachable, total: found.nodes.length })} · {t("cluster.id")} <code>{found.cluster_id}</code> · {t("cluster.answered", { id: answering.value.id, region: answering.value.region, staleness: answering.value.staleness || "–" })}
             </p>
+            {found.change && (
+              <section class="panel bad-card" aria-labelledby="change"><h2 id="change">! {t("cluster.change")}</h2>
+                <p>{found.change.voter_sets.map((voters) => voters.join(", ")).join(" → ")}{found.change.operation && <> · {found.change.operation} {found.change.resource} · {found.change.principal}{found.change.since_ms ? ` · ${ago(found.change.since_ms)}` : ""}</>}</p>
+                <div class="actions"><button type="button" onClick={() => { asked.value = { kind: "finish" }; }}>{t("cluster.finish")}</button><button type="button" onClick={() => { asked.value = { kind: "take-back" }; }}>{t("cluster.take-back")}</button></div>
+              </section>
+            )}
             <div class="cards">
               {regions.flatMap((region) => found.nodes.filter((node) => node.region === region)).map((node) => (
                 <article class={`card ${node.error ? "bad-card" : ""}`} key={node.node_id} aria-label={t("cluster.node", { id: node.node_id })}>
@@ -54,6 +60,7 @@ export function Cluster(): JSX.Element {
                       <dt>{t("cluster.committed")}</dt><dd>{count(node.committed_index)}</dd>
                       <dt>{t("cluster.behind")}</dt><dd class={head - node.applied_index > 1000 ? "bad" : ""}>{t("cluster.entries", { n: head - node.applied_index })}</dd>
                       <dt>{t("cluster.snapshot-at")}</dt><dd>{count(node.snapshot_index)}</dd>
+                      {node.level ? <><dt>{t("cluster.level")}</dt><dd>{node.level} / {node.level_supported}</dd></> : null}
                     </dl>
                   )}
                   <div class="actions">
@@ -148,6 +155,8 @@ function Act({ asked, status, onDone, onClose }: { asked: Asked; status: Cluster
       const left = status.voters.length - (isVoter ? 1 : 0);
       return <Confirm {...shared} title={t("cluster.remove-title", { id: asked.node.node_id })} effect={<><p>{t("cluster.remove-effect", { n: left, may: Math.max(0, Math.floor((left - 1) / 2)) })}</p>{left % 2 === 0 && isVoter && <p class="bad">! {t("cluster.even")}</p>}</>} name={t("cluster.node", { id: asked.node.node_id })} verb={t("remove")} call={() => ({ method: "DELETE", path: path`/v1/cluster/members/${asked.node.node_id}` })} ctl={() => ctl("member", "remove", asked.node.node_id)} />;
     }
+    case "finish": return <Confirm {...shared} title={t("cluster.finish")} effect={<p>{t("cluster.finish-effect")}</p>} verb={t("cluster.finish")} call={() => ({ method: "POST", path: "/v1/cluster/change/finish" })} />;
+    case "take-back": return <Confirm {...shared} title={t("cluster.take-back")} effect={<p>{t("cluster.take-back-effect")}</p>} verb={t("cluster.take-back")} call={() => ({ method: "POST", path: "/v1/cluster/change/take-back" })} />;
     case "snapshot": return <Confirm {...shared} title={t("cluster.snapshot")} effect={<p>{t("cluster.snapshot-effect", { id: answering.value.id })}</p>} verb={t("cluster.snapshot")} call={() => ({ method: "POST", path: "/v1/cluster/snapshot" })} ctl={() => ctl("snapshot", "take")} />;
     case "backup": return <Confirm {...shared} title={t("backups.make")} effect={<p>{t("backups.effect", { id: answering.value.id })}</p>} verb={t("backups.make")} call={() => ({ method: "POST", path: "/v1/backups", body: { kind: "full" } })} ctl={() => ctl("backup", "create")} />;
     case "add": return (
