@@ -18,6 +18,7 @@ export async function openBrowser() {
 export async function openPage(browser, root, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", locale: "en-GB", ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(Number(process.env.UI_PATIENCE_MS ?? 20_000));
   const troubles = [];
   /** Errors that a test provokes: what the browser prints of an answer of 4xx or 5xx is no error of ours. */
   const isExpected = (text) => /Failed to load resource: (the server responded with a status of [45]|net::ERR_)/.test(text);

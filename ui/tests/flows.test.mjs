@@ -108,7 +108,7 @@ for (const [format, subject, first, field, second, breaking] of FORMATS) {
     await page.locator('.editor[data-ready="yes"]').waitFor();
     if (format !== "AVRO") await page.getByLabel("Format", { exact: true }).selectOption(format);
     await ada.write("{ this is no schema");
-    await page.locator('[data-verdict="error"]').waitFor();
+    await page.locator('[data-verdict="unsound"]').waitFor();
     await ada.write(first);
     await page.locator('[data-verdict="true"]').waitFor();
     await page.getByRole("button", { name: "Register", exact: true }).click();
@@ -182,7 +182,7 @@ test("policy, draft, review by somebody else, activation", async () => {
   await bob.page.getByRole("button", { name: "Approve" }).click();
   await bob.page.getByRole("dialog").getByLabel("Reason").fill("looks right");
   await bob.page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
-  await bob.page.getByText("approved", { exact: true }).first().waitFor();
+  await bob.page.locator(".badge", { hasText: "approved" }).first().waitFor();
   await ada.go(`#${draft}`);
   await page.reload();
   await page.getByRole("button", { name: "Activate" }).click();
@@ -198,11 +198,11 @@ test("configuration: each value with the place that it comes from", async () => 
   const { page } = ada;
   await ada.go("#/s/tool.search/config");
   await page.getByRole("button", { name: "Change the level" }).click();
-  await page.getByRole("dialog").getByLabel("Compatibility level").selectOption("FULL");
+  await page.getByRole("dialog").getByLabel("Compatibility level", { exact: true }).selectOption("FULL");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await page.getByRole("row", { name: /Compatibility level FULL.*set here/ }).waitFor();
   await page.getByRole("button", { name: "Change the mode" }).click();
-  await page.getByRole("dialog").getByLabel("Mode").selectOption("READONLY");
+  await page.getByRole("dialog").getByLabel("Mode", { exact: true }).selectOption("READONLY");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await page.getByRole("row", { name: /Mode READONLY.*set here/ }).waitFor();
   await shot(ada, "configuration");
@@ -251,8 +251,8 @@ test("the life of a version: deprecate, reinstate, roll back with its plan, quar
   await page.waitForFunction(() => document.querySelectorAll(".timeline li").length === 1);
   await ada.go("#/s/orders-value/use");
   await page.getByRole("button", { name: "Register a consumer" }).click();
-  await dialog.getByLabel("Id").fill("billing");
-  await dialog.getByLabel("Owner").fill("finance");
+  await dialog.getByLabel("Id", { exact: true }).fill("billing");
+  await dialog.getByLabel("Owner", { exact: true }).fill("finance");
   await dialog.getByRole("button", { name: "Register a consumer" }).click();
   await page.getByRole("row", { name: /billing.*finance/ }).waitFor();
   await calm(ada);

@@ -7,6 +7,17 @@ import { Compartment, EditorState } from "@codemirror/state";
 import { EditorView, highlightActiveLine, keymap } from "@codemirror/view";
 import { basics, languageOf } from "./base.ts";
 
+/** Who types over a selection types it here: the browser would carry the colours along as a style attribute, which the content
+ *  security policy forbids and reports. */
+const replacing = EditorView.domEventHandlers({
+  beforeinput: (event, view) => {
+    if (event.inputType !== "insertText" || event.isComposing || event.data === null || view.state.selection.main.empty) return false;
+    event.preventDefault();
+    view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
+
 export interface Editor {
   text: () => string;
   setText: (text: string) => void;
@@ -31,6 +42,7 @@ export function edit(host: HTMLElement, options: { text: string; format: string;
         ...basics(options.label),
         format.of(languageOf(options.format)),
         history(), indentOnInput(), highlightActiveLine(), highlightSelectionMatches(), lintGutter(), keymap.of([...searchKeymap, ...defaultKeymap, ...historyKeymap]),
+        replacing,
         EditorView.updateListener.of((update) => { if (update.docChanged) options.onChange(update.state.doc.toString()); }),
       ],
     }),

@@ -86,7 +86,7 @@ export function SchemaForm({ subject, versions, written, revision, formatFixed, 
       const next: Judgement = { verdict: null, each: [], error: null, findings: null };
       try {
         next.verdict = await ask("");
-        if (!next.verdict.compatible) next.each = await few(live, 2, async (version) => ({ version, compatible: (await ask(String(version))).compatible }));
+        if (!next.verdict.compatible && unsoundIn(next.verdict) === null) next.each = await few(live, 2, async (version) => ({ version, compatible: (await ask(String(version))).compatible }));
         if (forModels.peek()) {
           const schema: unknown = format === "PROTOBUF" ? text : JSON.parse(text);
           next.findings = await send<Findings>({ method: "POST", path: "/llm/v1/lint", body: { schema, schemaType: format, dialects: ["openai", "anthropic", "gemini"] } }, abort.signal);
@@ -100,7 +100,8 @@ export function SchemaForm({ subject, versions, written, revision, formatFixed, 
     return () => { clearTimeout(timer); abort.abort(); };
   }, [subject, text, format, JSON.stringify(references), forModels.value, versions.length]);
   const now = judgement.value;
-  const marks = now?.error && now.error.status === 422 ? [{ severity: "error" as const, message: now.error.message }] : now?.verdict && !now.verdict.compatible ? now.verdict.messages.slice(0, 1).map((message) => ({ severity: "warning" as const, message })) : [];
+  const unsound = now?.verdict ? unsoundIn(now.verdict) : null;
+  const marks = unsound !== null ? [{ severity: "error" as const, message: unsound }] : now?.error?.status === 422 ? [{ severity: "error" as const, message: now.error.message }] : [];
   const load = async (file: File | undefined): Promise<void> => {
     if (!file) return;
     put({ text: await file.text(), ...(formatFixed ? {} : { format: file.name.endsWith(".proto") ? "PROTOBUF" : file.name.endsWith(".avsc") ? "AVRO" : "JSON" }) });
@@ -120,8 +121,8 @@ export function SchemaForm({ subject, versions, written, revision, formatFixed, 
       </div>
       <aside class="panel" aria-label={t("editor.verdict")}>
         <h2>{t("editor.verdict")}</h2>
-        <div aria-live="polite" data-verdict={judging.value ? "pending" : now?.error ? "error" : now?.verdict ? String(now.verdict.compatible) : "none"}>
-          {!now ? <p class="soft">{t("editor.write")}</p> : now.error ? <Failure error={now.error} /> : (
+        <div aria-live="polite" data-verdict={judging.value ? "pending" : now?.error ? "error" : unsound !== null ? "unsound" : now?.verdict ? String(now.verdict.compatible) : "none"}>
+          {!now ? <p class="soft">{t("editor.write")}</p> : now.error ? <Failure error={now.error} /> : unsound !== null ? <><p class="bad"><strong>✗ {t("editor.unsound")}</strong></p><p class="wrap">{unsound}</p></> : (
             <>
               <p class={now.verdict?.compatible ? "good" : "bad"}><strong>{now.verdict?.compatible ? `✓ ${versions.length === 0 ? t("editor.first") : t("editor.compatible")}` : `✗ ${t("editor.incompatible")}`}</strong></p>
               {now.verdict && now.verdict.messages.length > 0 && <ul class="messages">{now.verdict.messages.slice(0, 20).map((message, at) => <li key={at}>{message}</li>)}</ul>}
@@ -155,6 +156,13 @@ export function SchemaForm({ subject, versions, written, revision, formatFixed, 
       </aside>
     </div>
   );
+}
+
+/** What is wrong with a text that is no schema; null if it is one. The registry puts the whole text in front of the reason. */
+function unsoundIn(verdict: Verdict): string | null {
+  const [message = ""] = verdict.messages;
+  if (verdict.compatible || !message.startsWith("Invalid schema ")) return null;
+  return message.slice(message.lastIndexOf(", details: ") + ", details: ".length);
 }
 
 /** The file that a twin speaks of. */

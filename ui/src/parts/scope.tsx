@@ -9,6 +9,8 @@ import { type Config, LEVELS, MODES, type Policy, type PolicyAnswer, partsOf } f
 import { Badge, Confirm, Field, Select, Show, Twin } from "./ui.tsx";
 
 export const GLOBAL = ":.__GLOBAL:";
+/** The default context by its name: asked for so, it tells what is set there; without a name, what holds. */
+const DEFAULT = ":.:";
 
 /** Where a value may come from, the nearest first: the subject, its context, everything, the program. */
 export function chainOf(scope: string): string[] {
@@ -38,8 +40,8 @@ export function ScopeSettings({ scope, onChange }: { scope: string; onChange?: (
   const asked = useSignal<"level" | "mode" | "unset-config" | "unset-mode" | "policy" | null>(null);
   const chain = useLoad(async (signal) => Promise.all(chainOf(scope).map(async (one): Promise<Found> => ({
     scope: one,
-    config: await own<Config>(configPath(one), signal),
-    mode: (await own<{ mode?: string }>(modePath(one), signal))?.mode,
+    config: await own<Config>(configPath(one || DEFAULT), signal),
+    mode: (await own<{ mode?: string }>(modePath(one || DEFAULT), signal))?.mode,
   }))), [scope]);
   const policy = useLoad((signal) => get<PolicyAnswer>(policyPath(scope), {}, signal), [scope]);
   const done = (): void => { chain.again(); policy.again(); onChange?.(); };

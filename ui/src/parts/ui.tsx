@@ -1,6 +1,6 @@
 // What every screen is made of.
 import { useSignal } from "@preact/signals";
-import type { ComponentChildren, JSX } from "preact";
+import { type ComponentChildren, type JSX, type VNode, cloneElement } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { ApiError, type Call, curl } from "../api.ts";
 import { type Key, t } from "../i18n.ts";
@@ -113,13 +113,15 @@ export function Tabs({ label, tabs, current }: { label: string; tabs: { id: stri
   );
 }
 
-export function Field({ label, hint, children }: { label: string; hint?: string; children: ComponentChildren }): JSX.Element {
+/** A control with its name in front and a hint behind; the hint describes the control and is no part of its name. */
+export function Field({ label, hint, children }: { label: string; hint?: string; children: VNode<JSX.IntrinsicElements["input"]> }): JSX.Element {
+  const id = useId();
   return (
-    <label class="field">
-      <span>{label}</span>
-      {children}
-      {hint && <small class="soft">{hint}</small>}
-    </label>
+    <div class="field">
+      <label for={id}>{label}</label>
+      {cloneElement(children, { id, ...(hint ? { "aria-describedby": `${id}-hint` } : {}) })}
+      {hint && <small class="soft" id={`${id}-hint`}>{hint}</small>}
+    </div>
   );
 }
 

@@ -22,6 +22,7 @@ interface Props<T> {
 }
 
 const SPARE = 8;
+const px = (length: number): string => `${length}px`;
 
 export function WindowList<T>({ label, columns, items, keyOf, rows = 16 }: Props<T>): JSX.Element {
   const height = settings.value.density === "compact" ? 30 : 38;
@@ -41,14 +42,14 @@ export function WindowList<T>({ label, columns, items, keyOf, rows = 16 }: Props
           {columns.map((column) => <div role="columnheader" key={column.id}>{column.name}</div>)}
         </div>
       </div>
-      <div class="list-body" role="rowgroup" tabIndex={0} aria-label={label} ref={box} style={{ maxHeight: rows * height }} onScroll={(event) => { top.value = event.currentTarget.scrollTop; }}>
-        <div role="presentation" style={{ height: first * height }} />
+      <div class="list-body" role="rowgroup" tabIndex={0} aria-label={label} ref={box} style={{ maxHeight: px(rows * height) }} onScroll={(event) => { top.value = event.currentTarget.scrollTop; }}>
+        <div role="presentation" style={{ height: px(first * height) }} />
         {items.slice(first, last).map((item, at) => (
-          <div role="row" class="list-row" key={keyOf(item)} style={{ ...tracks, height }} aria-rowindex={first + at + 2}>
+          <div role="row" class="list-row" key={keyOf(item)} style={{ ...tracks, height: px(height) }} aria-rowindex={first + at + 2}>
             {columns.map((column) => <div role="cell" key={column.id}>{column.cell(item)}</div>)}
           </div>
         ))}
-        <div role="presentation" style={{ height: (items.length - last) * height }} />
+        <div role="presentation" style={{ height: px(Math.max(0, items.length - last) * height) }} />
       </div>
     </div>
   );

@@ -6,7 +6,7 @@ import { type Key, ago, t, time } from "../i18n.ts";
 import { useLoad } from "../load.ts";
 import { TextDiff } from "../parts/code.tsx";
 import { SchemaForm, type Written, fileOf, schemaOf, writtenOf } from "../parts/schema-form.tsx";
-import { Badge, Confirm, Empty, Failure, Page, Select, Show, Twin, useAction } from "../parts/ui.tsx";
+import { Badge, Confirm, Empty, Failure, Field, Page, Select, Show, Twin, useAction } from "../parts/ui.tsx";
 import { href, place, refine } from "../router.ts";
 import { pretty } from "../schema/highlight.tsx";
 import type { Draft, HistoryStep, Version } from "../types.ts";
@@ -24,7 +24,7 @@ export function Drafts(): JSX.Element {
     <Page title={t("drafts.title")} actions={<a class="button main" href={href(["new"])}>{t("new.go")}</a>}>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <Select label={t("state")} value={state} options={[["", t("drafts.open")], ...STATES.map((name): [string, string] => [name, t(`state.${name}` as Key)])]} onPick={(value) => refine({ state: value })} />
-        <label class="field"><span>{t("drafts.author")}</span><input data-focus value={author} onInput={(event) => refine({ author: event.currentTarget.value })} /></label>
+        <Field label={t("drafts.author")}><input data-focus value={author} onInput={(event) => refine({ author: event.currentTarget.value })} /></Field>
       </form>
       <Show load={drafts}>{({ drafts: all }) => {
         const shown = all.filter((draft) => (state !== "" || (draft.state !== "ACTIVE" && draft.state !== "REJECTED")) && (author === "" || draft.author.includes(author)));

@@ -6,7 +6,7 @@ import { t } from "../i18n.ts";
 import { few, useLoad } from "../load.ts";
 import { Badge, Confirm, Empty, Field, Show, Twin } from "../parts/ui.tsx";
 import { href } from "../router.ts";
-import type { Consumer, Rule, SchemaBody, Version } from "../types.ts";
+import { type Consumer, type Rule, type SchemaBody, type Version, partsOf } from "../types.ts";
 import { type About, PickVersion, chosenVersion } from "./subject.tsx";
 
 /** So many of those that refer are named; the rest is counted. */
@@ -17,8 +17,10 @@ export function ReferencesTab({ about, version: written }: { about: About; versi
   const version = chosenVersion(about, written);
   const out = useLoad((signal) => get<Version>(path`/api/v1/subjects/${subject}/versions/${version}`, {}, signal), [subject, version]);
   const back = useLoad(async (signal) => {
+    // Ids are those of the subject's context.
+    const { context } = partsOf(subject);
     const ids = await get<number[]>(path`/subjects/${subject}/versions/${version}/referencedby`, {}, signal);
-    const named = await few(ids.slice(0, NAMED_MAX), 3, (id) => get<{ subject: string; version: number }[]>(path`/schemas/ids/${id}/versions`, { subject }, signal).catch(() => []));
+    const named = await few(ids.slice(0, NAMED_MAX), 3, (id) => get<{ subject: string; version: number }[]>(path`/schemas/ids/${id}/versions`, { subject: context === "." ? "" : `:${context}:` }, signal).catch(() => []));
     return { ids, users: named.flat() };
   }, [subject, version]);
   return (
