@@ -29,6 +29,7 @@ const look = EditorView.theme({
   "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--removed) !important" },
   "&.cm-merge-b .cm-changedLine": { backgroundColor: "var(--added) !important" },
   "&.cm-merge-a .cm-changedText, &.cm-merge-b .cm-changedText": { background: "none", textDecoration: "underline", textDecorationThickness: "2px" },
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: '"⋯" !important' },
   ".cm-collapsedLines": { background: "var(--sunken)", color: "var(--text)" },
 });
 

@@ -25,6 +25,11 @@ export interface Standing {
   lag: number;
 }
 
+/** The newest entry that is known to be committed: what is behind it is still to be applied. */
+export function headOf(status: ClusterStatus): number {
+  return Math.max(0, ...status.nodes.filter((node) => !node.error).map((node) => node.committed_index));
+}
+
 /** What the status of the members comes to. */
 export function standingOf(status: ClusterStatus): Standing {
   const there = status.nodes.filter((node) => !node.error);
@@ -32,7 +37,7 @@ export function standingOf(status: ClusterStatus): Standing {
   const named = there.map((node) => node.leader_id).find((id) => id != null);
   const leader = there.find((node) => node.role === "leader") ?? there.find((node) => node.node_id === named);
   const hasQuorum = voters.length > status.voters.length / 2 && leader !== undefined;
-  const head = Math.max(0, ...there.map((node) => node.last_log_index));
+  const head = headOf(status);
   const lag = Math.max(0, ...there.map((node) => head - node.applied_index));
   return { leader, reachable: there.length, voters: status.voters.length, hasQuorum, lag };
 }

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { type Call, ctl, get, node as answering, path, send } from "../api.ts";
 import { ago, bytes, count, t, time } from "../i18n.ts";
 import { useLoad } from "../load.ts";
-import { standingOf, useEvery } from "../parts/cluster-line.tsx";
+import { headOf, standingOf, useEvery } from "../parts/cluster-line.tsx";
 import { Badge, Confirm, Empty, Field, Page, Show, Twin } from "../parts/ui.tsx";
 import type { Backups, ClusterStatus, NodeStatus } from "../types.ts";
 
@@ -25,7 +25,7 @@ export function Cluster(): JSX.Element {
   const now = status.current.value;
   useEffect(() => {
     if (now.state !== "there") return;
-    const head = Math.max(...now.data.nodes.map((node) => node.last_log_index));
+    const head = headOf(now.data);
     const lags = new Map(now.data.nodes.filter((node) => !node.error).map((node) => [node.node_id, head - node.applied_index]));
     points.current = [...points.current, { at: Date.now(), lags, leader: standingOf(now.data).leader?.node_id ?? 0 }].slice(-POINTS_MAX);
   }, [now]);
@@ -34,7 +34,7 @@ export function Cluster(): JSX.Element {
     <Page title={t("cluster.title")} actions={<><button type="button" onClick={() => { asked.value = { kind: "snapshot" }; }}>{t("cluster.snapshot")}</button><button type="button" onClick={() => { asked.value = { kind: "add" }; }}>{t("cluster.add")}</button></>}>
       <Show load={status}>{(found) => {
         const standing = standingOf(found);
-        const head = Math.max(0, ...found.nodes.map((node) => node.last_log_index));
+        const head = headOf(found);
         const regions = [...new Set(found.nodes.map((node) => node.region))].sort();
         const changes = points.current.filter((point, at, all) => at > 0 && point.leader !== all[at - 1]?.leader);
         return (
