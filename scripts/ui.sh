@@ -35,7 +35,7 @@ need_node() {
     exit 1
   fi
   if ! cmp -s "$ui/package-lock.json" "$ui/node_modules/installed"; then
-    (cd "$ui" && npm ci --ignore-scripts --no-audit --no-fund --silent)
+    (cd "$ui" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error)
     cp "$ui/package-lock.json" "$ui/node_modules/installed"
   fi
 }
@@ -43,7 +43,7 @@ need_node() {
 need_chromium() {
   local found
   if ! found=$(command -v chromium || command -v chromium-browser || command -v google-chrome); then
-    need_packages chromium
+    need_packages chromium fonts-dejavu-core
     found=$(command -v chromium)
   fi
   export CHROMIUM=$found
