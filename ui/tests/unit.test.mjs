@@ -70,6 +70,14 @@ test("words of a search become criteria", () => {
   assert.deepEqual(parts.addressIn("42 orders"), {});
 });
 
+test("messages of a check become sentences", () => {
+  const messages = ["{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', description:'The field 'must' at path '/fields/1' in the new schema has no default value and is missing in the old schema', additionalInfo:'must'}", "{oldSchemaVersion: 3}", "{oldSchema: '{}'}", "{validateFields: 'false', compatibility: 'BACKWARD'}", '{errorType:"FIELD_KIND_CHANGED", description:"The kind of a field changed"}', "something else"];
+  assert.deepEqual(parts.findingsIn(messages), { against: 3, findings: [
+    { kind: "READER_FIELD_MISSING_DEFAULT_VALUE", text: "The field 'must' at path '/fields/1' in the new schema has no default value and is missing in the old schema" },
+    { kind: "FIELD_KIND_CHANGED", text: "The kind of a field changed" }, { kind: "", text: "something else" },
+  ] });
+});
+
 test("schemas become trees, in three formats, and what is none becomes nothing", () => {
   const names = (nodes) => nodes.map((node) => (node.children.length ? [node.name, names(node.children)] : node.name));
   assert.deepEqual(names(parts.treeOf('{"type":"record","name":"A","fields":[{"name":"b","type":{"type":"array","items":{"type":"record","name":"C","fields":[{"name":"d","type":["null","A"]}]}}},{"name":"e","type":"C"}]}', "AVRO")), [["A", [["b", ["d"]], ["e", ["d"]]]]]);

@@ -9,6 +9,7 @@ import { pretty } from "../schema/highlight.tsx";
 import { FORMATS, type Reference, type Schema, type Verdict, type Version } from "../types.ts";
 import { type Findings, FindingsView } from "./projection.tsx";
 import { CodeEditor } from "./code.tsx";
+import { Messages } from "./messages.tsx";
 import { Badge, Failure, Field, Select, Twin } from "./ui.tsx";
 
 export interface Written {
@@ -125,7 +126,7 @@ export function SchemaForm({ subject, versions, written, revision, formatFixed, 
           {!now ? <p class="soft">{t("editor.write")}</p> : now.error ? <Failure error={now.error} /> : unsound !== null ? <><p class="bad"><strong>✗ {t("editor.unsound")}</strong></p><p class="wrap">{unsound}</p></> : (
             <>
               <p class={now.verdict?.compatible ? "good" : "bad"}><strong>{now.verdict?.compatible ? `✓ ${versions.length === 0 ? t("editor.first") : t("editor.compatible")}` : `✗ ${t("editor.incompatible")}`}</strong></p>
-              {now.verdict && now.verdict.messages.length > 0 && <ul class="messages">{now.verdict.messages.slice(0, 20).map((message, at) => <li key={at}>{message}</li>)}</ul>}
+              {now.verdict && <Messages messages={now.verdict.messages} />}
               {now.each.length > 0 && <ul class="plain">{now.each.map(({ version, compatible }) => <li key={version}>v{version} <Badge word={String(compatible)} tone={compatible ? "good" : "bad"} label={compatible ? t("editor.fits") : t("editor.breaks")} /></li>)}</ul>}
               {now.findings && <FindingsView report={now.findings} />}
             </>

@@ -5,6 +5,7 @@ import { type Call, ApiError, ctl, get, path, send } from "../api.ts";
 import { type Key, ago, t, time } from "../i18n.ts";
 import { useLoad } from "../load.ts";
 import { TextDiff } from "../parts/code.tsx";
+import { Messages } from "../parts/messages.tsx";
 import { SchemaForm, type Written, fileOf, schemaOf, writtenOf } from "../parts/schema-form.tsx";
 import { Badge, Confirm, Empty, Failure, Field, Page, Select, Show, Twin, useAction } from "../parts/ui.tsx";
 import { href, place, refine } from "../router.ts";
@@ -111,7 +112,7 @@ function One({ around, again }: { around: Around; again: () => void }): JSX.Elem
         <section class="panel" aria-labelledby="report">
           <h2 id="report">{t("draft.report")}</h2>
           <p class={draft.report.compatible ? "good" : "bad"}>{draft.report.compatible ? `✓ ${t("editor.compatible")}` : `✗ ${t("editor.incompatible")}`}{draft.report.base ? ` (v${draft.report.base})` : ""}{draft.report.breaking ? ` · ${t("draft.breaking")}` : ""}</p>
-          {draft.report.messages.length > 0 && <ul class="messages">{draft.report.messages.map((message, at) => <li key={at}>{message}</li>)}</ul>}
+          <Messages messages={draft.report.messages} />
         </section>
       )}
       <div class="actions">{(STEPS[draft.state] ?? []).map((step) => <button type="button" key={step} class={step === "activate" || step === "approve" || step === "submit" ? "main" : ""} onClick={() => { asked.value = step; }}>{t(`draft.${step}` as Key)}</button>)}</div>

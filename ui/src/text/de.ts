@@ -297,6 +297,7 @@ export const de: Catalogue = {
   "editor.first": "Es ist in Ordnung und die erste Version",
   "editor.compatible": "Verträglich",
   "editor.incompatible": "Nicht verträglich",
+  "editor.against": "Gegen Version {version}",
   "editor.unsound": "Das ist kein gültiges Schema",
   "editor.fits": "passt",
   "editor.breaks": "bricht",

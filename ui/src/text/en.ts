@@ -295,6 +295,7 @@ export const en = {
   "editor.first": "It is sound, and the first version",
   "editor.compatible": "Compatible",
   "editor.incompatible": "Not compatible",
+  "editor.against": "Against version {version}",
   "editor.unsound": "This is not a sound schema",
   "editor.fits": "fits",
   "editor.breaks": "breaks",
