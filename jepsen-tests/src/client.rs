@@ -35,7 +35,9 @@ impl Http {
     pub fn patient(answer_time_max: Duration) -> Self {
         // Another client of this process has chosen the same.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder().no_proxy().timeout(answer_time_max).connect_timeout(CONNECT_TIME_MAX);
+        // An answer is looked at as it is, one that leads elsewhere too.
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let client = client.timeout(answer_time_max).connect_timeout(CONNECT_TIME_MAX);
         Self(client.build().expect("make an HTTP client"))
     }
 }
