@@ -2,7 +2,7 @@
 import { signal, useSignal } from "@preact/signals";
 import { type ComponentType, type JSX, render } from "preact";
 import { useEffect } from "preact/hooks";
-import { node, credentials, signInWanted } from "./api.ts";
+import { credentials, get, node, signInWanted } from "./api.ts";
 import { type Key, language, t } from "./i18n.ts";
 import { helpOpen, listen } from "./keys.ts";
 import { Help } from "./parts/help.tsx";
@@ -65,6 +65,11 @@ function App(): JSX.Element {
   }, [loaded.value?.name, place.value.parts.slice(0, 2).join("/")]);
   const Current = loaded.value?.name === name ? loaded.value.screen : null;
   const about = node.value;
+  const who = useSignal("");
+  useEffect(() => {
+    // Who asks, as the registry sees it; a refusal to tell is no failure of the page.
+    get<{ principal?: string }>("/v1/auth/whoami").then(({ principal }) => { who.value = principal ?? ""; }, () => { who.value = ""; });
+  }, [round.value]);
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>{t("skip")}</a>
@@ -74,6 +79,7 @@ function App(): JSX.Element {
           <input id="top-search" type="search" aria-label={t("search.label")} placeholder={t("search.short")} value={words.value} onInput={(event) => { words.value = event.currentTarget.value; }} />
         </form>
         <span class="tools">
+          {who.value && <span class="soft who">{who.value}</span>}
           <button type="button" class="small" onClick={() => { if (credentials.value) { credentials.value = ""; round.value += 1; } else signInWanted.value = true; }}>{credentials.value ? t("sign-in.out") : t("sign-in.in")}</button>
           <button type="button" class="small" aria-label={t("keys.title")} onClick={() => { helpOpen.value = true; }}>?</button>
           <a class="button small" href={href(["settings"])}>{t("settings.title")}</a>
