@@ -39,6 +39,7 @@ fn filled(path: &str, guid: &str) -> String {
         ("{resourceId}", "r"),
         ("{namespace}", "-"),
         ("{name}", "t"),
+        ("{dialect}", "minimal"),
     ];
     values.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
