@@ -145,8 +145,19 @@ fn the_operations_of_the_confluent_api() {
         let names = [("{subject}", "{s}"), ("{version}", "{v}"), ("{context}", "{c}")];
         names.iter().fold(path.to_owned(), |path, (long, short)| path.replace(long, short))
     };
-    let ours =
-        ["/api/", "/v1/", "/llm/", "/admin", "/openapi.json", "/docs", "/livez", "/readyz", "/startupz", "/metrics"];
+    let ours = [
+        "/api/",
+        "/v1/",
+        "/llm/",
+        "/ui",
+        "/admin",
+        "/openapi.json",
+        "/docs",
+        "/livez",
+        "/readyz",
+        "/startupz",
+        "/metrics",
+    ];
     for (path, operations) in openapi["paths"].as_object().unwrap() {
         let is_for_models = path.contains("/projections/") || path.ends_with("/outputs:check");
         if is_for_models || ours.iter().any(|prefix| path.starts_with(prefix)) {
