@@ -64,6 +64,7 @@ pub struct Revised {
     rows: Vec<Row>,
     last: u32,
     approvals: u32,
+    has_policy: bool,
     policy: Revision,
 }
 
@@ -120,13 +121,17 @@ impl Revised {
             Action::DeleteVersion { version, permanent: true } => {
                 after.rows.retain(|row| row.number != version);
                 if after.rows.is_empty() {
-                    // The subject is gone and begins again at version 1.
+                    // The subject is gone and begins again at version 1; its policy goes with it.
                     after.last = 0;
+                    if after.has_policy {
+                        (after.approvals, after.has_policy) = (0, false);
+                        after.policy = after.policy.after_change();
+                    }
                 }
                 Output::Done
             }
             Action::SetPolicy { approvals } => {
-                (after.approvals, after.policy) = (approvals, after.policy.after_change());
+                (after.approvals, after.has_policy, after.policy) = (approvals, true, after.policy.after_change());
                 Output::Done
             }
             Action::SetLevel { .. } | Action::ReadVersion { .. } | Action::ReadPolicy => Output::Done,

@@ -101,3 +101,23 @@ fn nothing_is_done_at_a_revision_in_the_future() {
     let found = count_activity(&history(&[ahead(level), policy(1, Some(0), Output::Done)]));
     assert_eq!(found, (1, 1));
 }
+
+#[test]
+fn a_policy_goes_with_the_last_version_and_not_before() {
+    let hidden = [
+        policy(2, Some(0), Output::Done),
+        read_policy(2, 5),
+        register(0, 1),
+        delete(1, false, None, Output::Done),
+        read_policy(2, 5),
+    ];
+    check(&hidden, Verdict::Valid, "a soft deletion keeps it");
+    let gone = [hidden.as_slice(), &[delete(1, true, None, Output::Done)]].concat();
+    let then = |entry: Entry| [gone.as_slice(), &[entry]].concat();
+    check(&then(read_policy(0, 9)), Verdict::Valid, "the last version is gone for good");
+    check(&then(read_policy(2, 5)), Verdict::Invalid, "the policy has stayed");
+    check(&then(read_policy(0, 5)), Verdict::Invalid, "it went without a new revision");
+    let never = [register(0, 1), delete(1, false, None, Output::Done), delete(1, true, None, Output::Done)];
+    check(&[never.as_slice(), &[read_policy(0, 0)]].concat(), Verdict::Valid, "there was none");
+    check(&[never.as_slice(), &[read_policy(0, 9)]].concat(), Verdict::Invalid, "nothing has changed");
+}
