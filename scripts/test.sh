@@ -80,10 +80,11 @@ stage_drills() {
 }
 
 # Other bugs with every change; twice the time that a quiet machine needs, as this one may be busy. The features are given for
-# the whole workspace, so that what is compiled for the tests already serves here, too.
+# the whole workspace, and a small test is built with it, so that what is compiled for the tests already serves here, too:
+# without a test, cargo leaves out the features that tests ask of dependencies, and compiles these anew.
 stage_zoo() {
   build_release
-  cargo build --workspace --bin registry-node --features schemareg-node/bugs
+  cargo build --workspace --bin registry-node --test packages --features schemareg-node/bugs
   cp "$target/debug/registry-node" "$target/registry-node-bugs"
   REGISTRY_NODE_BIN=$target/registry-node-bugs "$target/release/jepsen" zoo --some 3 --limit 120 \
     --seed "${ZOO_SEED:-$(git rev-list --count HEAD 2>/dev/null || echo 1)}"
