@@ -18,7 +18,8 @@ pub(crate) use raft_store::types::{Entry, LogId, Response, SnapshotMeta, StoredM
 
 /// A node as the membership knows it.
 pub(crate) fn member(id: u64) -> Node {
-    Node { peer_address: host(id), ..Node::default() }
+    // The product asks for a port; messages here go by the id.
+    Node { peer_address: format!("{}:1", host(id)), ..Node::default() }
 }
 
 pub(crate) type Snapshot = SnapshotOf<TypeConfig, super::machine::Image>;
