@@ -8,6 +8,7 @@ pub mod error_code;
 pub mod llm;
 pub mod operations;
 pub mod rest;
+pub mod time;
 
 /// gRPC between the nodes of a cluster.
 #[allow(clippy::all, clippy::unwrap_used, unreachable_pub, unused_qualifications, missing_docs)]

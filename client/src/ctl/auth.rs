@@ -8,6 +8,7 @@ use client::access::{
     AccessPolicyRequest, AccountBody, AccountRequest, BindingBody, DecisionBody, ExplainRequest, KeyBody, KeyRequest,
     RoleRequest,
 };
+use proto::time::rfc3339;
 use serde::Serialize;
 use serde_json::json;
 
@@ -355,18 +356,7 @@ async fn account(session: &Session, command: &AccountCommand) -> Done {
 
 /// A time as a date, or a dash.
 fn day(ms: Option<u64>) -> String {
-    let Some(ms) = ms else { return "-".to_owned() };
-    // The civil calendar from days (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-    let days = i64::try_from(ms / 86_400_000).unwrap_or(0) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    ms.map_or_else(|| "-".to_owned(), |ms| rfc3339(ms).split('T').next().unwrap_or_default().to_owned())
 }
 
 async fn key(session: &Session, command: &KeyCommand) -> Done {

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
+use proto::time::rfc3339;
 use serde_json::Value;
 
 use crate::fail::CommandError;
@@ -244,18 +245,7 @@ pub(crate) fn time(ms: u64) -> String {
     if ms == 0 {
         return "-".to_owned();
     }
-    let (seconds, millis) = (ms / 1_000, ms % 1_000);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days to a date: Howard Hinnant's algorithm for the proleptic Gregorian calendar.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z", rest / 3_600, rest / 60 % 60, rest % 60)
+    rfc3339(ms)
 }
 
 #[cfg(test)]
