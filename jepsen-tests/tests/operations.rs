@@ -10,15 +10,14 @@ use jepsen_tests::client::{Answer, Api};
 use jepsen_tests::cluster::{Cluster, Spec};
 use jepsen_tests::native::{PRINCIPAL_HEADER, by, error_code, native};
 use jepsen_tests::wait;
-use prost::bytes::{Buf, BufMut};
 use proto::operations::{Form, Kind, NATIVE_PREFIX, Operation, OperationId, Stream, all};
+use proto::raw::Raw;
 use proto::v1;
 use serde_json::{Value, json};
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 /// What every answer tells, over HTTP and gRPC.
 const MARKS: [&str; 6] = [
@@ -31,44 +30,6 @@ const MARKS: [&str; 6] = [
 ];
 /// How long a stream is listened to.
 const LISTEN_TIME: Duration = Duration::from_millis(500);
-
-/// Messages as they are.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining()).to_vec()))
-    }
-}
 
 async fn channel(cluster: &Cluster) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{}", cluster.grpc_address(1))).unwrap();

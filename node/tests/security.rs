@@ -10,15 +10,14 @@
 mod support;
 
 use node::config::{Config, GrpcConfig};
-use prost::bytes::{Buf, BufMut};
 use proto::access::{BindingBody, NewKeyBody};
 use proto::operations::{Form, Kind, Operation, OperationId, Permission, Server, all};
+use proto::raw::Raw;
 use serde_json::{Value, json};
 use support::{Answer, Cluster, free_address, wait_for};
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Endpoint;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 /// One node with permissions, and the root key that it wrote.
 struct Guarded {
@@ -167,44 +166,6 @@ fn every_rpc_is_refused_without_credentials_and_without_the_right() {
             assert_eq!((without, insufficient), expected, "{}", operation.name);
         }
     });
-}
-
-/// Messages as they are.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining()).to_vec()))
-    }
 }
 
 /// The code of a call with an empty message; of a stream, that of its head.

@@ -7,6 +7,7 @@ pub mod associations;
 pub mod error_code;
 pub mod llm;
 pub mod operations;
+pub mod raw;
 pub mod rest;
 pub mod time;
 
