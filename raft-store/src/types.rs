@@ -60,7 +60,7 @@ impl Proposal {
     }
 
     /// Bytes of its record, about.
-    pub(crate) fn weight(&self) -> usize {
+    pub(crate) fn record_bytes(&self) -> usize {
         self.body().len()
     }
 

@@ -91,7 +91,12 @@ impl View for Snapshot<'_> {
         if let Some(footprint) = &self.footprint {
             footprint.borrow_mut().add_range(&KeyRange::terms());
         }
-        self.view.scan_terms(terms, after, visit)
+        let mut counted = Ok(());
+        self.view.scan_terms(terms, after, &mut |since, has_all| {
+            counted = self.count();
+            if counted.is_ok() { visit(since, has_all) } else { ControlFlow::Break(()) }
+        })?;
+        counted
     }
 }
 

@@ -24,9 +24,9 @@ const GROUP_ENTRIES_MAX: usize = 128;
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes of an entry's record.
-fn weight(entry: &Entry) -> usize {
+fn record_bytes(entry: &Entry) -> usize {
     match &entry.payload {
-        EntryPayload::Normal(proposal) => proposal.weight(),
+        EntryPayload::Normal(proposal) => proposal.record_bytes(),
         EntryPayload::Blank | EntryPayload::Membership(_) => 0,
     }
 }
@@ -58,14 +58,14 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let mut has_ended = false;
         while !has_ended {
             let Some(first) = entries.next().await.transpose()? else { break };
-            let mut bytes = weight(&first.0);
+            let mut bytes = record_bytes(&first.0);
             let mut group = vec![first];
             let mut failed = Ok(());
             // Whatever is there already shares its batch; nothing is waited for.
             while group.len() < GROUP_ENTRIES_MAX && bytes < GROUP_BYTES_MAX {
                 match entries.next().now_or_never() {
                     Some(Some(Ok(next))) => {
-                        bytes += weight(&next.0);
+                        bytes += record_bytes(&next.0);
                         group.push(next);
                         continue;
                     }
