@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
 done
 . "$root/scripts/lib.sh"
 need_tools
-command -v node >/dev/null && command -v npm >/dev/null || { echo "Install Node.js 20 or newer, with npm, and start again." >&2; exit 1; }
+need_nodejs 20.0
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 tests=$root/clients-test

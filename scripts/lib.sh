@@ -49,6 +49,13 @@ need_tools() {
   fi
 }
 
+# Node.js with npm, of this version or a newer one.
+need_nodejs() { # major.minor
+  command -v node >/dev/null && command -v npm >/dev/null || { echo "Install Node.js $1 or newer, with npm, and start again." >&2; exit 1; }
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number), [c, d] = process.argv[1].split(".").map(Number); process.exit(a > c || (a === c && b >= d) ? 0 : 1)' "$1" ||
+    { echo "Node.js $(node --version) is too old: $1 is needed." >&2; exit 1; }
+}
+
 # Prints the path of a cargo tool, which is installed into a virtual environment of Python if the machine lacks it: PyPI has the
 # programs ready made, where `cargo install` compiles for minutes. Fails where there is no python3 with venv, or no PyPI.
 cargo_tool() { # name, version

@@ -25,10 +25,8 @@ while [ $# -gt 0 ]; do
 done
 target=${CARGO_TARGET_DIR:-$root/target}
 
-need_node() {
-  command -v node >/dev/null && command -v npm >/dev/null || { echo "Install Node.js 20.19 or newer, with npm, and start again." >&2; exit 1; }
-  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
-    { echo "Node.js $(node --version) is too old: 20.19 is needed." >&2; exit 1; }
+need_modules() {
+  need_nodejs 20.19
   # The lock file must lead to whichever registry npm is set up with, on any machine.
   if grep -q '"resolved"' "$ui/package-lock.json"; then
     echo "ui/package-lock.json names a registry: npm config set omit-lockfile-registry-resolved true, and install again." >&2
@@ -50,7 +48,7 @@ need_chromium() {
 }
 
 build_pages() {
-  need_node
+  need_modules
   (cd "$ui" && npm run --silent check && npm run --silent build >/dev/null && npm run --silent size)
 }
 
@@ -65,7 +63,7 @@ build_node() {
 cluster() { "$root/scripts/cluster.sh" "$@" --dir "$work/cluster" --port-base "$base"; }
 
 run_tests() {
-  need_node
+  need_modules
   need_chromium
   [ -e "$ui/dist/index.html" ] || build_pages
   export REGISTRY_NODE_BIN=${REGISTRY_NODE_BIN:-$target/registry-node-ui}

@@ -97,7 +97,7 @@ def main():
             )
             text = path.read_text().replace('id = "try"\n', 'id = "try"\nprofile = "wan"\n')
             path.write_text(f"{text}[cluster.peer_overrides]\n{others}")
-        try:
+        with nodes:
             for one in range(run.VOTERS):
                 nodes.start(one)
             for port in nodes.http[: run.VOTERS]:
@@ -124,11 +124,6 @@ def main():
                     times = sorted(client.timed(method, path(), body, headers) for _ in range(given.times))
                     cells += [f"{statistics.median(times):.0f} ms", f"{times[-1]:.0f} ms"]
                 print(f"| {what} | {' | '.join(cells)} |")
-        except BaseException:
-            nodes.logs()
-            raise
-        finally:
-            nodes.end()
 
 
 if __name__ == "__main__":

@@ -90,6 +90,14 @@ class Nodes:
         self.heard.bind(f"\0schema-registry-run-{os.getpid()}")
         self.heard.settimeout(SECONDS_MAX)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self.logs()
+        self.end()
+
     def state(self, one):
         return "/var/lib/schema-registry" if self.given.root else self.work / f"state-{one}"
 
@@ -220,14 +228,8 @@ def main():
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         os.chmod(work, 0o755)
-        nodes = Nodes(given, work)
-        try:
+        with Nodes(given, work) as nodes:
             try_it(nodes)
-        except BaseException:
-            nodes.logs()
-            raise
-        finally:
-            nodes.end()
 
 
 if __name__ == "__main__":
