@@ -4,8 +4,6 @@
 
 mod access;
 mod load;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -403,3 +401,6 @@ impl Default for ScrubConfig {
         Self { start_bytes_max: 256 * 1024 * 1024, bytes_per_second: 4 * 1024 * 1024, pause_seconds: 3_600 }
     }
 }
+
+#[cfg(test)]
+mod tests;
