@@ -351,7 +351,9 @@ impl Service {
         level: Level,
     ) -> Result<SemVer, ServiceError> {
         let taken: Vec<_> = versions.iter().map(|(_, row)| row.semver).collect();
-        let Some((_, latest)) = query::latest(view, subject)? else {
+        // Most subjects are new: there is nothing to look for.
+        let latest = if versions.is_empty() { None } else { query::latest(view, subject)? };
+        let Some((_, latest)) = latest else {
             return Ok(SemVer::after(None, Bump::Major, &taken));
         };
         let old = self.parse_stored(view, subject, &latest)?;

@@ -4,7 +4,7 @@
 //! property with its value, `w:` a word. Names are kept in lower case but for paths and types. Terms go into the command,
 //! so they are part of the replicated state and no replica parses for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use registry::Terms;
 use registry::limits::{TERM_BYTES_MAX, TERMS_MAX};
@@ -37,7 +37,9 @@ pub(super) fn of(parsed: &ParsedSchema, metadata: Option<&Metadata>, references:
             found.words(value);
         }
     }
-    Terms::of(found.terms.iter().take(TERMS_MAX))
+    let mut terms: Vec<_> = found.terms.into_iter().collect();
+    terms.sort_unstable();
+    Terms::of(terms.iter().take(TERMS_MAX))
 }
 
 /// The words of a text, as they are indexed and looked for.
@@ -52,7 +54,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 
 #[derive(Default)]
 struct Found {
-    terms: BTreeSet<String>,
+    terms: HashSet<String>,
     /// The term at hand: most are there already, and then nothing is allocated.
     term: String,
 }

@@ -20,7 +20,7 @@ const HOT_ROWS_MAX: usize = 8_192;
 
 /// Rows that apply reads again and again, as they are in the database.
 #[derive(Default)]
-pub(super) struct HotRows(HashMap<Vec<u8>, Option<Row>>);
+pub(super) struct HotRows(HashMap<Vec<u8>, Option<Box<Row>>>);
 
 impl HotRows {
     pub(super) fn len(&self) -> usize {
@@ -32,7 +32,7 @@ impl HotRows {
             // What is read all the time is back with the next entry.
             self.0.clear();
         }
-        self.0.insert(key, row);
+        self.0.insert(key, row.map(Box::new));
     }
 }
 
@@ -54,7 +54,8 @@ fn is_hot(table: Table) -> bool {
 pub(super) struct Pending<'a> {
     generation: &'a Generation,
     below: StateView<'a>,
-    changed: BTreeMap<Vec<u8>, (Key, Option<Row>)>,
+    /// Boxed: a row is large, and a tree moves its entries.
+    changed: BTreeMap<Vec<u8>, Box<(Key, Option<Row>)>>,
     hot: RefCell<MutexGuard<'a, HotRows>>,
     terms: TermChanges,
 }
@@ -84,7 +85,7 @@ impl<'a> Pending<'a> {
                     }
                 }
             }
-            self.changed.insert(key.encode(), (key, row));
+            self.changed.insert(key.encode(), Box::new((key, row)));
         }
         Ok(())
     }
@@ -92,7 +93,8 @@ impl<'a> Pending<'a> {
     /// Puts everything into a batch. Afterwards, [`Finished::written`] must be told that it was written.
     pub(super) fn finish(self, batch: &mut WriteBatch) -> Result<Finished<'a>, StateError> {
         let Self { generation, below: _, changed, hot, terms } = self;
-        for (bytes, (key, row)) in &changed {
+        for (bytes, changed) in &changed {
+            let (key, row) = &**changed;
             generation.put_row(batch, key.table(), bytes, row.as_ref());
         }
         let terms = generation.terms.put(generation, terms, batch)?;
@@ -103,14 +105,15 @@ impl<'a> Pending<'a> {
 /// What is in a batch and has to be remembered once it is written.
 pub(super) struct Finished<'a> {
     generation: &'a Generation,
-    changed: BTreeMap<Vec<u8>, (Key, Option<Row>)>,
+    changed: BTreeMap<Vec<u8>, Box<(Key, Option<Row>)>>,
     hot: MutexGuard<'a, HotRows>,
     terms: Written,
 }
 
 impl Finished<'_> {
     pub(super) fn written(mut self) {
-        for (bytes, (key, row)) in self.changed {
+        for (bytes, changed) in self.changed {
+            let (key, row) = *changed;
             if is_hot(key.table()) {
                 self.hot.put(bytes, row);
             }
@@ -122,14 +125,14 @@ impl Finished<'_> {
 impl View for Pending<'_> {
     fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
         let bytes = key.encode();
-        if let Some((_, row)) = self.changed.get(&bytes) {
-            return Ok(row.clone());
+        if let Some(changed) = self.changed.get(&bytes) {
+            return Ok(changed.1.clone());
         }
         if !is_hot(key.table()) {
             return self.below.get(key);
         }
         if let Some(row) = self.hot.borrow().0.get(&bytes) {
-            return Ok(row.clone());
+            return Ok(row.as_deref().cloned());
         }
         let row = self.below.get(key)?;
         self.hot.borrow_mut().put(bytes, row.clone());
@@ -152,7 +155,9 @@ impl View for Pending<'_> {
         let mut ended = false;
         self.below.scan(range, &mut |key, row| {
             let bytes = key.encode();
-            while let Some((next, (changed_key, changed_row))) = changed.last() {
+            while let Some((next, (changed_key, changed_row))) =
+                changed.last().map(|(next, changed)| (next, &***changed))
+            {
                 let is_before = if range.reverse { **next > bytes } else { **next < bytes };
                 if !is_before && **next != bytes {
                     break;
@@ -172,7 +177,8 @@ impl View for Pending<'_> {
             ended = visited.is_break();
             visited
         })?;
-        while let (false, Some((_, (key, row)))) = (ended, changed.pop()) {
+        while let (false, Some((_, changed))) = (ended, changed.pop()) {
+            let (key, row) = &**changed;
             ended = row.as_ref().is_some_and(|row| visit(key.clone(), row.clone()).is_break());
         }
         Ok(())
