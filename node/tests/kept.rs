@@ -43,8 +43,32 @@ fn schema(variant: u32) -> String {
     serde_json::json!({"schema": text}).to_string()
 }
 
+/// A question whose answer is kept: a path that is read, or one that a schema is sent to.
+#[derive(Clone)]
+struct Question {
+    path: String,
+    body: Option<String>,
+}
+
+impl Question {
+    fn method(&self) -> &'static str {
+        if self.body.is_some() { "POST" } else { "GET" }
+    }
+}
+
 /// The questions whose answers are kept.
-fn questions() -> Vec<String> {
+fn questions() -> Vec<Question> {
+    let mut asked = Vec::new();
+    for subject in ["a", "b"] {
+        for variant in 1..=3 {
+            asked.push(Question { path: format!("/subjects/{subject}"), body: Some(schema(variant)) });
+        }
+    }
+    asked.extend(paths().into_iter().map(|path| Question { path, body: None }));
+    asked
+}
+
+fn paths() -> Vec<String> {
     let mut questions = Vec::new();
     for subject in ["a", "b"] {
         for version in ["1", "2", "latest"] {
@@ -64,20 +88,22 @@ fn questions() -> Vec<String> {
 }
 
 /// Every node gives the same again as it reads afresh. Confirmed reads: each of them has seen the change.
-fn check(cluster: &Cluster, questions: &[String], number: &mut u64, after: &str) {
+fn check(cluster: &Cluster, questions: &[Question], number: &mut u64, after: &str) {
     for question in questions {
-        let separator = if question.contains('?') { '&' } else { '?' };
-        let question = format!("{question}{separator}consistency=linearizable");
+        let Question { path, body } = question;
+        let (method, body) = (question.method(), body.as_deref());
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let question = format!("{path}{separator}consistency=linearizable");
         for node in 1..=3 {
             *number += 1;
-            let expected = asked(cluster, node, "GET", &fresh(&question, *number), None);
+            let expected = asked(cluster, node, method, &fresh(&question, *number), body);
             // Once to have it kept, if it is not, and once to have it given again.
             for time in 0..2 {
-                let found = asked(cluster, node, "GET", &question, None);
+                let found = asked(cluster, node, method, &question, body);
                 assert_eq!(
                     (found.status, &found.body, &found.tag),
                     (expected.status, &expected.body, &expected.tag),
-                    "node {node}, {question}, time {time}, after {after}"
+                    "node {node}, {method} {question} {body:?}, time {time}, after {after}"
                 );
             }
         }
@@ -145,9 +171,47 @@ fn over_random_histories_kept_answers_are_what_fresh_reads_give() {
         };
         let body = (!body.is_empty()).then_some(body.as_str());
         let done = asked(&cluster, random.random_range(1..=3), method, &path, body);
-        let some: Vec<String> = (0..8).map(|_| all[random.random_range(0..all.len())].clone()).collect();
+        let some: Vec<Question> = (0..8).map(|_| all[random.random_range(0..all.len())].clone()).collect();
         check(&cluster, &some, &mut number, &format!("step {step}: {method} {path} gave {}", done.status));
     }
+}
+
+#[test]
+fn a_known_registration_is_answered_again_only_while_the_version_lives() {
+    let cluster = Cluster::start();
+    let (leader, follower) = (cluster.leader(), cluster.follower());
+    let path = "/subjects/a/versions?consistency=linearizable";
+    // Once to register it, then to have the answer kept, then to have it given again.
+    let register = |expected: (u16, &str)| {
+        for node in [follower, leader] {
+            for time in 0..3 {
+                let found = asked(&cluster, node, "POST", path, Some(&schema(1)));
+                let is_expected = found.status == expected.0 && found.body.contains(expected.1);
+                assert!(is_expected, "node {node}, time {time}, wanted {expected:?}: {found:?}");
+            }
+        }
+    };
+    let change = |method: &str, path: &str, body: Option<&str>| {
+        let done = asked(&cluster, leader, method, path, body);
+        assert_eq!(done.status, 200, "{method} {path}: {done:?}");
+    };
+    register((200, "\"version\":1"));
+    change("POST", "/api/v1/subjects/a/versions/1/quarantine", Some(r#"{"reason":"it leaks"}"#));
+    register((422, "quarantined"));
+    change("POST", "/api/v1/subjects/a/versions/1/release", Some(r#"{"reason":"it does not"}"#));
+    register((200, "\"version\":1"));
+    change("PUT", "/mode/a", Some(r#"{"mode":"READONLY"}"#));
+    register((200, "\"version\":1"));
+    change("DELETE", "/mode/a", None);
+    change("DELETE", "/subjects/a/versions/1", None);
+    register((200, "\"version\":2"));
+    change("PUT", "/config/a", Some(r#"{"alias":"b"}"#));
+    register((200, "\"version\":1"));
+    change("DELETE", "/config/a", None);
+    register((200, "\"version\":2"));
+    // The same words in another encoding, or under another name, are another question.
+    let typed = asked(&cluster, leader, "POST", "/subjects/c/versions", Some(&schema(1)));
+    assert!(typed.status == 200 && typed.body.contains("\"version\":1"), "{typed:?}");
 }
 
 #[test]

@@ -180,7 +180,7 @@ impl Calls {
                 one(&self.version(caller, subject, spec).await?)
             }
             Op::Lookup { content } => {
-                one(&service.lookup(caller, subject, &new_schema(subject, content), false, Include::Live).await?)
+                one(&service.lookup(caller, subject, &new_schema(subject, content), false, Include::Live).await?.0)
             }
             Op::List { deleted } => {
                 let include = if deleted { Include::All } else { Include::Live };

@@ -7,15 +7,15 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use proto::error_code as code;
-use proto::operations::{Matched, Operation, Resource};
+use proto::operations::{Confluent, Matched, Operation, OperationId, Resource};
 use registry::limits::REQUEST_ID_BYTES_MAX;
 use registry::{Actor, Context, LogIndex, Principal, RequestId};
 
-use super::kept::{Kept, KeptReply, Shelf};
+use super::kept::{BodyDigest, Kept, KeptReply, Shelf};
 use super::slots::Slot;
 use crate::auth::Origin;
 use crate::clock::Deadline;
-use crate::service::{Caller, Consistency, Provenance, ServiceError, UNKEYED, Wanted};
+use crate::service::{Caller, Consistency, Provenance, Service, ServiceError, UNKEYED, Wanted};
 use crate::trace::TraceContext;
 
 /// What the path of a request names, qualified by the context in front of it.
@@ -102,6 +102,14 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
+    /// Is this a question with a body that many clients ask with the same words, and that may be answered from what is kept?
+    /// Who names the request asks what has become of that one.
+    pub(super) fn is_repeatable(&self, operation: &Operation) -> bool {
+        use OperationId::Confluent as Of;
+        let is_question = matches!(operation.id, Of(Confluent::RegisterSchema | Confluent::LookUpSchema));
+        is_question && self.key.is_none()
+    }
+
     /// Reads headers; `query` is the query of the path, where there is one.
     ///
     /// # Errors
@@ -230,10 +238,25 @@ impl Admitted {
         Wanted { consistency, at_least, deadline: Deadline::after(time) }
     }
 
+    /// May a request with a body be answered with what is kept?
+    pub fn is_repeatable(&self) -> bool {
+        self.shelf.is_some() && self.wishes.is_repeatable(self.operation)
+    }
+
+    /// A reply that was kept for this body, if it still holds: see [`Service::holds`].
+    ///
+    /// # Errors
+    /// What a read would be answered.
+    pub async fn repeated(&self, service: &Service, body: &BodyDigest) -> Result<Option<Arc<Kept>>, ServiceError> {
+        let kept = self.shelf.as_ref().and_then(|shelf| shelf.get(self.operation, body));
+        let Some(kept) = kept else { return Ok(None) };
+        Ok(service.holds(&self.wanted(), &kept.provenance).await?.then_some(kept))
+    }
+
     /// Keeps a reply for others who ask the same, if this is a question of that kind.
-    pub fn keep(&self, reply: KeptReply, provenance: Provenance) {
+    pub fn keep(&self, body: &BodyDigest, reply: KeptReply, provenance: Provenance) {
         if let Some(shelf) = &self.shelf {
-            shelf.put(Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
+            shelf.put(body, Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
         }
     }
 

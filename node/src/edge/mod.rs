@@ -40,13 +40,13 @@ use crate::service::{Answers, Consistency, Service, ServiceError};
 use crate::trace::{TRACEPARENT, TraceContext};
 use admitted::{Place, Wishes};
 use failures::Failures;
-use kept::{KEPT_BYTES_MAX, Kept, Shelf};
+use kept::{KEPT_BYTES_MAX, Shelf};
 use principal::{authenticated, principal_of};
 use rates::Rates;
 use slots::Slots;
 
 pub use admitted::{Admitted, Fingerprint};
-pub use kept::{KeptReply, Repeat};
+pub use kept::{BodyDigest, Kept, KeptReply, Repeat};
 pub use layer::EdgeLayer;
 pub use rates::Exceeded;
 
@@ -165,10 +165,8 @@ impl Edge {
         address: Option<IpAddr>,
     ) -> Result<Admitted, (Option<&'static Operation>, Refusal)> {
         let Inner { service, consistency, slots, rates, replies, .. } = &*self.inner;
-        let question = (transport == Transport::Http && *method == Method::GET && is_whole)
-            .then(|| uri.path_and_query())
-            .flatten()
-            .map(http::uri::PathAndQuery::as_str);
+        let asked = uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+        let question = (transport == Transport::Http && *method == Method::GET && is_whole).then_some(asked).flatten();
         let kept = question.and_then(|question| replies.get(question));
         let (operation, place) = match &kept {
             Some(kept) => (kept.operation, Ok(kept.place.clone())),
@@ -204,6 +202,8 @@ impl Edge {
         let sees_all = service.authority().may_all(&principal, &origin, operation.permission).map_err(refused)?;
         let (kept, question) = if sees_all { (kept, question) } else { (None, None) };
         let wishes = Wishes::of(headers, uri.query().unwrap_or_default(), *consistency).map_err(refused)?;
+        let question = question.or_else(|| (sees_all && wishes.is_repeatable(operation)).then_some(asked).flatten());
+        let shelf = question.map(|question| Shelf { replies: replies.clone(), question: question.into() });
         Ok(Admitted {
             operation,
             place,
@@ -215,7 +215,7 @@ impl Edge {
             node_id: config.node.id,
             own_name: begun.own_name,
             kept,
-            shelf: question.map(|question| Shelf { replies: replies.clone(), question: question.into() }),
+            shelf,
             time_max: config.limits.request_time_max(),
             refused: Mutex::new(None),
             _slot: slot,

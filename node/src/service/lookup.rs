@@ -9,8 +9,8 @@ use registry::{ContentRow, Subject, Version, VersionRow, contract};
 use schema::{Format, Guid};
 
 use super::parse::Asked;
-use super::prepare::{NewSchema, RegisterOptions};
-use super::read::{FoundSchema, VersionSpec, aliased, find_version, in_any_context};
+use super::prepare::{NewSchema, RegisterOptions, repeatable};
+use super::read::{FoundSchema, Provenance, Tracked, VersionSpec, aliased, find_version, in_any_context};
 use super::settings::settings;
 use super::{Caller, Consistency, Service, ServiceError};
 
@@ -61,14 +61,16 @@ impl Service {
         new: &NewSchema,
         normalize: bool,
         include: Include,
-    ) -> Result<FoundSchema, ServiceError> {
+    ) -> Result<(FoundSchema, Option<Provenance>), ServiceError> {
         self.authorize_references(caller, &subject.context, &new.references)?;
         self.freshen(caller).await?;
         let options = RegisterOptions { normalize, ..RegisterOptions::default() };
-        if let Some(found) = self.known_text(subject, new, options)? {
-            return Ok(found);
+        // A known text is that of a live version.
+        let known = if include == Include::DeletedOnly { None } else { self.known_text(subject, new, options)? };
+        if let Some(Tracked { found, provenance }) = known {
+            return Ok((found, repeatable(new, provenance)));
         }
-        match self.lookup_in_pool(caller, subject, new, normalize, include).await {
+        let found = match self.lookup_in_pool(caller, subject, new, normalize, include).await {
             Err(error)
                 if caller.consistency == Consistency::Default
                     && (error.is_negative() || error.code == code::INVALID_SCHEMA) =>
@@ -77,7 +79,8 @@ impl Service {
                 self.lookup_in_pool(caller, subject, new, normalize, include).await
             }
             found => found,
-        }
+        };
+        found.map(|found| (found, None))
     }
 
     async fn lookup_in_pool(

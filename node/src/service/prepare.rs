@@ -22,7 +22,7 @@ use super::compatibility::incompatible;
 use super::lives;
 use super::lookup::{History, find_content};
 use super::parse::{Asked, empty_schema};
-use super::read::{FoundSchema, aliased};
+use super::read::{FoundSchema, Provenance, Tracked, aliased};
 use super::settings::{Settings, settings};
 use super::terms;
 use super::{Caller, Service, ServiceError};
@@ -69,6 +69,8 @@ impl RegisterOptions {
 pub struct Registered {
     pub found: FoundSchema,
     pub is_new: bool,
+    /// What the answer rests on, if it may be given again to whoever sends the same.
+    pub provenance: Option<Provenance>,
 }
 
 /// What the answer to a registration needs of its preparation.
@@ -81,7 +83,7 @@ type Preparation = Prepared<Registered, Registering>;
 
 /// The subject has it already.
 fn known(found: FoundSchema) -> Preparation {
-    Prepared::Known(Registered { found, is_new: false })
+    Prepared::Known(Registered { found, is_new: false, provenance: None })
 }
 
 impl Service {
@@ -116,8 +118,8 @@ impl Service {
     ) -> Result<Registered, ServiceError> {
         self.authorize_references(caller, &subject.context, &new.references)?;
         self.freshen(caller).await?;
-        if let Some(found) = self.known_text(subject, new, options)? {
-            return Ok(Registered { found, is_new: false });
+        if let Some(Tracked { found, provenance }) = self.known_text(subject, new, options)? {
+            return Ok(Registered { found, is_new: false, provenance: repeatable(new, provenance) });
         }
         let prepare = |attempt| async move {
             match self.prepare_in_pool(caller, subject, new, options).await {
@@ -142,7 +144,7 @@ impl Service {
         let row = ContentRow { text, references, metadata, rule_set, context_count: 0, since: LogIndex(0) };
         let created_ms = self.created_ms(&subject, version)?;
         let found = registered_as(subject, (id, version, guid), format, Arc::new(row), created_ms);
-        Ok(Registered { found, is_new: true })
+        Ok(Registered { found, is_new: true, provenance: None })
     }
 
     /// What was answered to an earlier attempt of this registration, whatever has become of the version since.
@@ -166,7 +168,7 @@ impl Service {
         });
         let created_ms = self.created_ms(&subject, version)?;
         let found = registered_as(subject, (id, version, guid), new.format, Arc::new(content), created_ms);
-        Ok(Registered { found, is_new: true })
+        Ok(Registered { found, is_new: true, provenance: None })
     }
 
     /// A text that was seen before needs no parsing: its content address is known.
@@ -175,7 +177,7 @@ impl Service {
         subject: &Subject,
         new: &NewSchema,
         options: RegisterOptions,
-    ) -> Result<Option<FoundSchema>, ServiceError> {
+    ) -> Result<Option<Tracked<FoundSchema>>, ServiceError> {
         if options.names_version()
             || options.id.is_some()
             || new.text.is_empty()
@@ -189,8 +191,7 @@ impl Service {
         if plain.is_none() && normalized.is_none() {
             return Ok(None);
         }
-        let state = self.inner.consensus.state();
-        state.read(|view| {
+        let (found, footprint) = self.inner.consensus.state().read_tracked(|view| {
             let subject = &aliased(view, subject)?;
             let settings = settings(view, subject)?;
             if settings.merges() || settings.mode == Mode::Import || settings.mode == Mode::Forward {
@@ -200,8 +201,9 @@ impl Service {
             let Some(guid) = (if normalize { normalized } else { plain }) else { return Ok(None) };
             let found = find_content(view, subject, guid, new.format, Include::Live)?;
             found.iter().try_for_each(lives::refuse_quarantined)?;
-            Ok(found)
-        })
+            Ok::<_, ServiceError>(found)
+        });
+        Ok(found?.map(|found| Tracked { found, provenance: Provenance::of_known(footprint) }))
     }
 
     async fn prepare_in_pool(
@@ -356,6 +358,12 @@ impl Service {
         let row = self.inner.consensus.state().read(|view| query::version_row(view, subject, version))?;
         Ok(row.map_or(0, |row| row.created_ms))
     }
+}
+
+/// What an answer about a known text rests on, if it depends on nothing but the request and the state: whoever names
+/// references must be allowed to read those, too.
+pub(super) fn repeatable(new: &NewSchema, provenance: Provenance) -> Option<Provenance> {
+    new.references.is_empty().then_some(provenance)
 }
 
 /// A version as it was when it was registered.

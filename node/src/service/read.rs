@@ -54,6 +54,14 @@ pub struct Provenance {
     footprint: Footprint,
 }
 
+impl Provenance {
+    /// That of an answer about a text that this replica knows: a newer state can only have made it untrue in a way that any
+    /// client may see late.
+    pub(super) fn of_known(footprint: Footprint) -> Self {
+        Self { kind: Kind::Immutable, footprint }
+    }
+}
+
 /// What a read found, and what that rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracked<T> {

@@ -176,20 +176,31 @@ impl On<'_> {
 
     /// What was registered, in the shape of the version that clients expect.
     pub(super) async fn registered_body(&self, registered: Registered) -> Answer {
-        if self.is_legacy() {
-            return Ok(Reply::json(&serde_json::json!({"id": registered.found.id.0})));
-        }
-        let found = self.rendered(registered.found).await?;
-        Ok(Reply::json(&SchemaBody { subject: None, ..self.body(&found) }))
+        let Registered { found, provenance, is_new: _ } = registered;
+        let reply = if self.is_legacy() {
+            Reply::json(&serde_json::json!({"id": found.id.0}))
+        } else {
+            let found = self.rendered(found).await?;
+            Reply::json(&SchemaBody { subject: None, ..self.body(&found) })
+        };
+        Ok(match provenance {
+            Some(provenance) => self.kept(reply, provenance),
+            None => reply,
+        })
     }
 
     pub(super) async fn lookup(&self) -> Answer {
         let subject = self.subject()?;
         let new = new_schema(self.request.json()?)?;
         let normalize = self.request.flag("normalize");
-        let found = self.front.service.lookup(self.caller, &subject, &new, normalize, self.request.include()).await?;
+        let include = self.request.include();
+        let (found, provenance) = self.front.service.lookup(self.caller, &subject, &new, normalize, include).await?;
         let found = self.rendered(found).await?;
-        Ok(Reply::json(&self.body(&found)))
+        let reply = Reply::json(&self.body(&found));
+        Ok(match provenance {
+            Some(provenance) => self.kept(reply, provenance),
+            None => reply,
+        })
     }
 
     pub(super) async fn versions(&self) -> Answer {

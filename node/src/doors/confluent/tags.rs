@@ -8,7 +8,7 @@ use schema::tags::{self, Tagged};
 
 use super::convert::{metadata, register_options, rule_set};
 use crate::doors::http::{Answer, On};
-use crate::service::{FoundSchema, RuleChange, ServiceError, VersionChange, VersionSpec};
+use crate::service::{FoundSchema, Registered, RuleChange, ServiceError, VersionChange, VersionSpec};
 
 impl On<'_> {
     /// Registers a version again with other tags, metadata or rules.
@@ -35,7 +35,8 @@ impl On<'_> {
         let include = self.include_one();
         let registered =
             self.front.service.change_version(self.caller, &subject, spec, include, &change, options).await?;
-        self.registered_body(registered).await
+        // It was made of the version that was changed, too.
+        self.registered_body(Registered { provenance: None, ..registered }).await
     }
 
     /// The things in a schema that carry one of the tags that `findTags` asks for.

@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::native::Native;
 use super::{access, cluster, confluent, llm, native, server, streams};
-use crate::edge::{Admitted, Edge, EdgeLayer, Refusal, Transport};
+use crate::edge::{Admitted, BodyDigest, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
 use crate::service::{Caller, Service, ServiceError};
 use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
@@ -62,6 +62,15 @@ impl On<'_> {
             // What only a body names, each operation tests item by item.
             Part::Body(_) => None,
         })
+    }
+
+    /// The answer to the same question with the same body, if one is kept and still holds.
+    async fn kept_answer(self, body: &BodyDigest) -> Result<Option<Response<Body>>, ServiceError> {
+        if !self.admitted.is_repeatable() {
+            return Ok(None);
+        }
+        let kept = self.admitted.repeated(&self.front.service, body).await?;
+        Ok(kept.and_then(|kept| reply::repeat(Ok(&kept.reply), self.request.headers())))
     }
 
     async fn dispatch(self) -> Answer {
@@ -147,8 +156,14 @@ async fn handle(front: &Front, mut request: axum::extract::Request) -> Response<
     };
     let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
     let on = On { front, admitted: &admitted, caller: &caller, request: &request };
-    let answer = match on.authorize() {
-        Ok(()) => on.dispatch().await,
+    let digest = if admitted.is_repeatable() { request.body_digest() } else { BodyDigest::default() };
+    let kept = match on.authorize() {
+        Ok(()) => on.kept_answer(&digest).await,
+        Err(error) => Err(error),
+    };
+    let answer = match kept {
+        Ok(Some(response)) => return response,
+        Ok(None) => on.dispatch().await,
         Err(error) => Err(error),
     };
     let reply = answer.unwrap_or_else(|error| {
@@ -156,7 +171,7 @@ async fn handle(front: &Front, mut request: axum::extract::Request) -> Response<
         Reply::error(&error)
     });
     if let Some((kept, provenance)) = reply.kept() {
-        admitted.keep(kept, provenance);
+        admitted.keep(&digest, kept, provenance);
     }
     let known = request.header("if-none-match").filter(|_| request.is_read());
     reply.unless_known(known).into_response(media_type)

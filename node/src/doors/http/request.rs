@@ -14,7 +14,7 @@ use registry::{Include, Permanent};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::reply::MEDIA_TYPES;
-use crate::edge::Fingerprint;
+use crate::edge::{BodyDigest, Fingerprint};
 use crate::service::ServiceError;
 
 /// A request with its body read.
@@ -52,6 +52,16 @@ impl Request {
             fingerprint.add(name.as_bytes());
             fingerprint.add(value.as_bytes());
         }
+    }
+
+    /// What the body is, and how it is to be read.
+    pub fn body_digest(&self) -> BodyDigest {
+        BodyDigest::of(self.header(CONTENT_TYPE.as_str()).unwrap_or_default(), &self.body)
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// Is it a GET or a HEAD?
