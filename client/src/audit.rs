@@ -58,6 +58,15 @@ pub struct Record {
     pub request_id: String,
     pub digest_before: String,
     pub digest_after: String,
+    // In no record, and in no export, from before they came.
+    #[serde(default)]
+    pub authentication: String,
+    #[serde(default)]
+    pub address: String,
+    #[serde(default)]
+    pub user_agent: String,
+    #[serde(default)]
+    pub trace_id: String,
 }
 
 impl Record {
@@ -70,7 +79,8 @@ impl Record {
     }
 
     /// The hash of the record as a leaf: SHA-256 over 00 and its fields in order. Numbers are 8 bytes, little endian; texts
-    /// follow their length in bytes; digests are their 32 bytes.
+    /// follow their length in bytes; digests are their 32 bytes. What came later is there only where it is set, each with its
+    /// number before it.
     ///
     /// # Errors
     /// [`AuditError::Broken`] if a digest is none.
@@ -94,6 +104,11 @@ impl Record {
         }
         sink.update(digest(&self.digest_before)?);
         sink.update(digest(&self.digest_after)?);
+        let later = [&self.authentication, &self.address, &self.user_agent, &self.trace_id];
+        for (number, part) in (1_u64..).zip(later).filter(|(_, part)| !part.is_empty()) {
+            sink.update(number.to_le_bytes());
+            text(&mut sink, part);
+        }
         Ok(sink.finalize().into())
     }
 }
@@ -446,6 +461,10 @@ mod tests {
             request_id: position.to_string(),
             digest_before: digest(position),
             digest_after: digest(position + 1),
+            authentication: "token".to_owned(),
+            address: String::new(),
+            user_agent: "curl/8".to_owned(),
+            trace_id: String::new(),
         }
     }
 

@@ -129,6 +129,7 @@ fn a_follower_that_meets_an_entry_above_its_level_stops_and_says_what_to_do() {
         level: NEW,
         trace: None,
         if_revision: None,
+        source: None,
         basis: Basis::default(),
         command: Command::Cluster(ClusterCommand::RaiseLevel { level: NEW }),
     };

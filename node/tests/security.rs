@@ -491,6 +491,32 @@ fn denied_changes_are_recorded() {
     let read = || std::fs::read_to_string(&file).unwrap_or_default();
     wait_for("the records", || read().contains("service-account:reader") && read().contains("40101"));
     assert!(!read().contains(&reader.secret), "{}", read());
+    let lines: Vec<Value> = read().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |code: u32| lines.iter().find(|line| line["code"] == code).unwrap_or_else(|| panic!("{code}: {lines:?}"));
+    assert_eq!((&of(40_301)["authentication"], &of(40_301)["address"]), (&json!("basic"), &json!("127.0.0.1")));
+    assert_eq!(of(40_101)["trace_id"].as_str().map(str::len), Some(32));
+}
+
+/// An audit record tells how somebody showed who they are, from where, with which program, and in which trace.
+#[test]
+fn audit_records_tell_where_a_change_came_from() {
+    let guarded = Guarded::start();
+    let level = || guarded.good(&guarded.root, "GET", "/v1/cluster/status", None)["level"].as_u64();
+    wait_for("the level of this program", || level() == Some(registry::level::SUPPORTED.into()));
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let auth = support::basic((&guarded.root.id, &guarded.root.secret));
+    let headers = [
+        ("authorization", auth.as_str()),
+        ("user-agent", "terraform/1.9 (ci)"),
+        ("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")),
+    ];
+    let body = r#"{"compatibility":"NONE"}"#;
+    let done = guarded.cluster.ask_however(1, "PUT", "/config/s", &headers, Some(body));
+    assert_eq!(done.status, 200, "{done:?}");
+    let answer = guarded.good(&guarded.root, "GET", "/api/v1/audit?action=config.set", None);
+    let record = answer["records"].as_array().and_then(|records| records.last()).cloned().unwrap_or_default();
+    let told = ["authentication", "address", "userAgent", "traceId"].map(|name| record[name].as_str().unwrap_or(""));
+    assert_eq!(told, ["basic", "127.0.0.1", "terraform/1.9 (ci)", trace], "{answer}");
 }
 
 /// With `auth.enabled = false` everything is as it was.

@@ -38,6 +38,7 @@ fn entry(index: u64) -> Entry {
         level: level::BASE,
         trace: None,
         if_revision: None,
+        source: None,
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
         command: Command::Cluster(ClusterCommand::Found { cluster_id: "x".repeat(ENTRY_BYTES) }),
     };

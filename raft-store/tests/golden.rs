@@ -22,9 +22,9 @@ use registry::{
     Decision, Deleted, Deprecation, Done, DraftContent, DraftId, DraftRow, DraftState, Envelope, Event, EventKind,
     FeedsCommand, FeedsDone, FeedsRefusal, Grantee, HistoryRow, Key, LifeChange, LifeCommand, LifeDone, LifePolicy,
     LifeRefusal, Lifecycle, LogIndex, MachineRow, Mode, Operation, Outcome, Permanent, Principal, PrincipalKind, Reach,
-    Refusal, Register, Report, RequestId, RequestRow, Resource, RoleRow, Row, SchemaId, Scope, SemVer, SettingRow,
-    SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, Terms, TermsRow, TraceContext,
-    Transition, UnderWay, Version, VersionRow, VersionState, level,
+    Refusal, Register, Report, RequestId, RequestRow, RequestSource, Resource, RoleRow, Row, SchemaId, Scope, SemVer,
+    SettingRow, SettingsCommand, SettingsDone, SettingsRefusal, State, Subject, SubjectRow, Table, Terms, TermsRow,
+    TraceContext, Transition, UnderWay, Version, VersionRow, VersionState, level,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Guid, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -526,6 +526,7 @@ fn envelope(command: Command) -> Envelope {
         level: level::BASE,
         trace: TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         if_revision: Some(LogIndex(250)),
+        source: None,
         basis: Basis { read_index: LogIndex(251), keys: keys.into() },
         command,
     }
@@ -722,6 +723,17 @@ fn rows() -> Vec<(String, Key, Row)> {
         request_id: RequestId("request".into()),
         digest_before: [2; 32],
         digest_after: [3; 32],
+        authentication: String::new(),
+        address: String::new(),
+        user_agent: String::new(),
+        trace_id: String::new(),
+    };
+    let sourced = AuditRow {
+        authentication: "token".into(),
+        address: "2001:db8::1".into(),
+        user_agent: "curl/8".into(),
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
+        ..audit.clone()
     };
     let mut rows: Vec<(String, Key, Row)> = vec![
         ("machine".into(), Key::Machine, Row::Machine(machine)),
@@ -760,6 +772,7 @@ fn rows() -> Vec<(String, Key, Row)> {
         ("retired".into(), Key::Retired(subject.clone(), version), Row::Present),
         ("request-age".into(), Key::RequestAge(index), Row::RequestAge(RequestId("request".into()))),
         ("audit".into(), Key::Audit(7), Row::Audit(audit)),
+        ("audit-sourced".into(), Key::Audit(8), Row::Audit(sourced)),
         ("audit-node".into(), Key::AuditNode(1, 2), Row::AuditNode([4; 32])),
     ];
     for (name, format) in [("avro", Format::Avro), ("json", Format::Json), ("protobuf", Format::Protobuf)] {
@@ -910,6 +923,10 @@ fn records() -> BTreeMap<String, Record> {
     };
     add("entry/blank".into(), entry(EntryPayload::Blank));
     add("entry/membership".into(), entry(EntryPayload::Membership(membership())));
+    let source = RequestSource { address: "2001:db8::1".into(), user_agent: "curl/8".into() };
+    let archive = Command::Cluster(ClusterCommand::ArchiveAudit { before: 1_000 });
+    let sourced = Envelope { level: level::REQUEST_SOURCE, source: Some(source), ..envelope(archive) };
+    add("entry/sourced".into(), entry(EntryPayload::Normal(Proposal::new(sourced))));
     for (name, command) in commands() {
         add(format!("entry/{name}"), entry(EntryPayload::Normal(Proposal::new(envelope(command.clone())))));
         add(format!("proposal/{name}"), Record::Proposal(Proposal::new(envelope(command))));

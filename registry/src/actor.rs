@@ -11,6 +11,15 @@ pub struct Actor {
     pub node_id: u64,
 }
 
+/// Where a request came from, as the edge saw it. Texts are empty where nothing is known, or nothing is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestSource {
+    /// The address at the other end of the connection.
+    pub address: String,
+    /// What the client calls itself (`User-Agent`), at most [`crate::limits::USER_AGENT_BYTES_MAX`].
+    pub user_agent: String,
+}
+
 /// An identity that may ask for something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {

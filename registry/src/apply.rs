@@ -231,7 +231,7 @@ fn finish(
     }
     let before = machine.digest;
     machine.digest = digest::chain(before, entry.position, &changes);
-    let record = record_of(entry, envelope, &outcome, before, machine.digest);
+    let record = record_of(entry, envelope, machine.level, &outcome, before, machine.digest);
     changes.extend(audit::append(view, machine.audit_size, record)?);
     machine.audit_size += 1;
     let digest = machine.digest;
@@ -255,6 +255,7 @@ fn count(entry: Entry<'_>, changes: &[Change], machine: &mut MachineRow) {
 fn record_of(
     entry: Entry<'_>,
     envelope: &Envelope,
+    level: u8,
     outcome: &Outcome,
     digest_before: [u8; 32],
     digest_after: [u8; 32],
@@ -264,6 +265,11 @@ fn record_of(
         (Command::Cluster(ClusterCommand::RecordOperation(operation)), Outcome::Done(_)) => operation.summary(),
         (_, outcome) => outcome.summary(),
     };
+    let is_sourced = level >= level::REQUEST_SOURCE;
+    let source = envelope.source.clone().filter(|_| is_sourced).unwrap_or_default();
+    let told = |text: Option<String>| text.filter(|_| is_sourced).unwrap_or_default();
+    let authentication = envelope.actor.principal.authentication;
+    let trace_id = envelope.trace.map(|trace| trace.trace_id.iter().map(|byte| format!("{byte:02x}")).collect());
     AuditRow {
         index: entry.index(),
         time_ms: entry.time_ms,
@@ -276,5 +282,9 @@ fn record_of(
         request_id: envelope.request_id.clone(),
         digest_before,
         digest_after,
+        authentication: told(Some(authentication.name().to_owned())),
+        address: source.address,
+        user_agent: source.user_agent,
+        trace_id: told(trace_id),
     }
 }

@@ -233,6 +233,10 @@ mod tests {
             request_id: RequestId(number.to_string()),
             digest_before: [0; 32],
             digest_after: [1; 32],
+            authentication: String::new(),
+            address: String::new(),
+            user_agent: String::new(),
+            trace_id: String::new(),
         }
     }
 

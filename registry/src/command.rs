@@ -6,7 +6,7 @@
 
 use crate::{
     AccessCommand, Actor, AssociationsCommand, Basis, BasisKey, CatalogCommand, ClusterCommand, FeedsCommand,
-    LifeCommand, LogIndex, RequestId, SettingsCommand, TraceContext, level,
+    LifeCommand, LogIndex, RequestId, RequestSource, SettingsCommand, TraceContext, level,
 };
 
 /// A command with what the leader and the edge know about it.
@@ -24,6 +24,8 @@ pub struct Envelope {
     pub if_revision: Option<LogIndex>,
     /// The trace that the request is part of.
     pub trace: Option<TraceContext>,
+    /// Where the request came from; nothing below [`level::REQUEST_SOURCE`].
+    pub source: Option<RequestSource>,
     /// What the preparer's verdict depended on.
     pub basis: Basis,
     /// What to do.

@@ -65,6 +65,10 @@ pub(crate) trait Feed {
     fn feed(&self, sink: &mut Sink);
 }
 
+fn is_set<T: Default + PartialEq>(value: &T) -> bool {
+    *value != T::default()
+}
+
 /// Structs: their fields in order, and after a `+` those that came later, each with its number: fed only where it is set.
 macro_rules! feed_fields {
     ($($type:ty { $($field:ident),+ $(,)? } $(+ { $($number:literal => $late:ident),+ $(,)? })?)+) => {
@@ -73,7 +77,7 @@ macro_rules! feed_fields {
                 // Naming every field makes a new one a compile error here.
                 let Self { $($field,)+ $($($late,)+)? } = self;
                 $($field.feed(sink);)+
-                $($(if *$late != Default::default() {
+                $($(if is_set($late) {
                     sink.u64($number);
                     $late.feed(sink);
                 })+)?
@@ -170,7 +174,7 @@ feed_fields! {
     Event { kind, time_ms, actor }
     AuditRow {
         index, time_ms, principal, node_id, action, reason, resource, outcome, request_id, digest_before, digest_after,
-    }
+    } + { 1 => authentication, 2 => address, 3 => user_agent, 4 => trace_id }
 }
 
 macro_rules! feed_state {

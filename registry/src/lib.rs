@@ -45,7 +45,7 @@ pub use access::{
     AccessCommand, AccessDone, AccessPolicyRow, AccessRefusal, AccessRow, AccountRow, ApiKey, BUILT_IN_ROLES,
     BindingRow, Grantee, Reach, RoleRow,
 };
-pub use actor::{Actor, Authentication, Principal, PrincipalKind, TraceContext};
+pub use actor::{Actor, Authentication, Principal, PrincipalKind, RequestSource, TraceContext};
 pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run};
 pub use associations::{
     AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal,

@@ -55,6 +55,8 @@ pub const TERMS_MAX: usize = 512;
 pub const TERM_BYTES_MAX: usize = 256;
 /// Longest name of a principal or of a group, in bytes.
 pub const PRINCIPAL_BYTES_MAX: usize = 256;
+/// Longest user agent that an envelope carries, in bytes: every entry of the log repeats it.
+pub const USER_AGENT_BYTES_MAX: usize = 128;
 /// Groups of a principal that an envelope carries, at most: every entry of the log repeats them.
 pub const GROUPS_MAX: usize = 64;
 /// Details of an administrative operation in its audit record, at most.

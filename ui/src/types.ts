@@ -34,6 +34,7 @@ export interface Validation { valid: boolean; errors: { path: string; message: s
 export interface AuditRecord {
   position: number; index: number; timeMs: number; principal: string; nodeId: number; action: string; reason: string; resource: string;
   outcome: string; requestId: string; digestBefore: string; digestAfter: string;
+  authentication?: string; address?: string; userAgent?: string; traceId?: string;
 }
 export interface Checkpoint { size: number; root: string; note: string; verifierKey: string }
 export interface Proof { size: number; root: string; hashes: string[]; leaf: string }

@@ -29,6 +29,14 @@ pub struct AuditRecord {
     pub request_id: String,
     pub digest_before: String,
     pub digest_after: String,
+    #[serde(default)]
+    pub authentication: String,
+    #[serde(default)]
+    pub address: String,
+    #[serde(default)]
+    pub user_agent: String,
+    #[serde(default)]
+    pub trace_id: String,
 }
 
 type Hash = [u8; 32];
@@ -62,6 +70,11 @@ impl AuditRecord {
         }
         hash.update(decode_hex(&self.digest_before));
         hash.update(decode_hex(&self.digest_after));
+        let later = [&self.authentication, &self.address, &self.user_agent, &self.trace_id];
+        for (kind, part) in (1..).zip(later).filter(|(_, part)| !part.is_empty()) {
+            number(&mut hash, kind);
+            text(&mut hash, part);
+        }
         hash.finalize().into()
     }
 }

@@ -27,6 +27,10 @@ fn log(records: &[(&str, &str)]) -> Vec<AuditRecord> {
         request_id: if key.is_empty() { "node:7".to_owned() } else { format!("client:{key}:abc") },
         digest_before: digest(position),
         digest_after: digest(position + 1),
+        authentication: "token".to_owned(),
+        address: String::new(),
+        user_agent: "curl/8".to_owned(),
+        trace_id: String::new(),
     };
     (0..).zip(records).map(record).collect()
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use node::clock::{Clock, Deadline};
 use node::config::{
-    AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig,
-    LimitsConfig, NodeConfig, PeerConfig, RatesConfig, ReadConfig, ScrubConfig, SecurityConfig,
+    AuditConfig, AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig,
+    HttpConfig, LimitsConfig, NodeConfig, PeerConfig, RatesConfig, ReadConfig, ScrubConfig, SecurityConfig,
 };
 use node::consensus::{self, Consensus, MemberChange, Peers, State, convert};
 use node::host::telemetry::Metrics;
@@ -148,6 +148,7 @@ fn config(id: u64, world: &World) -> Config {
         scrub: ScrubConfig::default(),
         backup: BackupConfig::default(),
         security: SecurityConfig::default(),
+        audit: AuditConfig { addresses: true },
         auth: AuthConfig::default(),
         rates: RatesConfig::default(),
     }

@@ -66,6 +66,8 @@ pub struct Decision {
 pub struct Origin {
     /// The address at the other end of the connection, where that is known.
     pub address: Option<IpAddr>,
+    /// What the client of a change calls itself, at most [`registry::limits::USER_AGENT_BYTES_MAX`].
+    pub user_agent: Option<Arc<str>>,
     /// The id of the API key that was shown.
     pub key: Option<Arc<str>>,
     /// When the token that was shown ends.

@@ -55,6 +55,9 @@ pub struct Config {
     /// What is kept secret.
     #[serde(default)]
     pub security: SecurityConfig,
+    /// What is kept of who did what.
+    #[serde(default)]
+    pub audit: AuditConfig,
     /// Who may do what.
     #[serde(default)]
     pub auth: AuthConfig,
@@ -84,6 +87,15 @@ impl Default for BackupConfig {
         // Two weeks of a daily schedule.
         Self { directory: PathBuf::new(), every_seconds: 0, keep: 14, incrementals: 0, key_file: PathBuf::new() }
     }
+}
+
+/// What is kept of who did what.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// Keep the addresses that changes and refused attempts came from? Off unless asked for: they are personal data in many
+    /// places, and stay as long as the record.
+    pub addresses: bool,
 }
 
 /// What is kept secret.

@@ -54,6 +54,7 @@ fn complete() -> Config {
         scrub: ScrubConfig { start_bytes_max: 1, bytes_per_second: 1, pause_seconds: 1 },
         backup: BackupConfig::default(),
         security: SecurityConfig::default(),
+        audit: AuditConfig::default(),
         auth: AuthConfig::default(),
         rates: RatesConfig::default(),
     }
@@ -108,6 +109,7 @@ fn the_example_shows_the_defaults() {
     assert_eq!(config.scrub, ScrubConfig::default());
     assert_eq!(config.backup, BackupConfig::default());
     assert_eq!(config.security, SecurityConfig::default());
+    assert_eq!(config.audit, AuditConfig::default());
     assert_eq!(config.auth, AuthConfig::default());
     assert_eq!(config.rates, RatesConfig::default());
 }
@@ -127,6 +129,7 @@ fn unknown_keys_are_errors_in_every_section() {
         "COMPACTION",
         "SCRUB",
         "BACKUP",
+        "AUDIT",
         "SECURITY",
         "AUTH",
         "RATES",

@@ -23,7 +23,7 @@ use crate::service::{AuditFilter, Caller, Consistency, ServiceError, Watcher};
 /// Audit records that the export reads at once.
 const EXPORT_BATCH: usize = 1_000;
 const CSV_HEAD: &str = "position,index,time_ms,principal,node_id,action,reason,resource,outcome,request_id,\
-                        digest_before,digest_after\n";
+                        digest_before,digest_after,authentication,address,user_agent,trace_id\n";
 
 /// Answers a stream.
 pub(super) async fn answer(front: &Front, admitted: &Arc<Admitted>, stream: Stream, request: HttpRequest) -> Response {

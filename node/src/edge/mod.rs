@@ -29,14 +29,14 @@ use parking_lot::Mutex;
 use proto::error_code as code;
 use proto::operations::{Kind, Operation, OperationId, Unrouted, find_rpc, route};
 use registry::limits::REQUEST_ID_BYTES_MAX;
-use registry::{Principal, RequestId};
+use registry::{Authentication, Principal, RequestId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::auth::Origin;
 use crate::clock;
 use crate::random::RequestNames;
-use crate::service::{Answers, Consistency, Service, ServiceError};
+use crate::service::{Answers, Attempt, Consistency, Service, ServiceError};
 use crate::trace::{TRACEPARENT, TraceContext};
 use admitted::{Place, Wishes};
 use failures::Failures;
@@ -183,19 +183,25 @@ impl Edge {
         }
         let config = service.config();
         let exceeded = |exceeded| (Some(operation), Refusal::Exceeded(exceeded));
-        let (principal, origin) = match self.principal(operation, headers, address) {
+        let agent = || principal::user_agent(headers);
+        let (principal, mut origin) = match self.principal(operation, headers, address) {
             Ok(found) => found,
             Err(error) => {
                 if error.code == code::UNAUTHORIZED {
                     rates.failed_login(address).map_err(exceeded)?;
                 }
-                self.record_denied(operation, "unknown", begun, &error);
+                let origin = Origin { address, user_agent: agent(), ..Origin::default() };
+                self.record_denied(operation, None, &origin, begun, &error);
                 return Err(refused(error));
             }
         };
+        if operation.kind.is_change() {
+            origin.user_agent = agent();
+        }
         rates.take(&principal, address, operation).map_err(exceeded)?;
         service.authorize_somewhere(&principal, operation.permission).map_err(|error| {
-            self.record_denied(operation, &principal.to_string(), begun, &error);
+            let origin = Origin { user_agent: agent(), ..origin.clone() };
+            self.record_denied(operation, Some(&principal), &origin, begun, &error);
             refused(error)
         })?;
         // A reply is kept for those, and by those, who may see everything: others may be given less of it.
@@ -259,13 +265,27 @@ impl Edge {
     }
 
     /// Records that somebody was kept out before a door was reached.
-    fn record_denied(&self, operation: &Operation, who: &str, begun: &Begun, error: &ServiceError) {
+    fn record_denied(
+        &self,
+        operation: &Operation,
+        principal: Option<&Principal>,
+        origin: &Origin,
+        begun: &Begun,
+        error: &ServiceError,
+    ) {
         // Who shows nothing and changes nothing only looks whether somebody is there.
-        if !operation.kind.is_change() && who == "anonymous" {
+        let is_nobody = principal.is_some_and(|principal| principal.authentication == Authentication::Unauthenticated);
+        if !operation.kind.is_change() && is_nobody {
             return;
         }
-        let request_id = RequestId(begun.request_id.clone());
-        self.inner.service.attempts().record(who, &request_id, &operation.audit_name(), error);
+        self.inner.service.record_attempt(&Attempt {
+            principal,
+            origin,
+            request_id: &RequestId(begun.request_id.clone()),
+            trace: begun.trace,
+            action: &operation.audit_name(),
+            error,
+        });
     }
 
     /// When a request is given up that should have given up itself.
@@ -280,7 +300,14 @@ impl Edge {
         self.failed(&admitted.request_id, Some(admitted.operation), &error);
         if admitted.operation.kind.is_change() {
             let action = admitted.operation.audit_name();
-            self.inner.service.attempts().record(&admitted.principal.to_string(), &request_id, &action, &error);
+            self.inner.service.record_attempt(&Attempt {
+                principal: Some(&admitted.principal),
+                origin: &admitted.origin,
+                request_id: &request_id,
+                trace: admitted.trace,
+                action: &action,
+                error: &error,
+            });
         }
     }
 

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::USER_AGENT;
 use proto::error_code as code;
-use registry::limits::PRINCIPAL_BYTES_MAX;
+use registry::limits::{PRINCIPAL_BYTES_MAX, USER_AGENT_BYTES_MAX};
 use registry::{Authentication, Principal};
 
 use crate::auth::{Authority, Credentials, Origin};
@@ -37,10 +38,17 @@ pub(super) fn authenticated(
         Some(credentials) => {
             let (principal, expires_ms) = authority.identify(&credentials)?.ok_or_else(wrong)?;
             let key = credentials.key_id().map(Arc::from);
-            Ok((principal, Origin { address, key, expires_ms }))
+            Ok((principal, Origin { address, key, expires_ms, ..Origin::default() }))
         }
         None => Ok((principal_of(headers, trusted_header), Origin { address, ..Origin::default() })),
     }
+}
+
+/// What a client calls itself, as records keep it: visible characters, and not too many.
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
+    let told = headers.get(USER_AGENT)?.to_str().ok()?;
+    let kept: String = told.chars().filter(|c| !c.is_control()).take(USER_AGENT_BYTES_MAX).collect();
+    (!kept.is_empty()).then(|| kept.into())
 }
 
 /// Sees to it that a token can be verified: of a key that is not known, its issuer is asked.

@@ -9,11 +9,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use registry::RequestId;
+use registry::{Principal, RequestId, RequestSource};
 use sha2::{Digest, Sha256};
 
 use super::ServiceError;
+use crate::auth::Origin;
 use crate::clock::Clock;
+use crate::trace::TraceContext;
 
 /// Attempts that may wait for the disk; more are counted and dropped: a flood must not slow requests down.
 const WAITING_MAX: usize = 1_024;
@@ -22,6 +24,23 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Files kept.
 const FILES_MAX: u32 = 8;
 const FILE: &str = "attempts.jsonl";
+
+/// A change that was not made, or a request of somebody who was kept out.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Who asked; none if it claimed to be somebody and was not.
+    pub principal: Option<&'a Principal>,
+    /// Where it came from.
+    pub origin: &'a Origin,
+    /// The request.
+    pub request_id: &'a RequestId,
+    /// The trace that it belongs to.
+    pub trace: TraceContext,
+    /// What was asked for, as audit records name it.
+    pub action: &'a str,
+    /// Why not.
+    pub error: &'a ServiceError,
+}
 
 /// Takes attempts and writes them in a thread of its own. Cheap to clone.
 #[derive(Clone)]
@@ -53,19 +72,25 @@ impl Attempts {
         &self.clock
     }
 
-    /// Records that a change was not made.
-    pub fn record(&self, principal: &str, request_id: &RequestId, action: &str, error: &ServiceError) {
+    /// Records that a change was not made, or somebody kept out. `source` is what is to be kept of where it came from.
+    pub(super) fn record(&self, attempt: &Attempt<'_>, source: &RequestSource) {
         let Some(waiting) = &self.waiting else { return };
+        let Attempt { principal, origin: _, request_id, trace, action, error } = attempt;
+        let authentication = principal.map(|principal| principal.authentication.name());
         let attempt = serde_json::json!({
             "time_ms": self.clock.wall_ms(),
-            "principal": principal,
+            "principal": principal.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+            "authentication": authentication.unwrap_or("failed"),
+            "address": source.address,
+            "user_agent": source.user_agent,
             "action": action,
             "request_id": request_id.0,
+            "trace_id": trace.trace_id(),
             "code": error.code.0,
             "message": error.message.chars().take(300).collect::<String>(),
         });
         if waiting.try_send(attempt).is_err() {
-            tracing::warn!(action, code = error.code.0, "an attempt was refused and could not be recorded");
+            tracing::warn!(%action, code = error.code.0, "an attempt was refused and could not be recorded");
         }
     }
 }

@@ -48,7 +48,7 @@ pub use association_plan::{
     AssociationPlan, Meaning, ResourceRequest, WantedAssociation, check_batch, invalid as invalid_association,
     lifecycle_named, plan,
 };
-pub use attempts::Attempts;
+pub use attempts::{Attempt, Attempts};
 pub use audit::{AuditFilter, AuditProof, NodeKey};
 pub use backups::{BackupFile, BackupsShown};
 pub use catalogue::{Criteria, FoundVersion, WholeVersion};

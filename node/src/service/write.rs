@@ -9,9 +9,10 @@ use std::time::Duration;
 use proto::error_code as code;
 use raft_store::bugs::planted;
 use raft_store::types::{Proposal, Response};
-use registry::{Basis, Command, Envelope, LogIndex, Outcome, query};
+use registry::{Basis, Command, Envelope, LogIndex, Outcome, RequestSource, level, query};
 
-use super::{Caller, Service, ServiceError, UNKEYED};
+use super::{Attempt, Caller, Service, ServiceError, UNKEYED};
+use crate::auth::Origin;
 use crate::clock::Deadline;
 use crate::consensus::{HOPS_MAX, ProposeError};
 use crate::trace::TraceContext;
@@ -40,14 +41,17 @@ impl Service {
         basis: Basis,
     ) -> Result<Written, ServiceError> {
         let bytes = command.weight();
+        let source = self.source(&caller.origin).filter(|_| self.keeps_sources());
+        let level = if source.is_some() { command.level().max(level::REQUEST_SOURCE) } else { command.level() };
         let envelope = Envelope {
             request_id: caller.request_id.clone(),
             time_ms: 0,
             actor: caller.actor.clone(),
             // The least that the command needs, not what this program knows: members with older programs understand it.
-            level: command.level(),
+            level,
             trace: registry::TraceContext::parse(&caller.trace.to_string()),
             if_revision: caller.if_revision,
+            source,
             basis,
             command,
         };
@@ -69,6 +73,27 @@ impl Service {
             )
         })?;
         written(response, index)
+    }
+
+    /// Is the level in force that brings where a request came from?
+    fn keeps_sources(&self) -> bool {
+        self.inner.consensus.level_in_force() >= level::REQUEST_SOURCE
+    }
+
+    /// What is to be kept of where a request came from; none if that is nothing.
+    fn source(&self, origin: &Origin) -> Option<RequestSource> {
+        let address = origin.address.filter(|_| self.inner.config.audit.addresses);
+        let source = RequestSource {
+            address: address.map(|address| address.to_string()).unwrap_or_default(),
+            user_agent: origin.user_agent.as_deref().unwrap_or_default().to_owned(),
+        };
+        (source != RequestSource::default()).then_some(source)
+    }
+
+    /// Records that a change was not made, or somebody kept out.
+    pub fn record_attempt(&self, attempt: &Attempt<'_>) {
+        let source = self.source(attempt.origin).unwrap_or_default();
+        self.inner.attempts.record(attempt, &source);
     }
 
     /// A request that fails may be a repeated one whose first attempt had its effect: a schema that is registered is not compared

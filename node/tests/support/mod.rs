@@ -11,8 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use node::config::{
-    AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig, HttpConfig,
-    LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile, RatesConfig, ReadConfig, ScrubConfig, SecurityConfig,
+    AuditConfig, AuthConfig, BackupConfig, ClusterConfig, CompactionConfig, Config, ConnectionsConfig, DiskConfig,
+    HttpConfig, LimitsConfig, MemberConfig, NodeConfig, PeerConfig, Profile, RatesConfig, ReadConfig, ScrubConfig,
+    SecurityConfig,
 };
 use node::consensus::Consensus;
 use node::service::Service;
@@ -511,7 +512,7 @@ fn runtime() -> Runtime {
 }
 
 /// An API key as HTTP Basic shows it.
-fn basic((id, secret): (&str, &str)) -> String {
+pub(crate) fn basic((id, secret): (&str, &str)) -> String {
     use base64::Engine;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
 }
@@ -537,6 +538,7 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
         scrub: ScrubConfig::default(),
         backup: BackupConfig::default(),
         security: SecurityConfig::default(),
+        audit: AuditConfig { addresses: true },
         auth: AuthConfig::default(),
         rates: RatesConfig::default(),
     }

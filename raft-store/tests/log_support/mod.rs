@@ -26,6 +26,7 @@ pub(crate) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
         level: level::BASE,
         trace: None,
         if_revision: None,
+        source: None,
         basis: Basis { read_index: LogIndex(index), keys: BTreeSet::new() },
         command: Command::Cluster(ClusterCommand::Found { cluster_id: "x".repeat(bytes) }),
     };

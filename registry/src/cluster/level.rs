@@ -11,5 +11,9 @@ pub const BASE: u8 = 1;
 /// Brings the administrative operation that is under way: what it is, by whom and since when ([`crate::MachineRow`]).
 pub const OPERATION_UNDER_WAY: u8 = 2;
 
+/// Brings what audit records tell of a request beside who sent it: how that was shown, from where, with which program, in
+/// which trace ([`crate::AuditRow`]).
+pub const REQUEST_SOURCE: u8 = 3;
+
 /// The highest level that this program knows.
-pub const SUPPORTED: u8 = OPERATION_UNDER_WAY;
+pub const SUPPORTED: u8 = REQUEST_SOURCE;

@@ -108,4 +108,13 @@ pub struct AuditRow {
     pub digest_before: [u8; 32],
     /// The state digest after the entry.
     pub digest_after: [u8; 32],
+    /// How the principal showed who it is, see [`crate::Authentication::name`]. Like the rest below, kept from
+    /// [`crate::level::REQUEST_SOURCE`] on, and empty where nothing is known.
+    pub authentication: String,
+    /// The address that the request came from.
+    pub address: String,
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// The trace that the request was part of (W3C Trace Context), in hexadecimal.
+    pub trace_id: String,
 }

@@ -2,7 +2,7 @@
 
 use registry::{
     Actor, Authentication, ClusterCommand, ClusterDone, ClusterRefusal, Command, Done, Envelope, Key, Operation,
-    Outcome, Principal, PrincipalKind, Refusal, Row, Table, audit, dry_run, level, query,
+    Outcome, Principal, PrincipalKind, Refusal, RequestSource, Row, Table, View, audit, dry_run, level, query,
 };
 
 use crate::support::{Machine, START_MS, envelope, register};
@@ -99,6 +99,37 @@ fn what_is_under_way_is_kept_from_its_level_on() {
     assert_eq!(under_way(&machine), None);
     machine.accept(record(operation(snapshot, "done")));
     assert_eq!(under_way(&machine), None);
+}
+
+/// The third level: audit records tell where a request came from, from the entry on that put the level in force.
+#[test]
+fn where_a_request_came_from_is_kept_from_its_level_on() {
+    let mut machine = Machine::default();
+    let source = RequestSource { address: "2001:db8::1".to_owned(), user_agent: "curl/8".to_owned() };
+    let sourced = |name: &str, level| Envelope {
+        level,
+        source: Some(source.clone()),
+        trace: registry::TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ..envelope(name, START_MS, register("a", name))
+    };
+    let told = |machine: &Machine| {
+        let size = query::machine(&machine.view).unwrap().audit_size;
+        match machine.view.get(&Key::Audit(size - 1)).unwrap() {
+            Some(Row::Audit(row)) => [row.authentication, row.address, row.user_agent, row.trace_id],
+            other => panic!("{other:?}"),
+        }
+    };
+    machine.accept(raise(level::OPERATION_UNDER_WAY));
+    machine.apply(&sourced("1", level::BASE));
+    assert_eq!(told(&machine), [""; 4], "an older program could not read it");
+    let refused =
+        ClusterRefusal::LevelNotInForce { needed: level::REQUEST_SOURCE, in_force: level::OPERATION_UNDER_WAY };
+    let early = machine.apply(&sourced("2", level::REQUEST_SOURCE));
+    assert_eq!(early.outcome, Outcome::Refused(Refusal::Cluster(refused)));
+    machine.accept(raise(level::REQUEST_SOURCE));
+    machine.apply(&sourced("3", level::REQUEST_SOURCE));
+    let authentication = envelope("n", START_MS, register("a", "n")).actor.principal.authentication.name();
+    assert_eq!(told(&machine), [authentication, "2001:db8::1", "curl/8", "4bf92f3577b34da6a3ce929d0e0e4736"]);
 }
 
 /// What needs a level that is not in force is refused by whoever knows that level: the leader's own question before it

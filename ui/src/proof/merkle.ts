@@ -26,9 +26,13 @@ export function leafOf(record: AuditRecord): Uint8Array {
     return joined(number(bytes.length), bytes);
   };
   const digest = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  // What came later is there only where it is set, each with its number before it.
+  const later = [record.authentication, record.address, record.userAgent, record.traceId]
+    .flatMap((value, at) => (value ? [number(at + 1), text(value)] : []));
   return sha256(joined(
     Uint8Array.of(0), number(record.index), number(record.timeMs), text(record.principal), number(record.nodeId), text(record.action), text(record.reason),
     text(record.resource), text(record.outcome), text(record.requestId), digest(record.digestBefore), digest(record.digestAfter),
+    ...later,
   ));
 }
 

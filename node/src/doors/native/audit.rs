@@ -87,6 +87,10 @@ fn record(position: u64, row: AuditRow) -> v1::AuditRecord {
         request_id: row.request_id.0,
         digest_before: hex(&row.digest_before),
         digest_after: hex(&row.digest_after),
+        authentication: row.authentication,
+        address: row.address,
+        user_agent: row.user_agent,
+        trace_id: row.trace_id,
     }
 }
 
@@ -105,6 +109,10 @@ pub fn json_of(position: u64, row: &AuditRow) -> String {
         "request_id": row.request_id.0,
         "digest_before": hex(&row.digest_before),
         "digest_after": hex(&row.digest_after),
+        "authentication": row.authentication,
+        "address": row.address,
+        "user_agent": row.user_agent,
+        "trace_id": row.trace_id,
     })
     .to_string()
 }
@@ -125,6 +133,10 @@ pub fn csv_of(position: u64, row: &AuditRow) -> String {
         quoted(&row.request_id.0),
         hex(&row.digest_before),
         hex(&row.digest_after),
+        quoted(&row.authentication),
+        quoted(&row.address),
+        quoted(&row.user_agent),
+        row.trace_id.clone(),
     ]
     .join(",")
 }

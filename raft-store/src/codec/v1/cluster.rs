@@ -76,5 +76,10 @@ frozen_struct! {
         request_id: String,
         digest_before: [u8; 32],
         digest_after: [u8; 32],
+    } + {
+        1 => authentication: String, since level::REQUEST_SOURCE;
+        2 => address: String, since level::REQUEST_SOURCE;
+        3 => user_agent: String, since level::REQUEST_SOURCE;
+        4 => trace_id: String, since level::REQUEST_SOURCE;
     }
 }

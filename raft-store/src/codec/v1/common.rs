@@ -1,7 +1,8 @@
 //! Shared words: formats, references, metadata and rules, names, principals.
 
 use registry::{
-    Actor, Authentication, Basis, BasisKey, Principal, PrincipalKind, Scope, SemVer, State, Subject, TraceContext,
+    Actor, Authentication, Basis, BasisKey, Principal, PrincipalKind, RequestSource, Scope, SemVer, State, Subject,
+    TraceContext,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -148,6 +149,10 @@ frozen_struct! {
     ActorV1 for Actor {
         principal: PrincipalV1,
         node_id: u64,
+    }
+    RequestSourceV1 for RequestSource {
+        address: String,
+        user_agent: String,
     }
     BasisV1 for Basis {
         read_index: u64,

@@ -6,7 +6,7 @@ use super::access::{AccessCommandV1, AccessDoneV1, AccessRefusalV1};
 use super::associations::{AssociationsCommandV1, AssociationsDoneV1, AssociationsRefusalV1};
 use super::catalog::{CatalogCommandV1, CatalogDoneV1, CatalogRefusalV1};
 use super::cluster::{ClusterCommandV1, ClusterDoneV1, ClusterRefusalV1};
-use super::common::{ActorV1, BasisKeyV1, BasisV1, TraceContextV1};
+use super::common::{ActorV1, BasisKeyV1, BasisV1, RequestSourceV1, TraceContextV1};
 use super::feeds::{FeedsCommandV1, FeedsDoneV1, FeedsRefusalV1};
 use super::life::{LifeCommandV1, LifeDoneV1, LifeRefusalV1};
 use super::settings::{SettingsCommandV1, SettingsDoneV1, SettingsRefusalV1};
@@ -60,5 +60,6 @@ frozen_struct! {
         command: CommandV1,
     } + {
         1 => trace: Option<TraceContextV1>, since level::BASE;
+        2 => source: Option<RequestSourceV1>, since level::REQUEST_SOURCE;
     }
 }

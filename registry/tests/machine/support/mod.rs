@@ -89,6 +89,7 @@ pub(crate) fn envelope(request_id: &str, time_ms: u64, command: Command) -> Enve
         level: level::BASE,
         trace: None,
         if_revision: None,
+        source: None,
         basis: Basis::default(),
         command,
     }
