@@ -19,6 +19,7 @@ pub mod host;
 pub mod random;
 pub mod service;
 pub mod sockets;
+pub mod tls;
 pub mod trace;
 
 pub use clock::{Clock, Deadline};

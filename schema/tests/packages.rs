@@ -19,6 +19,7 @@ const WORKING: &[(&str, &str, &str)] = &[
     ("apache-avro", "client", "the Avro codec of the client's serialisers"),
     ("axum", "node", "the HTTP server"),
     ("tracing", "node", "the logs"),
+    ("rustls", "node", "TLS on every port"),
     ("rustls", "client", "the cryptography of connections by https"),
 ];
 

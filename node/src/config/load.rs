@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Config, ConnectionsConfig, LimitsConfig, MemberConfig};
+use crate::tls;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,7 @@ impl Config {
             wrong("node.data_dir", "must be a directory, or a path on which one can be made");
         }
         faults.extend(self.faults_of_addresses());
+        faults.extend(tls::faults(self));
         faults
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::consistency::Consistency;
 use crate::sockets::Patience;
+use crate::tls::{PeerTlsConfig, TlsConfig};
 pub use access::{AuthConfig, IssuerConfig, RateOverride, Rates, RatesConfig};
 pub use load::ConfigError;
 
@@ -29,6 +30,9 @@ pub struct Config {
     /// The gRPC listener; none without this section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<GrpcConfig>,
+    /// TLS on the listeners for HTTP and gRPC.
+    #[serde(default)]
+    pub tls: TlsConfig,
     /// The listener for peers.
     pub peer: PeerConfig,
     /// How reads are answered.
@@ -271,6 +275,9 @@ pub struct PeerConfig {
     /// Bytes per second that a snapshot may take of the network.
     #[serde(default = "default_snapshot_rate")]
     pub snapshot_bytes_per_second: u64,
+    /// TLS between nodes.
+    #[serde(default)]
+    pub tls: PeerTlsConfig,
 }
 
 fn default_snapshot_rate() -> u64 {

@@ -10,9 +10,21 @@ fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../cluster.toml.example")
 }
 
-/// The example with these environment variables.
+/// Instead of the files that the example names, which are on no machine.
+const NO_TLS: [(&str, &str); 8] = [
+    ("REGISTRY__TLS__CERT", ""),
+    ("REGISTRY__TLS__KEY", ""),
+    ("REGISTRY__TLS__CA", ""),
+    ("REGISTRY__TLS__ALLOW_PLAINTEXT", "true"),
+    ("REGISTRY__PEER__TLS__CERT", ""),
+    ("REGISTRY__PEER__TLS__KEY", ""),
+    ("REGISTRY__PEER__TLS__CA", ""),
+    ("REGISTRY__PEER__TLS__ALLOW_PLAINTEXT", "true"),
+];
+
+/// The example without TLS, with these environment variables.
 fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let variables = NO_TLS.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::load(&example(), variables)
 }
 
@@ -45,7 +57,8 @@ fn complete() -> Config {
             cors_origins: vec![String::new()],
         },
         grpc: Some(GrpcConfig { listen: String::new() }),
-        peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1 },
+        tls: TlsConfig::default(),
+        peer: PeerConfig { listen: String::new(), snapshot_bytes_per_second: 1, tls: PeerTlsConfig::default() },
         read: ReadConfig { consistency: Consistency::Default },
         limits: LimitsConfig { body_bytes_max: 1, request_ms_max: 1, requests_max: 1, proposal_bytes_max: 1 },
         connections: ConnectionsConfig { count_max: 1, head_ms_max: 1, idle_ms_max: 1, write_ms_max: 1 },
@@ -100,6 +113,8 @@ fn the_example_shows_the_defaults() {
     assert!(config.cluster.peer_overrides.is_empty());
     assert!(config.cluster.members.iter().all(|member| member.priority == 0));
     assert_eq!(config.http, HttpConfig { listen: config.http.listen.clone(), ..HttpConfig::default() });
+    assert_eq!(config.tls, TlsConfig { allow_plaintext: true, ..TlsConfig::default() });
+    assert_eq!(config.peer.tls, PeerTlsConfig { allow_plaintext: true, ..PeerTlsConfig::default() });
     assert_eq!(config.peer.snapshot_bytes_per_second, default_snapshot_rate());
     assert_eq!(config.read, ReadConfig::default());
     assert_eq!(config.limits, LimitsConfig::default());
@@ -122,6 +137,8 @@ fn unknown_keys_are_errors_in_every_section() {
         "HTTP",
         "GRPC",
         "PEER",
+        "TLS",
+        "PEER__TLS",
         "READ",
         "LIMITS",
         "CONNECTIONS",
@@ -217,6 +234,11 @@ fn a_bad_value_is_refused_with_its_key() {
         ("REGISTRY__NODE__ID__X", "1", "id is not a section"),
         ("REGISTRY__HTTP__LISTEN", "127.0.0.1:99999", "http.listen"),
         ("REGISTRY__PEER__LISTEN", "10.0.0.1:18081", "peer.listen"),
+        ("REGISTRY__TLS__ALLOW_PLAINTEXT", "false", "http.listen"),
+        ("REGISTRY__PEER__TLS__ALLOW_PLAINTEXT", "false", "peer.listen"),
+        ("REGISTRY__TLS__MIN_VERSION", "1.1", "tls.min_version"),
+        ("REGISTRY__TLS__CERT", "/nowhere/cert", "tls.key"),
+        ("REGISTRY__TLS__REQUIRE_CLIENT_CERT", "true", "tls.ca"),
         ("REGISTRY__SECURITY__METADATA_SECRET_FILE", "/nowhere/secrets", "security.metadata_secret_file"),
         ("REGISTRY__HTTP__CORS_ORIGINS", "[\"console\"]", "http.cors_origins"),
     ] {

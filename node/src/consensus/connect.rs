@@ -12,6 +12,8 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use crate::tls::Keeper;
+
 /// Longest message between peers: twice what one append may carry.
 pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
@@ -49,6 +51,14 @@ pub struct Network {
     /// Addresses of the membership in effect, as far as it is known.
     addresses: Arc<RwLock<BTreeMap<u64, String>>>,
     pub(super) snapshot_bytes_per_second: u64,
+    tls: Option<PeerTls>,
+}
+
+/// How peers are reached by TLS.
+#[derive(Debug, Clone)]
+struct PeerTls {
+    keeper: Keeper,
+    accept_plaintext: bool,
 }
 
 impl Network {
@@ -68,7 +78,15 @@ impl Network {
             overrides: Arc::new(overrides),
             addresses: Arc::default(),
             snapshot_bytes_per_second,
+            tls: None,
         })
+    }
+
+    /// The same network, with TLS: each side of a connection proves which node it is. `accept_plaintext` reaches peers
+    /// without TLS as well.
+    #[must_use]
+    pub fn with_tls(self, keeper: Option<Keeper>, accept_plaintext: bool) -> Self {
+        Self { tls: keeper.map(|keeper| PeerTls { keeper, accept_plaintext }), ..self }
     }
 
     /// Takes over the addresses of the membership in effect. openraft keeps the connections of a member that has moved.
@@ -101,7 +119,12 @@ impl Network {
             .keep_alive_while_idle(true)
             .http2_adaptive_window(true);
         let identity = Identity { cluster: self.cluster.clone(), from: self.node_id, to };
-        Ok(PeerClient::with_interceptor(endpoint.connect_lazy(), identity)
+        let connector = self.tls.as_ref().and_then(|tls| tls.keeper.connector(to, tls.accept_plaintext));
+        let channel = match connector {
+            None => endpoint.connect_lazy(),
+            Some(connector) => endpoint.connect_with_connector_lazy(connector),
+        };
+        Ok(PeerClient::with_interceptor(channel, identity)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }

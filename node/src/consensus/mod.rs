@@ -16,6 +16,7 @@ mod raft;
 mod read_index;
 mod server;
 mod state;
+mod strangers;
 mod succession;
 mod transfer;
 
@@ -40,6 +41,7 @@ pub use raft::Raft;
 pub use read_index::ReadIndexError;
 pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve};
 pub use state::{Snapshot, State, Store};
+pub use strangers::{Refusal, Refusals};
 
 use crate::clock::{Clock, Deadline};
 use crate::config::{Config, MemberConfig, Timing};
@@ -353,6 +355,11 @@ impl Consensus {
     /// The term now.
     pub fn term(&self) -> u64 {
         self.raft.metrics().borrow_watched().current_term
+    }
+
+    /// The ids of the members, learners included.
+    pub(super) fn member_ids(&self) -> Vec<u64> {
+        self.raft.metrics().borrow_watched().membership_config.membership().nodes().map(|(id, _)| *id).collect()
     }
 
     /// What this node knows of itself and of the membership.

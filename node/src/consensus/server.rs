@@ -1,6 +1,7 @@
 //! The incoming side of the peer protocol.
 //!
-//! Only members of this cluster are heard: every call must carry the cluster's id and name this node as its target. What
+//! Only members of this cluster are heard: every call must carry the cluster's id and name this node as its target. With TLS
+//! the certificate of the connection says who calls, and what a call claims must agree with it. What
 //! they send is parsed as if it were hostile. Until the node has passed its start checks the gate answers status only, so
 //! that a node with an empty disk never votes.
 
@@ -24,8 +25,10 @@ use super::convert::{
     append_from_wire, id_from_wire, stream_result_to_wire, vote_from_wire, vote_request_from_wire,
     vote_response_to_wire, vote_to_wire,
 };
+use super::strangers::{Members, Refusal, Refusals};
 use super::{Consensus, RegistryRaft, incoming};
-use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
+use crate::sockets::{self, Connections, Protocol, Serve, Stage};
+use crate::tls::{Gateway, Presented};
 
 /// Forwards of one command at most.
 pub const HOPS_MAX: u32 = 2;
@@ -43,6 +46,8 @@ pub struct Gate {
     supported_level: u8,
     /// Is told why this node must stop: a peer sent what its program does not know.
     outdated: Arc<watch::Sender<Option<String>>>,
+    members: Members,
+    refusals: Refusals,
 }
 
 /// What is behind an open gate.
@@ -60,10 +65,13 @@ impl Gate {
         data: &std::path::Path,
         supported_level: u8,
         outdated: Arc<watch::Sender<Option<String>>>,
+        refusals: Refusals,
     ) -> Self {
         Self {
             supported_level,
             outdated,
+            members: Members::default(),
+            refusals,
             inside: Arc::default(),
             cluster_id: cluster_id.into(),
             node_id,
@@ -102,21 +110,64 @@ impl Gate {
         drop(self.inside.set(Inside { consensus, raft }));
     }
 
-    fn admit<T>(&self, request: &Request<T>) -> Result<&Inside, Status> {
-        self.check_identity(request)?;
-        self.inside.get().ok_or_else(|| Status::unavailable("this node has not started yet"))
+    /// Who may call, beside those that this node takes for members: known once it has started.
+    pub fn judge_members_by(&self, silence: impl Fn() -> Option<std::time::Duration> + Send + Sync + 'static) {
+        self.members.judge_by(silence);
     }
 
-    fn check_identity<T>(&self, request: &Request<T>) -> Result<(), Status> {
+    /// Lets in who may take part: the way in, and who calls, where the connection proves it.
+    fn admit<T>(&self, request: &Request<T>) -> Result<(&Inside, Caller), Status> {
+        let caller = self.check_identity(request)?;
+        let inside = self.inside.get().ok_or_else(|| Status::unavailable("this node has not started yet"))?;
+        if let Some(node) = caller.node
+            && self.members.is_stranger(node, || inside.consensus.member_ids())
+        {
+            return Err(self.refuse(Refusal::Member, &format!("node {node} is no member of this cluster")));
+        }
+        Ok((inside, caller))
+    }
+
+    fn check_identity<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let field = |name| request.metadata().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if field("x-cluster") != &*self.cluster_id {
-            return Err(Status::permission_denied("the call is of another cluster"));
+            return Err(self.refuse(Refusal::Cluster, "the call is of another cluster"));
         }
         if field("x-to") != self.node_id.to_string() {
-            return Err(Status::permission_denied("the call is for another node"));
+            return Err(self.refuse(Refusal::Target, "the call is for another node"));
         }
-        Ok(())
+        let caller = Caller { node: request.extensions().get::<Presented>().and_then(Presented::node) };
+        if let Some(node) = caller.node
+            && field("x-from") != node.to_string()
+        {
+            let claimed = field("x-from");
+            let reason = format!("node {node} calls in the name of node {claimed:?}");
+            return Err(self.refuse(Refusal::Identity, &reason));
+        }
+        Ok(caller)
     }
+
+    /// A vote is of the node that sends it: of a candidate, or of a leader.
+    fn check_vote(&self, caller: Caller, vote: Option<&peer::Vote>) -> Result<(), Status> {
+        match (caller.node, vote) {
+            (Some(node), Some(vote)) if vote.node_id != node => {
+                let reason = format!("node {node} sends a vote of node {}", vote.node_id);
+                Err(self.refuse(Refusal::Identity, &reason))
+            }
+            (Some(_), Some(_) | None) | (None, _) => Ok(()),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, reason: &str) -> Status {
+        self.refusals.count(refusal);
+        tracing::warn!(reason, "a call of a peer is refused");
+        Status::permission_denied(reason.to_owned())
+    }
+}
+
+/// Who calls: the node that the certificate of the connection names; none without TLS.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    node: Option<u64>,
 }
 
 /// Serves the peer port until it is closed.
@@ -124,12 +175,13 @@ pub async fn serve(
     gate: Gate,
     listener: tokio::net::TcpListener,
     connections: Connections,
+    gateway: Gateway,
     stages: watch::Receiver<Stage>,
 ) {
     let service =
         PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let door = tonic::service::Routes::new(service).prepare();
-    sockets::serve(listener, Serve { protocol: Protocol::Peer, door, handshake: Plain, connections }, stages).await;
+    sockets::serve(listener, Serve { protocol: Protocol::Peer, door, handshake: gateway, connections }, stages).await;
 }
 
 fn stopped(error: &impl std::fmt::Display) -> Status {
@@ -144,11 +196,14 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::AppendRequest>>,
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
-        let Inside { consensus, raft } = self.admit(&request)?;
+        let (Inside { consensus, raft }, caller) = self.admit(&request)?;
         // The first request that cannot be read ends the stream, and with it the connection of that leader.
         let gate = self.clone();
         let requests = request.into_inner().scan((), move |(), request| {
-            let request = request.and_then(|request| gate.known_entries(request));
+            let request = request.and_then(|request| {
+                gate.check_vote(caller, request.vote.as_ref())?;
+                gate.known_entries(request)
+            });
             let request = request.inspect_err(|status| tracing::warn!(%status, "a replication stream ends"));
             std::future::ready(request.ok())
         });
@@ -165,7 +220,8 @@ impl Peer for Gate {
     }
 
     async fn append(&self, request: Request<peer::AppendRequest>) -> Result<Response<peer::AppendResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let (Inside { raft, .. }, caller) = self.admit(&request)?;
+        self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let request = self.known_entries(request.into_inner())?;
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
@@ -177,14 +233,16 @@ impl Peer for Gate {
     }
 
     async fn vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let (Inside { raft, .. }, caller) = self.admit(&request)?;
+        self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let request = vote_request_from_wire(request.into_inner())?;
         let answer = raft.vote(request).await.map_err(|error| stopped(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
     async fn pre_vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let Inside { consensus, raft } = self.admit(&request)?;
+        let (Inside { consensus, raft }, caller) = self.admit(&request)?;
+        self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let request = vote_request_from_wire(request.into_inner())?;
         // Another finds the leader gone: worth a look of one's own, for when it asks again.
         consensus.doubt_leader();
@@ -196,7 +254,8 @@ impl Peer for Gate {
         &self,
         request: Request<peer::SnapshotHeader>,
     ) -> Result<Response<peer::SnapshotWanted>, Status> {
-        self.admit(&request)?;
+        let (_, caller) = self.admit(&request)?;
+        self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let (snap, cluster_id) = (self.snap.clone(), self.cluster_id.clone());
         let header = request.into_inner();
         let files = tokio::task::spawn_blocking(move || {
@@ -210,8 +269,9 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::SnapshotPart>>,
     ) -> Result<Response<peer::SnapshotResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let (Inside { raft, .. }, caller) = self.admit(&request)?;
         let received = incoming::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
+        self.check_vote(caller, Some(&vote_to_wire(&received.vote)))?;
         tracing::info!(index = received.snapshot.manifest().index, "install a snapshot");
         let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta: received.meta, snapshot: received.snapshot };
         let answer: SnapshotResponse<TypeConfig> =
@@ -223,7 +283,8 @@ impl Peer for Gate {
         &self,
         request: Request<peer::TransferLeaderRequest>,
     ) -> Result<Response<peer::TransferLeaderResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let (Inside { raft, .. }, caller) = self.admit(&request)?;
+        self.check_vote(caller, request.get_ref().from.as_ref())?;
         let wire = request.into_inner();
         let request = TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
         let answer = raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
@@ -235,19 +296,20 @@ impl Peer for Gate {
         &self,
         request: Request<peer::ReadIndexRequest>,
     ) -> Result<Response<peer::ReadIndexResponse>, Status> {
-        Ok(Response::new(self.admit(&request)?.consensus.answer_read_index().await?))
+        Ok(Response::new(self.admit(&request)?.0.consensus.answer_read_index().await?))
     }
 
     async fn propose(&self, request: Request<peer::ProposeRequest>) -> Result<Response<peer::ProposeResponse>, Status> {
-        let admitted = self.admit(&request)?;
-        Ok(Response::new(admitted.consensus.answer_propose(request.into_inner()).await?))
+        let (inside, _) = self.admit(&request)?;
+        Ok(Response::new(inside.consensus.answer_propose(request.into_inner()).await?))
     }
 
     async fn state_digest(
         &self,
         request: Request<peer::StateDigestRequest>,
     ) -> Result<Response<peer::StateDigestResponse>, Status> {
-        let digest = self.admit(&request)?.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
+        let digest =
+            self.admit(&request)?.0.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
         let digest = digest.map(|digest| digest.to_vec().into()).unwrap_or_default();
         Ok(Response::new(peer::StateDigestResponse { digest }))
     }

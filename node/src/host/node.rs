@@ -16,13 +16,14 @@ use super::identity::{self, Disk};
 use super::telemetry::Metrics;
 use super::{Addresses, End, Listeners, Phase, StartError, admission, background, disk, readiness, scrub, starting};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::consensus::{self, Consensus, Gate, Network};
 use crate::doors;
 use crate::edge::Edge;
 use crate::random::{Random, Seed};
 use crate::service::{Attempts, NodeKey, Parts, Service, Workers};
 use crate::sockets::{Connections, Stage, descriptors};
+use crate::tls::{Gateway, Keeper, Keepers, Port};
 
 /// Requests under way get this long when the node stops.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
@@ -231,6 +232,13 @@ impl Node {
             config.peer.snapshot_bytes_per_second,
         )
         .map_err(|error| StartError::Mismatch(format!("cluster.id: {error}")))?;
+        let metrics = Metrics::default();
+        let guards = Guards::open(config, &self.clock, &metrics)?;
+        let mut keepers = JoinSet::new();
+        for keeper in guards.clients.iter().chain(&guards.peers) {
+            keepers.spawn(keeper.clone().watch());
+        }
+        let network = network.with_tls(guards.peers.clone(), config.peer.tls.accept_plaintext);
         let gate = Gate::new(
             &config.cluster.id,
             config.node.id,
@@ -238,23 +246,25 @@ impl Node {
             &config.node.data_dir,
             self.supported_level,
             self.outdated.clone(),
+            metrics.peer_refusals(),
         );
-        let metrics = Metrics::default();
         let doors = Doors::open(config, grpc.is_some(), &metrics);
         // The other nodes are heard until consensus has stopped: the leadership is handed over by them.
         let (_peer_stage, peer_stages) = watch::channel(Stage::Serving);
         let mut peers = JoinSet::new();
-        peers.spawn(consensus::serve(gate.clone(), peer, doors.peer.clone(), peer_stages));
+        peers.spawn(consensus::serve(gate.clone(), peer, doors.peer.clone(), guards.peer.clone(), peer_stages));
 
         let phase = Phase::default();
         let opened = tokio::select! {
             opened = self.open(disk, &network, &gate, &phase, metrics) => opened?,
-            () = starting::answer_http(&http) => return Ok(()),
+            () = starting::answer_http(&http, &guards.http) => return Ok(()),
             () = starting::refuse(grpc.as_ref()) => return Ok(()),
             () = stopped(self.stopping.clone(), Stop::Drained) => return Ok(()),
         };
+        let service = opened.service.clone();
+        gate.judge_members_by(move || service.silence());
         let (stage, stages) = watch::channel(Stage::Serving);
-        let fronts = self.serve(&opened.service, &phase, &doors, &stages, http, grpc);
+        let fronts = self.serve(&opened.service, &phase, (&doors, &guards), &stages, http, grpc);
         self.shown.send_replace(Some(Serving { service: opened.service.clone(), phase: phase.clone() }));
 
         stopped(self.stopping.clone(), Stop::Drained).await;
@@ -385,7 +395,7 @@ impl Node {
         &self,
         service: &Service,
         phase: &Phase,
-        doors: &Doors,
+        (doors, guards): (&Doors, &Guards),
         stages: &watch::Receiver<Stage>,
         http: TcpListener,
         grpc: Option<TcpListener>,
@@ -399,7 +409,15 @@ impl Node {
         let mut fronts = JoinSet::new();
         if let Some(listener) = grpc {
             let (edge, service, phase) = (edge.clone(), service.clone(), phase.clone());
-            let served = doors::grpc::serve(edge, service, phase, listener, doors.grpc.clone(), stages.clone());
+            let served = doors::grpc::serve(
+                edge,
+                service,
+                phase,
+                listener,
+                doors.grpc.clone(),
+                guards.grpc.clone(),
+                stages.clone(),
+            );
             fronts.spawn(async move {
                 if let Err(error) = served.await {
                     tracing::error!(%error, "serve gRPC");
@@ -409,7 +427,8 @@ impl Node {
         let node = &self.config.node;
         tracing::info!(node = node.id, region = %node.region, http = %self.config.http.listen, "serving");
         let (service, phase) = (service.clone(), phase.clone());
-        fronts.spawn(doors::http::serve(edge, service, phase, http, doors.http.clone(), stages.clone()));
+        let (connections, gateway) = (doors.http.clone(), guards.http.clone());
+        fronts.spawn(doors::http::serve(edge, service, phase, http, connections, gateway, stages.clone()));
         fronts
     }
 
@@ -459,6 +478,39 @@ impl Doors {
             "connections at most"
         );
         doors
+    }
+}
+
+/// The certificates of this node, and how each listener is guarded by them.
+struct Guards {
+    clients: Option<Keeper>,
+    peers: Option<Keeper>,
+    http: Gateway,
+    grpc: Gateway,
+    peer: Gateway,
+}
+
+impl Guards {
+    /// Reads the certificates, and lets the metrics show how long they are good.
+    fn open(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Self, StartError> {
+        let Keepers { clients, peers } = Keepers::open(config, clock).map_err(|faults| {
+            let faults = faults.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect();
+            StartError::Config(ConfigError::Values { path: "TLS".to_owned(), faults })
+        })?;
+        for (port, keeper) in [(Port::Http, &clients), (Port::Grpc, &clients), (Port::Peer, &peers)] {
+            let is_served = port != Port::Grpc || config.grpc.is_some();
+            if let Some(keeper) = keeper.as_ref().filter(|_| is_served) {
+                metrics.watch_certificate(port.name(), keeper);
+            }
+        }
+        let of_clients = |port| Keeper::gateway(clients.as_ref(), port, config.tls.accept_plaintext);
+        Ok(Self {
+            http: of_clients(Port::Http),
+            grpc: of_clients(Port::Grpc),
+            peer: Keeper::gateway(peers.as_ref(), Port::Peer, config.peer.tls.accept_plaintext),
+            clients,
+            peers,
+        })
     }
 }
 

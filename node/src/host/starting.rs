@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::tls::Gateway;
+
 /// Connections that are answered at the same time; more wait.
 const CONNECTIONS_MAX: usize = 64;
 /// Longest head of a request, in bytes.
@@ -17,7 +19,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Answers every request with 503, but `/livez`, until the future is dropped.
-pub(super) async fn answer_http(listener: &TcpListener) {
+pub(super) async fn answer_http(listener: &TcpListener, gateway: &Gateway) {
     let mut connections = JoinSet::new();
     loop {
         if connections.len() >= CONNECTIONS_MAX {
@@ -25,7 +27,8 @@ pub(super) async fn answer_http(listener: &TcpListener) {
         }
         while connections.try_join_next().is_some() {}
         if let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(async { tokio::time::timeout(CONNECTION_TIME_MAX, answer(stream)).await });
+            let gateway = gateway.clone();
+            connections.spawn(async move { tokio::time::timeout(CONNECTION_TIME_MAX, answer(stream, &gateway)).await });
         } else {
             // Too many open files, for instance: it passes, and must not turn this into a busy loop.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -43,7 +46,8 @@ pub(super) async fn refuse(listener: Option<&TcpListener>) {
     }
 }
 
-async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+async fn answer(stream: TcpStream, gateway: &Gateway) -> std::io::Result<()> {
+    let mut stream = gateway.secure(stream).await?.stream;
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
         if stream.read_buf(&mut head).await? == 0 {
@@ -92,7 +96,7 @@ mod tests {
         };
         tokio::select! {
             text = asked => text,
-            () = answer_http(&listener) => unreachable!("it answers for ever"),
+            () = answer_http(&listener, &Gateway::Plain) => unreachable!("it answers for ever"),
         }
     }
 

@@ -16,8 +16,9 @@ use schema::Format;
 use super::disk::{DiskSpace, Level, Space};
 use super::histogram::Durations;
 use super::{logs, process};
-use crate::consensus::{Role, Standing};
+use crate::consensus::{Refusal, Refusals, Role, Standing};
 use crate::sockets::{Cause, Connections};
+use crate::tls::Keeper;
 
 /// What consensus and the store know at the moment of a scrape.
 pub struct Figures {
@@ -49,6 +50,8 @@ struct Inner {
     forwarded: Counter,
     stale: Counter,
     connections: Mutex<Vec<(&'static str, Connections)>>,
+    certificates: Mutex<Vec<(&'static str, Keeper)>>,
+    peer_refusals: Refusals,
     disk: DiskSpace,
 }
 
@@ -127,6 +130,8 @@ impl Default for Metrics {
                 forwarded,
                 stale,
                 connections: Mutex::default(),
+                certificates: Mutex::default(),
+                peer_refusals: Refusals::default(),
                 disk: DiskSpace::default(),
             }),
         }
@@ -194,6 +199,25 @@ impl Metrics {
         self.inner.connections.lock().push((listener, connections.clone()));
     }
 
+    /// From now on, the certificate of a listener is among the figures.
+    pub fn watch_certificate(&self, listener: &'static str, keeper: &Keeper) {
+        self.inner.certificates.lock().push((listener, keeper.clone()));
+    }
+
+    /// What an operator should know of the certificates; nothing while all are good for long.
+    pub fn certificate_warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> =
+            self.inner.certificates.lock().iter().filter_map(|(_, keeper)| keeper.warning()).collect();
+        // HTTP and gRPC share one.
+        warnings.dedup();
+        warnings
+    }
+
+    /// Counts the calls of peers that were refused.
+    pub fn peer_refusals(&self) -> Refusals {
+        self.inner.peer_refusals.clone()
+    }
+
     /// Everything in the text format of Prometheus. What consensus and the store know is read at this moment.
     pub fn render(&self, figures: &Figures) -> String {
         let mut text = String::new();
@@ -246,6 +270,7 @@ impl Metrics {
         text.push_str(&format!("schemareg_log_lines_left_out_total {left_out}\n"));
         process::print(&mut text);
         self.print_connections(&mut text);
+        self.print_certificates(&mut text);
         let mut counted = String::new();
         if let Err(error) = prometheus_client::encoding::text::encode(&mut counted, &self.inner.registry) {
             tracing::error!(%error, "print the metrics");
@@ -273,6 +298,23 @@ fn in_the_format_of_prometheus(text: &str) -> String {
 }
 
 impl Metrics {
+    fn print_certificates(&self, text: &mut String) {
+        let certificates = self.inner.certificates.lock();
+        if !certificates.is_empty() {
+            const NAME: &str = "schemareg_tls_certificate_expiry_timestamp_seconds";
+            text.push_str(&format!("# HELP {NAME} When the certificate of a listener runs out\n# TYPE {NAME} gauge\n"));
+            for (listener, keeper) in certificates.iter() {
+                text.push_str(&format!("{NAME}{{listener=\"{listener}\"}} {}\n", keeper.expires_at()));
+            }
+        }
+        const NAME: &str = "schemareg_peer_refusals_total";
+        text.push_str(&format!("# HELP {NAME} Calls of peers that were refused, by reason\n# TYPE {NAME} counter\n"));
+        for refusal in Refusal::ALL {
+            let (reason, count) = (refusal.name(), self.inner.peer_refusals.of(refusal));
+            text.push_str(&format!("{NAME}{{reason=\"{reason}\"}} {count}\n"));
+        }
+    }
+
     fn print_connections(&self, text: &mut String) {
         let listeners = self.inner.connections.lock();
         let (mut open, mut most, mut closed) = (String::new(), String::new(), String::new());

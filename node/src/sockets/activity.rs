@@ -25,6 +25,8 @@ pub struct Patience {
 /// Why a connection was closed by this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
+    /// The handshake of TLS failed, or did not end in time.
+    Handshake,
     /// The head of a request did not arrive in time.
     Head,
     /// Nothing happened on it.
@@ -37,11 +39,12 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Self; 4] = [Self::Head, Self::Idle, Self::Write, Self::Crowded];
+    pub const ALL: [Self; 5] = [Self::Handshake, Self::Head, Self::Idle, Self::Write, Self::Crowded];
 
     /// The name in metrics.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Handshake => "handshake",
             Self::Head => "head",
             Self::Idle => "idle",
             Self::Write => "write",
@@ -65,6 +68,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Marks {
     accepted: u64,
+    /// What comes before HTTP is under way.
+    greeting: bool,
     /// A request has arrived on it at some time.
     asked: bool,
     /// Several requests may be under way: HTTP/2, where bytes say nothing about the head of a request.
@@ -104,7 +109,8 @@ pub(super) fn verdict(marks: Marks, now: u64, patience: Patience) -> Verdict {
         return if over(marks.moved, patience.idle) { Verdict::Cut(Cause::Idle) } else { Verdict::Keep };
     }
     if !marks.asked {
-        return if over(marks.accepted, patience.head) { Verdict::Cut(Cause::Head) } else { Verdict::Keep };
+        let cause = if marks.greeting { Cause::Handshake } else { Cause::Head };
+        return if over(marks.accepted, patience.head) { Verdict::Cut(cause) } else { Verdict::Keep };
     }
     if !marks.multiplexed && marks.head_since.is_some_and(|since| over(since, patience.head)) {
         return Verdict::Cut(Cause::Head);
@@ -128,6 +134,7 @@ const CUT: u8 = 2;
 pub(super) struct Activity {
     clock: Arc<Clockwork>,
     accepted: u64,
+    greeting: AtomicBool,
     asked: AtomicBool,
     multiplexed: AtomicBool,
     upgraded: AtomicBool,
@@ -151,6 +158,7 @@ impl Activity {
         Self {
             clock,
             accepted: now,
+            greeting: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
@@ -172,6 +180,7 @@ impl Activity {
         let time = |mark: &AtomicU64| Some(mark.load(Ordering::Relaxed)).filter(|time| *time != 0);
         Marks {
             accepted: self.accepted,
+            greeting: self.greeting.load(Ordering::Relaxed),
             asked: self.asked.load(Ordering::Relaxed),
             multiplexed: self.multiplexed.load(Ordering::Relaxed),
             upgraded: self.upgraded.load(Ordering::Relaxed),
@@ -183,6 +192,11 @@ impl Activity {
             owed: self.owed.load(Ordering::Relaxed),
             handed: self.handed.load(Ordering::Relaxed),
         }
+    }
+
+    /// What comes before HTTP begins or ends.
+    pub(super) fn greets(&self, greeting: bool) {
+        self.greeting.store(greeting, Ordering::Relaxed);
     }
 
     /// Bytes came in.
@@ -293,9 +307,15 @@ mod tests {
     #[test]
     fn each_kind_of_silence_has_its_limit() {
         let working = Marks { active: 1, ..rested() };
-        let cases: [(&str, Marks, u64, Verdict); 12] = [
+        let cases: [(&str, Marks, u64, Verdict); 13] = [
             ("silent since the accept", Marks { accepted: 1, ..Marks::default() }, 10_001, Verdict::Keep),
             ("the same, later", Marks { accepted: 1, ..Marks::default() }, 10_002, Verdict::Cut(Cause::Head)),
+            (
+                "silent in the handshake",
+                Marks { accepted: 1, greeting: true, ..Marks::default() },
+                10_002,
+                Verdict::Cut(Cause::Handshake),
+            ),
             ("at rest", rested(), 302_000, Verdict::Keep),
             ("at rest for too long", rested(), 302_001, Verdict::Finish(Cause::Idle)),
             ("a slow head", Marks { head_since: Some(3_000), ..rested() }, 13_001, Verdict::Cut(Cause::Head)),

@@ -91,9 +91,15 @@ impl Connections {
         self.counter(cause).load(Ordering::Relaxed)
     }
 
+    /// This node closed one more for this reason.
+    pub(super) fn count_closed(&self, cause: Cause) {
+        self.counter(cause).fetch_add(1, Ordering::Relaxed);
+    }
+
     fn counter(&self, cause: Cause) -> &AtomicU64 {
-        let [head, idle, write, crowded] = &self.inner.closed;
+        let [handshake, head, idle, write, crowded] = &self.inner.closed;
         match cause {
+            Cause::Handshake => handshake,
             Cause::Head => head,
             Cause::Idle => idle,
             Cause::Write => write,

@@ -18,5 +18,5 @@ mod socket;
 pub use activity::{Cause, Patience};
 pub use connections::Connections;
 pub use request::ClientAddress;
-pub use serve::{Handshake, Plain, Protocol, Secured, Serve, Stage, serve};
+pub use serve::{Handshake, Protocol, Secured, Serve, Stage, serve};
 pub use socket::Socket;

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::{BoxError, Service};
 
-use super::activity::Activity;
+use super::activity::{Activity, Cause};
 use super::connections::Connections;
 use super::listener::Listener;
 use super::request::Guarded;
@@ -97,7 +97,8 @@ impl Protocol {
 
 /// What happens between the accept and the first byte of HTTP: nothing, or TLS.
 ///
-/// A handshake need not bound its time: a connection on which no request arrives is closed, whatever it waits for.
+/// A handshake need not bound its time: a connection on which no request arrives is closed, whatever it waits for. One that
+/// fails ends its connection, and is counted.
 pub trait Handshake: Clone + Send + Sync + 'static {
     /// What HTTP is spoken over.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
@@ -115,19 +116,6 @@ pub struct Secured<S, P> {
     pub stream: S,
     /// What is known of the other side, if anything.
     pub peer: Option<P>,
-}
-
-/// No handshake: HTTP begins at once.
-#[derive(Debug, Clone, Copy)]
-pub struct Plain;
-
-impl Handshake for Plain {
-    type Stream = Socket;
-    type Peer = ();
-
-    async fn handshake(&self, socket: Socket) -> io::Result<Secured<Socket, ()>> {
-        Ok(Secured { stream: socket, peer: None })
-    }
 }
 
 /// What is served on a listener, and how.
@@ -218,11 +206,19 @@ async fn connection<D, R, H>(
     H: Handshake,
 {
     let (activity, from) = (socket.activity(), socket.from());
+    activity.greets(true);
     let Some(secured) = unless_told(&activity, handshake.handshake(socket)).await else { return };
     let Secured { stream, peer } = match secured {
         Ok(secured) => secured,
-        Err(error) => return tracing::debug!(%error, %from, "handshake"),
+        Err(error) => {
+            // One that was cut in the midst of it is counted already.
+            if !activity.is_cut() {
+                connections.count_closed(Cause::Handshake);
+            }
+            return tracing::debug!(%error, %from, "handshake");
+        }
     };
+    activity.greets(false);
     let guarded = Guarded::new(door, from, peer, activity.clone(), connections);
     let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), guarded));
     let mut finishing = false;

@@ -30,6 +30,11 @@ impl Socket {
         self.from
     }
 
+    /// The connection itself, to look at what has arrived without taking it.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.inner
+    }
+
     pub(super) fn activity(&self) -> Arc<Activity> {
         self.place.activity.clone()
     }

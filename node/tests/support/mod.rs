@@ -17,6 +17,7 @@ use node::config::{
 };
 use node::consensus::Consensus;
 use node::service::Service;
+use node::tls::{PeerTlsConfig, TlsConfig};
 use node::{Clock, End, Handle, Listeners, Options, Seed};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
@@ -34,7 +35,7 @@ pub(crate) struct Cluster {
     /// Asks the nodes.
     runtime: Runtime,
     client: reqwest::Client,
-    _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 /// One node, running or not.
@@ -125,7 +126,7 @@ impl Cluster {
         let runtime = runtime();
         // The client wants one although it speaks plain HTTP here; another test of this process may have named it already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        Self { nodes, runtime, client: reqwest::Client::new(), _dir: dir }
+        Self { nodes, runtime, client: reqwest::Client::new(), dir }
     }
 
     /// Prepares `total` nodes and starts the first ones as a new cluster; the others know those as members to ask.
@@ -137,6 +138,11 @@ impl Cluster {
         cluster.nodes.iter_mut().take(first).for_each(|node| node.start(true));
         cluster.nodes.iter().take(first).for_each(Node::wait_ready);
         cluster
+    }
+
+    /// From now on nodes are asked by this client: by one that knows the authority of their certificates.
+    pub(crate) fn ask_by(&mut self, client: reqwest::Client) {
+        self.client = client;
     }
 
     /// Waits for a future of a node.
@@ -153,8 +159,8 @@ impl Cluster {
     /// Where a node is, as a change of the members is told.
     pub(crate) fn member(&self, id: u64) -> String {
         let config = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config;
-        let (peer, http) = (&config.peer.listen, &config.http.listen);
-        format!(r#"{{"node_id":{id},"peer_address":"{peer}","http_url":"http://{http}","region":"here"}}"#)
+        let (peer, url) = (&config.peer.listen, self.nodes[usize::try_from(id - 1).expect("nodes are few")].url());
+        format!(r#"{{"node_id":{id},"peer_address":"{peer}","http_url":"{url}","region":"here"}}"#)
     }
 
     /// Asks the leader for a change; again where there was none, or another one.
@@ -220,7 +226,7 @@ impl Cluster {
     }
 
     fn url(&self, id: u64) -> String {
-        format!("http://{}", self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen)
+        self.nodes[usize::try_from(id - 1).expect("nodes are few")].url()
     }
 
     /// The same, with headers.
@@ -277,8 +283,8 @@ impl Cluster {
 
     /// What a node sends, as bytes.
     pub(crate) fn fetch(&self, id: u64, path: &str) -> Vec<u8> {
-        let http = &self.nodes[usize::try_from(id - 1).expect("nodes are few")].config.http.listen;
-        let request = self.client.get(format!("http://{http}{path}")).timeout(PATIENCE);
+        let base = self.nodes[usize::try_from(id - 1).expect("nodes are few")].url();
+        let request = self.client.get(format!("{base}{path}")).timeout(PATIENCE);
         self.runtime.block_on(async {
             let answer = request.send().await.expect("the node answers");
             assert!(answer.status().is_success(), "{path}: {answer:?}");
@@ -325,6 +331,12 @@ impl Cluster {
 }
 
 impl Node {
+    /// Where clients reach it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.config.tls.cert.as_os_str().is_empty() { "http" } else { "https" };
+        format!("{scheme}://{}", self.config.http.listen)
+    }
+
     /// Starts this node; `bootstrap` makes the cluster if there is none.
     pub(crate) fn start(&mut self, bootstrap: bool) {
         self.start_with(Options { bootstrap, ..Options::default() });
@@ -431,6 +443,8 @@ impl Drop for Cluster {
 /// A client that registers one subject after the other, through one node after the other, whatever becomes of them.
 pub(crate) struct Load {
     acknowledged: Arc<Mutex<Vec<String>>>,
+    /// What went wrong with other requests.
+    failures: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -440,11 +454,12 @@ impl Load {
     const PROGRESS: usize = 20;
 
     pub(crate) fn start(cluster: &Cluster) -> Self {
-        let urls: Vec<_> = cluster.nodes.iter().map(|node| format!("http://{}", node.config.http.listen)).collect();
+        let urls: Vec<_> = cluster.nodes.iter().map(Node::url).collect();
+        let client = cluster.client.clone();
         let (acknowledged, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (done, stopped) = (Arc::clone(&acknowledged), Arc::clone(&stop));
+        let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (done, stopped, failed) = (Arc::clone(&acknowledged), Arc::clone(&stop), Arc::clone(&failures));
         let thread = std::thread::spawn(move || {
-            let client = reqwest::Client::new();
             runtime().block_on(async {
                 for number in 0.. {
                     if stopped.load(Ordering::Relaxed) {
@@ -457,18 +472,26 @@ impl Load {
                     let request = client.post(url).header("content-type", "application/json").body(body);
                     match request.timeout(LOAD_TIME_MAX).send().await {
                         Ok(answer) if answer.status() == 200 => done.lock().push(subject),
-                        Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                        other => {
+                            failed.lock().push(format!("{subject}: {other:?}"));
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
                     }
                 }
             });
         });
-        Self { acknowledged, stop, thread }
+        Self { acknowledged, failures, stop, thread }
     }
 
     /// Waits until some more registrations are acknowledged.
     pub(crate) fn progress(&self) {
         let goal = self.acknowledged.lock().len() + Self::PROGRESS;
         wait_for("progress under load", || self.acknowledged.lock().len() >= goal);
+    }
+
+    /// Requests that were not answered well so far.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures.lock().clone()
     }
 
     /// Ends it and tells what was acknowledged.
@@ -529,7 +552,12 @@ fn config(id: u64, peer: SocketAddr, http: SocketAddr, data_dir: PathBuf, member
         },
         http: HttpConfig { listen: http.to_string(), drain_ms: 0, ..HttpConfig::default() },
         grpc: None,
-        peer: PeerConfig { listen: peer.to_string(), snapshot_bytes_per_second: 64 * 1024 * 1024 },
+        tls: TlsConfig::default(),
+        peer: PeerConfig {
+            listen: peer.to_string(),
+            snapshot_bytes_per_second: 64 * 1024 * 1024,
+            tls: PeerTlsConfig::default(),
+        },
         read: ReadConfig::default(),
         limits: LimitsConfig::default(),
         connections: ConnectionsConfig::default(),

@@ -20,7 +20,8 @@ use super::http::panicked;
 use crate::edge::{Edge, EdgeLayer, Refusal, Transport};
 use crate::host::{Phase, readiness};
 use crate::service::{Service, ServiceError};
-use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
+use crate::sockets::{self, Connections, Protocol, Serve, Stage};
+use crate::tls::Gateway;
 use proto::error_code as code;
 use service::Grpc;
 
@@ -36,6 +37,7 @@ pub async fn serve(
     phase: Phase,
     listener: TcpListener,
     connections: Connections,
+    gateway: Gateway,
     stages: watch::Receiver<Stage>,
 ) -> Result<(), tonic_reflection::server::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -53,7 +55,7 @@ pub async fn serve(
         .layer(EdgeLayer::new(edge, Transport::Grpc, refuse, |_, _| None))
         .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))))
         .service(routes.prepare());
-    let serve = Serve { protocol: Protocol::Grpc, door, handshake: Plain, connections };
+    let serve = Serve { protocol: Protocol::Grpc, door, handshake: gateway, connections };
     tokio::select! {
         () = sockets::serve(listener, serve, stages) => {}
         () = report_health(reporter, service, phase) => {}

@@ -21,7 +21,8 @@ use super::{access, cluster, confluent, llm, native, server, streams};
 use crate::edge::{Admitted, BodyDigest, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
 use crate::service::{Caller, Service, ServiceError};
-use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
+use crate::sockets::{self, Connections, Protocol, Serve, Stage};
+use crate::tls::Gateway;
 use reply::{MEDIA_TYPES, Reply};
 use request::Request;
 
@@ -93,6 +94,7 @@ pub async fn serve(
     phase: Phase,
     listener: tokio::net::TcpListener,
     connections: Connections,
+    gateway: Gateway,
     stages: tokio::sync::watch::Receiver<Stage>,
 ) {
     let cors = cors::layer(service.cors_origins());
@@ -105,7 +107,7 @@ pub async fn serve(
             let front = front.clone();
             async move { Ok::<_, Infallible>(handle(&front, request.map(Body::new)).await) }
         });
-    let (protocol, handshake) = (Protocol::Http, Plain);
+    let (protocol, handshake) = (Protocol::Http, gateway);
     match cors {
         None => sockets::serve(listener, Serve { protocol, door, handshake, connections }, stages).await,
         // Only who configures it pays for it.

@@ -10,7 +10,13 @@ use crate::host::readiness;
 
 pub(super) fn live(front: &Front) -> Reply {
     let failed = front.service.standing().failed;
-    Reply::health(failed.is_none(), &json!({"alive": failed.is_none(), "reason": failed}))
+    // A certificate that has run out closes its port, and is no reason to restart the process.
+    let mut body = json!({"alive": failed.is_none(), "reason": failed});
+    let warnings = front.service.metrics().certificate_warnings();
+    if !warnings.is_empty() {
+        body["warnings"] = json!(warnings);
+    }
+    Reply::health(failed.is_none(), &body)
 }
 
 pub(super) fn started(front: &Front) -> Reply {
@@ -21,6 +27,7 @@ pub(super) fn started(front: &Front) -> Reply {
 pub(super) fn ready(front: &Front) -> Reply {
     let reasons = readiness::reasons_against(&front.service, &front.phase);
     // What does not keep clients away, and should be looked at: a full disk takes no writes and is read as ever.
-    let warnings: Vec<_> = front.service.metrics().disk().warning().into_iter().collect();
+    let metrics = front.service.metrics();
+    let warnings: Vec<_> = metrics.disk().warning().into_iter().chain(metrics.certificate_warnings()).collect();
     Reply::health(reasons.is_empty(), &json!({"ready": reasons.is_empty(), "reasons": reasons, "warnings": warnings}))
 }
