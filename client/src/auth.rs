@@ -83,12 +83,47 @@ impl Credentials {
 /// Files for TLS: whom to trust, and the certificate by which a server knows this client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsFiles {
-    /// Certificates of the authorities to trust (PEM).
+    /// Certificates of the authorities to trust, and no others (PEM). None: those that the system trusts.
     pub authorities: Option<PathBuf>,
     /// This client's certificate chain (PEM).
     pub certificate: Option<PathBuf>,
     /// Its private key (PEM).
     pub private_key: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// A client of HTTP with these files.
+    ///
+    /// # Errors
+    /// [`ClientError::Setup`] names the file that cannot be used.
+    pub(crate) fn set_up(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ClientError> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| ClientError::Setup(format!("read {}: {error}", path.display())))
+        };
+        let wrong = |path: &PathBuf, reason: &dyn fmt::Display| {
+            ClientError::Setup(format!("{} cannot be used (PEM is expected): {reason}", path.display()))
+        };
+        let mut builder = builder;
+        if let Some(path) = &self.authorities {
+            let authorities = reqwest::Certificate::from_pem_bundle(&read(path)?);
+            let authorities = authorities.map_err(|error| wrong(path, &error))?;
+            if authorities.is_empty() {
+                return Err(wrong(path, &"it holds no certificate"));
+            }
+            builder = builder.tls_certs_only(authorities);
+        }
+        match (&self.certificate, &self.private_key) {
+            (Some(certificate), Some(key)) => {
+                let pem = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
+                let identity = reqwest::Identity::from_pem(&pem).map_err(|error| wrong(certificate, &error))?;
+                Ok(builder.identity(identity))
+            }
+            (None, None) => Ok(builder),
+            (Some(_), None) | (None, Some(_)) => {
+                Err(ClientError::Setup("a client's certificate and its private key are given together".to_owned()))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

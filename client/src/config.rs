@@ -36,7 +36,7 @@ pub struct ClientConfig {
     pub region: Option<String>,
     /// Who the client is.
     pub credentials: Credentials,
-    /// Certificates.
+    /// Certificates, for URLs that begin with `https://`.
     pub tls: Option<TlsFiles>,
     /// How often and how long a call is tried.
     pub retry: RetryPolicy,
@@ -81,9 +81,6 @@ impl ClientConfig {
         if self.nodes.is_empty() {
             return Err(ClientError::Setup("no URL of a node is given".to_owned()));
         }
-        if self.tls.is_some() {
-            return Err(ClientError::Setup("TLS is not part of this build: leave the certificates out".to_owned()));
-        }
         self.nodes.iter().map(|(url, region)| Ok(Node::new(base_url(url)?, region.clone()))).collect()
     }
 }
@@ -106,9 +103,12 @@ pub fn base_url(text: &str) -> Result<String, ClientError> {
         Err(error) => return wrong(format!("{text} is not a URL: {error}")),
     };
     match url.scheme() {
-        "http" => {}
-        "https" => return wrong(format!("{text}: TLS is not part of this build; URLs begin with http://")),
-        other => return wrong(format!("{text}: {other} is not a protocol of the registry; URLs begin with http://")),
+        "http" | "https" => {}
+        other => {
+            return wrong(format!(
+                "{text}: {other} is not a protocol of the registry; URLs begin with http:// or https://"
+            ));
+        }
     }
     if url.query().is_some() || url.fragment().is_some() {
         return wrong(format!("{text}: the URL of a node has neither ? nor #"));
@@ -129,7 +129,7 @@ mod tests {
             ("nonsense", Err("so write http://nonsense")),
             ("", Err("write, for instance, http://127.0.0.1:8081")),
             ("http://", Err("is not a URL")),
-            ("https://a", Err("TLS is not part of this build")),
+            ("https://a/", Ok("https://a")),
             ("ftp://a", Err("ftp is not a protocol of the registry")),
             ("http://a?b=c", Err("neither ? nor #")),
         ] {

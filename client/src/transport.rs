@@ -115,10 +115,12 @@ impl Transport {
         let nodes = config.checked_nodes()?;
         // A provider that the program has chosen before stays.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .connect_timeout(config.connect_time_max)
-            .build()
-            .map_err(|error| ClientError::Setup(format!("make a client: {error}")))?;
+        let mut builder = reqwest::Client::builder().connect_timeout(config.connect_time_max);
+        if let Some(files) = &config.tls {
+            builder = files.set_up(builder)?;
+        }
+        let http = builder.build();
+        let http = http.map_err(|error| ClientError::Setup(format!("make a client: {}", described(&error))))?;
         Ok(Self {
             http,
             nodes: Mutex::new(Nodes::new(nodes, config.region.clone())),

@@ -27,6 +27,9 @@ fn program() -> Command {
         "REGISTRY_REGION",
         "REGISTRYCTL_OUTPUT",
         "REGISTRYCTL_TIMEOUT",
+        "REGISTRY_CA",
+        "REGISTRY_CLIENT_CERT",
+        "REGISTRY_CLIENT_KEY",
     ] {
         command.env_remove(name);
     }
@@ -196,6 +199,81 @@ async fn every_example_of_the_help_works() {
     let last = printed.rsplit("== ").next().unwrap_or_default();
     assert!(output.status.success(), "ended after: {last}\n{}", text(&output.stderr));
     assert_eq!(printed.matches("== registryctl").count(), count);
+}
+
+/// `certs` makes what a node and a client need, and nothing that others may read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_reached_by_certificates_that_were_made_here() {
+    let mut cluster = Cluster::start(1).await;
+    let certs = cluster.dir().join("certs");
+    let at = |name: &str| certs.join(name).to_str().expect("the path is UTF-8").to_owned();
+    let directory = certs.to_str().expect("the path is UTF-8").to_owned();
+    let made = |arguments: &[&str], expected: i32| {
+        let output = run(&[&["certs"], arguments, &["--dir", &directory]].concat());
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    let node = ["issue", "node", "1", "--cluster", "client-test", "--host", "127.0.0.1"];
+    assert!(made(&node, 2).contains("registryctl certs init"));
+    assert!(made(&["init", "--dry-run"], 0).contains("would write"));
+    assert!(!certs.exists());
+    made(&["init"], 0);
+    assert!(made(&["init"], 2).contains("is there already"));
+    made(&node, 0);
+    // Again: that is how they are renewed.
+    made(&node, 0);
+    made(&["issue", "client", "ada"], 0);
+    made(&["issue", "client", "../ada"], 2);
+    made(&["issue", "node", "1", "--cluster", "c", "--host", "https://a"], 2);
+    for file in std::fs::read_dir(&certs).expect("list") {
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&file.expect("an entry").metadata().expect("it").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let shown = text(&run(&["certs", "show", &at("node-1.peer.crt"), &at("ada.client.crt")]).stdout);
+    assert!(shown.contains("spiffe://client-test/node/1,127.0.0.1") && shown.contains("CN=ada"), "{shown}");
+    assert!(shown.contains(" 364\n") || shown.contains(" 365\n"), "{shown}");
+    assert_eq!(code(&run(&["certs", "show", &at("ada.client.key")])), 2);
+
+    cluster.kill(1);
+    let configuration = cluster.dir().join("node1.toml");
+    let written = std::fs::read_to_string(&configuration).expect("it was written");
+    let tls = format!(
+        "\n[tls]\ncert = \"{}\"\nkey = \"{}\"\nca = \"{}\"\nrequire_client_cert = true\n\n[peer.tls]\ncert = \"{}\"\nkey = \"{}\"\nca = \"{}\"\n",
+        at("node-1.server.crt"),
+        at("node-1.server.key"),
+        at("client-ca.crt"),
+        at("node-1.peer.crt"),
+        at("node-1.peer.key"),
+        at("node-ca.crt"),
+    );
+    std::fs::write(&configuration, written + &tls).expect("write");
+    cluster.spawn(1, false);
+    let url = cluster.url(1).replace("http://", "https://");
+    let (ca, cert, key) = (at("client-ca.crt"), at("ada.client.crt"), at("ada.client.key"));
+    let known = ["--url", &url, "--ca", &ca, "--client-cert", &cert, "--client-key", &key];
+    until("the node answers over TLS", || async { code(&run(&[&known[..], &["subject", "list"]].concat())) == 0 })
+        .await;
+    let place = tempfile::tempdir().expect("make a directory");
+    let orders = write(place.path(), "orders.avsc", ORDERS);
+    let registered = run(&[&known[..], &["schema", "register", "o", "--file", &orders, "-o", "name"]].concat());
+    assert_eq!(text(&registered.stdout), "1\n", "{}", text(&registered.stderr));
+    // Who does not know the authority, or is not known, gets nowhere; nor does who begins without TLS.
+    let other = ["--url", &url, "--ca", &at("node-ca.crt"), "--client-cert", &cert, "--client-key", &key];
+    for refused in [&other[..], &known[..4], &["--url", &cluster.url(1)]] {
+        let output = run(&[refused, &["--timeout", "2s", "subject", "list"]].concat());
+        assert_eq!(code(&output), 6, "{refused:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+    let output = run(&[&known[..6], &["subject", "list"]].concat());
+    assert!(text(&output.stderr).contains("are given together"), "{}", text(&output.stderr));
+    // A profile remembers the files.
+    let profile = |arguments: &[&str]| {
+        let mut command = program();
+        let output = command.env("REGISTRYCTL_CONFIG", place.path().join("p.toml")).args(arguments).output();
+        output.expect("run registryctl")
+    };
+    assert_eq!(code(&profile(&[&known[..], &["profile", "set", "tls"]].concat())), 0);
+    assert_eq!(text(&profile(&["subject", "list", "-o", "name"]).stdout), "o\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ mod apply;
 mod audit;
 mod auth;
 mod backups;
+mod certs;
 mod cluster;
 mod doctor;
 mod events;
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use client::auth::TlsFiles;
 use client::{Client, ClientConfig, RetryPolicy};
 use serde_json::{Value, json};
 
@@ -98,6 +100,15 @@ struct Global {
     /// A header of every request, as NAME:VALUE; may be repeated.
     #[arg(long, global = true, value_parser = header, help_heading = "Global options")]
     header: Vec<(String, String)>,
+    /// The authorities whose certificates nodes show (PEM) [default: of the profile, else those of the system].
+    #[arg(long, global = true, env = "REGISTRY_CA", value_name = "FILE", help_heading = "Global options")]
+    ca: Option<PathBuf>,
+    /// The certificate by which nodes know you (PEM), with --client-key.
+    #[arg(long, global = true, env = "REGISTRY_CLIENT_CERT", value_name = "FILE", help_heading = "Global options")]
+    client_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, global = true, env = "REGISTRY_CLIENT_KEY", value_name = "FILE", help_heading = "Global options")]
+    client_key: Option<PathBuf>,
     /// Say what would be done, and do nothing.
     #[arg(long, global = true, help_heading = "Global options")]
     dry_run: bool,
@@ -171,6 +182,9 @@ enum Command {
     /// Backups of everything: make, list, fetch, verify, restore.
     #[command(subcommand)]
     Backup(backups::BackupCommand),
+    /// Certificates, for those who have no authority of their own.
+    #[command(subcommand)]
+    Certs(certs::CertsCommand),
     /// Writes subjects, versions and settings to a directory.
     #[command(after_help = "Example:\n  registryctl export backup-dir")]
     Export(tree::ExportArguments),
@@ -271,9 +285,12 @@ async fn run(arguments: Arguments) -> Result<(), CommandError> {
         }
         Command::Examples => screen.write(&examples(&Arguments::command(), "registryctl")),
         Command::Profile(command) => {
-            let given = Given { urls: global.url, region: global.near, timeout: global.timeout };
+            let tls =
+                TlsFiles { authorities: global.ca, certificate: global.client_cert, private_key: global.client_key };
+            let given = Given { urls: global.url, region: global.near, timeout: global.timeout, tls };
             profile::run(screen, &path, given, command)
         }
+        Command::Certs(command) => certs::run(screen, global.dry_run, &command),
         Command::Audit(audit::AuditCommand::Verify(arguments)) => audit::verify(screen, &arguments),
         Command::Backup(backups::BackupCommand::Verify(arguments)) => backups::verify(screen, &arguments),
         Command::Backup(backups::BackupCommand::Restore(arguments)) => {
@@ -334,6 +351,12 @@ fn session(global: Global, screen: Screen, path: &std::path::Path) -> Result<Ses
     if let Some(credentials) = &profile.credentials {
         config.credentials = credentials.read()?;
     }
+    let tls = TlsFiles {
+        authorities: global.ca.or(profile.ca),
+        certificate: global.client_cert.or(profile.client_cert),
+        private_key: global.client_key.or(profile.client_key),
+    };
+    config.tls = Some(tls).filter(|tls| *tls != TlsFiles::default());
     let urls = urls.iter().map(|url| client::base_url(url)).collect::<Result<_, _>>()?;
     let mut client = config.build()?;
     if let Some(level) = global.consistency {
@@ -375,7 +398,7 @@ async fn dispatch(session: &Session, command: &Command) -> Result<(), CommandErr
         Command::Apply(arguments) => apply::apply(session, arguments).await,
         Command::Doctor => doctor::run(session).await,
         Command::Top(arguments) => top::run(session, arguments).await,
-        Command::Profile(_) | Command::Completion { .. } | Command::Examples => Ok(()),
+        Command::Certs(_) | Command::Profile(_) | Command::Completion { .. } | Command::Examples => Ok(()),
     }
 }
 
@@ -402,6 +425,7 @@ fn only_reads(command: &Command) -> bool {
         | Command::Import(_)
         | Command::Apply(_)
         | Command::Top(_)
+        | Command::Certs(_)
         | Command::Profile(_)
         | Command::Completion { .. }
         | Command::Examples => false,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use client::auth::Credentials;
+use client::auth::{Credentials, TlsFiles};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -39,6 +39,15 @@ pub(crate) struct Profile {
     /// For instance `5s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) timeout: Option<String>,
+    /// The authorities whose certificates nodes show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The certificate by which nodes know you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// Its private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_key: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<StoredCredentials>,
 }
@@ -168,6 +177,7 @@ pub(crate) struct Given {
     pub(crate) urls: Vec<String>,
     pub(crate) region: Option<String>,
     pub(crate) timeout: Option<String>,
+    pub(crate) tls: TlsFiles,
 }
 
 pub(crate) fn run(screen: Screen, path: &Path, given: Given, command: ProfileCommand) -> Result<(), CommandError> {
@@ -185,7 +195,7 @@ pub(crate) fn run(screen: Screen, path: &Path, given: Given, command: ProfileCom
             screen.show(&Shown { columns, rows: rows.collect(), json, names, ..Shown::default() })
         }
         ProfileCommand::Set { name, default_context } => {
-            let Given { urls, region, timeout } = given;
+            let Given { urls, region, timeout, tls } = given;
             for url in &urls {
                 client::base_url(url)?;
             }
@@ -195,6 +205,9 @@ pub(crate) fn run(screen: Screen, path: &Path, given: Given, command: ProfileCom
             }
             profile.region = region.or(profile.region.take());
             profile.timeout = timeout.or(profile.timeout.take());
+            profile.ca = tls.authorities.or(profile.ca.take());
+            profile.client_cert = tls.certificate.or(profile.client_cert.take());
+            profile.client_key = tls.private_key.or(profile.client_key.take());
             profile.context = default_context.or(profile.context.take());
             if profile.urls.is_empty() {
                 return Err(CommandError::Use(format!(
