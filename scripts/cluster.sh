@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a scratch cluster on loopback: the stable interface that tests, drills and benchmarks use. It builds nothing.
 #
-#   cluster.sh up [--nodes N] [--profile NAME]   start (or start again); returns when every node is ready
+#   cluster.sh up [--nodes N] [--profile NAME] [--tls]
+#                                                start (or start again); returns when every node is ready
 #   cluster.sh down | wipe                       stop all nodes | stop, remove the data, start an empty cluster
 #   cluster.sh kill I | stop I | start I         SIGKILL | graceful stop | start one node
 #   cluster.sh pause I | resume I                SIGSTOP | SIGCONT
@@ -10,20 +11,23 @@
 #
 # Each takes --dir DIR (default ./data/cluster) and --port-base P (default 18080): node I serves HTTP on P+I, gRPC on
 # P+100+I, peers on P+200+I. The binary is target/release/registry-node, or REGISTRY_NODE_BIN. Environment variables
-# REGISTRY__SECTION__KEY reach the nodes.
+# REGISTRY__SECTION__KEY reach the nodes. With --tls all ports speak TLS, by certificates of target/release/registryctl (or
+# REGISTRYCTL_BIN) below DIR/certs; clients need DIR/certs/client-ca.crt.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 binary=${REGISTRY_NODE_BIN:-$root/target/release/registry-node}
+registryctl=${REGISTRYCTL_BIN:-$root/target/release/registryctl}
 dir=$root/data/cluster
 base=18080
 nodes=
 profile=
+tls=
 argument=
 regions=(eu-west us-east ap-south)
 ready_seconds_max=60
 
-usage() { sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+usage() { sed -n '2,16p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
 fail() { echo "cluster.sh: $*" >&2; exit 1; }
 
 command=${1:-}
@@ -35,6 +39,7 @@ while [ $# -gt 0 ]; do
     --port-base) base=$2; shift 2 ;;
     --nodes) nodes=$2; shift 2 ;;
     --profile) profile=$2; shift 2 ;;
+    --tls) tls=yes; shift ;;
     [0-9]*) argument=$1; shift ;;
     *) usage ;;
   esac
@@ -44,7 +49,12 @@ dir=$(cd "$dir" && pwd)
 [ -n "$nodes" ] || nodes=$(cat "$dir/nodes" 2>/dev/null || echo 3)
 [ -n "$profile" ] || profile=$(cat "$dir/profile" 2>/dev/null || echo lan)
 
-url() { echo "http://127.0.0.1:$((base + $1))"; }
+# Once with TLS, always with TLS: every later command finds it in the directory.
+[ -n "$tls" ] || tls=$(cat "$dir/tls" 2>/dev/null || true)
+
+scheme() { if [ -n "$tls" ]; then echo https; else echo http; fi; }
+url() { echo "$(scheme)://127.0.0.1:$((base + $1))"; }
+ask() { if [ -n "$tls" ]; then curl --cacert "$dir/certs/client-ca.crt" "$@"; else curl "$@"; fi; }
 region() { echo "${regions[$((($1 - 1) % 3))]}"; }
 pid_of() { cat "$dir/node$1.pid" 2>/dev/null || true; }
 
@@ -57,8 +67,17 @@ runs() {
 
 known_nodes() { local f; for f in "$dir"/node*.toml; do [ -e "$f" ] || continue; f=${f##*/node}; echo "${f%.toml}"; done | sort -n; }
 
+make_certs() {
+  [ -n "$tls" ] || return 0
+  [ -x "$registryctl" ] || fail "$registryctl is not there: build it with 'cargo build --release', or set REGISTRYCTL_BIN"
+  [ -e "$dir/certs/client-ca.crt" ] || "$registryctl" certs init --dir "$dir/certs" -o name > /dev/null
+  [ -e "$dir/certs/node-$1.peer.crt" ] ||
+    "$registryctl" certs issue node "$1" --cluster local --host 127.0.0.1 --host localhost --dir "$dir/certs" -o name > /dev/null
+}
+
 write_config() {
   local i=$1 j
+  make_certs "$i"
   {
     echo "[node]"
     echo "id = $i"
@@ -85,6 +104,17 @@ write_config() {
     echo
     echo "[peer]"
     echo "listen = \"127.0.0.1:$((base + 200 + i))\""
+    if [ -n "$tls" ]; then
+      echo
+      echo "[peer.tls]"
+      echo "cert = \"$dir/certs/node-$i.peer.crt\""
+      echo "key = \"$dir/certs/node-$i.peer.key\""
+      echo "ca = \"$dir/certs/node-ca.crt\""
+      echo
+      echo "[tls]"
+      echo "cert = \"$dir/certs/node-$i.server.crt\""
+      echo "key = \"$dir/certs/node-$i.server.key\""
+    fi
   } > "$dir/node$i.toml"
 }
 
@@ -122,9 +152,9 @@ end_node() {
 wait_ready() {
   local i deadline=$((SECONDS + ready_seconds_max))
   for i in "$@"; do
-    until curl -fsS -m 2 -o /dev/null "$(url "$i")/readyz" 2>/dev/null; do
+    until ask -fsS -m 2 -o /dev/null "$(url "$i")/readyz" 2>/dev/null; do
       runs "$i" || fail "node $i has ended; the end of $dir/node$i.log: $(tail -n 3 "$dir/node$i.log")"
-      [ "$SECONDS" -lt "$deadline" ] || fail "node $i is not ready after $ready_seconds_max s: $(curl -sS -m 2 "$(url "$i")/readyz" 2>&1)"
+      [ "$SECONDS" -lt "$deadline" ] || fail "node $i is not ready after $ready_seconds_max s: $(ask -sS -m 2 "$(url "$i")/readyz" 2>&1)"
       sleep 0.05
     done
   done
@@ -134,6 +164,7 @@ up() {
   local i
   echo "$nodes" > "$dir/nodes"
   echo "$profile" > "$dir/profile"
+  echo "$tls" > "$dir/tls"
   for i in $(seq 1 "$nodes"); do write_config "$i"; start_node "$i"; done
   # shellcheck disable=SC2046
   wait_ready $(seq 1 "$nodes")
@@ -169,7 +200,7 @@ status() {
     if runs "$i"; then
       pid=$(pid_of "$i")
       role=unreachable
-      if metrics=$(curl -fsS -m 2 "$(url "$i")/metrics" 2>/dev/null); then
+      if metrics=$(ask -fsS -m 2 "$(url "$i")/metrics" 2>/dev/null); then
         role=$(sed -nE 's/^schemareg_raft_role\{role="([a-z]+)"\} 1$/\1/p' <<< "$metrics")
       fi
     fi
