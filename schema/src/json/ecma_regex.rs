@@ -11,7 +11,7 @@
 //! What the language lacks and `java.util.regex` has, and schemas in the wild use (`(?i)` at the beginning, `\A`, `\z`,
 //! `\Z`), is read only on demand ([`Reading::WithJava`]).
 
-use crate::limits::SCHEMA_DEPTH_MAX;
+use crate::limits::{JSON_DOCUMENT_BYTES_MAX, SCHEMA_DEPTH_MAX};
 
 /// A set without members, and one with all.
 const NOTHING: &str = r"[^\u{0}-\u{10ffff}]";
@@ -23,7 +23,7 @@ const NOT_DIGIT: &str = r"\u{0}-/:-\u{10ffff}";
 const SPACE: &str = r"\t-\r \u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
 const NOT_SPACE: &str = r"\u{0}-\u{8}\u{e}-\u{1f}!-\u{9f}\u{a1}-\u{167f}\u{1681}-\u{1fff}\u{200b}-\u{2027}\u{202a}-\u{202e}\u{2030}-\u{205e}\u{2060}-\u{2fff}\u{3001}-\u{fefe}\u{ff00}-\u{10ffff}";
 /// No string of a document is longer than this, so a count beyond it is never reached.
-const COUNT_MAX: u64 = super::validate::DOCUMENT_BYTES_MAX as u64;
+const COUNT_MAX: u64 = JSON_DOCUMENT_BYTES_MAX as u64;
 
 /// Whose syntax an expression is read by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

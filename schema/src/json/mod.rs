@@ -35,11 +35,12 @@ use std::sync::OnceLock;
 use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 
+pub use crate::limits::JSON_DOCUMENT_BYTES_MAX as DOCUMENT_BYTES_MAX;
 pub use diff::diff;
 use documents::{Dialect, Library};
 use model::Model;
 use text::Node;
-pub use validate::{DATA_ERROR_COUNT_MAX, DOCUMENT_BYTES_MAX, Formats};
+pub use validate::{DATA_ERROR_COUNT_MAX, Formats};
 
 /// A parsed schema: its tree, its canonical text, and, once somebody compares it, its object model.
 #[derive(Debug)]

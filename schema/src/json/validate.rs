@@ -15,11 +15,10 @@ use super::documents::{Dialect, Library, parse_references};
 use super::prepared::{Patterns, prepared};
 use super::text::Node;
 use super::{JsonSchema, uri};
+use crate::limits::JSON_DOCUMENT_BYTES_MAX as DOCUMENT_BYTES_MAX;
 use crate::validate::DataError;
 use crate::{ResolvedReference, SchemaError};
 
-/// Longest document, in bytes.
-pub const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most errors that are reported for one document.
 pub const DATA_ERROR_COUNT_MAX: usize = 1_000;
 /// Longest message of one error, in bytes: messages quote the data.

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Enum, Field, File, Label, Message, Oneof, Scalar, TypeName};
 use super::features;
-use super::files::{Files, Found, Kind, Origin, joined};
+use super::files::Files;
 use super::findings::{Finding, Type};
+use super::units::{Found, Kind, Origin, joined};
 use crate::compat::{Difference, Direction};
 use crate::{Budget, SchemaError, limits};
 

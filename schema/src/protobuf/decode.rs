@@ -12,12 +12,12 @@ use super::ast::{
     Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
     ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
-use super::encode::default_json_name;
-use super::{descriptors, options};
-use crate::{ResolvedReference, SchemaError, limits};
+use super::names::default_json_name;
+use super::options;
+use crate::{SchemaError, limits};
 
-/// The file in the bytes of a descriptor; none if they are not one.
-pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Option<File>, SchemaError> {
+/// The descriptor in some bytes; none if they are not one.
+pub(super) fn descriptor_in(bytes: &[u8]) -> Result<Option<FileDescriptorProto>, SchemaError> {
     let mut members = 0;
     if count_members(bytes, Container::File, 0, &mut members).is_none() {
         return Ok(None);
@@ -41,7 +41,11 @@ pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Op
         None | Some("" | "proto2" | "proto3" | "editions") => {}
         Some(other) => return Err(SchemaError::invalid(format!("unexpected syntax: {other}"))),
     }
-    let pool = descriptors::pool_for_options(&descriptor, references)?;
+    Ok(Some(descriptor))
+}
+
+/// The tree of a descriptor, with the options that `pool` knows; none if the bytes are not one for it.
+pub(super) fn tree(bytes: &[u8], pool: &DescriptorPool) -> Result<Option<File>, SchemaError> {
     let Some(kind) = pool.get_message_by_name("google.protobuf.FileDescriptorProto") else { return Ok(None) };
     let Ok(message) = DynamicMessage::decode(kind, bytes) else { return Ok(None) };
     let decoder = Decoder::new(&message)?;

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Enum, Extend, Field, File, Message, Opt, Rpc, Syntax, TypeName};
 use super::compare;
-use super::files::{Files, joined};
+use super::files::Files;
 use super::findings::{Finding, Type};
 use super::printer;
+use super::units::joined;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::{Budget, SchemaError};
 

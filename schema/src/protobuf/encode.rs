@@ -13,9 +13,11 @@ use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Scalar,
     Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
-use super::files::{Files, Found, Kind, Origin, Unit, joined};
+use super::files::Files;
+use super::names::{compiled_entry_name, default_json_name, map_entry_name};
+use super::units::{Found, Kind, Origin, Unit, joined};
 use super::wire::Writer;
-use super::{defaults, descriptors, features, options};
+use super::{defaults, features, options};
 use crate::{Budget, SchemaError};
 
 /// Which of the two descriptors to write.
@@ -37,12 +39,13 @@ pub(super) struct Encoded {
     pub used: BTreeSet<String>,
 }
 
-/// Writes the descriptor of one file of `files`.
-pub(super) fn encode(files: &Files, unit: &Unit, mode: Mode) -> Result<Encoded, SchemaError> {
-    let pool = match &mode {
-        Mode::AsWritten | Mode::Resolved(_) => None,
-        Mode::Compiled(_) => Some(descriptors::pool_with_all(files)?),
-    };
+/// Writes the descriptor of one file of `files`. The options that `pool` defines are written; none without a pool.
+pub(super) fn encode(
+    files: &Files,
+    unit: &Unit,
+    mode: Mode,
+    pool: Option<&DescriptorPool>,
+) -> Result<Encoded, SchemaError> {
     let lowered = (matches!(mode, Mode::Resolved(_)) && unit.file.is_edition()).then(|| features::lowered(&unit.file));
     let mut encoder = Encoder { files, unit, mode, pool, used: BTreeSet::new(), budget: Budget::walk(), proto3: false };
     let bytes = encoder.file(lowered.as_ref().unwrap_or(&unit.file))?.bytes;
@@ -60,8 +63,8 @@ struct Encoder<'a> {
     files: &'a Files,
     unit: &'a Unit,
     mode: Mode,
-    /// Where the options are defined, if not among the bundled files.
-    pool: Option<DescriptorPool>,
+    /// Where the options are defined.
+    pool: Option<&'a DescriptorPool>,
     used: BTreeSet<String>,
     budget: Budget,
     proto3: bool,
@@ -164,11 +167,10 @@ impl<'a> Encoder<'a> {
     }
 
     fn encoded_options(&self, name: &str, scope: &str, options: &[Opt]) -> Option<Writer> {
-        // The bundled pool itself is made by this encoder, from files without options.
         if options.is_empty() {
             return None;
         }
-        let pool = self.pool.as_ref().unwrap_or_else(|| descriptors::bundled_pool());
+        let pool = self.pool?;
         match &self.mode {
             Mode::AsWritten => options::encode(pool, name, "", options),
             Mode::Compiled(_) => {
@@ -466,8 +468,7 @@ impl<'a> Encoder<'a> {
             self.field_type(&mut member, scope, type_name, false)?;
             if self.is_compiled() {
                 // Features of the field hold for its entry, too.
-                let features: Vec<_> =
-                    field_options.iter().filter(|option| features::is_features(option)).cloned().collect();
+                let features: Vec<_> = field_options.iter().filter(|option| option.is_features()).cloned().collect();
                 self.options(&mut member, 8, "FieldOptions", scope, &features);
                 member.text(10, name);
             }
@@ -594,48 +595,4 @@ fn scalar_number(scalar: Scalar) -> i32 {
         Scalar::Sint32 => 17,
         Scalar::Sint64 => 18,
     }
-}
-
-/// The JSON name that protoc derives: underscores removed, the letter after each in upper case.
-pub(super) fn default_json_name(name: &str) -> String {
-    let mut result = String::with_capacity(name.len());
-    let mut upper = false;
-    for character in name.chars() {
-        if character == '_' {
-            upper = true;
-        } else {
-            result.push(if upper { character.to_ascii_uppercase() } else { character });
-            upper = false;
-        }
-    }
-    result
-}
-
-/// The name of the entry message of a map field, as protoc makes it.
-pub(super) fn compiled_entry_name(field: &str) -> String {
-    let mut name = String::with_capacity(field.len() + 5);
-    let mut upper = true;
-    for character in field.chars() {
-        if character == '_' {
-            upper = true;
-        } else {
-            name.push(if upper { character.to_ascii_uppercase() } else { character });
-            upper = false;
-        }
-    }
-    name + "Entry"
-}
-
-/// The name of the entry message of a map field. Confluent capitalises only names that have an underscore.
-pub(super) fn map_entry_name(field: &str) -> String {
-    if !field.contains('_') {
-        return format!("{field}Entry");
-    }
-    let mut name = String::with_capacity(field.len() + 5);
-    for part in field.split('_') {
-        let mut characters = part.chars();
-        name.extend(characters.next().map(|first| first.to_ascii_uppercase()));
-        name.extend(characters.map(|character| character.to_ascii_lowercase()));
-    }
-    name + "Entry"
 }

@@ -10,9 +10,9 @@ use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Opt, Reserved, ReservedValue,
     Scalar, Syntax, TypeName, Value,
 };
-use super::features;
-use super::files::{Files, Kind, joined};
+use super::files::Files;
 use super::parser_options::Entries;
+use super::units::{Kind, joined};
 use crate::{Budget, SchemaError};
 
 /// The normalised tree of the schema's own file.
@@ -305,7 +305,7 @@ impl Walk<'_> {
                 if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
             let mut value = self.value(&option.value)?;
             let (name, path) = self.option_path(scope, name, option)?;
-            if features::is_features(option) {
+            if option.is_features() {
                 let source_only = |name: &str| super::options::SOURCE_ONLY_FEATURES.contains(&name);
                 if path.first().is_some_and(|part| source_only(part)) {
                     continue;
@@ -338,7 +338,7 @@ impl Walk<'_> {
     fn option_path(&mut self, scope: &str, name: String, option: &Opt) -> Result<(String, Vec<String>), SchemaError> {
         let mut path = Vec::with_capacity(option.path.len());
         let mut own_name = name;
-        if features::is_features(option)
+        if option.is_features()
             && let Some((first, rest)) = own_name.split_once('.')
         {
             path.extend(rest.split('.').map(str::to_owned));

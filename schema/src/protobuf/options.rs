@@ -119,7 +119,7 @@ fn handed_on_value(option: &Opt) -> Option<Opt> {
 
 /// The option of a message `google.protobuf.<message>` as compilers hand it on; none if they keep it to themselves.
 pub(super) fn handed_on(message: &str, option: &Opt) -> Option<Opt> {
-    if super::features::is_features(option) {
+    if option.is_features() {
         return handed_on_value(option);
     }
     let source_only = message == "ExtensionRangeOptions"

@@ -8,11 +8,10 @@
 use std::collections::BTreeSet;
 
 use super::ast::{
-    Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
-    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Visibility,
+    Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Opt, Reserved,
+    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
 use super::lexer::Lexer;
-use super::parser_options;
 use crate::{SchemaError, limits};
 
 /// Parses the text of one file.
@@ -393,8 +392,8 @@ impl Parser<'_> {
         self.lexer.require(b'=')?;
         let tag = self.lexer.int()?;
         let mut options = self.options()?;
-        let default = parser_options::take_plain(&mut options, "default");
-        let json_name = parser_options::take_plain(&mut options, "json_name");
+        let default = take_plain(&mut options, "default");
+        let json_name = take_plain(&mut options, "json_name");
         let json_name = json_name.and_then(|value| value.scalar().map(str::to_owned));
         self.lexer.require(b';')?;
         Ok(Field { label, type_name, name, tag, default, json_name, options, delimited: false })
@@ -503,4 +502,17 @@ enum Member {
 enum Declared {
     Message(Message),
     Enum(Enum),
+}
+
+/// Removes the built-in options `name` and gives the value of the last.
+fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<Value> {
+    let mut found = None;
+    options.retain(|option| {
+        let taken = !option.parenthesized && option.path.is_empty() && option.name == name;
+        if taken && !matches!(option.value, Value::Map(_) | Value::List(_)) {
+            found = Some(option.value.clone());
+        }
+        !taken
+    });
+    found
 }

@@ -150,19 +150,6 @@ impl Parser<'_> {
     }
 }
 
-/// Removes the built-in options `name` and gives the value of the last.
-pub(super) fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<Value> {
-    let mut found = None;
-    options.retain(|option| {
-        let taken = !option.parenthesized && option.path.is_empty() && option.name == name;
-        if taken && !matches!(option.value, Value::Map(_) | Value::List(_)) {
-            found = Some(option.value.clone());
-        }
-        !taken
-    });
-    found
-}
-
 /// The entries of an aggregate: keys in the order of their first appearance, a repeated key makes a list.
 #[derive(Default)]
 pub(super) struct Entries(IndexMap<String, Value>);

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ast::{
     Enum, Extend, ExtensionRange, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Syntax, TAG_MAX,
 };
-use super::encode::default_json_name;
 use super::features::{self, Features, Presence};
-use super::files::{Files, Kind, joined};
+use super::files::Files;
+use super::names::{compiled_entry_name, default_json_name};
+use super::units::{Kind, joined};
 use crate::lint::{LINT_COUNT_MAX, Lint};
 use crate::{Budget, SchemaError};
 
@@ -117,7 +118,7 @@ impl Check<'_, '_> {
             if let Some(problem) = features::problem(options) {
                 self.add("FEATURE_INVALID", problem);
             }
-        } else if options.iter().any(features::is_features) {
+        } else if options.iter().any(Opt::is_features) {
             self.add("FEATURE_INVALID", "features exist in editions only".to_owned());
         }
     }
@@ -186,7 +187,7 @@ impl Check<'_, '_> {
         }
         for field in &message.fields {
             if let super::ast::TypeName::Map(..) = field.type_name {
-                self.name(&mut names, &super::encode::compiled_entry_name(&field.name))?;
+                self.name(&mut names, &compiled_entry_name(&field.name))?;
             }
             self.at(&field.tag.to_string(), |check| check.field(&scope, field, features, false))?;
         }
@@ -303,7 +304,7 @@ impl Check<'_, '_> {
         let implicit = features.presence == Presence::Implicit && field.label.is_none() && !in_oneof;
         // An enum of proto2 in proto3; protoc knows the features of any enum, so only plain syntax is judged here.
         let closed = matches!(found.unit.file.syntax, None | Some(Syntax::Proto2))
-            && !matches!(found.unit.origin, super::files::Origin::Bundled(_));
+            && !matches!(found.unit.origin, super::units::Origin::Bundled(_));
         if implicit && closed {
             let message = format!("{} has no presence, so its enum {} must be open", field.name, found.full_name);
             self.add("ENUM_CLOSED", message);

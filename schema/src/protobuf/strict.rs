@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use super::ast::{
     Enum, Extend, ExtensionRange, Field, File, Label, Message, Scalar, TAG_MAX, TypeName, Value, integer,
 };
-use super::files::{Files, Found, Kind, Origin, Unit, joined};
+use super::files::Files;
 use super::rules;
+use super::units::{Found, Kind, Origin, Unit, joined};
 use crate::lint::Lint;
 use crate::{Budget, SchemaError};
 
@@ -103,7 +104,7 @@ impl<'a> Check<'a, '_> {
         for field in fields {
             self.symbol(&mut symbols, &field.name)?;
             if let TypeName::Map(..) = field.type_name {
-                self.symbol(&mut symbols, &super::encode::map_entry_name(&field.name))?;
+                self.symbol(&mut symbols, &super::names::map_entry_name(&field.name))?;
             }
             check_tag(&mut tags, &message.name, field.tag)?;
             self.field(&scope, field)?;

@@ -14,7 +14,7 @@ use prost_reflect::{
 };
 
 use super::json_text::{self, Json};
-use super::{ProtobufSchema, ast, descriptors, features, files, well_known};
+use super::{ProtobufSchema, ast, descriptors, features, units, well_known};
 use crate::SchemaError;
 use crate::validate::DataError;
 
@@ -42,7 +42,7 @@ impl ProtobufSchema {
         let mut messages = &file.messages;
         for index in indexes {
             let message = messages.get(usize::try_from(*index).ok()?)?;
-            name = files::joined(&name, &message.name);
+            name = units::joined(&name, &message.name);
             messages = &message.messages;
         }
         (!indexes.is_empty()).then_some(name)
