@@ -10,64 +10,18 @@
 //! | 4 | CRC-32C of the seven bytes version … length and of the body, little endian |
 //! | n | body: bincode, standard configuration |
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use registry::level;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::body::{append_body, body_of};
+use super::error::{CodecError, Kind};
 use super::layout::Frozen;
-
-/// Longest body of one record.
-pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const MAGIC: u8 = b'R';
 const HEADER_BYTES: usize = 12;
 /// Room for a record of usual length: most rows and small commands need no second allocation.
 const RECORD_BYTES_USUAL: usize = 256;
-
-const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES_MAX>> =
-    bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
-
-/// What a record is. The numbers are format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Entry = 1,
-    Vote = 2,
-    LogId = 3,
-    Membership = 4,
-    Mark = 5,
-    Row = 6,
-    Proposal = 7,
-    Response = 8,
-    Postings = 9,
-}
-
-/// A record that cannot be read or written. On a node this is damage or a newer program's data: the node stops.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum CodecError {
-    #[error("the record is cut short: {length} bytes")]
-    Short { length: usize },
-    #[error("the record does not begin with the magic byte")]
-    Magic,
-    #[error("the record is of kind {found}, not {expected:?}")]
-    Kind { expected: Kind, found: u8 },
-    #[error(
-        "the record is of cluster level {found}, this program knows levels up to {known}: a newer program wrote it; \
-         upgrade this node"
-    )]
-    Version { found: u8, known: u8 },
-    #[error("the record has the flags {found:#04x}, which this program does not know: a newer program wrote it")]
-    Flags { found: u8 },
-    #[error("the record's checksum is wrong: the disk has changed it")]
-    Checksum,
-    #[error("the record's body does not decode: {0}")]
-    Body(String),
-    #[error("the record holds what cannot be: {0}")]
-    Content(String),
-}
 
 /// Frames the layout `F` of a domain value. `level` is the least that it says it needs.
 pub(super) fn encode<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain: &D) -> Vec<u8> {
@@ -75,7 +29,7 @@ pub(super) fn encode<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain:
     let body = F::freeze(domain, &mut needs);
     let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
     bytes.resize(HEADER_BYTES, 0);
-    bincode::serde::encode_into_std_write(&body, &mut bytes, CONFIG).expect(PLAIN);
+    append_body(&body, &mut bytes);
     sealed(kind, needs, bytes)
 }
 
@@ -158,27 +112,6 @@ pub fn level_of_record(bytes: &[u8]) -> Option<u8> {
         _ => None,
     }
 }
-
-/// The bincode of a layout, for a part of a record.
-pub(super) fn body_bytes<F: Serialize>(body: &F) -> Vec<u8> {
-    bincode::serde::encode_to_vec(body, CONFIG).expect(PLAIN)
-}
-
-/// A layout from the beginning of some bincode, and what comes after it.
-pub(super) fn first_of<F: DeserializeOwned>(bytes: &[u8]) -> Result<(F, &[u8]), CodecError> {
-    let (value, read): (F, usize) =
-        bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
-    Ok((value, &bytes[read..]))
-}
-
-/// A layout from its bincode, all of it.
-pub(super) fn body_of<F: DeserializeOwned>(bytes: &[u8]) -> Result<F, CodecError> {
-    let (value, read): (F, usize) =
-        bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
-    if read == bytes.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".to_owned())) }
-}
-
-const PLAIN: &str = "frozen structs are plain data below the size limit, which is checked before proposing";
 
 fn checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&bytes[1..8]), &bytes[HEADER_BYTES..])

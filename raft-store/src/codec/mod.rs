@@ -4,14 +4,18 @@
 //! Domain types and openraft's types never reach the disk themselves. A record of a level that this program does not know,
 //! or of an unknown kind, is an error that stops the node; it is never skipped.
 
-pub mod frame;
+mod body;
+mod error;
+mod frame;
 mod layout;
 mod raft;
 mod rows;
 mod v1;
 
-pub use frame::{CodecError, Kind, level_of_record};
-pub(crate) use raft::{CommandBody, command_record};
+pub use body::RECORD_BYTES_MAX;
+pub use error::{CodecError, Kind};
+pub use frame::level_of_record;
+pub(crate) use raft::command_body;
 pub use raft::{
     Mark, decode_entry, decode_log_id, decode_mark, decode_membership, decode_postings, decode_proposal,
     decode_response, decode_vote, encode_entry, encode_log_id, encode_mark, encode_membership, encode_postings,

@@ -8,10 +8,14 @@ use openraft::vote::RaftLeaderId;
 use registry::{Envelope, level};
 use serde::{Deserialize, Serialize};
 
-use super::frame::{CodecError, Kind, body_bytes, body_of, decode, encode, first_of, frame, open};
+use super::body::{body_bytes, body_of, first_of};
+use super::error::{CodecError, Kind};
+use super::frame::{decode, encode, frame, open};
 use super::layout::{Frozen, check_level, frozen_struct};
 use super::v1::envelope::{EnvelopeV1, OutcomeV1};
-use crate::types::{Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
+use crate::types::{
+    CommandBody, Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id,
+};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct LogIdV1 {
@@ -96,7 +100,7 @@ pub struct Mark {
 /// The record of a command is made once and shared.
 pub fn encode_entry(entry: &Entry) -> Bytes {
     let payload = match &entry.payload {
-        EntryPayload::Normal(proposal) => return proposal.record(&entry.log_id),
+        EntryPayload::Normal(proposal) => return command_record(&entry.log_id, proposal),
         EntryPayload::Blank => PayloadV1::Blank,
         EntryPayload::Membership(membership) => PayloadV1::Membership(MembershipV1::freeze(membership, &mut 0)),
     };
@@ -127,34 +131,28 @@ pub fn decode_entry(record: &Bytes) -> Result<Entry, CodecError> {
     Ok(Entry { log_id, payload })
 }
 
-/// An envelope as it stands in records, and the level that a reader must know.
-pub(crate) struct CommandBody {
-    level: u8,
-    bytes: Bytes,
-}
-
-impl CommandBody {
-    pub(crate) fn of(envelope: &Envelope) -> Self {
+/// The envelope of a command as it stands in records; encoded by the first who asks.
+pub(crate) fn command_body(proposal: &Proposal) -> &CommandBody {
+    proposal.body_or_else(|envelope| {
         // Of the command's level at least, so that a program that does not know the command does not take the entry.
         let mut level = envelope.level.max(level::BASE);
         let bytes = body_bytes(&EnvelopeV1::freeze(envelope, &mut level)).into();
-        Self { level, bytes }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
+        CommandBody { level, bytes }
+    })
 }
 
-/// The record of the entry that a command has become.
-pub(crate) fn command_record(id: &LogId, command: &CommandBody) -> Vec<u8> {
-    let id = body_bytes(&LogIdV1::freeze(id, &mut 0));
-    frame(Kind::Entry, command.level, &[&id, &[COMMAND], &command.bytes])
+/// The record of the entry that a command has become; made by the first who asks.
+fn command_record(id: &LogId, proposal: &Proposal) -> Bytes {
+    proposal.record_or_else(id, || {
+        let command = command_body(proposal);
+        let id = body_bytes(&LogIdV1::freeze(id, &mut 0));
+        frame(Kind::Entry, command.level, &[&id, &[COMMAND], &command.bytes]).into()
+    })
 }
 
 /// A command on its way to the leader as bytes.
 pub fn encode_proposal(proposal: &Proposal) -> Vec<u8> {
-    let body = proposal.body();
+    let body = command_body(proposal);
     frame(Kind::Proposal, body.level, &[&body.bytes])
 }
 

@@ -2,12 +2,14 @@
 
 use registry::{Key, Row, RowKind, level};
 
-use super::frame::{CodecError, Kind, decode, encode};
+use super::error::{CodecError, Kind};
+use super::frame::{decode, encode};
 use super::v1::access::{AccessPolicyRowV1, AccessRowV1, AccountRowV1, BindingRowV1, RoleRowV1};
 use super::v1::associations::AssociationRowV1;
 use super::v1::catalog::{ContentRowV1, ContextRowV1, SubjectRowV1, TermsRowV1, VersionRowV1};
-use super::v1::cluster::{AuditRowV1, MachineRowV1, RequestRowV1};
+use super::v1::cluster::{AuditRowV1, MachineRowV1};
 use super::v1::common::FormatV1;
+use super::v1::envelope::RequestRowV1;
 use super::v1::feeds::{CursorRowV1, EventV1};
 use super::v1::life::{ConsumerRowV1, DraftRowV1, HistoryRowV1};
 use super::v1::settings::{ConfigV1, LifePolicyV1, ModeV1, SettingRowV1};

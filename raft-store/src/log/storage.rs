@@ -13,7 +13,7 @@ use super::op::Op;
 use super::positions::{Positions, next_index};
 use super::reader::LogReader;
 use super::{LogStore, shared::Shared};
-use crate::codec::frame::RECORD_BYTES_MAX;
+use crate::codec::RECORD_BYTES_MAX;
 use crate::codec::{decode_entry, encode_entry};
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 

@@ -3,9 +3,11 @@
 use registry::{LogIndex, LogPosition, Table};
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
-use super::generation::{APPLIED, Generation};
+use super::StateStore;
+use super::database::APPLIED;
+use super::error::StateError;
+use super::generation::Generation;
 use super::view::StateView;
-use super::{StateError, StateStore};
 use crate::codec;
 use crate::types::LogId;
 
@@ -35,7 +37,7 @@ impl StateStore {
 
 /// The last applied entry, as it stands in the snapshot itself: exact, however much is applied meanwhile.
 fn position(generation: &Generation, view: &StateView<'_>) -> Result<LogId, StateError> {
-    let bytes = view.meta(APPLIED).map_err(|source| generation.database("read", source))?;
+    let bytes = view.meta(APPLIED).map_err(|source| generation.database.failed("read", source))?;
     let bytes = bytes.ok_or_else(|| StateError::Record {
         record: "applied".to_owned(),
         reason: "nothing is applied yet".to_owned(),
@@ -71,10 +73,10 @@ impl StateExport<'_> {
             options.set_iterate_upper_bound([byte + 1]);
             options.fill_cache(false);
             options.set_readahead_size(READ_AHEAD_BYTES);
-            let family = self.generation.family(*table);
+            let family = self.generation.database.family(*table);
             let rows = self.view.iterate(family, options, IteratorMode::From(&[byte], Direction::Forward));
             for row in rows {
-                let (key, value) = row.map_err(|source| self.generation.database("scan", source))?;
+                let (key, value) = row.map_err(|source| self.generation.database.failed("scan", source))?;
                 if let Err(error) = codec::check_record(&value) {
                     return Err(StateError::record(&format!("{key:02x?}"), &error).into());
                 }

@@ -12,10 +12,12 @@ use openraft::{EntryPayload, OptionalSend};
 use registry::query;
 use rocksdb::checkpoint::Checkpoint;
 
-use super::generation::{Generation, check_level, generation_name, generation_number, set_current, sync_dir};
-use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError};
+use super::StateStore;
+use super::error::{SnapshotError, StateError, check_level};
+use super::generation::{Generation, generation_name, generation_number, set_current, sync_dir};
+use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir};
 use super::view::StateView;
-use super::{StateError, StateStore};
+use crate::codec;
 use crate::types::{Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// Entries that share a write batch at most: the first of them is not answered before the last is applied.
@@ -26,7 +28,7 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of an entry's record.
 fn record_bytes(entry: &Entry) -> usize {
     match &entry.payload {
-        EntryPayload::Normal(proposal) => proposal.record_bytes(),
+        EntryPayload::Normal(proposal) => codec::command_body(proposal).bytes.len(),
         EntryPayload::Blank | EntryPayload::Membership(_) => 0,
     }
 }
@@ -164,8 +166,8 @@ fn checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
         fs::remove_dir_all(&dir).map_err(|error| StateError::file("remove", &dir, error))?;
     }
     fail::fail_point!("snapshot::before_checkpoint");
-    let made = Checkpoint::new(generation.db()).and_then(|checkpoint| checkpoint.create_checkpoint(&dir));
-    made.map_err(|source| generation.database("checkpoint", source))?;
+    let made = Checkpoint::new(generation.database.db()).and_then(|checkpoint| checkpoint.create_checkpoint(&dir));
+    made.map_err(|source| generation.database.failed("checkpoint", source))?;
     store.inner.flushed.fetch_max(applied.0, std::sync::atomic::Ordering::Relaxed);
     Ok(dir)
 }
@@ -213,7 +215,7 @@ fn build(
 
 /// What a snapshot directory covers, read from its own database.
 fn meta_of(dir: &Path) -> Result<SnapshotMeta, StateError> {
-    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.applied()?;
+    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.database.applied()?;
     Ok(SnapshotMeta { last_log_id, last_membership })
 }
 
@@ -245,7 +247,7 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     if !ours.is_empty() && ours != machine.cluster_id {
         return Err(SnapshotError::Cluster { found: machine.cluster_id, expected: ours }.into());
     }
-    let name = generation_name(generation_number(&old.dir) + 1);
+    let name = generation_name(generation_number(&old.database.dir) + 1);
     let place = sm.join(&name);
     snapshot::unseal(dir)?;
     snapshot::sync_files(dir, snapshot.manifest())?;
@@ -257,7 +259,7 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     fail::fail_point!("install::after_current");
 
     let generation = Arc::new(Generation::open(&place)?);
-    let applied = generation.applied()?;
+    let applied = generation.database.applied()?;
     let index = applied.0.map_or(0, |id| id.index());
     store.inner.revisions.note_all(registry::LogIndex(index));
     *store.inner.generation.write() = generation;
@@ -266,7 +268,7 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     store.inner.digests.lock().push_back((index, machine.digest));
     store.inner.flushed.store(index, std::sync::atomic::Ordering::Relaxed);
     store.inner.applied.set(index);
-    old.retire();
+    old.database.retire();
     Ok(())
 }
 

@@ -12,24 +12,28 @@
 //! ```
 
 mod applied;
+mod database;
+mod error;
 mod export;
 mod generation;
+mod hot;
 mod machine;
 mod mutants;
 mod pending;
 mod rebuild;
 mod revisions;
+mod rows;
 mod snapshot;
 mod terms;
 mod view;
 
 pub use applied::AppliedIndex;
+pub use error::{SnapshotError, StateError};
 pub use export::StateExport;
-pub use generation::StateError;
 pub use machine::{StateMachine, StateMachineBuilder};
 pub use rebuild::{Claim, EntriesIn, RebuildError, Rebuilt, RowsIn};
 pub use revisions::{Footprint, Revisions};
-pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, describe, is_plain_file_name};
+pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, describe, is_plain_file_name};
 pub use view::StateView;
 
 use std::collections::VecDeque;
@@ -44,7 +48,8 @@ use rocksdb::WriteBatch;
 
 use crate::stretch::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
-use generation::{Generation, check_level};
+use error::check_level;
+use generation::Generation;
 use pending::Pending;
 
 /// Entries between two flushes of the state: bounds what a restart replays.
@@ -86,7 +91,7 @@ impl StateStore {
         let generation = Generation::open_current(&dir.join("sm"))?;
         snapshot::clean(&dir.join("snap"))?;
         let snapshot = snapshot::newest(&dir.join("snap"))?;
-        let applied = generation.applied()?;
+        let applied = generation.database.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
         let machine = query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
         check_level(machine.level)?;
@@ -156,7 +161,7 @@ impl StateStore {
     /// [`StateError`] if the disk fails.
     pub fn flush(&self) -> Result<(), StateError> {
         let applied = self.applied_index();
-        self.inner.generation.read().flush(true)?;
+        self.inner.generation.read().database.flush(true)?;
         self.inner.flushed.fetch_max(applied.0, Ordering::Relaxed);
         Ok(())
     }
@@ -174,7 +179,7 @@ impl StateStore {
     /// Reads a stretch of a column family with its checksums.
     pub(crate) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
         let generation = self.inner.generation.read().clone();
-        generation.scrub(family, from, bytes_max)
+        generation.database.scrub(family, from, bytes_max)
     }
 
     /// What scrubbing has done.
@@ -225,13 +230,13 @@ impl StateStore {
         last: &LogId,
     ) -> Result<(), StateError> {
         let mut batch = WriteBatch::default();
-        generation.put_applied(&mut batch, last);
+        generation.database.put_applied(&mut batch, last);
         if let Some(membership) = &group.membership {
-            generation.put_membership(&mut batch, membership);
+            generation.database.put_membership(&mut batch, membership);
         }
         let finished = pending.finish(&mut batch)?;
         fail::fail_point!("state::before_write");
-        generation.write(batch)?;
+        generation.database.write(batch)?;
         fail::fail_point!("state::after_write");
         finished.written();
         self.remember_digests(&group.digests, last.index());
@@ -260,7 +265,7 @@ impl StateStore {
     fn flush_if_due(&self, generation: &Generation, index: LogIndex) -> Result<(), StateError> {
         let flushed = self.inner.flushed.load(Ordering::Relaxed);
         if index.0.saturating_sub(flushed) >= FLUSH_ENTRIES {
-            generation.flush(false)?;
+            generation.database.flush(false)?;
             self.inner.flushed.store(index.0, Ordering::Relaxed);
         }
         Ok(())

@@ -13,9 +13,10 @@ use openraft::storage::RaftLogStorage;
 use registry::{Key, LogIndex, LogPosition, MachineRow, Row, Table, audit, query};
 use rocksdb::WriteBatch;
 
+use super::StateStore;
+use super::error::{StateError, check_level};
 use super::generation::{Generation, generation_name, set_current};
 use super::view::StateView;
-use super::{StateError, StateStore, check_level};
 use crate::codec::{self, CodecError};
 use crate::log::{LogConfig, LogStore, OpenError};
 use crate::types::{Entry, LogId, Membership, Node, StoredMembership, Vote, log_id};
@@ -106,13 +107,13 @@ impl RowsIn {
         if row.kind() != decoded.table().row() {
             return Err(RebuildError::Differs { what: format!("the row {} is of another kind", shown()) });
         }
-        self.batch.put_cf(self.generation.family(decoded.table()), key, value);
+        self.batch.put_cf(self.generation.database.family(decoded.table()), key, value);
         self.rows += 1;
         if self.batch.size_in_bytes() >= BATCH_BYTES { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), RebuildError> {
-        Ok(self.generation.write(std::mem::take(&mut self.batch))?)
+        Ok(self.generation.database.write(std::mem::take(&mut self.batch))?)
     }
 
     /// All rows are in: they stand at this place in the log, and are what the backup says.
@@ -121,10 +122,10 @@ impl RowsIn {
     /// [`RebuildError`] if they are not, or the disk fails.
     pub fn finish(mut self, at: LogPosition, leader_id: u64, claim: &Claim) -> Result<EntriesIn, RebuildError> {
         let last = log_id(at.term, leader_id, at.index.0);
-        self.generation.put_applied(&mut self.batch, &last);
-        self.generation.put_membership(&mut self.batch, &StoredMembership::default());
+        self.generation.database.put_applied(&mut self.batch, &last);
+        self.generation.database.put_membership(&mut self.batch, &StoredMembership::default());
         self.write()?;
-        self.generation.flush(true)?;
+        self.generation.database.flush(true)?;
         let Self { dir, generation, .. } = self;
         check(&StateView::newest_of(&generation, at.index), claim)?;
         drop(generation);
@@ -227,12 +228,12 @@ impl EntriesIn {
         // The digest does not tell of the machine's own row. The first command of the new cluster leaves the record of it.
         // What was under way there is not under way here.
         let renamed = MachineRow { cluster_id: cluster_id.to_owned(), under_way: None, ..machine };
-        generation.put_row(&mut batch, Table::Machine, &Key::Machine.encode(), Some(&Row::Machine(renamed)));
+        generation.database.put_row(&mut batch, Table::Machine, &Key::Machine.encode(), Some(&Row::Machine(renamed)));
         let membership = Membership::new(vec![BTreeSet::from([node_id])], BTreeMap::from([(node_id, node)]))
             .map_err(|error| RebuildError::Differs { what: error.to_string() })?;
-        generation.put_membership(&mut batch, &StoredMembership::new(Some(last), membership));
-        generation.write(batch)?;
-        generation.flush(true)?;
+        generation.database.put_membership(&mut batch, &StoredMembership::new(Some(last), membership));
+        generation.database.write(batch)?;
+        generation.database.flush(true)?;
         drop((generation, store));
         begin_log(&dir, node_id, last)?;
         Ok(Rebuilt { index: LogIndex(last.index()), term: last.committed_leader_id().term, machine })

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{SnapshotError, StateError};
 use super::generation::sync_dir;
 
 /// Version of the manifest and of the files beside it.
@@ -47,18 +48,6 @@ pub struct FileEntry {
     pub size: u64,
     /// CRC-32C of its content.
     pub crc32c: u32,
-}
-
-/// A snapshot that cannot be built, read or installed.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum SnapshotError {
-    #[error("{action} the snapshot in {place}: {source}")]
-    File { action: &'static str, place: String, source: std::io::Error },
-    #[error("the snapshot in {place} is damaged: {reason}")]
-    Damaged { place: String, reason: String },
-    #[error("the snapshot is of cluster {found}, this node belongs to {expected}")]
-    Cluster { found: String, expected: String },
 }
 
 /// A snapshot on disk. Its directory is removed with the last handle if it was marked as temporary or superseded.
@@ -191,7 +180,7 @@ pub(super) fn unseal(dir: &Path) -> Result<(), SnapshotError> {
 }
 
 /// Removes what a crash left behind.
-pub(super) fn clean(snap: &Path) -> Result<(), super::StateError> {
+pub(super) fn clean(snap: &Path) -> Result<(), StateError> {
     fs::create_dir_all(snap).map_err(|error| file("create", snap, error))?;
     for entry in fs::read_dir(snap).map_err(|error| file("list", snap, error))?.flatten() {
         if !entry.path().join(MANIFEST).is_file() {

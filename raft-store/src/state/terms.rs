@@ -21,12 +21,11 @@ use parking_lot::RwLock;
 use registry::{Key, KeyRange, LogIndex, Row, Terms, TermsRow, View, ViewError};
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions, WriteBatch};
 
-use super::generation::{Generation, StateError};
-use super::view::StateView;
+use super::database::{Database, TERMS};
+use super::error::StateError;
+use super::rows::Rows;
 use crate::codec::{self, CodecError};
 
-/// The column family of the index.
-pub(super) const FAMILY: &str = "terms";
 /// New contents that are gathered before their terms are written. A start gathers fewer than this again.
 const CONTENTS_GATHERED: usize = 512;
 /// Removed contents whose postings one batch removes; each changes a row for each of its terms.
@@ -117,7 +116,7 @@ fn removed_key(since: u64) -> Vec<u8> {
 }
 
 fn family(db: &DB) -> &ColumnFamily {
-    db.cf_handle(FAMILY).expect("every column family is opened")
+    db.cf_handle(TERMS).expect("every column family is opened")
 }
 
 fn damaged(error: &CodecError) -> StateError {
@@ -126,9 +125,9 @@ fn damaged(error: &CodecError) -> StateError {
 
 impl TermIndex {
     /// The index of an opened database. What is not in its rows is gathered from the state.
-    pub(super) fn open(generation: &Generation) -> Result<Self, StateError> {
-        let db = generation.db();
-        let cursor = db.get_cf(family(db), CURSOR).map_err(|source| generation.database("read", source))?;
+    pub(super) fn open(database: &Database) -> Result<Self, StateError> {
+        let db = database.db();
+        let cursor = db.get_cf(family(db), CURSOR).map_err(|source| database.failed("read", source))?;
         let cursor = cursor.map(|bytes| codec::decode_postings(&bytes)).transpose().map_err(|error| damaged(&error))?;
         let mut gathered =
             Gathered { cursor: cursor.and_then(|found| found.last().copied()).unwrap_or(0), ..Gathered::default() };
@@ -141,8 +140,8 @@ impl TermIndex {
             gathered.removed.extend(key.get(1..).and_then(|since| since.try_into().ok()).map(u64::from_be_bytes));
             rows.next();
         }
-        rows.status().map_err(|source| generation.database("scan", source))?;
-        let view = StateView::newest_of(generation, LogIndex(0));
+        rows.status().map_err(|source| database.failed("scan", source))?;
+        let view = Rows::newest_of(database);
         let rest = KeyRange::terms().after(&Key::Terms(LogIndex(gathered.cursor)));
         view.scan(&rest, &mut |key, row| {
             if let (Key::Terms(since), Row::Terms(row)) = (key, row) {
@@ -157,12 +156,12 @@ impl TermIndex {
     /// the state does not show yet.
     pub(super) fn put(
         &self,
-        generation: &Generation,
+        database: &Database,
         changes: TermChanges,
         batch: &mut WriteBatch,
     ) -> Result<Written, StateError> {
-        let db = generation.db();
-        let mut written = Written { cursor: None, cleaned: self.clean(generation, batch)? };
+        let db = database.db();
+        let mut written = Written { cursor: None, cleaned: self.clean(database, batch)? };
         if changes.changes.is_empty() {
             return Ok(written);
         }
@@ -218,13 +217,12 @@ impl TermIndex {
     }
 
     /// Removes the postings of a few contents that are gone.
-    fn clean(&self, generation: &Generation, batch: &mut WriteBatch) -> Result<Vec<u64>, StateError> {
+    fn clean(&self, database: &Database, batch: &mut WriteBatch) -> Result<Vec<u64>, StateError> {
         let removed: Vec<u64> = self.gathered.read().removed.iter().take(REMOVALS_PER_BATCH).copied().collect();
-        let db = generation.db();
+        let db = database.db();
         let mut blocks: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
         for since in &removed {
-            let row =
-                db.get_cf(family(db), removed_key(*since)).map_err(|source| generation.database("read", source))?;
+            let row = db.get_cf(family(db), removed_key(*since)).map_err(|source| database.failed("read", source))?;
             // Another place in the same batch may have put it there: the next batch sees it.
             let Some(row) = row else { continue };
             let row = codec::decode_row(&Key::Terms(LogIndex(*since)), &row).map_err(|error| damaged(&error))?;
@@ -260,13 +258,13 @@ impl TermIndex {
     /// Visits the contents that have all of these terms; see [`View::scan_terms`].
     pub(super) fn scan(
         &self,
-        view: &StateView<'_>,
+        view: &Rows<'_>,
         terms: &[String],
         after: Option<LogIndex>,
         visit: &mut dyn FnMut(LogIndex, bool) -> ControlFlow<()>,
     ) -> Result<(), ViewError> {
         // The view's own cursor says what is in the rows that it sees; memory may be ahead of it, or behind.
-        let cursor = match view.get_raw(FAMILY, CURSOR)? {
+        let cursor = match view.get_raw(TERMS, CURSOR)? {
             Some(bytes) => view_error(codec::decode_postings(&bytes))?.last().copied().unwrap_or(0),
             None => 0,
         };
@@ -343,7 +341,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(view: &'a StateView<'_>, term: &str, cursor: u64, newer: Vec<u64>) -> Self {
+    fn new(view: &'a Rows<'_>, term: &str, cursor: u64, newer: Vec<u64>) -> Self {
         let mut prefix = block_key(term, 0);
         prefix.truncate(term.len() + 2);
         let mut end = prefix.clone();
@@ -352,7 +350,7 @@ impl<'a> Walk<'a> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(prefix.clone());
         options.set_iterate_upper_bound(end);
-        let rows = view.raw_iterator(FAMILY, options);
+        let rows = view.raw_iterator(TERMS, options);
         Self { rows, prefix, block: Vec::new(), newer, cursor, rows_ended: false }
     }
 

@@ -1,6 +1,6 @@
-//! Envelopes with the commands of all domains, and outcomes.
+//! Envelopes with the commands of all domains, and outcomes, the remembered ones too.
 
-use registry::{Command, Done, Envelope, Outcome, Refusal, level};
+use registry::{Command, Done, Envelope, Outcome, Refusal, RequestRow, level};
 
 use super::access::{AccessCommandV1, AccessDoneV1, AccessRefusalV1};
 use super::associations::{AssociationsCommandV1, AssociationsDoneV1, AssociationsRefusalV1};
@@ -60,5 +60,10 @@ frozen_struct! {
         command: CommandV1,
     } + {
         1 => trace: Option<TraceContextV1>, since level::BASE;
+    }
+    RequestRowV1 for RequestRow {
+        answer: Result<DoneV1, RefusalV1>,
+        index: u64,
+        time_ms: u64,
     }
 }
