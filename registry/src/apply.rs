@@ -8,22 +8,14 @@
 
 use crate::cluster::requests;
 use crate::command::{Command, Envelope};
+use crate::effect::{Applying, Effect, Entry, LogPosition, NotDone};
 use crate::feeds::retention;
 use crate::life::history;
 use crate::{
-    AuditRow, Change, ClusterCommand, ClusterRefusal, Done, Event, EventKind, Key, LogIndex, MachineRow, Outcome,
-    Refusal, Row, View, ViewError, audit, digest, level, modified_at, query,
+    AuditRow, Change, ClusterCommand, ClusterRefusal, Event, EventKind, Key, LogIndex, MachineRow, Outcome, Refusal,
+    Row, View, ViewError, audit, digest, level, modified_at, query,
 };
 use crate::{access, associations, catalog, cluster, feeds, life, settings};
-
-/// Where a command stands in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogPosition {
-    /// The index of the entry.
-    pub index: LogIndex,
-    /// The term of the leader that proposed it.
-    pub term: u64,
-}
 
 /// What one entry does: everything goes into one write batch, together with the applied index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,58 +47,6 @@ pub enum ApplyError {
         /// What it needs.
         needed: u8,
     },
-}
-
-/// Why a command was not carried out, inside apply.
-#[derive(Debug)]
-pub(crate) enum NotDone {
-    /// The store failed: the node stops.
-    Stop(ViewError),
-    /// A rule forbids it: that is the answer.
-    Refuse(Refusal),
-}
-
-/// What a part of apply gives.
-pub(crate) type Applying<T> = Result<T, NotDone>;
-
-impl From<ViewError> for NotDone {
-    fn from(error: ViewError) -> Self {
-        Self::Stop(error)
-    }
-}
-
-impl From<Refusal> for NotDone {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refuse(refusal)
-    }
-}
-
-/// What a command did, before the bookkeeping around it.
-pub(crate) struct Effect {
-    pub done: Done,
-    pub changes: Vec<Change>,
-    pub events: Vec<EventKind>,
-}
-
-impl Effect {
-    pub(crate) fn of(done: impl Into<Done>) -> Self {
-        Self { done: done.into(), changes: Vec::new(), events: Vec::new() }
-    }
-}
-
-/// What the rules of a domain need to know about their entry.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub position: LogPosition,
-    pub time_ms: u64,
-    /// The actor's one name.
-    pub actor: &'a str,
-}
-
-impl Entry<'_> {
-    pub(crate) fn index(self) -> LogIndex {
-        self.position.index
-    }
 }
 
 /// Applies one command to the state.

@@ -7,13 +7,13 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{AuditRow, Change, Key, Row, View, ViewError, digest};
+use crate::{AuditRow, Change, Key, Row, View, ViewError, feed};
 
 /// The hash of a record as a leaf.
 pub fn leaf_hash(record: &AuditRow) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update([0]);
-    hash.update(digest::bytes_of(record));
+    hash.update(feed::bytes_of(record));
     hash.finalize().into()
 }
 

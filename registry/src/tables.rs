@@ -60,6 +60,11 @@ macro_rules! tables {
             /// All tables, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$table),+];
 
+            /// The first byte of its keys.
+            pub(crate) fn byte(self) -> u8 {
+                self as u8
+            }
+
             /// What stands under the keys of the table.
             pub fn row(self) -> RowKind {
                 match self { $(Self::$table => RowKind::$row),+ }
@@ -79,7 +84,7 @@ macro_rules! tables {
 
             /// The bytes of the key; their order is the order of keys within a table.
             pub fn encode(&self) -> Vec<u8> {
-                let mut writer = Writer::new(self.table());
+                let mut writer = Writer::new(self.table().byte());
                 match self { $(Self::$table $(($($part),+))? => { $($($part.write(&mut writer);)+)? }),+ }
                 writer.0
             }

@@ -7,7 +7,7 @@ use super::{
     AccessCommand, AccessDone, AccessPolicyRow, AccessRefusal, AccessRow, AccountRow, ApiKey, BUILT_IN_ROLES,
     BindingRow, Grantee, Reach, RoleRow,
 };
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{
     ACCESS_NAME_BYTES_MAX, ACCESS_POLICIES_MAX, ACCESS_POLICY_BYTES_MAX, ACCOUNTS_MAX, BINDINGS_MAX, KEYS_MAX,
     PRINCIPAL_BYTES_MAX, ROLE_PERMISSIONS_MAX, ROLES_MAX, SUBJECT_BYTES_MAX, TEXT_BYTES_MAX,
@@ -154,7 +154,7 @@ fn refuse_full(view: &impl View, range: &KeyRange, what: &str, limit: u32) -> Ap
         count += 1;
         if count < limit { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) }
     })
-    .map_err(|error: ViewError| crate::apply::NotDone::from(error))?;
+    .map_err(|error: ViewError| crate::effect::NotDone::from(error))?;
     if count >= limit {
         return Err(AccessRefusal::Full { what: what.to_owned(), limit }.into());
     }

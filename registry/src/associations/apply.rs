@@ -4,11 +4,11 @@ use super::{
     AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal,
     Lifecycle, Resource,
 };
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::{self, find};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::ASSOCIATION_COUNT_MAX;
 use crate::overlay::Overlay;
-use crate::{Change, EventKind, Key, Row, Subject, View, query};
+use crate::{Change, EventKind, Key, Row, View, query};
 
 pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AssociationsCommand) -> Applying<Effect> {
     match command {
@@ -126,12 +126,4 @@ fn indexes(row: &AssociationRow) -> [Key; 2] {
 fn removed(row: &AssociationRow) -> Vec<Change> {
     let own = Key::Association(row.resource.id.clone(), row.resource.kind.clone(), row.role.clone());
     std::iter::once(own).chain(indexes(row)).map(|key| (key, None)).collect()
-}
-
-/// Refuses to delete a subject that is tied to a resource.
-pub(crate) fn refuse_deletion(view: &impl View, subject: &Subject) -> Applying<()> {
-    if query::associations_of_subject(view, subject)?.is_empty() {
-        return Ok(());
-    }
-    Err(AssociationsRefusal::SubjectAssociated { subject: subject.clone() }.into())
 }

@@ -1,6 +1,6 @@
 //! Reads of associations.
 
-use crate::query::collect;
+use crate::reading::collect;
 use crate::{AssociationRow, Key, KeyRange, Row, Subject, View, ViewError};
 
 /// The association under a key.

@@ -7,8 +7,8 @@ use schema::Reference;
 
 use super::find::{self, touched};
 use super::{CatalogDone, CatalogRefusal};
-use crate::apply::{Applying, Effect, Entry};
-use crate::associations::apply::refuse_deletion;
+use crate::associations::deletion::refuse_deletion;
+use crate::effect::{Applying, Effect, Entry};
 use crate::query::{self, Include};
 use crate::{
     AssociationsRefusal, Change, Deleted, EventKind, Key, LifeRefusal, Row, Scope, SettingRow, Subject, SubjectRow,

@@ -1,6 +1,6 @@
 //! Finds what a command names, or refuses it.
 
-use crate::apply::{Applying, Entry};
+use crate::effect::{Applying, Entry};
 use crate::query::{self, Include};
 use crate::{CatalogRefusal, Change, Key, Row, Scope, Subject, SubjectRow, Version, VersionRow, View};
 

@@ -1,7 +1,7 @@
 //! Founds the cluster, raises its level, archives audit records, and keeps the record of administrative operations.
 
 use super::{ClusterCommand, ClusterDone, ClusterRefusal, Operation, UnderWay, level};
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::AUDIT_ARCHIVED_PER_ENTRY_MAX;
 use crate::{Key, MachineRow, PolicyInForce, Refusal, Row, Scope, View, ViewError};
 

@@ -1,8 +1,8 @@
 //! Changes lives: what holds for every change, then each one's rules.
 
 use super::{ConsumerRow, LifeChange, LifeCommand, LifeDone, LifeRefusal, Transition, draft, version};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::find;
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{CONSUMERS_MAX, TEXT_BYTES_MAX};
 use crate::query::{self, Include};
 use crate::{Key, Refusal, Row, Subject, View};

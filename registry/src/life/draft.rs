@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use super::{Decision, DraftContent, DraftId, DraftRow, DraftState, LifeDone, LifeRefusal, Report, Transition};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::{self, CatalogDone};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{DRAFTS_COUNTED_MAX, DRAFTS_OPEN_MAX};
 use crate::query;
 use crate::{

@@ -2,8 +2,8 @@
 //! content.
 
 use super::{Deprecation, LifeDone, LifeRefusal, Transition, VersionState};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::find::{self, touched};
+use crate::effect::{Applying, Effect, Entry};
 use crate::query::{self, Include};
 use crate::{
     Deleted, EventKind, Key, PolicyInForce, Row, Scope, Subject, SubjectRow, Version, VersionRow, View, ViewError,

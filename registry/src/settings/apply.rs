@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use super::{Config, LifePolicy, Mode, SettingRow, SettingsCommand, SettingsDone, SettingsRefusal};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog;
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::PURGE_COUNT_MAX;
 use crate::overlay::Overlay;
 use crate::query::{self, Include};
