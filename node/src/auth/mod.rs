@@ -31,7 +31,6 @@ use model::Attributes;
 use oidc::{Oidc, Verified};
 
 pub use compile::{InvalidPolicy, check_policies};
-pub(crate) use oidc::is_safe;
 
 pub use credentials::{Credentials, NewKey, hash_of_secret, new_key};
 pub use roles::built_in;

@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::config::IssuerConfig;
+use crate::config::{IssuerConfig, is_safe_url};
 
 /// Between two attempts to fetch the keys of an issuer: whoever sends tokens with invented key ids causes no more.
 const FETCH_INTERVAL_MIN: Duration = Duration::from_secs(10);
@@ -152,7 +152,7 @@ impl Oidc {
             if found.issuer != config.issuer {
                 return Err(format!("its discovery document is of the issuer {}", found.issuer));
             }
-            if !is_safe(&found.jwks_uri) {
+            if !is_safe_url(&found.jwks_uri) {
                 return Err(format!("its keys are at {}, which is not https", found.jwks_uri));
             }
             found.jwks_uri
@@ -194,13 +194,6 @@ fn client() -> Option<reqwest::Client> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let http = reqwest::Client::builder().timeout(FETCH_TIME_MAX).redirect(reqwest::redirect::Policy::none()).build();
     http.inspect_err(|error| tracing::error!(%error, "set up the client for identity providers")).ok()
-}
-
-/// May documents be fetched from there? In clear text from this machine only.
-pub(crate) fn is_safe(url: &str) -> bool {
-    let of_this_machine =
-        ["http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/", "http://[::1]"];
-    url.starts_with("https://") || of_this_machine.iter().any(|prefix| url.starts_with(prefix))
 }
 
 /// Never a secret that others may have: a public key for signatures.
@@ -433,10 +426,10 @@ mod tests {
     #[test]
     fn documents_come_over_tls_or_from_this_machine() {
         for good in ["https://idp.example/x", "http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"] {
-            assert!(is_safe(good), "{good}");
+            assert!(is_safe_url(good), "{good}");
         }
         for bad in ["http://idp.example", "http://localhost.evil.example/", "http://127.0.0.1.evil/", "file:///x", ""] {
-            assert!(!is_safe(bad), "{bad}");
+            assert!(!is_safe_url(bad), "{bad}");
         }
     }
 }

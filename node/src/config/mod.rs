@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::consistency::Consistency;
 use crate::sockets::Patience;
+pub(crate) use access::is_safe_url;
 pub use access::{AuthConfig, IssuerConfig, RateOverride, Rates, RatesConfig};
 pub use load::ConfigError;
 

@@ -12,7 +12,7 @@ use registry::{
 };
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::auth::{Decision, NewKey, Origin, Target, built_in};
 use crate::service::ServiceError;
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::consensus::MemberChange;
 use crate::service::{BackupFile, BackupsShown, ChangeView, ClusterView, MemberView, ServiceError};
 

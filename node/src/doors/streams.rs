@@ -12,10 +12,11 @@ use proto::operations::{Part, Stream};
 use proto::v1;
 use tokio::sync::mpsc;
 
-use super::http::Front;
-use super::http::reply::{MEDIA_TYPES, Reply, with_standing_headers};
+use super::http::media::MEDIA_TYPES;
+use super::http::reply::{Reply, with_standing_headers};
 use super::http::request::Request;
 use super::native::{cloud_event, csv_of, filter, json_of};
+use super::on::Front;
 use crate::clock::Deadline;
 use crate::edge::Admitted;
 use crate::service::{AuditFilter, Caller, Consistency, ServiceError, Watcher};

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use http::{HeaderMap, HeaderValue, Response};
 use proto::operations::Operation;
 
-use super::admitted::Place;
+use super::place::Place;
 use crate::service::{Answers, Provenance, ServiceError};
 
 /// Bytes of replies that are kept on a node.

@@ -15,7 +15,8 @@ use registry::{
 };
 use schema::Format;
 
-use super::read::{Kind, VersionSpec, aliased, find_version, in_any_context};
+use super::read::{Kind, aliased, find_version, in_any_context};
+use super::words::VersionSpec;
 use super::{Caller, Service, ServiceError, Tracked, terms};
 
 /// Rows of the walked index that one page looks at, at most; and of each other index, to see which is the shortest.

@@ -10,8 +10,9 @@ use registry::{
 use schema::compat::Level;
 
 use super::commit::Prepared;
-use super::read::{VersionSpec, aliased, find_version};
+use super::read::{aliased, find_version};
 use super::settings::with_default_level;
+use super::words::VersionSpec;
 use super::{Caller, Service, ServiceError};
 
 impl Service {

@@ -9,18 +9,10 @@ use schema::compat::{self, Level, Previous};
 use schema::{Metadata, ParsedSchema};
 
 use super::lookup::History;
-use super::prepare::NewSchema;
-use super::read::{VersionSpec, aliased, find_version};
+use super::read::{aliased, find_version};
 use super::settings::{Settings, settings};
+use super::words::{Checked, NewSchema, VersionSpec};
 use super::{Caller, Service, ServiceError};
-
-/// The verdict of a compatibility check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Checked {
-    pub compatible: bool,
-    pub messages: Vec<String>,
-}
 
 impl Service {
     /// Checks a schema against one version of a subject, or against its history.

@@ -8,7 +8,8 @@ use registry::query::{self, Admits, Include, Sees, Slice, SubjectsOf, VersionsOf
 use registry::{Context, SchemaId, Subject, View};
 
 use super::association::AssociationFilter;
-use super::read::{VersionSpec, aliased, find_version};
+use super::read::{aliased, find_version};
+use super::words::VersionSpec;
 use super::{Caller, FoundSchema, Service, ServiceError};
 use crate::consensus::Snapshot;
 

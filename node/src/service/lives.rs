@@ -12,7 +12,7 @@ use proto::operations::Permission;
 use registry::{
     Basis, BasisKey, Bump, CatalogRefusal, Command, Content, Decision, Done, DraftContent, DraftId, DraftRow, Key,
     KeyRange, LifeChange, LifeCommand, LifeDone, LifeRefusal, LogIndex, Outcome, PolicyInForce, Refusal, Report, Row,
-    Scope, SemVer, State, Subject, Version, VersionRow, VersionState, View, contract, query,
+    Scope, SemVer, State, Subject, Version, VersionRow, View, contract, query,
 };
 use schema::ParsedSchema;
 use schema::compat::Level;
@@ -22,9 +22,10 @@ use super::catalogue::{Page, key_of, token_of};
 use super::commit::Prepared;
 use super::lookup::History;
 use super::parse::Asked;
-use super::prepare::{NewSchema, RegisterOptions, basis_of};
-use super::read::{FoundSchema, Kind};
+use super::prepare::basis_of;
+use super::read::Kind;
 use super::settings::settings;
+use super::words::{NewSchema, RegisterOptions};
 use super::{Caller, Service, ServiceError, terms};
 /// Sentences of a report, at most; they lie in the state.
 const MESSAGES_MAX: usize = 20;
@@ -479,16 +480,6 @@ impl Service {
             done => Err(ServiceError::unexpected(&Outcome::Done(done))),
         })
         .await
-    }
-}
-
-/// Content in quarantine is not registered again.
-pub(super) fn refuse_quarantined(found: &FoundSchema) -> Result<(), ServiceError> {
-    match (found.state, found.version) {
-        (VersionState::Quarantined, Some(version)) => {
-            Err(ServiceError::refused(&Refusal::Life(LifeRefusal::Quarantined { version })))
-        }
-        _ => Ok(()),
     }
 }
 

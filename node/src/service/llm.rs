@@ -13,8 +13,9 @@ use registry::{Context, VersionState, query};
 use schema::{Format, Guid, Reference, ResolvedReference};
 use serde_json::Value;
 
-use super::read::{FoundSchema, Kind};
+use super::read::Kind;
 use super::references::{self, Liveness};
+use super::words::FoundSchema;
 use super::{Caller, Service, ServiceError};
 
 /// Registered schemas that are kept ready. Each may take some hundred kilobytes with its projections.

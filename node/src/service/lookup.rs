@@ -5,13 +5,13 @@ use std::cell::OnceCell;
 use crate::consensus::Snapshot;
 use proto::error_code as code;
 use registry::query::{self, Include};
-use registry::{ContentRow, Subject, Version, VersionRow, contract};
+use registry::{ContentRow, LifeRefusal, Refusal, Subject, Version, VersionRow, VersionState, contract};
 use schema::{Format, Guid};
 
 use super::parse::Asked;
-use super::prepare::{NewSchema, RegisterOptions};
-use super::read::{FoundSchema, VersionSpec, aliased, find_version, in_any_context};
+use super::read::{aliased, find_version, in_any_context};
 use super::settings::settings;
+use super::words::{FoundSchema, NewSchema, RegisterOptions, VersionSpec};
 use super::{Caller, Consistency, Service, ServiceError};
 
 /// The versions of a subject, read at most once for a request: a long history costs more to read than to compare.
@@ -209,4 +209,14 @@ pub(super) fn find_content(
         }
     }
     Ok(None)
+}
+
+/// Content in quarantine is not registered again.
+pub(super) fn refuse_quarantined(found: &FoundSchema) -> Result<(), ServiceError> {
+    match (found.state, found.version) {
+        (VersionState::Quarantined, Some(version)) => {
+            Err(ServiceError::refused(&Refusal::Life(LifeRefusal::Quarantined { version })))
+        }
+        _ => Ok(()),
+    }
 }

@@ -35,6 +35,7 @@ mod settings;
 mod tags;
 mod terms;
 mod turns;
+mod words;
 mod write;
 
 use std::sync::Arc;
@@ -61,10 +62,9 @@ pub use lists::{ListFilter, VersionList};
 pub use lives::{DraftStep, DraftView, LifeOf};
 pub use llm::{Contract, Judging, NewSource, SentAnswer};
 pub use pool::Workers;
-pub use prepare::{NewSchema, RegisterOptions, Registered};
-pub use read::{FoundSchema, Provenance, ReadMark, Tracked, VersionSpec, Wanted};
-pub use settings::Settled;
+pub use read::{Provenance, ReadMark, Tracked, Wanted};
 pub use tags::{RuleChange, VersionChange, tagged_text};
+pub use words::{FoundSchema, NewSchema, RegisterOptions, Registered, Settled, VersionSpec};
 
 pub use crate::consistency::Consistency;
 

@@ -7,10 +7,9 @@ use proto::error_code as code;
 use registry::{ContentRow, Context, Subject, VersionRow, query};
 use schema::{Guid, ParsedSchema, Reference, Rendering, Strictness, guid_of};
 
-use super::prepare::NewSchema;
-use super::read::FoundSchema;
 use super::references::{self, Liveness};
 use super::settings::Settings;
+use super::words::{FoundSchema, NewSchema};
 use super::{Caller, Service, ServiceError};
 
 /// A schema that was sent, as it is meant: its references pinned, its text parsed (and normalised where asked).

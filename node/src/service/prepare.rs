@@ -15,61 +15,22 @@ use registry::{
     Mode, Outcome, Refusal, Register, SchemaId, Scope, Subject, Version, VersionState, contract,
 };
 use schema::compat::Level;
-use schema::{Format, Guid, Metadata, Reference, RuleSet, guid_of};
+use schema::{Format, Guid, Reference, guid_of};
 
 use super::commit::Prepared;
 use super::compatibility::incompatible;
-use super::lives;
-use super::lookup::{History, find_content};
+use super::lookup::{History, find_content, refuse_quarantined};
 use super::parse::{Asked, empty_schema};
-use super::read::{FoundSchema, aliased};
+use super::read::aliased;
 use super::settings::{Settings, settings};
 use super::terms;
+use super::words::{FoundSchema, NewSchema, RegisterOptions, Registered};
 use super::{Caller, Service, ServiceError};
 
 /// A text up to this length, without references, for a subject with so few versions is prepared by whoever received it: that
 /// is some 100 µs of work.
 const QUICK_TEXT_BYTES_MAX: usize = 8 * 1024;
 const QUICK_VERSIONS_MAX: u32 = 4;
-
-/// A schema as a client sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct NewSchema {
-    pub format: Format,
-    pub text: String,
-    pub references: Vec<Reference>,
-    pub metadata: Option<Metadata>,
-    pub rule_set: Option<RuleSet>,
-}
-
-/// How a schema is to be registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct RegisterOptions {
-    pub normalize: bool,
-    pub force: bool,
-    /// The version that it must get (compare-and-set), or that an import names.
-    pub version: Option<Version>,
-    /// A known version answers only if it is the latest.
-    pub latest_only: bool,
-    pub id: Option<SchemaId>,
-}
-
-impl RegisterOptions {
-    /// Did the client say anything about the version? Then the metadata carries the number.
-    fn names_version(self) -> bool {
-        self.version.is_some() || self.latest_only
-    }
-}
-
-/// A registered version: known since before, or new.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Registered {
-    pub found: FoundSchema,
-    pub is_new: bool,
-}
 
 /// What the answer to a registration needs of its preparation.
 struct Registering {
@@ -199,7 +160,7 @@ impl Service {
             let normalize = options.normalize || settings.normalize;
             let Some(guid) = (if normalize { normalized } else { plain }) else { return Ok(None) };
             let found = find_content(view, subject, guid, new.format, Include::Live)?;
-            found.iter().try_for_each(lives::refuse_quarantined)?;
+            found.iter().try_for_each(refuse_quarantined)?;
             Ok(found)
         })
     }
@@ -254,7 +215,7 @@ impl Service {
             if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
                 return match options.id {
                     Some(id) if id != found.id => Err(id_does_not_match()),
-                    Some(_) | None => lives::refuse_quarantined(&found).map(|()| known(found)),
+                    Some(_) | None => refuse_quarantined(&found).map(|()| known(found)),
                 };
             }
             asked = Some(parsed);
@@ -276,7 +237,7 @@ impl Service {
         if !importing {
             let found = if is_searched { None } else { self.find(&history, new, &asked, Include::Live)? };
             if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
-                lives::refuse_quarantined(&found)?;
+                refuse_quarantined(&found)?;
                 return Ok(known(found));
             }
             if settings.level == Level::Disabled {

@@ -16,7 +16,8 @@ use registry::{
 };
 use schema::{Format, Guid};
 
-use super::settings::{Settled, with_default_level};
+use super::settings::with_default_level;
+use super::words::{FoundSchema, Settled, VersionSpec};
 use super::{Caller, Consistency, Service, ServiceError};
 use crate::auth::Target;
 use crate::clock::{self, Deadline};
@@ -70,51 +71,6 @@ pub struct ReadMark {
     pub applied: LogIndex,
     /// How old the replica's knowledge is at most, if it is known.
     pub staleness_ms: Option<u64>,
-}
-
-/// A schema with where it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct FoundSchema {
-    pub subject: Option<Subject>,
-    pub version: Option<Version>,
-    pub id: SchemaId,
-    pub guid: Guid,
-    pub format: Format,
-    pub content: Arc<ContentRow>,
-    pub created_ms: u64,
-    pub deleted: bool,
-    pub state: VersionState,
-}
-
-/// Which version of a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VersionSpec {
-    /// By number.
-    Number(Version),
-    /// The highest that is not deleted.
-    Latest,
-}
-
-impl VersionSpec {
-    /// Reads a version from a path: a number from 1 on, `latest`, or `-1`.
-    ///
-    /// # Errors
-    /// 42202.
-    pub fn parse(text: &str) -> Result<Self, ServiceError> {
-        match text {
-            "latest" | "-1" => Ok(Self::Latest),
-            _ => text.parse().ok().and_then(Version::from_i32).map(Self::Number).ok_or_else(|| {
-                ServiceError::new(
-                    code::INVALID_VERSION,
-                    format!(
-                        "The specified version '{text}' is not a valid version id. Allowed values are between [1, 2^31-1] \
-                         and the string \"latest\""
-                    ),
-                )
-            }),
-        }
-    }
 }
 
 impl Service {

@@ -6,21 +6,10 @@ use schema::compat::{Level, Policy};
 use schema::{Format, Metadata, RuleSet, Strictness};
 
 use super::ServiceError;
-use super::compatibility::Checked;
+use super::words::Checked;
 
 /// The compatibility level in force where no scope sets one.
 const LEVEL_DEFAULT: Level = Level::Backward;
-
-/// Which configuration of a scope is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// What the scope itself sets; nothing if it sets nothing.
-    Own,
-    /// What the scope itself sets, over the default of the server.
-    OwnOrDefault,
-    /// What holds: of the scope, of those above it, or the default.
-    InForce,
-}
 
 /// The configuration with the level that holds where it sets none.
 pub(super) fn with_default_level(config: Config) -> Config {

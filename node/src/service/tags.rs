@@ -7,7 +7,7 @@ use registry::{Include, Subject, contract};
 use schema::tags::{self, Tagged};
 use schema::{Format, Metadata, RuleSet};
 
-use super::prepare::Registered;
+use super::words::Registered;
 use super::{Caller, NewSchema, RegisterOptions, Service, ServiceError, VersionSpec};
 
 /// What is to be different.

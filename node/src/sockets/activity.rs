@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::task::AtomicWaker;
 
-use super::connections::Clockwork;
+use super::clockwork::Clockwork;
 
 /// How long a connection may take for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

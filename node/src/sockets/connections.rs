@@ -9,33 +9,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::activity::{Activity, Cause, Patience, Verdict, rest, verdict};
-use crate::clock::{self, Instant};
+use super::clockwork::Clockwork;
 
 /// A connection that was told to finish is cut after this, if nothing is under way on it.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// A clock that is read on the way of every byte: it moves with the watch over the connections, and costs one load.
-#[derive(Debug)]
-pub(super) struct Clockwork {
-    begun: Instant,
-    now_ms: AtomicU64,
-}
-
-impl Clockwork {
-    fn start() -> Self {
-        Self { begun: clock::now(), now_ms: AtomicU64::new(1) }
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        self.now_ms.load(Ordering::Relaxed)
-    }
-
-    /// Milliseconds since the start, and 1.
-    fn elapsed(&self) -> u64 {
-        let since = clock::now().saturating_duration_since(self.begun);
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    }
-}
 
 /// The connections of one listener. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -145,7 +122,7 @@ impl Connections {
 
     fn look_at(&self, now: u64) {
         let Inner { clock, patience, open, .. } = &*self.inner;
-        clock.now_ms.store(now, Ordering::Relaxed);
+        clock.set(now);
         let finish_ms = u64::try_from(FINISH_TIME_MAX.as_millis()).unwrap_or(u64::MAX);
         for activity in open.lock().connections.values() {
             let count = |cause| self.counter(cause).fetch_add(1, Ordering::Relaxed);

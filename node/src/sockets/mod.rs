@@ -8,6 +8,7 @@
 //! Never here: what a request means.
 
 mod activity;
+mod clockwork;
 mod connections;
 pub mod descriptors;
 mod listener;

@@ -9,7 +9,7 @@ use registry::{AssociationChange, AssociationRow, Context, Include, Resource, Su
 
 use super::convert::{new_schema, register_options};
 use crate::doors::http::reply::Reply;
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::{
     AssociationFilter, AssociationPlan, AssociationQuery, Caller, Meaning, ResourceRequest, ServiceError, VersionSpec,
     WantedAssociation, check_batch, invalid_association, lifecycle_named, plan,

@@ -11,7 +11,7 @@ use schema::{Format, Guid, Rendering};
 use super::convert::{config_body, config_patch, new_schema, register_options, schema_body};
 use super::tags::tagged;
 use crate::doors::http::reply::Reply;
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::{FoundSchema, Provenance, Registered, ServiceError, Settled, Tracked, VersionSpec, tagged_text};
 
 /// The version of Confluent whose contract is answered.

@@ -7,7 +7,7 @@ use proto::rest::SchemaBody;
 use registry::Subject;
 
 use crate::doors::http::reply::Reply;
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::{ListFilter, ServiceError, VersionList};
 
 /// Most items in one answer of `/schemas`; also what it answers without a limit.

@@ -10,7 +10,7 @@ use proto::operations::Confluent;
 use serde_json::json;
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::service::AssociationQuery;
 
 /// Answers an operation.

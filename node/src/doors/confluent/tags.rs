@@ -7,7 +7,7 @@ use proto::rest::{SchemaEntityBody, SchemaTagsBody, TagRequest};
 use schema::tags::{self, Tagged};
 
 use super::convert::{metadata, register_options, rule_set};
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::{FoundSchema, RuleChange, ServiceError, VersionChange, VersionSpec};
 
 impl On<'_> {

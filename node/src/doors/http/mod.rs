@@ -2,6 +2,7 @@
 
 mod cors;
 mod encoding;
+pub(super) mod media;
 pub(super) mod reply;
 pub(super) mod request;
 
@@ -12,70 +13,20 @@ use axum::body::Body;
 use http::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use proto::error_code as code;
-use proto::operations::{OperationId, Part};
+use proto::operations::OperationId;
 use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::native::Native;
+use super::on::{Answer, Front, On};
 use super::{access, cluster, confluent, llm, native, server, streams};
 use crate::edge::{Admitted, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
-use crate::service::{Caller, Service, ServiceError};
+use crate::service::{Service, ServiceError};
 use crate::sockets::{self, Connections, Plain, Protocol, Serve, Stage};
-use reply::{MEDIA_TYPES, Reply};
+use media::MEDIA_TYPES;
+use reply::Reply;
 use request::Request;
-
-pub(super) type Answer = Result<Reply, ServiceError>;
-
-/// What the doors work with. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Front {
-    pub(super) service: Service,
-    pub(super) phase: Phase,
-    pub(super) native: Native,
-}
-
-/// One request on its way through its operation.
-#[derive(Clone, Copy)]
-pub(super) struct On<'a> {
-    pub front: &'a Front,
-    pub admitted: &'a Admitted,
-    pub caller: &'a Caller,
-    pub request: &'a Request,
-}
-
-impl On<'_> {
-    /// A parameter of the path; a subject is qualified.
-    pub(super) fn parameter(&self, name: &str) -> &str {
-        self.admitted.place.parameter(name)
-    }
-
-    /// May the caller do this to what path and query name? Of the native API that is asked when the message is read.
-    fn authorize(&self) -> Result<(), ServiceError> {
-        let Admitted { operation, place, .. } = self.admitted;
-        if matches!(operation.id, OperationId::Native(_)) {
-            return Ok(());
-        }
-        self.front.service.authorize_operation(self.caller, operation, place.context(), |part| match part {
-            Part::Path(name) => Some(place.parameter(name).to_owned()),
-            Part::Query(name) | Part::Field(name) => self.request.query(name).map(str::to_owned),
-            // What only a body names, each operation tests item by item.
-            Part::Body(_) => None,
-        })
-    }
-
-    async fn dispatch(self) -> Answer {
-        match self.admitted.operation.id {
-            OperationId::Confluent(operation) => confluent::answer(self, operation).await,
-            OperationId::Native(operation) => native::json::answer(self, operation).await,
-            OperationId::Llm(operation) => llm::answer(self, operation).await,
-            OperationId::Cluster(operation) => cluster::answer(self, operation).await,
-            OperationId::Access(operation) => access::answer(self, operation).await,
-            OperationId::Server(operation) => server::answer(self, operation),
-            OperationId::Stream(_) => Err(ServiceError::internal("answer a request", &"a stream has no single answer")),
-        }
-    }
-}
 
 /// Serves HTTP until its listener is closed; requests under way are finished.
 pub async fn serve(
@@ -148,7 +99,7 @@ async fn handle(front: &Front, mut request: axum::extract::Request) -> Response<
     let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
     let on = On { front, admitted: &admitted, caller: &caller, request: &request };
     let answer = match on.authorize() {
-        Ok(()) => on.dispatch().await,
+        Ok(()) => dispatch(on).await,
         Err(error) => Err(error),
     };
     let reply = answer.unwrap_or_else(|error| {
@@ -160,6 +111,18 @@ async fn handle(front: &Front, mut request: axum::extract::Request) -> Response<
     }
     let known = request.header("if-none-match").filter(|_| request.is_read());
     reply.unless_known(known).into_response(media_type)
+}
+
+async fn dispatch(on: On<'_>) -> Answer {
+    match on.admitted.operation.id {
+        OperationId::Confluent(operation) => confluent::answer(on, operation).await,
+        OperationId::Native(operation) => native::json::answer(on, operation).await,
+        OperationId::Llm(operation) => llm::answer(on, operation).await,
+        OperationId::Cluster(operation) => cluster::answer(on, operation).await,
+        OperationId::Access(operation) => access::answer(on, operation).await,
+        OperationId::Server(operation) => server::answer(on, operation),
+        OperationId::Stream(_) => Err(ServiceError::internal("answer a request", &"a stream has no single answer")),
+    }
 }
 
 async fn read(front: &Front, request: axum::extract::Request) -> Result<Request, ServiceError> {

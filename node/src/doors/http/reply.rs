@@ -10,13 +10,9 @@ use proto::error_code as code;
 use proto::rest::ErrorBody;
 use serde::Serialize;
 
-use super::request::accepted;
+use super::media::accepted;
 use crate::edge::{Exceeded, FOR_ALL, KeptReply};
 use crate::service::{Provenance, ServiceError};
-
-/// The media types of the Confluent API, best first.
-pub const MEDIA_TYPES: [&str; 3] =
-    ["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"];
 
 /// How a client may say who it is: both ways in one line (RFC 9110, section 11.6.1).
 const CHALLENGE: &str = "Basic realm=\"registry\", charset=\"UTF-8\", Bearer realm=\"registry\"";

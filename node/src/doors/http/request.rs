@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
@@ -13,7 +13,7 @@ use registry::query::Slice;
 use registry::{Include, Permanent};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::reply::MEDIA_TYPES;
+use super::media::{MEDIA_TYPES, accepted};
 use crate::edge::Fingerprint;
 use crate::service::ServiceError;
 
@@ -232,44 +232,6 @@ impl Request {
     }
 }
 
-/// The media type of the answer to a request with these headers.
-///
-/// # Errors
-/// 406 if the client accepts none of ours.
-pub fn accepted(headers: &HeaderMap) -> Result<&'static str, ServiceError> {
-    let mut given = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let first = given.next().unwrap_or_default();
-    let rest: Vec<_> = given.collect();
-    let accepted =
-        if rest.is_empty() { Cow::Borrowed(first) } else { Cow::Owned(format!("{first},{}", rest.join(","))) };
-    // What most clients send.
-    if matches!(accepted.trim(), "" | "*/*") {
-        return Ok(MEDIA_TYPES[0]);
-    }
-    let mut best: Option<(f32, &'static str)> = None;
-    for range in accepted.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
-        let offered = match media_type.as_str() {
-            // Java's own HTTP client sends a lone star.
-            "*" | "application/*" => Some(MEDIA_TYPES[0]),
-            other if other.starts_with("*/") => Some(MEDIA_TYPES[0]),
-            other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
-        };
-        if let Some(offered) = offered
-            && weight > 0.0
-            && best.is_none_or(|(heaviest, _)| weight > heaviest)
-        {
-            best = Some((weight, offered));
-        }
-    }
-    best.map(|(_, offered)| offered).ok_or_else(|| {
-        let message = format!("HTTP 406 Not Acceptable: answers are {}", MEDIA_TYPES.join(", "));
-        ServiceError::new(code::NOT_ACCEPTABLE, message)
-    })
-}
-
 /// Is a name, but for its case and at most two letters, the other?
 fn is_near_miss(name: &str, known: &str) -> bool {
     /// Longer names are none that somebody meant.
@@ -304,6 +266,8 @@ fn misfit(message: &str) -> (code::ErrorCode, String) {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     fn request(query: &str, accept: Option<&str>) -> Request {

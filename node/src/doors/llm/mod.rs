@@ -10,7 +10,7 @@ use proto::operations::Llm as Op;
 use serde_json::{Value, json};
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::service::{Judging, SentAnswer, ServiceError};
 use convert::{judging, options, policy, sent, source};
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::convert::{judging, options, sent};
 use super::{named, refused};
 use crate::doors::http::reply::Reply;
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::{FoundSchema, ServiceError, Tracked, VersionSpec};
 
 /// Longest name that is made of a subject's.

@@ -12,7 +12,7 @@ use proto::v1;
 use serde_json::{Map, Value};
 
 use crate::doors::http::reply::Reply;
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::edge::Admitted;
 use crate::service::{Caller, Service, ServiceError};
 

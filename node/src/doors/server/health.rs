@@ -4,8 +4,8 @@
 
 use serde_json::json;
 
-use crate::doors::http::Front;
 use crate::doors::http::reply::Reply;
+use crate::doors::on::Front;
 use crate::host::readiness;
 
 pub(super) fn live(front: &Front) -> Reply {

@@ -1,5 +1,6 @@
 //! What a node tells about itself: probes, metrics, the description of the API, the web UI.
 
+mod failures;
 mod health;
 mod native_openapi;
 mod openapi;
@@ -9,7 +10,7 @@ use proto::error_code as code;
 use proto::operations::Server;
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::service::ServiceError;
 
 /// Answers an operation.

@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, FileDescriptor, Kind, Messa
 use proto::operations::{Answer, Form, NATIVE_PREFIX, NATIVE_SERVICE, Operation, all};
 use serde_json::{Map, Value, json};
 
-use super::openapi::failures;
+use super::failures::failures;
 use crate::doors::native::json::POOL;
 
 /// A description of the other paths, with the native API in it.

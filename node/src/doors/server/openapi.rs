@@ -24,8 +24,9 @@ use proto::rest::{
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
+use super::failures::failures;
 use super::native_openapi;
-use crate::doors::http::reply::MEDIA_TYPES;
+use crate::doors::http::media::MEDIA_TYPES;
 
 /// The page that shows it; it needs nothing from outside.
 pub(super) const PAGE: &str = include_str!("page.html");
@@ -182,17 +183,6 @@ fn responses(operation: &Operation) -> Value {
     let other = json!({"description": "Any other error", "content": content(&reference("ErrorBody"))});
     responses.insert("default".to_owned(), other);
     Value::Object(responses)
-}
-
-/// The errors of an operation, by their status.
-pub(super) fn failures(operation: &Operation, content: &Value) -> Map<String, Value> {
-    let by_status = operation.errors.chunk_by(|left, right| left.status() == right.status());
-    let described = by_status.map(|codes| {
-        let listed: Vec<_> = codes.iter().map(|code| code.0.to_string()).collect();
-        let error = json!({"description": format!("error_code {}", listed.join(", ")), "content": content});
-        (codes[0].status().to_string(), error)
-    });
-    described.collect()
 }
 
 fn reference(name: &str) -> Value {

@@ -7,7 +7,7 @@
 use proto::error_code as code;
 
 use crate::doors::http::reply::{Reply, WebFile};
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::ServiceError;
 
 /// What a browser may do with the pages. `data:` is for the small pictures that the editor draws.
