@@ -15,11 +15,9 @@
 
 use std::io::Read;
 
-use crate::BackupError;
 use crate::key::FileCipher;
+use crate::{BackupError, FORMAT};
 
-/// The format that this program writes. It reads every one up to it.
-pub const FORMAT: u8 = 1;
 /// Neither text nor anything that a transfer as text would leave alone, like PNG's.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89SRBK\r\n\x1a";
 pub(crate) const PREAMBLE_BYTES: usize = 40;

@@ -6,6 +6,7 @@
 //! back are kept in the tree itself while it is built, under [`MARK`].
 
 mod arrays;
+mod marks;
 mod objects;
 mod references;
 mod typed;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::typed::describe;
+use self::marks::describe;
 use crate::dialect::{Closed, Dialect, Support};
 use crate::limits::{LOSSES_MAX, PROJECTION_DEPTH_MAX, PROJECTION_NODES_MAX, UNROLL_DEFAULT};
 use crate::normal::{Normal, normalize};

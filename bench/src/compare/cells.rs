@@ -9,7 +9,6 @@ use super::control::{self, Server};
 use super::drive::{Figures, Worker, closed_loop, open_loop};
 use super::etcd::Etcd;
 use super::node::{self, OurCluster, Place, Repeated, Size};
-use super::report::Measured;
 use super::{Plan, group_sync, machine};
 
 /// A sync that takes longer says that the disk or the scheduler is busy with something else.
@@ -47,6 +46,22 @@ pub enum Control {
     EtcdGet,
     /// Appends of the same size that share syncs, on the same disk.
     GroupSync,
+}
+
+/// One round of a cell.
+#[derive(Debug, Clone)]
+pub(super) struct Measured {
+    /// Nobody else used the machine to speak of.
+    pub(super) quiet: bool,
+    /// The share of the machine that others used.
+    pub(super) foreign: f64,
+    /// Before and after; none if there is nothing to compare with on this machine.
+    pub(super) controls: Vec<Figures>,
+    pub(super) ours: Figures,
+    /// Processor time of all our nodes per answer, in microseconds.
+    pub(super) processor_us: f64,
+    /// Latencies at a given rate.
+    pub(super) open: Option<Figures>,
 }
 
 /// One row of the table.

@@ -4,27 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::cells::Cell;
-use super::drive::Figures;
+use super::cells::{Cell, Measured};
 
 /// Fewer undisturbed rounds than this say nothing: then all rounds are shown, and the row is marked.
 const QUIET_ROUNDS_MIN: usize = 3;
-
-/// One round of a cell.
-#[derive(Debug, Clone)]
-pub(super) struct Measured {
-    /// Nobody else used the machine to speak of.
-    pub(super) quiet: bool,
-    /// The share of the machine that others used.
-    pub(super) foreign: f64,
-    /// Before and after; none if there is nothing to compare with on this machine.
-    pub(super) controls: Vec<Figures>,
-    pub(super) ours: Figures,
-    /// Processor time of all our nodes per answer, in microseconds.
-    pub(super) processor_us: f64,
-    /// Latencies at a given rate.
-    pub(super) open: Option<Figures>,
-}
 
 impl Measured {
     fn control(&self) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::unions::or_null;
+use super::marks::or_null;
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::{Closed, Optional, Tuples};

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
-use super::unions::or_null;
+use super::marks::{describe, or_null};
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::{Closed, Maps, Optional};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
+use super::marks::describe;
 use super::{Flat, Projector, Stop, UNROLLED};
 use crate::Refusal;
 use crate::dialect::{Recursion, References, Siblings};

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::unions::or_null;
+use super::marks::{describe, or_null};
 use super::{Projector, Stop};
 use crate::dialect::{Closed, Support};
-use crate::limits::DESCRIPTION_CHARACTERS_MAX;
 use crate::restore::MARK;
 use crate::tree::{Object, in_words, is_annotation, type_of_keyword};
 use crate::{Refusal, patterns};
@@ -167,22 +166,6 @@ impl Projector<'_> {
         }
         Ok(())
     }
-}
-
-/// Appends constraints in words to the description.
-pub(super) fn describe(out: &mut Object, words: &[String]) {
-    if words.is_empty() {
-        return;
-    }
-    let own = out.get("description").and_then(Value::as_str).unwrap_or_default();
-    let separator = if own.is_empty() { "" } else { " " };
-    let text = format!("{own}{separator}[{}]", words.join("; "));
-    let text = match text.char_indices().nth(DESCRIPTION_CHARACTERS_MAX) {
-        Some((end, _)) if own.chars().count() < DESCRIPTION_CHARACTERS_MAX => format!("{}…]", &text[..end]),
-        Some(_) => own.to_owned(),
-        None => text,
-    };
-    out.insert("description".to_owned(), json!(text));
 }
 
 /// An exclusive bound of integers as an inclusive one, unless a tighter one stands there.

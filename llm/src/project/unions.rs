@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
+use super::marks::describe;
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::Null;
@@ -222,44 +222,4 @@ pub(super) fn exclude_each_other(one: &Object, other: &Object, normal: &Normal) 
             (_, _) => false,
         }
     })
-}
-
-/// The same schema, or null.
-pub(super) fn or_null(schema: Value, null: Null) -> Value {
-    let Value::Object(mut object) = schema else { return schema };
-    if null == Null::Flag {
-        object.insert("nullable".to_owned(), json!(true));
-        return Value::Object(object);
-    }
-    if let Some(Value::Array(branches)) = object.get_mut("anyOf") {
-        branches.push(json!({"type": "null"}));
-        return Value::Object(object);
-    }
-    let simple = !object.contains_key("const") && !object.contains_key("$ref") && !object.contains_key("oneOf");
-    match object.get("type").cloned() {
-        Some(Value::String(name)) if simple => {
-            object.insert("type".to_owned(), json!([name, "null"]));
-            if let Some(Value::Array(values)) = object.get_mut("enum")
-                && !values.contains(&Value::Null)
-            {
-                values.push(Value::Null);
-            }
-            Value::Object(object)
-        }
-        _ => {
-            if simple && let Some(Value::Array(values)) = object.get_mut("enum") {
-                values.push(Value::Null);
-                if let Some(Value::Array(names)) = object.get_mut("type") {
-                    names.push(json!("null"));
-                }
-                return Value::Object(object);
-            }
-            let description = object.remove("description");
-            let mut out = Object::from_iter([("anyOf".to_owned(), json!([object, {"type": "null"}]))]);
-            if let Some(description) = description {
-                out.insert("description".to_owned(), description);
-            }
-            Value::Object(out)
-        }
-    }
 }

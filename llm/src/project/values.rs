@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
+use super::marks::describe;
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::EnumValues;
