@@ -3,7 +3,7 @@
 //! The steps, in this order for each schema: references and `allOf` are resolved into one set of keywords; unions are
 //! written as `anyOf`; then the one type that is left writes its own keywords, and what remains and is not accepted moves
 //! into the description and is named as a loss. Budgets are judged at the end, on the projected form. Marks for the way
-//! back are kept in the tree itself while it is built, under [`MARK`].
+//! back are kept in the tree itself while it is built, under `MARK`.
 
 mod arrays;
 mod marks;

@@ -31,7 +31,7 @@ macro_rules! row_getter {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`ViewError`] if the store cannot answer.
+        /// [`ViewError`](crate::ViewError) if the store cannot answer.
         pub fn $name(view: &impl $crate::View, $($argument: $type),*) -> Result<Option<$row>, $crate::ViewError> {
             let key = $key;
             match view.get(&key)? {

@@ -1,7 +1,7 @@
 //! Who may do what: decisions from the accounts, roles, bindings and policies of the replicated state.
 //!
-//! [`Authority`] compiles them into one set of Cedar policies ([`compile`]) whenever the state says that they have changed,
-//! and evaluates that ([`model`]). What it decided is remembered by thread until the next change, so that the hot path costs
+//! [`Authority`] compiles them into one set of Cedar policies (`compile`) whenever the state says that they have changed,
+//! and evaluates that (`model`). What it decided is remembered by thread until the next change, so that the hot path costs
 //! a look into a table that no other core touches. Where a configuration has no `[auth]`, or it is off, everybody may do
 //! everything. Never here: transports, and who asks (that is the edge's).
 

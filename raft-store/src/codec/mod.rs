@@ -1,6 +1,6 @@
 //! What lies in the log and on disk: the only place that names bincode.
 //!
-//! Every record is a frame with a level, a kind and a checksum around the bincode of a frozen struct of ours ([`v1`]).
+//! Every record is a frame with a level, a kind and a checksum around the bincode of a frozen struct of ours (module `v1`).
 //! Domain types and openraft's types never reach the disk themselves. A record of a level that this program does not know,
 //! or of an unknown kind, is an error that stops the node; it is never skipped.
 

@@ -4,9 +4,9 @@
 //! soon as append returns. After a failed write or sync nothing is acknowledged any more and the process ends. A log that
 //! lost anything that it had promised does not open.
 //!
-//! **How.** One writer thread ([`writer`]) owns all writes and groups them: one batch, one sync, then the answers. The
-//! state in memory ([`positions`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
-//! of one moment. A mark beside the database ([`mark`]) and the checks at the start ([`boot`]) notice what was lost.
+//! **How.** One writer thread (`writer`) owns all writes and groups them: one batch, one sync, then the answers. The
+//! state in memory (`positions`) runs ahead of it and holds the tail of the log, decoded. Readers (`reader`) see both as
+//! of one moment. A mark beside the database (`mark`) and the checks at the start (`boot`) notice what was lost.
 //!
 //! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see `crate::torn`), trying a failed
 //! sync again, a decision about what may be purged.

@@ -1,7 +1,7 @@
 //! Scrubbing: reads what nobody reads, so that a bit that rots is found while other replicas still have it right.
 //!
 //! A round goes over all tables of the state and of the log and over the files of the snapshot, a step at a time. What comes
-//! next is decided in [`place`]; the stores read, and whoever calls [`Scrubber::step`] decides the pace and what to do about
+//! next is decided in `place`; the stores read, and whoever calls [`Scrubber::step`] decides the pace and what to do about
 //! damage, which is to end the node. Blocks that are in a cache of RocksDB are taken from there: they are read from the disk
 //! when they have gone cold, or at the next start.
 //!

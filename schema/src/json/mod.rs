@@ -1,8 +1,8 @@
 //! JSON Schema: parse, print, compare, validate.
 //!
 //! Drafts 4, 6, 7, 2019-09 and 2020-12, with the verdicts of Confluent Schema Registry. A text becomes a tree
-//! ([`text`]), the tree an object model ([`classic`] or [`modern`], after the dialect), and two models are compared
-//! ([`compare`]). Nothing is fetched: a `$ref` leads into the text, its references or the bundled meta-schemas.
+//! (`text`), the tree an object model (`classic` or `modern`, after the dialect), and two models are compared
+//! (`compare`). Nothing is fetched: a `$ref` leads into the text, its references or the bundled meta-schemas.
 
 mod classic;
 mod compare;
