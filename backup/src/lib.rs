@@ -8,6 +8,8 @@
 //!
 //! **Never here:** a store, a network, a clock, a source of randomness, a decision about what is backed up.
 
+#![warn(missing_docs)]
+
 mod error;
 mod frame;
 mod header;

@@ -18,6 +18,8 @@
 //!
 //! Never here: rules of the registry. What a node refuses is an error with the node's own code and message.
 
+#![warn(missing_docs)]
+
 mod api;
 pub mod audit;
 pub mod auth;

@@ -11,6 +11,8 @@
 //! Never here: a parser, a clock, randomness, hash-map order, I/O, async. What apply decides today it must decide for
 //! ever, on every node, from the log alone.
 
+#![warn(missing_docs)]
+
 mod access;
 mod actor;
 mod apply;

@@ -4,19 +4,23 @@ use std::fmt;
 
 /// `major.minor.patch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub struct SemVer {
+    /// Raised by a change that breaks somebody.
     pub major: u32,
+    /// Raised by a change that breaks nobody.
     pub minor: u32,
+    /// Raised by a change of documentation.
     pub patch: u32,
 }
 
 /// What a change is to those who read and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Bump {
+    /// Nothing but documentation.
     Patch,
+    /// Something new that breaks nobody.
     Minor,
+    /// It breaks somebody.
     Major,
 }
 

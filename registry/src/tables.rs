@@ -11,15 +11,22 @@ use crate::{Context, DraftId, LogIndex, RequestId, RowKind, SchemaId, Scope, Sta
 
 /// Tables with a like pattern of access, which a store keeps together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Family {
+    /// The machine's own row, and what is read for every entry.
     Machine,
+    /// What is looked up by a name: contexts, subjects, settings, associations, access.
     Names,
+    /// Versions and drafts, with their histories.
     Versions,
+    /// Contents; they are long.
     Schemas,
+    /// Which refers to which, and other indexes.
     Links,
+    /// Remembered requests.
     Requests,
+    /// Events.
     Events,
+    /// The audit log.
     Audit,
 }
 

@@ -7,6 +7,7 @@ use super::{Config, ConnectionsConfig, LimitsConfig, MemberConfig};
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
     #[error("read {path}: {source}")]
     Read { path: String, source: std::io::Error },

@@ -31,6 +31,7 @@ const ADDRESS_BYTES_MAX: usize = 512;
 
 /// Why the membership was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum MembershipError {
     #[error("this node does not lead; the leader is {}", leader.map_or("not known".to_owned(), |id| format!("node {id}")))]
     NotLeader { leader: Option<u64> },

@@ -81,12 +81,16 @@ pub enum StartError {
 
 /// What a node is in its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Role {
+    /// It leads: it proposes, and answers for what is committed.
     Leader,
+    /// It asks for votes.
     Candidate,
+    /// It has a vote and follows.
     Follower,
+    /// It follows without a vote.
     Learner,
+    /// Consensus has ended on this node.
     Shutdown,
 }
 
@@ -120,23 +124,34 @@ impl From<ServerState> for Role {
 
 /// What a node knows of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Standing {
+    /// What it is at the moment.
     pub role: Role,
+    /// The newest term that it knows.
     pub term: u64,
+    /// The leader that it knows of, if any.
     pub leader_id: Option<u64>,
+    /// The last entry in its log; 0 if there is none.
     pub last_log_index: u64,
+    /// The last entry that it knows to be committed.
     pub committed_index: u64,
+    /// The last entry that it has applied.
     pub applied_index: u64,
+    /// The last entry that its newest snapshot covers; 0 without one.
     pub snapshot_index: u64,
+    /// The last entry that its log has let go of; 0 if it has all.
     pub purged_index: u64,
+    /// The members with a vote.
     pub voters: Vec<u64>,
     /// The sets of voters that have to agree: one, or two while the voters change.
     pub voter_sets: Vec<BTreeSet<u64>>,
     /// Is the newest membership that this node has decided?
     pub membership_decided: bool,
+    /// The members without a vote.
     pub learners: Vec<u64>,
+    /// All members, with where they are reached.
     pub nodes: BTreeMap<u64, Node>,
+    /// Why consensus has ended, if it has.
     pub failed: Option<String>,
     /// This node was removed from its cluster, and knows it.
     pub removed: bool,

@@ -58,11 +58,14 @@ pub enum Level {
 
 /// The figures of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Space {
+    /// Bytes that may still be written.
     pub free: u64,
+    /// Bytes of the whole disk.
     pub total: u64,
+    /// Bytes below which writes of clients are refused.
     pub reserve: u64,
+    /// What follows from these.
     pub level: Level,
 }
 

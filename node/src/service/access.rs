@@ -80,6 +80,9 @@ impl Service {
     }
 
     /// May the caller read a subject?
+    ///
+    /// # Errors
+    /// [`ServiceError`] if the rules of access cannot be read from the state.
     pub fn may_read(&self, caller: &Caller, subject: &Subject) -> Result<bool, ServiceError> {
         self.may(caller, Permission::SubjectRead, subject)
     }

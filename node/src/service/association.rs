@@ -12,7 +12,7 @@ use crate::service::read::Kind;
 
 /// Which associations are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "fields are named after what they hold")]
 pub enum AssociationQuery {
     /// Of the resource with this id.
     Resource(String),
@@ -24,10 +24,12 @@ pub enum AssociationQuery {
 
 /// What else must hold for an association to be listed; nothing given means anything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct AssociationFilter {
+    /// The type of the resource.
     pub kind: Option<String>,
+    /// What the subject is for the resource (`key`, `value`); empty means any.
     pub roles: Vec<String>,
+    /// How strongly they are tied.
     pub lifecycle: Option<Lifecycle>,
 }
 
@@ -47,10 +49,12 @@ impl AssociationFilter {
 
 /// A schema that is to be registered before its subject is tied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AssociatedSchema {
+    /// The subject that gets it.
     pub subject: Subject,
+    /// The schema.
     pub schema: NewSchema,
+    /// How it is registered.
     pub options: RegisterOptions,
 }
 

@@ -16,43 +16,55 @@ const BATCH_COUNT_MAX: usize = 100;
 
 /// How a request without an operation is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Meaning {
+    /// It makes what is not there, and fails for what is there and different.
     Create,
+    /// It makes or changes.
     Upsert,
 }
 
 /// What is asked for about one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct ResourceRequest {
+    /// The resource's name in its namespace.
     pub name: Option<String>,
+    /// Where the name is unique, such as a Kafka cluster.
     pub namespace: Option<String>,
+    /// The resource's id, unique everywhere.
     pub id: Option<String>,
+    /// The type of the resource; `topic` if it is left out.
     pub kind: Option<String>,
+    /// What is asked for.
     pub associations: Vec<WantedAssociation>,
 }
 
 /// One association as it is asked for; what is left out has its usual value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct WantedAssociation {
+    /// The subject that is tied to the resource.
     pub subject: Option<String>,
+    /// What the subject is for the resource: `key` or `value`.
     pub role: Option<String>,
+    /// `STRONG` or `WEAK`.
     pub lifecycle: Option<String>,
+    /// Is the association to be neither changed nor removed any more?
     pub frozen: Option<bool>,
     /// CREATE, UPSERT or DELETE.
     pub operation: Option<String>,
+    /// Is a deletion to delete strongly tied subjects, too?
     pub cascade: bool,
+    /// A schema to register before the subject is tied.
     pub schema: Option<(NewSchema, RegisterOptions)>,
 }
 
 /// A request about one resource, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AssociationPlan {
+    /// The resource.
     pub resource: Resource,
+    /// What changes, in one command.
     pub changes: Vec<AssociationChange>,
+    /// What is registered before.
     pub schemas: Vec<AssociatedSchema>,
 }
 

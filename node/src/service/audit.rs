@@ -26,16 +26,24 @@ const ALGORITHM_ED25519: u8 = 1;
 
 /// Which records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AuditFilter {
+    /// The first position.
     pub from: u64,
+    /// The position to stop before; none: the end.
     pub to: Option<u64>,
+    /// Exactly this principal; empty: anyone.
     pub actor: String,
+    /// Exactly this action; empty: any.
     pub action: String,
+    /// The beginning of the resource; empty: any.
     pub resource: String,
+    /// Not before this time, in milliseconds since 1970.
     pub since_ms: u64,
+    /// Not after this time, in milliseconds since 1970.
     pub until_ms: Option<u64>,
+    /// Only of the entry with this log index.
     pub index: Option<u64>,
+    /// Records of a page at most.
     pub limit: usize,
 }
 
@@ -57,7 +65,6 @@ impl AuditFilter {
 
 /// Records with their positions, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AuditPage {
     pub records: Vec<(u64, AuditRow)>,
     pub next: Option<u64>,
@@ -67,11 +74,14 @@ pub struct AuditPage {
 
 /// A proof with what it proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AuditProof {
+    /// Records in the tree.
     pub size: u64,
+    /// The root of the tree.
     pub root: [u8; 32],
+    /// The hashes from which the root follows.
     pub hashes: Vec<[u8; 32]>,
+    /// The hash of the record, where one is proved.
     pub leaf: Option<[u8; 32]>,
 }
 

@@ -26,19 +26,30 @@ const CANDIDATES_MAX: usize = 32_000;
 
 /// What is looked for; all of it must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Criteria {
+    /// Only in this context.
     pub context: Option<Context>,
+    /// What the name of the subject begins with; may be qualified.
     pub prefix: String,
+    /// Only of this format.
     pub format: Option<Format>,
+    /// Only in this state.
     pub state: Option<State>,
+    /// The value of the metadata property `owner`; empty: any.
     pub owner: String,
+    /// A tag of the schema or of something in it; empty: any.
     pub tag: String,
+    /// A metadata property as `name=value`; empty: any.
     pub property: String,
+    /// The name of a field, at any depth; empty: any.
     pub field: String,
+    /// The path of a field, as `order.items.sku`; empty: any.
     pub path: String,
+    /// The full name of a type that is defined, used or referred to; empty: any.
     pub type_name: String,
+    /// Words of names and documentation that must all occur.
     pub text: String,
+    /// Only the latest version of each subject.
     pub latest_only: bool,
 }
 
@@ -59,16 +70,17 @@ impl Criteria {
 
 /// A version that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct FoundVersion {
+    /// Its subject.
     pub subject: Subject,
+    /// Its number.
     pub version: Version,
+    /// What is kept of it.
     pub row: VersionRow,
 }
 
 /// One page, and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
@@ -413,11 +425,14 @@ impl Service {
 
 /// A version with all that is kept of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct WholeVersion {
+    /// Its subject.
     pub subject: Subject,
+    /// Its number.
     pub version: Version,
+    /// What is kept of it.
     pub row: VersionRow,
+    /// Its content.
     pub content: ContentRow,
     /// The text as first sent, where it differs from the canonical one.
     pub sent: Option<String>,

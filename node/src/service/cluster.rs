@@ -35,10 +35,12 @@ const SILENCE_WORTH_A_LOOK: Duration = Duration::from_secs(3);
 
 /// A member as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct MemberView {
+    /// Its node id.
     pub id: u64,
+    /// The region that it stands in.
     pub region: String,
+    /// Where clients reach it; empty if it is not known.
     pub http_url: String,
     /// What it says of itself, or why it says nothing.
     pub status: Result<MemberStatus, String>,
@@ -46,7 +48,6 @@ pub struct MemberView {
 
 /// What a member says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct MemberStatus {
     pub role: String,
     pub term: u64,
@@ -76,10 +77,12 @@ pub struct ChangeView {
 
 /// The cluster as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct ClusterView {
+    /// The name of the cluster.
     pub cluster_id: String,
+    /// The ids of the members with a vote.
     pub voters: Vec<u64>,
+    /// The ids of the members without a vote.
     pub learners: Vec<u64>,
     /// What is under way.
     pub change: Option<ChangeView>,
@@ -87,6 +90,7 @@ pub struct ClusterView {
     pub level: u8,
     /// Does this node, if it leads, keep the level where it is?
     pub level_held: bool,
+    /// All members.
     pub members: Vec<MemberView>,
 }
 

@@ -26,9 +26,10 @@ const IDS_MAX: usize = 100_000;
 
 /// Which schema the data is checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Selector {
+    /// A version of a subject; the latest if none is named.
     Version(Subject, Option<Version>),
+    /// The id in the default context.
     Id(SchemaId),
     /// The id or guid in the data's own frame.
     Framed,
@@ -36,12 +37,16 @@ pub enum Selector {
 
 /// One piece of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct DataRequest {
+    /// The schema.
     pub selector: Selector,
+    /// Does the data begin with Confluent's frame (magic byte, id, message indexes)?
     pub framed: bool,
+    /// The data.
     pub data: Vec<u8>,
+    /// Is it JSON text? It always is for JSON Schema.
     pub json: bool,
+    /// Protobuf: the full name of the message; empty: the first, or the one that the frame says.
     pub message: String,
 }
 

@@ -27,9 +27,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A place between events: after the event at `position` of the entry at `index`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub struct Token {
+    /// The log index of the entry.
     pub index: LogIndex,
+    /// The position of the event among those of the entry.
     pub position: u32,
 }
 
@@ -64,10 +65,12 @@ impl FromStr for Token {
 
 /// Which events are wanted; empty parts want all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct EventFilter {
+    /// The names of the kinds; empty: all.
     pub kinds: Vec<String>,
+    /// Only of this subject.
     pub subject: Option<Subject>,
+    /// Only of subjects in this context.
     pub context: Option<registry::Context>,
 }
 
@@ -90,9 +93,10 @@ impl EventFilter {
 
 /// What a watcher gets: an event, or only the news that there was none that it wants up to the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Watched {
+    /// The event.
     pub event: Option<Event>,
+    /// Where to go on.
     pub token: Token,
 }
 

@@ -43,12 +43,16 @@ impl ListFilter {
 
 /// Which versions are listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct VersionList {
+    /// Only in this context.
     pub context: Option<Context>,
+    /// What the name of the subject begins with; may be qualified.
     pub prefix: String,
+    /// Are soft-deleted ones listed?
     pub include: Include,
+    /// Only the latest version of each subject.
     pub latest_only: bool,
+    /// What else must hold.
     pub filter: ListFilter,
 }
 

@@ -38,17 +38,19 @@ const MESSAGE_CHARACTERS_MAX: usize = 400;
 
 /// A draft as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct DraftView {
+    /// Its subject.
     pub subject: Subject,
+    /// Its id in the subject.
     pub id: DraftId,
+    /// What is kept of it.
     pub row: DraftRow,
+    /// Reviewers who must approve it in all.
     pub approvals_needed: u32,
 }
 
 /// A rollback before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct RollbackShown {
     pub plan: query::RollbackPlan,
     pub backward_compatible: bool,
@@ -58,10 +60,12 @@ pub struct RollbackShown {
 
 /// Which step of a draft needs its text compared with what is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum DraftStep {
+    /// Hand it in for review.
     Submit,
+    /// Make it a version without review, where none is needed.
     Publish,
+    /// Make it a version after review.
     Activate,
 }
 
@@ -519,9 +523,10 @@ fn shown(
 
 /// What a history is looked up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum LifeOf {
+    /// The number of a version.
     Version(Version),
+    /// The id of a draft.
     Draft(DraftId),
 }
 

@@ -25,9 +25,10 @@ const PROJECTIONS_MAX: usize = 64;
 
 /// A schema that was sent along.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct NewSource {
+    /// Its format.
     pub format: Format,
+    /// Its text.
     pub text: String,
     /// What is registered.
     pub references: Vec<Reference>,
@@ -96,20 +97,25 @@ impl Default for Contracts {
 
 /// An answer of a model, as it was sent.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
 pub enum SentAnswer {
+    /// The JSON value itself.
     Value(Value),
+    /// Text around or with the value, as models write it.
     Text(String),
+    /// The whole response of a provider.
     Response(Value),
 }
 
 /// How an answer is judged.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub struct Judging {
+    /// The provider's dialect.
     pub dialect: &'static Dialect,
+    /// How the schema was projected for it.
     pub options: Options,
+    /// What may be mended.
     pub policy: Policy,
+    /// Properties that were left out of the projection, by path.
     pub without: Vec<String>,
 }
 

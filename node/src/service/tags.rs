@@ -12,21 +12,29 @@ use super::{Caller, NewSchema, RegisterOptions, Service, ServiceError, VersionSp
 
 /// What is to be different.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct VersionChange {
+    /// Tags to add, each with the place that gets it.
     pub tags_to_add: Vec<Tagged>,
+    /// Tags to take away.
     pub tags_to_remove: Vec<Tagged>,
     /// Replaces what the version has; `None` keeps it.
     pub metadata: Option<Metadata>,
+    /// What becomes of the rules.
     pub rules: RuleChange,
 }
 
 /// What is to become of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum RuleChange {
+    /// They are replaced by these; `None` keeps them.
     Replace(Option<RuleSet>),
-    Edit { merge: Option<RuleSet>, remove: BTreeSet<String> },
+    /// They are edited: some added or replaced, some, by name, taken away.
+    Edit {
+        /// Rules to add, or to put in place of those with the same names.
+        merge: Option<RuleSet>,
+        /// Names of rules to take away.
+        remove: BTreeSet<String>,
+    },
 }
 
 impl Service {

@@ -10,25 +10,31 @@ use super::ServiceError;
 
 /// A schema as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct NewSchema {
+    /// Its format.
     pub format: Format,
+    /// Its text.
     pub text: String,
+    /// What it refers to; a version of -1 is the latest.
     pub references: Vec<Reference>,
+    /// Business metadata; part of the identity.
     pub metadata: Option<Metadata>,
+    /// Rules; part of the identity.
     pub rule_set: Option<RuleSet>,
 }
 
 /// How a schema is to be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct RegisterOptions {
+    /// Is the text normalised first?
     pub normalize: bool,
+    /// Is it registered although it is not compatible?
     pub force: bool,
     /// The version that it must get (compare-and-set), or that an import names.
     pub version: Option<Version>,
     /// A known version answers only if it is the latest.
     pub latest_only: bool,
+    /// The id that an import brings along.
     pub id: Option<SchemaId>,
 }
 
@@ -41,24 +47,33 @@ impl RegisterOptions {
 
 /// A registered version: known since before, or new.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Registered {
+    /// The version.
     pub found: FoundSchema,
+    /// Was it registered by this request?
     pub is_new: bool,
 }
 
 /// A schema with where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct FoundSchema {
+    /// The subject, where it was looked for by one.
     pub subject: Option<Subject>,
+    /// The version of that subject.
     pub version: Option<Version>,
+    /// Its id in the context.
     pub id: SchemaId,
+    /// The address of its content.
     pub guid: Guid,
+    /// Its format.
     pub format: Format,
+    /// Its text with references, metadata and rules.
     pub content: Arc<ContentRow>,
+    /// When the version was registered: milliseconds since 1970.
     pub created_ms: u64,
+    /// Is it soft-deleted?
     pub deleted: bool,
+    /// The state of the version.
     pub state: VersionState,
 }
 
@@ -94,7 +109,6 @@ impl VersionSpec {
 
 /// The verdict of a compatibility check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Checked {
     pub compatible: bool,
     pub messages: Vec<String>,

@@ -3,16 +3,24 @@
 /// What a record is. The numbers are format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-#[allow(missing_docs)]
 pub enum Kind {
+    /// An entry of the log.
     Entry = 1,
+    /// The vote of this node.
     Vote = 2,
+    /// The id of an entry.
     LogId = 3,
+    /// A membership, with the entry that set it.
     Membership = 4,
+    /// What the log has promised at least.
     Mark = 5,
+    /// A row of the state.
     Row = 6,
+    /// A command on its way to the leader.
     Proposal = 7,
+    /// The answer of apply on its way back.
     Response = 8,
+    /// Entries of the term index.
     Postings = 9,
 }
 

@@ -16,18 +16,28 @@ impl fmt::Display for DraftId {
 
 /// A state of a schema's life, of a draft or of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum State {
+    /// Somebody works on it.
     Draft,
+    /// It waits for its reviewers.
     PendingReview,
+    /// A reviewer wants it changed.
     ChangesRequested,
+    /// Enough reviewers have approved it.
     Approved,
+    /// A reviewer has turned it down; final.
     Rejected,
+    /// It is in use.
     Active,
+    /// Its end is announced.
     Deprecated,
+    /// Its end has come; it is read, and no longer used.
     Archived,
+    /// An older version is the latest in its place.
     RolledBack,
+    /// It must not be used.
     Quarantined,
+    /// It is gone.
     Deleted,
 }
 
@@ -72,13 +82,18 @@ impl State {
 
 /// The state of a draft. `Active` is final: its content lives on as a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum DraftState {
+    /// Somebody works on it.
     Draft,
+    /// It waits for its reviewers.
     PendingReview,
+    /// A reviewer wants it changed.
     ChangesRequested,
+    /// Enough reviewers have approved it.
     Approved,
+    /// A reviewer has turned it down; final.
     Rejected,
+    /// It has become a version; final.
     Active,
 }
 
@@ -106,12 +121,16 @@ impl DraftState {
 
 /// The state of a version that is not deleted. A soft-deleted one keeps the state that it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum VersionState {
+    /// It is in use.
     Active,
+    /// Its end is announced.
     Deprecated,
+    /// Its end has come; it is read, and no longer used.
     Archived,
+    /// An older version is the latest in its place.
     RolledBack,
+    /// It must not be used.
     Quarantined,
 }
 
@@ -142,22 +161,36 @@ impl VersionState {
 
 /// The way from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Transition {
+    /// A draft is handed in for review.
     Submit,
+    /// A draft becomes a version without review.
     Publish,
+    /// Enough reviewers have approved.
     Approve,
+    /// A reviewer wants changes.
     RequestChanges,
+    /// A changed draft is handed in again.
     Resubmit,
+    /// A reviewer turns a draft down.
     Reject,
+    /// An approved draft becomes a version.
     Activate,
+    /// The end of a version is announced.
     Deprecate,
+    /// That announcement is taken back.
     Reinstate,
+    /// A deprecated version is ended.
     Archive,
+    /// A version makes way for an older one.
     RollBack,
+    /// A version that was rolled back is back.
     Reactivate,
+    /// A version is taken out of use.
     Quarantine,
+    /// A version in quarantine is back.
     Release,
+    /// An archived version is deleted.
     Delete,
 }
 
@@ -226,10 +259,12 @@ impl Transition {
 
 /// A reviewer's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Decision {
+    /// It may become a version.
     Approve,
+    /// It may after changes.
     RequestChanges,
+    /// It may not.
     Reject,
 }
 

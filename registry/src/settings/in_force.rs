@@ -10,16 +10,24 @@ use crate::{Key, LifePolicy, Row, Scope, View, ViewError};
 
 /// The policy that holds for a subject, with every field decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct PolicyInForce {
+    /// Must a schema be reviewed before it becomes active?
     pub review: bool,
+    /// Reviewers who must approve, the author excluded; at least one.
     pub approvals: u32,
+    /// The same for a breaking change; at least two.
     pub approvals_breaking: u32,
+    /// Shortest time from deprecation to sunset, in milliseconds.
     pub deprecation_notice_ms: u64,
+    /// Metadata properties that a schema must have.
     pub required_properties: BTreeSet<String>,
+    /// Versions that a subject may hold.
     pub versions_max: u32,
+    /// Events that are retained.
     pub event_count_max: u64,
+    /// How long an event is retained, in milliseconds.
     pub event_age_ms_max: u64,
+    /// How long an audit record stays before it may be archived, in milliseconds.
     pub audit_retention_ms: u64,
 }
 

@@ -266,6 +266,9 @@ impl Service {
     }
 
     /// Records that this cluster was restored, once.
+    ///
+    /// # Errors
+    /// [`ServiceError`] if the record could not be written before the caller's deadline.
     pub async fn record_restore(&self, caller: &Caller, details: Vec<(String, String)>) -> Result<(), ServiceError> {
         let operation = Operation {
             name: "cluster.restore".to_owned(),
