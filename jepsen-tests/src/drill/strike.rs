@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// A fault that was injected, and what happened meanwhile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Strike {
     pub fault: String,
     pub from_ms: u64,
