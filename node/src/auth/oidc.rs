@@ -84,12 +84,12 @@ impl Oidc {
             keys: RwLock::default(),
             asked: Mutex::default(),
         };
-        let http = if issuers.is_empty() { None } else { client() };
+        let http = if issuers.is_empty() { None } else { http_client() };
         Self { issuers: issuers.iter().map(issuer).collect(), http }
     }
 
     /// Looks at a token with what is known of its issuer.
-    pub(super) fn verify(&self, token: &str, now_ms: u64) -> Verified {
+    pub(super) fn verify_token(&self, token: &str, now_ms: u64) -> Verified {
         let Some(claimed) = issuer_claim(token) else { return Verified::Bad("it is no token") };
         let found = self.issuers.iter().position(|issuer| issuer.config.issuer == claimed);
         let Some(number) = found else { return Verified::Bad("its issuer is not configured") };
@@ -117,7 +117,7 @@ impl Oidc {
     }
 
     /// Fetches the keys of an issuer, unless somebody did a moment ago.
-    pub(super) async fn fetch(&self, number: usize) {
+    pub(super) async fn fetch_keys(&self, number: usize) {
         let Some(issuer) = self.issuers.get(number) else { return };
         let mut asked = issuer.asked.lock().await;
         if asked.is_some_and(|asked| clock::now().duration_since(asked) < FETCH_INTERVAL_MIN) {
@@ -148,7 +148,7 @@ impl Oidc {
         }
         let url = if config.jwks_url.is_empty() {
             let base = config.issuer.trim_end_matches('/');
-            let found: Discovery = self.document(&format!("{base}/.well-known/openid-configuration")).await?;
+            let found: Discovery = self.fetch_document(&format!("{base}/.well-known/openid-configuration")).await?;
             if found.issuer != config.issuer {
                 return Err(format!("its discovery document is of the issuer {}", found.issuer));
             }
@@ -160,7 +160,7 @@ impl Oidc {
             config.jwks_url.clone()
         };
         // A key that cannot be read is of no use to anybody, and no reason to drop the others.
-        let set: Value = self.document(&url).await?;
+        let set: Value = self.fetch_document(&url).await?;
         let keys = set["keys"].as_array().cloned().unwrap_or_default();
         let keys = keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()).take(KEYS_MAX);
         let set = JwkSet { keys: keys.collect() };
@@ -171,7 +171,7 @@ impl Oidc {
         Ok(readable.collect())
     }
 
-    async fn document<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {
+    async fn fetch_document<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {
         let http = self.http.as_ref().ok_or("there is no client to ask with")?;
         let mut answer = http.get(url).send().await.map_err(|error| format!("{url}: {error}"))?;
         if !answer.status().is_success() {
@@ -189,7 +189,7 @@ impl Oidc {
 }
 
 /// Asks identity providers. Redirects are not followed: what is configured is what is asked.
-fn client() -> Option<reqwest::Client> {
+fn http_client() -> Option<reqwest::Client> {
     // Somebody in this process may have chosen already: then that holds.
     drop(rustls::crypto::ring::default_provider().install_default());
     let http = reqwest::Client::builder().timeout(FETCH_TIME_MAX).redirect(reqwest::redirect::Policy::none()).build();
@@ -326,7 +326,7 @@ thread_local! {
 }
 
 impl Oidc {
-    /// As [`Oidc::verify`], but each thread verifies a token once in a while only.
+    /// As [`Oidc::verify_token`], but each thread verifies a token once in a while only.
     pub(super) fn verify_once(&self, instance: u64, token: &str, now_ms: u64) -> Verified {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&instance.to_le_bytes());
@@ -340,7 +340,7 @@ impl Oidc {
         if let Some(known) = known {
             return known;
         }
-        let verified = self.verify(token, now_ms);
+        let verified = self.verify_token(token, now_ms);
         if let Verified::Good(principal, expires_ms) = &verified {
             REMEMBERED.with_borrow_mut(|remembered| {
                 if remembered.tokens.len() >= REMEMBERED_MAX {

@@ -57,7 +57,7 @@ impl Default for RatesConfig {
 
 impl RatesConfig {
     /// For whoever has no figures of their own.
-    pub fn rates(&self) -> Rates {
+    pub fn usual_rates(&self) -> Rates {
         let Self { read, search, validate, write, admin, failed_logins, overrides: _ } = *self;
         Rates { read, search, validate, write, admin, failed_logins }
     }
@@ -65,7 +65,7 @@ impl RatesConfig {
 
 impl RateOverride {
     /// These figures, and for the others the usual ones.
-    pub fn over(&self, usual: Rates) -> Rates {
+    pub fn applied_to(&self, usual: Rates) -> Rates {
         Rates {
             read: self.read.unwrap_or(usual.read),
             search: self.search.unwrap_or(usual.search),
@@ -126,7 +126,7 @@ impl Default for IssuerConfig {
 
 impl AuthConfig {
     /// What is wrong with it, if anything is.
-    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
         const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
         /// A clock that is further away than this is wrong.
         const LEEWAY_SECONDS_MAX: u64 = 300;

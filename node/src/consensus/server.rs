@@ -97,12 +97,12 @@ impl Gate {
     }
 
     /// Lets peers in.
-    pub(super) fn open(&self, consensus: Consensus, raft: RegistryRaft) {
+    pub(super) fn open_with(&self, consensus: Consensus, raft: RegistryRaft) {
         // Set once at start; a second call would change nothing.
         drop(self.inside.set(Inside { consensus, raft }));
     }
 
-    fn admit<T>(&self, request: &Request<T>) -> Result<&Inside, Status> {
+    fn admit_request<T>(&self, request: &Request<T>) -> Result<&Inside, Status> {
         self.check_identity(request)?;
         self.inside.get().ok_or_else(|| Status::unavailable("this node has not started yet"))
     }
@@ -120,7 +120,7 @@ impl Gate {
 }
 
 /// Serves the peer port until it is closed.
-pub async fn serve(
+pub async fn serve_peers(
     gate: Gate,
     listener: tokio::net::TcpListener,
     connections: Connections,
@@ -129,10 +129,11 @@ pub async fn serve(
     let service =
         PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let door = tonic::service::Routes::new(service).prepare();
-    sockets::serve(listener, Serve { protocol: Protocol::Peer, door, handshake: Plain, connections }, stages).await;
+    sockets::serve_listener(listener, Serve { protocol: Protocol::Peer, door, handshake: Plain, connections }, stages)
+        .await;
 }
 
-fn stopped(error: &impl std::fmt::Display) -> Status {
+fn stopped_status(error: &impl std::fmt::Display) -> Status {
     Status::unavailable(format!("consensus has stopped on this node: {error}"))
 }
 
@@ -144,7 +145,7 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::AppendRequest>>,
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
-        let Inside { consensus, raft } = self.admit(&request)?;
+        let Inside { consensus, raft } = self.admit_request(&request)?;
         // The first request that cannot be read ends the stream, and with it the connection of that leader.
         let gate = self.clone();
         let requests = request.into_inner().scan((), move |(), request| {
@@ -159,17 +160,17 @@ impl Peer for Gate {
         }));
         let results = raft.stream_append(requests).map(|result| match result {
             Ok(result) => Ok(stream_result_to_wire(&result)),
-            Err(error) => Err(stopped(&error)),
+            Err(error) => Err(stopped_status(&error)),
         });
         Ok(Response::new(Box::pin(results)))
     }
 
     async fn append(&self, request: Request<peer::AppendRequest>) -> Result<Response<peer::AppendResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let raft = &self.admit_request(&request)?.raft;
         let request = self.known_entries(request.into_inner())?;
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
-        let answer = raft.append_entries(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.append_entries(request).await.map_err(|error| stopped_status(&error))?;
         if answer.is_conflict() && prev.is_none() {
             return Err(Status::internal("a conflict without a previous entry"));
         }
@@ -177,18 +178,18 @@ impl Peer for Gate {
     }
 
     async fn vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let raft = &self.admit_request(&request)?.raft;
         let request = vote_request_from_wire(request.into_inner())?;
-        let answer = raft.vote(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.vote(request).await.map_err(|error| stopped_status(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
     async fn pre_vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let Inside { consensus, raft } = self.admit(&request)?;
+        let Inside { consensus, raft } = self.admit_request(&request)?;
         let request = vote_request_from_wire(request.into_inner())?;
         // Another finds the leader gone: worth a look of one's own, for when it asks again.
         consensus.doubt_leader();
-        let answer = raft.pre_vote(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.pre_vote(request).await.map_err(|error| stopped_status(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
@@ -196,11 +197,11 @@ impl Peer for Gate {
         &self,
         request: Request<peer::SnapshotHeader>,
     ) -> Result<Response<peer::SnapshotWanted>, Status> {
-        self.admit(&request)?;
+        self.admit_request(&request)?;
         let (snap, cluster_id) = (self.snap.clone(), self.cluster_id.clone());
         let header = request.into_inner();
         let files = tokio::task::spawn_blocking(move || {
-            incoming::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing())
+            incoming::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing_files())
         });
         let files = files.await.map_err(|error| Status::internal(error.to_string()))??;
         Ok(Response::new(peer::SnapshotWanted { files }))
@@ -210,12 +211,12 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::SnapshotPart>>,
     ) -> Result<Response<peer::SnapshotResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
-        let received = incoming::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
+        let raft = &self.admit_request(&request)?.raft;
+        let received = incoming::receive_snapshot(&self.snap, &self.cluster_id, request.into_inner()).await?;
         tracing::info!(index = received.snapshot.manifest().index, "install a snapshot");
         let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta: received.meta, snapshot: received.snapshot };
         let answer: SnapshotResponse<TypeConfig> =
-            raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped(&error))?;
+            raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped_status(&error))?;
         Ok(Response::new(peer::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
     }
 
@@ -223,10 +224,10 @@ impl Peer for Gate {
         &self,
         request: Request<peer::TransferLeaderRequest>,
     ) -> Result<Response<peer::TransferLeaderResponse>, Status> {
-        let raft = &self.admit(&request)?.raft;
+        let raft = &self.admit_request(&request)?.raft;
         let wire = request.into_inner();
         let request = TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
-        let answer = raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.handle_transfer_leader(request).await.map_err(|error| stopped_status(&error))?;
         let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
         Ok(Response::new(peer::TransferLeaderResponse { accepted: answer.is_ok(), reason }))
     }
@@ -235,11 +236,11 @@ impl Peer for Gate {
         &self,
         request: Request<peer::ReadIndexRequest>,
     ) -> Result<Response<peer::ReadIndexResponse>, Status> {
-        Ok(Response::new(self.admit(&request)?.consensus.answer_read_index().await?))
+        Ok(Response::new(self.admit_request(&request)?.consensus.answer_read_index().await?))
     }
 
     async fn propose(&self, request: Request<peer::ProposeRequest>) -> Result<Response<peer::ProposeResponse>, Status> {
-        let admitted = self.admit(&request)?;
+        let admitted = self.admit_request(&request)?;
         Ok(Response::new(admitted.consensus.answer_propose(request.into_inner()).await?))
     }
 
@@ -247,7 +248,8 @@ impl Peer for Gate {
         &self,
         request: Request<peer::StateDigestRequest>,
     ) -> Result<Response<peer::StateDigestResponse>, Status> {
-        let digest = self.admit(&request)?.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
+        let digest =
+            self.admit_request(&request)?.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
         let digest = digest.map(|digest| digest.to_vec().into()).unwrap_or_default();
         Ok(Response::new(peer::StateDigestResponse { digest }))
     }

@@ -31,7 +31,7 @@ pub(super) struct On<'a> {
 impl On<'_> {
     /// A parameter of the path; a subject is qualified.
     pub(super) fn parameter(&self, name: &str) -> &str {
-        self.admitted.place.parameter(name)
+        self.admitted.place.path_parameter(name)
     }
 
     /// May the caller do this to what path and query name? Of the native API that is asked when the message is read.
@@ -44,8 +44,8 @@ impl On<'_> {
             return Ok(());
         }
         self.front.service.authorize_operation(self.caller, operation, place.context(), |part| match part {
-            Part::Path(name) => Some(place.parameter(name).to_owned()),
-            Part::Query(name) | Part::Field(name) => self.request.query(name).map(str::to_owned),
+            Part::Path(name) => Some(place.path_parameter(name).to_owned()),
+            Part::Query(name) | Part::Field(name) => self.request.query_value(name).map(str::to_owned),
             // What only a body names, each operation tests item by item.
             Part::Body(_) => None,
         })

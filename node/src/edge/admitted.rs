@@ -93,7 +93,7 @@ pub struct Fingerprint(blake3::Hasher);
 
 impl Fingerprint {
     /// Adds a part of the request; its length goes in, so that parts cannot run into each other.
-    pub fn add(&mut self, part: &[u8]) {
+    pub fn add_part(&mut self, part: &[u8]) {
         self.0.update(&(part.len() as u64).to_le_bytes());
         self.0.update(part);
     }
@@ -132,7 +132,7 @@ impl Admitted {
     /// Who asks, under which id, until when, and how fresh the answer must be. `content` adds what the request says besides
     /// its path: the same key with another request, or from another principal, is another change, never the earlier one's
     /// answer.
-    pub fn caller(&self, content: impl FnOnce(&mut Fingerprint)) -> Caller {
+    pub fn caller_of(&self, content: impl FnOnce(&mut Fingerprint)) -> Caller {
         let Wishes { key, if_revision, .. } = &self.wishes;
         let Wanted { consistency, at_least, deadline } = self.wanted();
         let request_id = match key {
@@ -160,20 +160,20 @@ impl Admitted {
     }
 
     /// Keeps a reply for others who ask the same, if this is a question of that kind.
-    pub fn keep(&self, reply: KeptReply, provenance: Provenance) {
+    pub fn keep_reply(&self, reply: KeptReply, provenance: Provenance) {
         if let Some(shelf) = &self.shelf {
-            shelf.put(Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
+            shelf.put_reply(Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
         }
     }
 
     fn fingerprint(&self, content: impl FnOnce(&mut Fingerprint)) -> String {
         let mut fingerprint = Fingerprint(blake3::Hasher::new());
-        fingerprint.add(self.principal.to_string().as_bytes());
-        fingerprint.add(self.operation.name.as_bytes());
-        fingerprint.add(self.place.context().map_or("", Context::as_str).as_bytes());
-        for (name, value) in self.place.parameters() {
-            fingerprint.add(name.as_bytes());
-            fingerprint.add(value.as_bytes());
+        fingerprint.add_part(self.principal.to_string().as_bytes());
+        fingerprint.add_part(self.operation.name.as_bytes());
+        fingerprint.add_part(self.place.context().map_or("", Context::as_str).as_bytes());
+        for (name, value) in self.place.path_parameters() {
+            fingerprint.add_part(name.as_bytes());
+            fingerprint.add_part(value.as_bytes());
         }
         content(&mut fingerprint);
         fingerprint.0.finalize().to_hex().chars().take(32).collect()
@@ -185,7 +185,7 @@ impl Admitted {
     }
 
     /// A door says why it refused the request, for the record of changes that were not made.
-    pub fn refuse(&self, request_id: Option<&RequestId>, error: &ServiceError) {
+    pub fn note_refusal(&self, request_id: Option<&RequestId>, error: &ServiceError) {
         let request_id = request_id.cloned().unwrap_or_else(|| RequestId(self.request_id.clone()));
         *self.refused.lock() = Some((request_id, error.clone()));
     }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_context_in_front_of_the_path_qualifies_what_follows() {
-        let subject = |path: &str| place(path).unwrap().parameter("subject").to_owned();
+        let subject = |path: &str| place(path).unwrap().path_parameter("subject").to_owned();
         assert_eq!(subject("/contexts/.eu/subjects/s/versions"), ":.eu:s");
         assert_eq!(subject("/contexts/eu/subjects/s/versions"), ":.eu:s");
         assert_eq!(subject("/contexts/./subjects/s/versions"), "s");
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn settings_are_those_of_the_subject_the_context_or_the_top() {
-        let scope = |path: &str| place(path).unwrap().scope();
+        let scope = |path: &str| place(path).unwrap().named_scope();
         assert_eq!(scope("/config"), None);
         assert_eq!(scope("/config/s"), Some("s".to_owned()));
         assert_eq!(scope("/contexts/eu/config"), Some(":.eu:".to_owned()));

@@ -3,7 +3,7 @@
 //! A reply that rests on little and changes seldom, a schema by its id, a version, is shaped once by its door and kept as bytes
 //! with the operation that it answers and what its path names, so that a path is decoded once. The pipeline before it is the
 //! same for a kept reply as for any other: slot, principal, permission, wishes, metrics, stamp. Only then is it asked whether
-//! the reply still holds ([`crate::service::Service::holds`]).
+//! the reply still holds ([`crate::service::Service::still_holds`]).
 
 use std::sync::Arc;
 
@@ -50,8 +50,8 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) fn put(&self, kept: Kept) {
+    pub(super) fn put_reply(&self, kept: Kept) {
         let bytes = kept.reply.body.len() + size_of::<Kept>();
-        self.replies.put(&self.question, kept, bytes);
+        self.replies.put_answer(&self.question, kept, bytes);
     }
 }

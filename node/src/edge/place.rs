@@ -31,7 +31,7 @@ impl Place {
             }
             for (name, value) in &mut parameters {
                 if *name == "subject" {
-                    *value = qualified(context, value);
+                    *value = qualified_subject(context, value);
                 }
             }
         }
@@ -55,25 +55,25 @@ impl Place {
     }
 
     /// A parameter of the path; a subject is qualified. Empty if the path has none of this name.
-    pub fn parameter(&self, name: &str) -> &str {
+    pub fn path_parameter(&self, name: &str) -> &str {
         self.parameters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
     /// All parameters of the path.
-    pub fn parameters(&self) -> &[(&'static str, String)] {
+    pub fn path_parameters(&self) -> &[(&'static str, String)] {
         &self.parameters
     }
 
     /// The subject or context whose settings the path names; none is the top.
-    pub fn scope(&self) -> Option<String> {
+    pub fn named_scope(&self) -> Option<String> {
         let named = self.parameters.iter().find(|(known, _)| *known == "subject").map(|(_, value)| value.clone());
         let context = self.context.as_ref().filter(|context| !context.is_default());
-        named.or_else(|| context.map(|context| qualified(context, "")))
+        named.or_else(|| context.map(|context| qualified_subject(context, "")))
     }
 }
 
 /// `/contexts/.ctx/subjects/x` is `/subjects/:.ctx:x`.
-fn qualified(context: &Context, subject: &str) -> String {
+fn qualified_subject(context: &Context, subject: &str) -> String {
     let is_qualified = subject.starts_with(":.");
     if is_qualified || context.is_default() { subject.to_owned() } else { format!(":{context}:{subject}") }
 }

@@ -25,7 +25,7 @@ pub(super) async fn answer_http(listener: &TcpListener) {
         }
         while connections.try_join_next().is_some() {}
         if let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(async { tokio::time::timeout(CONNECTION_TIME_MAX, answer(stream)).await });
+            connections.spawn(async { tokio::time::timeout(CONNECTION_TIME_MAX, answer_connection(stream)).await });
         } else {
             // Too many open files, for instance: it passes, and must not turn this into a busy loop.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -34,7 +34,7 @@ pub(super) async fn answer_http(listener: &TcpListener) {
 }
 
 /// Closes every connection: a client of gRPC takes that for UNAVAILABLE and tries again.
-pub(super) async fn refuse(listener: Option<&TcpListener>) {
+pub(super) async fn refuse_connections(listener: Option<&TcpListener>) {
     let Some(listener) = listener else { return std::future::pending().await };
     loop {
         if listener.accept().await.is_err() {
@@ -43,14 +43,14 @@ pub(super) async fn refuse(listener: Option<&TcpListener>) {
     }
 }
 
-async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+async fn answer_connection(mut stream: TcpStream) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
         if stream.read_buf(&mut head).await? == 0 {
             return Ok(());
         }
     }
-    stream.write_all(response(&head).as_bytes()).await?;
+    stream.write_all(starting_response(&head).as_bytes()).await?;
     stream.shutdown().await?;
     // The rest of a body is read: closing over unread bytes would reset the connection before the answer is seen.
     let mut rest = [0; 4096];
@@ -58,7 +58,7 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-fn response(head: &[u8]) -> String {
+fn starting_response(head: &[u8]) -> String {
     let head = String::from_utf8_lossy(head);
     let path = head.split_ascii_whitespace().nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
     let (status, body) = match path {

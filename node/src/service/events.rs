@@ -117,7 +117,7 @@ impl Service {
     ///
     /// # Errors
     /// 41051 if events after the token are no longer retained, 503 with too many watches on this node.
-    pub async fn watch(
+    pub async fn watch_events(
         &self,
         caller: &Caller,
         after: Option<Token>,
@@ -129,7 +129,7 @@ impl Service {
                 format!("This node has {WATCHES_MAX} watches already; use another one"),
             )
         })?;
-        self.freshen(caller).await?;
+        self.freshen_for(caller).await?;
         let state = self.inner.consensus.state();
         let after = match after {
             // All that is retained.
@@ -149,7 +149,7 @@ impl Service {
             ends: self.inner.watches_end.subscribe(),
             _place: place,
         };
-        watcher.fill()?;
+        watcher.fill_batch()?;
         Ok(watcher)
     }
 }
@@ -172,7 +172,7 @@ impl Watcher {
                 return Ok(watched);
             }
             self.applied.mark_unchanged();
-            if self.fill()? {
+            if self.fill_batch()? {
                 if self.ready.is_empty() {
                     // A batch of which nothing is wanted: on to the next one at once. The client hears in between how far
                     // the watch has come, and others get their turn on this thread.
@@ -202,11 +202,11 @@ impl Watcher {
             Scope::Global => Target::Cluster,
         };
         let Caller { actor, origin, .. } = &self.caller;
-        self.service.inner.authority.may(&actor.principal, origin, Permission::EventRead, target)
+        self.service.inner.authority.is_permitted(&actor.principal, origin, Permission::EventRead, target)
     }
 
     /// Reads the next batch. True if the place has moved, perhaps only past events that are not wanted.
-    fn fill(&mut self) -> Result<bool, ServiceError> {
+    fn fill_batch(&mut self) -> Result<bool, ServiceError> {
         let before = self.after;
         let state = self.service.inner.consensus.state().clone();
         let batch = state.read(|view| {
@@ -215,7 +215,7 @@ impl Watcher {
             let forgotten = query::machine(view)?.events_forgotten;
             let is_gone = before.index < forgotten || (before.index == forgotten && before.position != u32::MAX);
             if is_gone && forgotten > LogIndex(0) {
-                return Err(gone(Token::after_entry(forgotten)));
+                return Err(token_gone(Token::after_entry(forgotten)));
             }
             let mut batch = Vec::new();
             let range = KeyRange::events().after(&Key::Event(before.index, before.position));
@@ -246,7 +246,7 @@ impl Watcher {
     }
 }
 
-fn gone(token: Token) -> ServiceError {
+fn token_gone(token: Token) -> ServiceError {
     ServiceError::new(
         code::EVENTS_GONE,
         format!("The events after that token are no longer retained; the oldest place to resume from is {token}"),

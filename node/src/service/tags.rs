@@ -51,8 +51,8 @@ impl Service {
         change: &VersionChange,
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
-        let found = self.version(caller, subject, spec, include).await?.found;
-        let content = self.opened(&found.content);
+        let found = self.show_version(caller, subject, spec, include).await?.found;
+        let content = self.opened_content(&found.content);
         let rule_set = match &change.rules {
             RuleChange::Replace(given) => given.clone(),
             RuleChange::Edit { merge, remove } => {
@@ -67,7 +67,7 @@ impl Service {
             metadata: change.metadata.clone().or(content.metadata),
             rule_set,
         };
-        self.register(caller, subject, &new, options).await
+        self.register_schema(caller, subject, &new, options).await
     }
 }
 

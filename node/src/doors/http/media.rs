@@ -16,7 +16,7 @@ pub const MEDIA_TYPES: [&str; 3] =
 ///
 /// # Errors
 /// 406 if the client accepts none of ours.
-pub fn accepted(headers: &HeaderMap) -> Result<&'static str, ServiceError> {
+pub fn accepted_type(headers: &HeaderMap) -> Result<&'static str, ServiceError> {
     let mut given = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let first = given.next().unwrap_or_default();
     let rest: Vec<_> = given.collect();

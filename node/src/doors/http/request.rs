@@ -13,7 +13,7 @@ use registry::query::Slice;
 use registry::{Include, Permanent};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::media::{MEDIA_TYPES, accepted};
+use super::media::{MEDIA_TYPES, accepted_type};
 use crate::edge::Fingerprint;
 use crate::service::ServiceError;
 
@@ -46,11 +46,11 @@ impl Request {
     }
 
     /// What it says besides its path.
-    pub fn describe(&self, fingerprint: &mut Fingerprint) {
-        fingerprint.add(&self.body);
+    pub fn describe_content(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.add_part(&self.body);
         for (name, value) in &self.query {
-            fingerprint.add(name.as_bytes());
-            fingerprint.add(value.as_bytes());
+            fingerprint.add_part(name.as_bytes());
+            fingerprint.add_part(value.as_bytes());
         }
     }
 
@@ -60,30 +60,30 @@ impl Request {
     }
 
     /// A query parameter.
-    pub fn query(&self, name: &str) -> Option<&str> {
+    pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a query parameter that may be repeated.
-    pub fn queries(&self, name: &str) -> Vec<String> {
+    pub fn query_values(&self, name: &str) -> Vec<String> {
         self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
     }
 
     /// A flag of the query; any capitalisation of `true` counts.
-    pub fn flag(&self, name: &str) -> bool {
-        self.query(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    pub fn query_flag(&self, name: &str) -> bool {
+        self.query_value(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// `permanent=true`?
-    pub fn permanent(&self) -> Permanent {
-        if self.flag("permanent") { Permanent::Yes } else { Permanent::No }
+    pub fn asks_permanent(&self) -> Permanent {
+        if self.query_flag("permanent") { Permanent::Yes } else { Permanent::No }
     }
 
     /// `deleted` and `deletedOnly`; the latter wins. Python spells it `deleted_only`.
-    pub fn include(&self) -> Include {
-        if self.flag("deletedOnly") || self.flag("deleted_only") {
+    pub fn asks_deleted(&self) -> Include {
+        if self.query_flag("deletedOnly") || self.query_flag("deleted_only") {
             Include::DeletedOnly
-        } else if self.flag("deleted") {
+        } else if self.query_flag("deleted") {
             Include::All
         } else {
             Include::Live
@@ -91,14 +91,14 @@ impl Request {
     }
 
     /// The page of a list that `offset` and `limit` ask for. What makes no sense is the default.
-    pub fn page<T>(&self, items: Vec<T>, limit_max: usize) -> Vec<T> {
-        let Slice { offset, limit } = self.slice(limit_max);
+    pub fn page_of<T>(&self, items: Vec<T>, limit_max: usize) -> Vec<T> {
+        let Slice { offset, limit } = self.slice_asked(limit_max);
         items.into_iter().skip(offset).take(limit).collect()
     }
 
     /// The part of a list that `offset` and `limit` ask for. What makes no sense is the default.
-    pub fn slice(&self, limit_max: usize) -> Slice {
-        let number = |name| self.query(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(-1);
+    pub fn slice_asked(&self, limit_max: usize) -> Slice {
+        let number = |name| self.query_value(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(-1);
         let offset = usize::try_from(number("offset")).unwrap_or(0);
         let limit = usize::try_from(number("limit")).unwrap_or(0);
         let limit = if limit == 0 || limit > limit_max { limit_max } else { limit };
@@ -115,7 +115,7 @@ impl Request {
     /// # Errors
     /// 400 for what is no JSON or has values of the wrong type, 415 for another content type, 422 for no body and for fields
     /// that the operation does not know.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
+    pub fn json_body<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
         self.check_content_type()?;
         let body = self.body_as_utf8()?;
         let body = body.trim_ascii();
@@ -125,7 +125,7 @@ impl Request {
         }
         let wrong = |error: serde_json::Error| match error.classify() {
             serde_json::error::Category::Data => {
-                let (code, message) = misfit(&error.to_string());
+                let (code, message) = misfit_error(&error.to_string());
                 ServiceError::new(code, message)
             }
             serde_json::error::Category::Syntax
@@ -210,25 +210,25 @@ impl Request {
     /// The media type of the answer.
     ///
     /// # Errors
-    /// As [`accepted`].
-    pub fn accepted(&self) -> Result<&'static str, ServiceError> {
-        accepted(&self.headers)
+    /// As [`accepted_type`].
+    pub fn accepted_type(&self) -> Result<&'static str, ServiceError> {
+        accepted_type(&self.headers)
     }
 
     /// All parameters of the query, in order.
-    pub fn pairs(&self) -> &[(String, String)] {
+    pub fn query_pairs(&self) -> &[(String, String)] {
         &self.query
     }
 
     /// The body as any JSON; `{}` where there is none.
     ///
     /// # Errors
-    /// As [`Request::json`].
+    /// As [`Request::json_body`].
     pub fn any_json(&self) -> Result<serde_json::Value, ServiceError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(serde_json::json!({}));
         }
-        self.json()
+        self.json_body()
     }
 }
 
@@ -257,7 +257,7 @@ fn is_near_miss(name: &str, known: &str) -> bool {
 
 /// Code and text for JSON that an operation does not take: as Confluent has it, 422 names an unknown field and everything
 /// else is a 400.
-fn misfit(message: &str) -> (code::ErrorCode, String) {
+fn misfit_error(message: &str) -> (code::ErrorCode, String) {
     match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
         Some((field, _)) => (code::UNPROCESSABLE, format!("Unrecognized field: {field}")),
         None => (code::BAD_REQUEST, format!("The request body is not what this operation takes: {message}")),
@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn sloppy_flags_and_pages_are_understood() {
         let request = request("deleted=True&limit=-1&offset=2&x=a%2Bb+c", None);
-        assert_eq!(request.include(), Include::All);
-        assert_eq!(request.page(vec![1, 2, 3], 10), vec![3]);
-        assert_eq!(request.query("x"), Some("a+b c"));
+        assert_eq!(request.asks_deleted(), Include::All);
+        assert_eq!(request.page_of(vec![1, 2, 3], 10), vec![3]);
+        assert_eq!(request.query_value("x"), Some("a+b c"));
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
             (Some("text/html, */anything;q=.2"), Some(MEDIA_TYPES[0])),
             (Some("text/html"), None),
         ] {
-            assert_eq!(request("", accept).accepted().ok(), expected, "{accept:?}");
+            assert_eq!(request("", accept).accepted_type().ok(), expected, "{accept:?}");
         }
     }
 
@@ -307,7 +307,7 @@ mod tests {
         let read = |body: Vec<u8>, media_type: &str| {
             let request = http::Request::post("/").header(CONTENT_TYPE, media_type).body(()).unwrap();
             let request = Request::new(request.into_parts().0, body.into()).unwrap();
-            request.json::<serde_json::Map<String, serde_json::Value>>().map(|map| map.len())
+            request.json_body::<serde_json::Map<String, serde_json::Value>>().map(|map| map.len())
         };
         let json = "application/json";
         assert_eq!(read(b"\xEF\xBB\xBF{\"a\":1}".to_vec(), json).unwrap(), 1);
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn an_unknown_field_is_named() {
         let expected = (code::UNPROCESSABLE, "Unrecognized field: x".to_owned());
-        assert_eq!(misfit("unknown field `x`, expected one of `schema`"), expected);
-        assert_eq!(misfit("invalid type: integer `1`, expected a string").0, code::BAD_REQUEST);
+        assert_eq!(misfit_error("unknown field `x`, expected one of `schema`"), expected);
+        assert_eq!(misfit_error("invalid type: integer `1`, expected a string").0, code::BAD_REQUEST);
     }
 }
