@@ -73,14 +73,14 @@ pub(crate) fn normalize(root: &Value, references: &[(String, Value)]) -> Result<
         nodes: 0,
     };
     normalizer.names.insert((0, String::new()), "#".to_owned());
-    let root = normalizer.schema(root, 0, "")?;
+    let root = normalizer.normalize_schema(root, 0, "")?;
     let mut definitions = BTreeMap::new();
     while let Some((name, document, pointer)) = normalizer.queue.pop_front() {
         let target = normalizer.documents[document].root.pointer(&pointer);
         let Some(target) = target else {
             return Err(Refusal::new("ref-dangling", "", format!("a reference leads to {pointer}, where nothing is")));
         };
-        let schema = normalizer.schema(target, document, &format!("#{name}"))?;
+        let schema = normalizer.normalize_schema(target, document, &format!("#{name}"))?;
         definitions.insert(name, schema);
     }
     let mut normal = Normal { root, definitions, elsewhere: normalizer.elsewhere, cyclic: BTreeSet::new() };
@@ -175,7 +175,7 @@ fn joined(base: &str, reference: &str) -> String {
 }
 
 impl<'s> Normalizer<'s> {
-    fn schema(&mut self, node: &'s Value, document: usize, at: &str) -> Result<Value, Refusal> {
+    fn normalize_schema(&mut self, node: &'s Value, document: usize, at: &str) -> Result<Value, Refusal> {
         self.nodes += 1;
         if self.nodes > PROJECTION_NODES_MAX {
             return Err(Refusal::new(
@@ -194,7 +194,7 @@ impl<'s> Normalizer<'s> {
             if lonely && keyword != "$ref" && !crate::tree::is_annotation(keyword) {
                 continue;
             }
-            self.keyword(keyword, value, members, document, at, &mut out)?;
+            self.normalize_keyword(keyword, value, members, document, at, &mut out)?;
         }
         if members.get("nullable") == Some(&Value::Bool(true)) {
             allow_null(&mut out);
@@ -202,7 +202,7 @@ impl<'s> Normalizer<'s> {
         Ok(Value::Object(out))
     }
 
-    fn keyword(
+    fn normalize_keyword(
         &mut self,
         keyword: &str,
         value: &'s Value,
@@ -213,15 +213,15 @@ impl<'s> Normalizer<'s> {
     ) -> Result<(), Refusal> {
         match (keyword, value) {
             ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(reference)) => {
-                let name = self.reference(reference, members, document, at)?;
+                let name = self.normalize_reference(reference, members, document, at)?;
                 let text = if name == "#" { name } else { format!("#/$defs/{name}") };
                 out.insert("$ref".to_owned(), Value::String(text));
             }
             ("items", Value::Array(items)) => {
-                let items = self.list(items, document, &below(at, "*"))?;
+                let items = self.normalize_list(items, document, &below(at, "*"))?;
                 out.insert("prefixItems".to_owned(), items);
                 if let Some(rest) = members.get("additionalItems") {
-                    let rest = self.schema(rest, document, &below(at, "*"))?;
+                    let rest = self.normalize_schema(rest, document, &below(at, "*"))?;
                     out.insert("items".to_owned(), rest);
                 }
             }
@@ -232,7 +232,7 @@ impl<'s> Normalizer<'s> {
                     if dependency.is_array() {
                         names.insert(name.clone(), dependency.clone());
                     } else {
-                        schemas.insert(name.clone(), self.schema(dependency, document, at)?);
+                        schemas.insert(name.clone(), self.normalize_schema(dependency, document, at)?);
                     }
                 }
                 for (keyword, found) in [("dependentRequired", names), ("dependentSchemas", schemas)] {
@@ -253,12 +253,12 @@ impl<'s> Normalizer<'s> {
             ("properties" | "patternProperties" | "dependentSchemas", Value::Object(children)) => {
                 let mut written = Object::new();
                 for (name, child) in children {
-                    written.insert(name.clone(), self.schema(child, document, &below(at, name))?);
+                    written.insert(name.clone(), self.normalize_schema(child, document, &below(at, name))?);
                 }
                 out.insert(keyword.to_owned(), Value::Object(written));
             }
             ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(children)) => {
-                out.insert(keyword.to_owned(), self.list(children, document, at)?);
+                out.insert(keyword.to_owned(), self.normalize_list(children, document, at)?);
             }
             (
                 "items"
@@ -273,7 +273,7 @@ impl<'s> Normalizer<'s> {
                 | "unevaluatedProperties",
                 _,
             ) => {
-                out.insert(keyword.to_owned(), self.schema(value, document, at)?);
+                out.insert(keyword.to_owned(), self.normalize_schema(value, document, at)?);
             }
             (_, _) => {
                 out.insert(keyword.to_owned(), value.clone());
@@ -282,12 +282,16 @@ impl<'s> Normalizer<'s> {
         Ok(())
     }
 
-    fn list(&mut self, children: &'s [Value], document: usize, at: &str) -> Result<Value, Refusal> {
-        children.iter().map(|child| self.schema(child, document, at)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+    fn normalize_list(&mut self, children: &'s [Value], document: usize, at: &str) -> Result<Value, Refusal> {
+        children
+            .iter()
+            .map(|child| self.normalize_schema(child, document, at))
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::Array)
     }
 
     /// The name of what a reference leads to; it is queued when it is met first.
-    fn reference(
+    fn normalize_reference(
         &mut self,
         reference: &str,
         members: &'s Object,

@@ -26,7 +26,7 @@ const TAIL_BYTES_MAX: usize = 2 * BLOCK;
 
 /// Cuts the torn record off the newest WAL of a database that does not open. Was there one?
 pub(crate) fn cut_wal(dir: &Path) -> io::Result<bool> {
-    newest_wal(dir)?.map_or(Ok(false), |wal| cut(&wal))
+    newest_wal(dir)?.map_or(Ok(false), |wal| cut_records(&wal))
 }
 
 /// Cuts the torn record off the MANIFEST of a database that does not open. Was there one?
@@ -34,10 +34,10 @@ pub(crate) fn cut_manifest(dir: &Path) -> io::Result<bool> {
     // A CURRENT that cannot be read is damage of another kind.
     let Ok(name) = fs::read_to_string(dir.join("CURRENT")) else { return Ok(false) };
     let manifest = dir.join(name.trim());
-    if name.starts_with("MANIFEST-") && manifest.is_file() { cut(&manifest) } else { Ok(false) }
+    if name.starts_with("MANIFEST-") && manifest.is_file() { cut_records(&manifest) } else { Ok(false) }
 }
 
-fn cut(path: &Path) -> io::Result<bool> {
+fn cut_records(path: &Path) -> io::Result<bool> {
     let bytes = fs::read(path)?;
     let Some(at) = torn_at(&bytes) else { return Ok(false) };
     let file = File::options().write(true).open(path)?;

@@ -5,7 +5,7 @@ use client::{message_json, v1};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::profile::duration;
+use crate::profile::parse_duration;
 use crate::screen::{Shown, time};
 use crate::source::SchemaSource;
 
@@ -208,7 +208,7 @@ type Done = Result<(), CommandError>;
 /// Drafts that a list shows at most.
 const DRAFTS_SHOWN: usize = 1_000;
 
-pub(crate) async fn draft(session: &Session, command: &DraftCommand) -> Done {
+pub(crate) async fn run_draft(session: &Session, command: &DraftCommand) -> Done {
     let client = &session.client;
     match command {
         DraftCommand::Create { subject, source, reason } => {
@@ -368,7 +368,7 @@ fn show_state(session: &Session, state: &v1::VersionState) -> Done {
     session.screen.show(&Shown::fields(message_json(state), &fields, state.version.to_string()))
 }
 
-pub(crate) async fn lifecycle(session: &Session, command: &LifecycleCommand) -> Done {
+pub(crate) async fn run_lifecycle(session: &Session, command: &LifecycleCommand) -> Done {
     let client = &session.client;
     let says = |what: &str, one: &OneVersion| {
         session.only_says(&format!("{what} version {} of {}", one.version, session.subject(&one.subject)))
@@ -463,7 +463,7 @@ async fn roll_back(session: &Session, one: &OneVersion, force: bool) -> Done {
 }
 
 fn from_now_ms(text: &str) -> Result<u64, CommandError> {
-    let wait = duration(text).map_err(CommandError::Use)?;
+    let wait = parse_duration(text).map_err(CommandError::Use)?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(u64::try_from((now + wait).as_millis()).unwrap_or(u64::MAX))
 }

@@ -161,7 +161,7 @@ fn named(name: &str) -> Result<&'static Dialect, CommandError> {
         .ok_or_else(|| CommandError::Use(format!("there is no dialect {name}: registryctl llm dialects lists them")))
 }
 
-pub(crate) async fn run(session: &Session, command: &LlmCommand) -> Done {
+pub(crate) async fn run_llm(session: &Session, command: &LlmCommand) -> Done {
     match command {
         LlmCommand::Dialects => list(session),
         LlmCommand::Project { source, dialect, envelope, name, description, options } => {
@@ -177,7 +177,7 @@ pub(crate) async fn run(session: &Session, command: &LlmCommand) -> Done {
             let tail = vec![format!("{listed:#}")];
             session.screen.show(&Shown { tail, json: listed, ..Shown::default() })
         }
-        LlmCommand::Pin { tools, against } => pin(session, &tool_set(tools)?, against.as_deref()),
+        LlmCommand::Pin { tools, against } => run_pin(session, &tool_set(tools)?, against.as_deref()),
         LlmCommand::Lint { source, dialect, name, sarif, options } => {
             let wanted = if dialect.is_empty() {
                 dialects::all().iter().collect()
@@ -206,7 +206,7 @@ fn tool_set(path: &std::path::Path) -> Result<ToolSet, CommandError> {
     ToolSet::read(&listed).map_err(|refusal| CommandError::Negative(refusal.to_string()))
 }
 
-fn pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> Done {
+fn run_pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> Done {
     let pins = set.pins();
     let Some(against) = against else {
         let rows = pins.tools.iter().map(|(name, digest)| vec![name.clone(), digest.clone()]);

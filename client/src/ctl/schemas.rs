@@ -158,12 +158,12 @@ impl SchemaCommand {
 
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
+pub(crate) async fn run_schema(session: &Session, command: &SchemaCommand) -> Done {
     let (client, screen) = (&session.client, session.screen);
     match command {
         SchemaCommand::Register { subject, source, normalize } => {
             let (subject, schema) = (session.subject(subject), source.read(session)?);
-            register(session, &subject, &schema, *normalize).await
+            register_schema(session, &subject, &schema, *normalize).await
         }
         SchemaCommand::Get { subject, version, id, guid, text, deleted } => {
             let context = session.subject("");
@@ -207,10 +207,12 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
                 Err(CommandError::Incompatible(format!("the schema is incompatible with {subject}")))
             }
         }
-        SchemaCommand::Diff { subject, from, to, file } => compare(session, subject, *from, *to, file.as_ref()).await,
+        SchemaCommand::Diff { subject, from, to, file } => {
+            compare_versions(session, subject, *from, *to, file.as_ref()).await
+        }
         SchemaCommand::Lint { source } => {
             let schema = source.read(session)?;
-            lint(session, &schema).await
+            lint_schema(session, &schema).await
         }
         SchemaCommand::Validate { subject, version, id, data, binary, message } => {
             let bytes = if *binary && data != std::path::Path::new("-") {
@@ -250,7 +252,7 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
             let names = ids.iter().map(ToString::to_string).collect();
             screen.show(&Shown { columns: vec!["SCHEMA ID"], rows, json: json!(ids), names, ..Shown::default() })
         }
-        SchemaCommand::Search(arguments) => search::run(session, arguments).await,
+        SchemaCommand::Search(arguments) => search::run_search(session, arguments).await,
         SchemaCommand::Delete { subject, version, permanent } => {
             let subject = session.subject(subject);
             let how = if *permanent { " for good" } else { "" };
@@ -266,7 +268,7 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
     }
 }
 
-async fn register(session: &Session, subject: &str, schema: &NewSchema, normalize: bool) -> Done {
+async fn register_schema(session: &Session, subject: &str, schema: &NewSchema, normalize: bool) -> Done {
     if session.is_dry_run {
         match session.client.lookup(subject, schema, normalize).await {
             Ok(found) => {
@@ -360,7 +362,7 @@ pub(crate) async fn parsed(
         .map_err(|error| CommandError::Negative(error.to_string()))
 }
 
-async fn lint(session: &Session, schema: &NewSchema) -> Done {
+async fn lint_schema(session: &Session, schema: &NewSchema) -> Done {
     let strict = parsed(session, schema, None, Strictness::New { validate_fields: true }).await?;
     let mut remarks = Vec::new();
     let normal = strict.normalized().map_err(|error| CommandError::Negative(error.to_string()))?;
@@ -425,7 +427,13 @@ pub(crate) fn changes(diff: &diff::Diff) -> Vec<v1::Change> {
     diff.changes.iter().map(of).collect()
 }
 
-async fn compare(session: &Session, subject: &str, from: Option<u32>, to: Option<u32>, file: Option<&PathBuf>) -> Done {
+async fn compare_versions(
+    session: &Session,
+    subject: &str,
+    from: Option<u32>,
+    to: Option<u32>,
+    file: Option<&PathBuf>,
+) -> Done {
     let subject = session.subject(subject);
     let (changes, step) = match (from, file) {
         (Some(from), _) => {

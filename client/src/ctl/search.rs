@@ -46,7 +46,7 @@ pub(crate) struct SearchArguments {
     limit: u32,
 }
 
-pub(crate) async fn run(session: &Session, arguments: &SearchArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_search(session: &Session, arguments: &SearchArguments) -> Result<(), CommandError> {
     let mut question = v1::SearchRequest {
         prefix: arguments.prefix.clone(),
         format: arguments.format.to_uppercase(),

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Session;
 use crate::cluster::urls_of;
 use crate::fail::CommandError;
-use crate::profile::duration;
+use crate::profile::parse_duration;
 use crate::screen::{Shown, Tone};
 
 #[derive(Debug, clap::Args)]
@@ -80,13 +80,13 @@ fn rate(old: Option<f64>, new: f64, time: Duration) -> String {
     }
 }
 
-pub(crate) async fn run(session: &Session, arguments: &TopArguments) -> Result<(), CommandError> {
-    let every = duration(&arguments.every).map_err(CommandError::Use)?.max(Duration::from_millis(100));
+pub(crate) async fn run_top(session: &Session, arguments: &TopArguments) -> Result<(), CommandError> {
+    let every = parse_duration(&arguments.every).map_err(CommandError::Use)?.max(Duration::from_millis(100));
     let mut before: BTreeMap<String, Counted> = BTreeMap::new();
     let mut views = 0;
     loop {
         views += 1;
-        view(session, &mut before).await?;
+        view_of(session, &mut before).await?;
         if arguments.count.is_some_and(|count| views >= count) {
             return Ok(());
         }
@@ -94,7 +94,7 @@ pub(crate) async fn run(session: &Session, arguments: &TopArguments) -> Result<(
     }
 }
 
-async fn view(session: &Session, before: &mut BTreeMap<String, Counted>) -> Result<(), CommandError> {
+async fn view_of(session: &Session, before: &mut BTreeMap<String, Counted>) -> Result<(), CommandError> {
     let status = session.client.status().await.ok();
     let urls = urls_of(session, status.as_ref());
     let asked = urls.iter().map(|(_, url)| async move {

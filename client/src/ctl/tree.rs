@@ -281,7 +281,7 @@ fn if_set<T>(found: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     }
 }
 
-pub(crate) async fn export(session: &Session, arguments: &ExportArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_export(session: &Session, arguments: &ExportArguments) -> Result<(), CommandError> {
     let (client, directory) = (&session.client, &arguments.directory);
     let names = client.subjects(&session.subject(&arguments.prefix), false).await?;
     if session.only_says(&format!("write {} subjects to {}", names.len(), directory.display()))? {
@@ -339,7 +339,7 @@ pub(crate) async fn export(session: &Session, arguments: &ExportArguments) -> Re
     )
 }
 
-pub(crate) async fn import(session: &Session, arguments: &ImportArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_import(session: &Session, arguments: &ImportArguments) -> Result<(), CommandError> {
     let client = &session.client;
     let tree = Tree::read(&arguments.directory)?;
     let order = tree.in_order()?;

@@ -21,7 +21,7 @@ fn invalid(pointer: &str, message: impl Into<String>) -> Unreadable {
 }
 
 /// The value of a text, and the codes of the repairs that it took.
-pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec<&'static str>), Unreadable> {
+pub(super) fn read_text(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec<&'static str>), Unreadable> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(invalid("", format!("the text has {} bytes, and may have {TEXT_BYTES_MAX}", text.len())));
     }
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec
         body = rest.trim_start();
         codes.push("byte-order-mark");
     }
-    if let Some(value) = parsed(body)? {
+    if let Some(value) = parse_candidate(body)? {
         return Ok((value, codes));
     }
     if matches!(extent(body), Extent::Open) && body.starts_with(['{', '[']) {
@@ -45,14 +45,14 @@ pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec
     {
         body = inner;
         codes.push("surrounding-text");
-        if let Some(value) = parsed(body)? {
+        if let Some(value) = parse_candidate(body)? {
             return Ok((value, codes));
         }
     }
     if may("trailing-comma") {
         let without = without_trailing_commas(body);
         if without.len() < body.len()
-            && let Some(value) = parsed(&without)?
+            && let Some(value) = parse_candidate(&without)?
         {
             codes.push("trailing-comma");
             return Ok((value, codes));
@@ -64,7 +64,7 @@ pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec
 }
 
 /// The value of a whole text of JSON; none if it is no JSON.
-fn parsed(text: &str) -> Result<Option<Value>, Unreadable> {
+fn parse_candidate(text: &str) -> Result<Option<Value>, Unreadable> {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Ok(None) };
     match duplicate(text) {
         Some(pointer) => {
@@ -223,10 +223,10 @@ mod tests {
             (r#"{"a":[1,"}"#, Err(Unreadable::Truncated)),
             (r#"Sure: {"a":[1"#, Err(Unreadable::Truncated)),
         ] {
-            assert_eq!(read(text, |_| true), expected, "{text}");
+            assert_eq!(read_text(text, |_| true), expected, "{text}");
         }
-        assert!(matches!(read("I cannot do that.", |_| true), Err(Unreadable::Invalid { .. })));
-        assert!(matches!(read("```json\n{}\n```", |_| false), Err(Unreadable::Invalid { .. })));
+        assert!(matches!(read_text("I cannot do that.", |_| true), Err(Unreadable::Invalid { .. })));
+        assert!(matches!(read_text("```json\n{}\n```", |_| false), Err(Unreadable::Invalid { .. })));
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn is_hidden(letter: char) -> bool {
 }
 
 /// Judges a text that a model reads.
-pub(super) fn judge(text: &str, pointer: &str, dialects: &[&Dialect], found: &mut Found) {
+pub(super) fn judge_words(text: &str, pointer: &str, dialects: &[&Dialect], found: &mut Found) {
     let lower = text.to_lowercase();
     let why = if text.chars().any(is_hidden) {
         Some("it holds characters that nobody sees: write it again")

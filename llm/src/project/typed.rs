@@ -13,8 +13,8 @@ impl Projector<'_> {
     /// A schema of one type, or null beside it.
     pub(super) fn typed(&mut self, name: &str, object: Object, nullable: bool, at: &str) -> Result<Value, Stop> {
         let mut out = match name {
-            "object" => self.object(&object, at)?,
-            "array" => self.array(&object, at)?,
+            "object" => self.project_object(&object, at)?,
+            "array" => self.project_array(&object, at)?,
             "string" | "number" | "integer" | "boolean" | "null" => {
                 Object::from_iter([("type".to_owned(), json!(name))])
             }
@@ -32,9 +32,9 @@ impl Projector<'_> {
                 continue;
             }
             if is_annotation(keyword) {
-                self.annotation(keyword, value, at, &mut out, &mut words)?;
+                self.project_annotation(keyword, value, at, &mut out, &mut words)?;
             } else if !is_written_with_its_type(keyword) && !out.contains_key(keyword) {
-                self.constraint(name, keyword, value, &object, at, &mut out, &mut words)?;
+                self.project_constraint(name, keyword, value, &object, at, &mut out, &mut words)?;
             }
         }
         describe(&mut out, &words);
@@ -42,7 +42,7 @@ impl Projector<'_> {
         Ok(if nullable { or_null(schema, self.dialect.rules.null) } else { schema })
     }
 
-    pub(super) fn annotation(
+    pub(super) fn project_annotation(
         &mut self,
         keyword: &str,
         value: &Value,
@@ -84,7 +84,7 @@ impl Projector<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of them are the place of one keyword")]
-    pub(super) fn constraint(
+    pub(super) fn project_constraint(
         &mut self,
         type_name: &str,
         keyword: &str,

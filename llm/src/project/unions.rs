@@ -34,10 +34,10 @@ impl Projector<'_> {
             branches.push(Value::Object(branch));
         }
         rest.insert("anyOf".to_owned(), Value::Array(branches));
-        self.union(rest, at)
+        self.project_union(rest, at)
     }
 
-    pub(super) fn union(&mut self, mut object: Object, at: &str) -> Result<Value, Stop> {
+    pub(super) fn project_union(&mut self, mut object: Object, at: &str) -> Result<Value, Stop> {
         let (any, one) = (object.remove("anyOf"), object.remove("oneOf"));
         let is_one = one.is_some();
         let branches = match (any, one) {
@@ -87,7 +87,7 @@ impl Projector<'_> {
         let mut written = Vec::new();
         let mut deep = None;
         for (place, source) in &sources {
-            match self.node(source, place) {
+            match self.project_node(source, place) {
                 Ok(branch) => written.push(branch),
                 // A branch that would go on without end is left away while another is there.
                 Err(Stop::Deep(place)) => deep = Some(place),
@@ -123,7 +123,7 @@ impl Projector<'_> {
         }
         let mut words = Vec::new();
         for (keyword, value) in annotations {
-            self.annotation(keyword, value, at, &mut out, &mut words)?;
+            self.project_annotation(keyword, value, at, &mut out, &mut words)?;
         }
         describe(&mut out, &words);
         Ok(Value::Object(out))

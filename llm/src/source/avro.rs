@@ -326,7 +326,7 @@ impl Avro {
             writer.root = Some(name.clone());
         }
         let mut schema = match &self.root {
-            Type::Named(name) => writer.definition(name, 0)?,
+            Type::Named(name) => writer.write_definition(name, 0)?,
             other => writer.of(other, 0)?,
         };
         if !writer.definitions.is_empty() {
@@ -369,18 +369,18 @@ impl Writer<'_> {
             Type::Logical(logical, _) => logical.as_json_schema(),
             Type::Array(items) => json!({"type": "array", "items": self.of(items, depth + 1)?}),
             Type::Map(values) => json!({"type": "object", "additionalProperties": self.of(values, depth + 1)?}),
-            Type::Union(branches) => self.union(branches, depth)?,
+            Type::Union(branches) => self.write_union(branches, depth)?,
             Type::Named(name) => {
                 if self.root.as_ref() == Some(name) {
                     return Ok(json!({"$ref": "#"}));
                 }
                 if matches!(self.avro.named.get(name), Some(Named::Fixed { .. }) | None) {
-                    return self.definition(name, depth);
+                    return self.write_definition(name, depth);
                 }
                 if !self.definitions.contains_key(name) {
                     // A name that is being written counts as written.
                     self.definitions.insert(name.clone(), Value::Null);
-                    let definition = self.definition(name, depth)?;
+                    let definition = self.write_definition(name, depth)?;
                     self.definitions.insert(name.clone(), definition);
                 }
                 json!({"$ref": format!("#/$defs/{name}")})
@@ -388,14 +388,14 @@ impl Writer<'_> {
         })
     }
 
-    fn definition(&mut self, name: &str, depth: usize) -> Result<Value, Refusal> {
+    fn write_definition(&mut self, name: &str, depth: usize) -> Result<Value, Refusal> {
         let avro = self.avro;
         Ok(match avro.named.get(name) {
             Some(Named::Record { doc, fields }) => {
                 let mut properties = Map::new();
                 let mut required = Vec::new();
                 for field in fields {
-                    let (schema, optional) = self.field(field, depth + 1)?;
+                    let (schema, optional) = self.write_field(field, depth + 1)?;
                     properties.insert(field.name.clone(), schema);
                     if !optional {
                         required.push(field.name.clone());
@@ -426,7 +426,7 @@ impl Writer<'_> {
     }
 
     /// The schema of a field, and whether it may be left away.
-    fn field(&mut self, field: &Field, depth: usize) -> Result<(Value, bool), Refusal> {
+    fn write_field(&mut self, field: &Field, depth: usize) -> Result<(Value, bool), Refusal> {
         let not_null = match (&field.of, &field.default) {
             (Type::Union(branches), Some(Value::Null)) => match branches.as_slice() {
                 [Type::Null, only] => Some(only),
@@ -447,7 +447,7 @@ impl Writer<'_> {
         Ok((schema, not_null.is_some() || is_nullable_by_default))
     }
 
-    fn union(&mut self, branches: &[Type], depth: usize) -> Result<Value, Refusal> {
+    fn write_union(&mut self, branches: &[Type], depth: usize) -> Result<Value, Refusal> {
         let is_ambiguous = self.avro.is_ambiguous(branches);
         let mut written = Vec::new();
         for branch in branches {
@@ -670,9 +670,11 @@ fn scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result
             }
             Carrier::Int | Carrier::Long | Carrier::Text | Carrier::Bytes => Ok(Value::String(text)),
         },
-        Logical::Date => units(time::days(&text).filter(|days| i32::try_from(*days).is_ok()), "date, as 2026-01-31,"),
+        Logical::Date => {
+            units(time::days_of(&text).filter(|days| i32::try_from(*days).is_ok()), "date, as 2026-01-31,")
+        }
         Logical::TimeOfDay(digits) => units(time::time_of_day(&text, digits), "time, as 23:59:59,"),
-        Logical::Timestamp(digits) => units(time::timestamp(&text, digits), "instant, as 2026-01-31T23:59:59Z,"),
+        Logical::Timestamp(digits) => units(time::timestamp_text(&text, digits), "instant, as 2026-01-31T23:59:59Z,"),
         Logical::LocalTimestamp(digits) => {
             units(time::local_timestamp(&text, digits), "time without an offset, as 2026-01-31T23:59:59,")
         }

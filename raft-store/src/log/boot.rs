@@ -56,7 +56,7 @@ impl Check<'_> {
     ) -> Result<Option<T>, OpenError> {
         let value = self
             .db
-            .get_pinned_cf(db::meta(self.db), key)
+            .get_pinned_cf(db::meta_family(self.db), key)
             .map_err(|error| db::database_error(&self.config.dir, &error))?;
         value.map(|bytes| decode(&bytes)).transpose().map_err(|source| self.record(what.to_owned(), source))
     }
@@ -139,7 +139,7 @@ impl Check<'_> {
         last: Option<&LogId>,
     ) -> Result<[u8; 16], OpenError> {
         let (path, mark_path) = (self.config.dir.clone(), self.config.mark.clone());
-        let found = mark::read(&mark_path)?;
+        let found = mark::read_mark(&mark_path)?;
         let empty = vote.is_none() && last.is_none();
         if let Some(found) = &found {
             let marked_nothing = found.vote.is_none() && found.last.is_none();
@@ -189,7 +189,7 @@ impl Check<'_> {
         }
         let value = self
             .db
-            .get_pinned_cf(db::logs(self.db), db::key(marked.index()))
+            .get_pinned_cf(db::logs_family(self.db), db::key(marked.index()))
             .map_err(|error| db::database_error(&self.config.dir, &error))?
             .ok_or_else(|| behind(None))?;
         let found = decode_entry(&Bytes::copy_from_slice(&value))
@@ -207,7 +207,7 @@ impl Check<'_> {
         })?;
         let mut batch = WriteBatch::default();
         let record = encode_mark(&Mark { store, vote: None, last: None });
-        batch.put_cf(db::meta(self.db), META_STORE, record);
+        batch.put_cf(db::meta_family(self.db), META_STORE, record);
         let mut options = WriteOptions::default();
         options.set_sync(true);
         self.db.write_opt(batch, &options).map_err(|error| db::database_error(&self.config.dir, &error))?;

@@ -85,7 +85,7 @@ impl LogStore {
     /// to do.
     pub fn open(config: LogConfig) -> Result<Self, OpenError> {
         create_dir(&config.dir)?;
-        create_dir(mark::parent(&config.mark))?;
+        create_dir(mark::parent_of(&config.mark))?;
         let db = Arc::new(open_database(&config.dir)?);
         let found = boot::check(&db, &config)?;
 
@@ -214,7 +214,7 @@ fn open_database(dir: &Path) -> Result<rocksdb::DB, OpenError> {
 
 /// Makes a directory whose name is durable.
 fn create_dir(path: &Path) -> Result<(), OpenError> {
-    fs::create_dir_all(path).and_then(|()| mark::sync_dir(mark::parent(path))).map_err(|source| OpenError::Io {
+    fs::create_dir_all(path).and_then(|()| mark::sync_dir(mark::parent_of(path))).map_err(|source| OpenError::Io {
         doing: "create directory",
         path: path.to_owned(),
         source,

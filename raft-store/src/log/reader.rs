@@ -62,10 +62,10 @@ impl LogReader {
     async fn read(&self, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
         let in_memory = range.start >= self.shared().positions.read().tail_first();
         if in_memory || range.is_empty() {
-            return read(self.shared(), range, share);
+            return read_range(self.shared(), range, share);
         }
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || read(store.shared(), range, share)).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || read_range(store.shared(), range, share)).await.map_err(io::Error::other)?
     }
 
     fn vote(&self) -> Option<Vote> {
@@ -90,13 +90,13 @@ impl LogStore {
     /// # Errors
     /// If the log cannot be read.
     pub fn some_records(&self, range: Range<u64>) -> io::Result<Vec<(u64, Bytes)>> {
-        let entries = read(self.shared(), range, Share::Some)?;
+        let entries = read_range(self.shared(), range, Share::Some)?;
         Ok(entries.iter().map(|entry| (entry.log_id.index(), encode_entry(entry))).collect())
     }
 }
 
 /// Reads what the log holds of a range, one moment of it.
-fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
+fn read_range(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
     let db = shared.db.read();
     let db = db.as_ref().ok_or_else(|| shared.closed_error())?;
     let positions = shared.positions.read();
@@ -108,7 +108,7 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
     let disk = range.start..range.end.min(positions.tail_first());
     let bytes_max = if share == Share::All { usize::MAX } else { READ_BYTES_MAX };
     if disk.is_empty() {
-        return contiguous(positions.copy_tail(range.clone(), bytes_max), range.start);
+        return check_contiguous(positions.copy_tail(range.clone(), bytes_max), range.start);
     }
     // The iterator sees the database as it is now, while the state cannot change.
     let mut iterator = db::entries(db, disk.start, Some(disk.end));
@@ -119,7 +119,7 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
     while let Some(record) = iterator.value() {
         bytes += record.len();
         if bytes > bytes_max && !entries.is_empty() {
-            return contiguous(entries, range.start);
+            return check_contiguous(entries, range.start);
         }
         let entry = decode_entry(&Bytes::copy_from_slice(record)).map_err(|error| {
             let position = range.start + entries.len() as u64;
@@ -134,11 +134,11 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     entries.extend(tail);
-    contiguous(entries, range.start)
+    check_contiguous(entries, range.start)
 }
 
 /// Replication would send a gap to followers, which would then have another log.
-fn contiguous(entries: Vec<Entry>, first: u64) -> io::Result<Vec<Entry>> {
+fn check_contiguous(entries: Vec<Entry>, first: u64) -> io::Result<Vec<Entry>> {
     for (expected, entry) in (first..).zip(&entries) {
         if entry.log_id.index() != expected {
             let message = format!("read entry {expected} of the log: found {} in its place", entry.log_id);
@@ -178,7 +178,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
         let range = self.held(&range);
-        chunks(self.clone(), range, None).map(|item| item.map_err(into_io))
+        chunks_of(self.clone(), range, None).map(|item| item.map_err(into_io))
     }
 
     async fn leader_bounded_stream<RB>(
@@ -190,7 +190,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
         let range = self.held(&range);
-        chunks(self.clone(), range, Some(leader))
+        chunks_of(self.clone(), range, Some(leader))
     }
 }
 
@@ -238,7 +238,7 @@ impl Chunks {
 }
 
 /// A range of entries in pieces of about [`READ_BYTES_MAX`]; the first error ends it.
-fn chunks(
+fn chunks_of(
     reader: LogReader,
     range: Range<u64>,
     leader: Option<LeaderId>,

@@ -205,7 +205,7 @@ impl Writer {
             match op {
                 Op::Append { sequence: number, records, last, .. } => {
                     for (index, record) in records {
-                        batch.put_cf(db::logs(&self.db), db::key(*index), record);
+                        batch.put_cf(db::logs_family(&self.db), db::key(*index), record);
                     }
                     sync |= !records.is_empty();
                     sequence = Some(*number);
@@ -217,13 +217,13 @@ impl Writer {
                     if planted("vote-lost") {
                         continue;
                     }
-                    batch.put_cf(db::meta(&self.db), META_VOTE, encode_vote(vote));
+                    batch.put_cf(db::meta_family(&self.db), META_VOTE, encode_vote(vote));
                     sync = true;
                 }
                 Op::Purge { upto } => {
                     fail_point!("log-before-purge");
-                    batch.put_cf(db::meta(&self.db), META_PURGED, encode_log_id(upto));
-                    batch.delete_range_cf(db::logs(&self.db), db::key(0), db::key(upto.index() + 1));
+                    batch.put_cf(db::meta_family(&self.db), META_PURGED, encode_log_id(upto));
+                    batch.delete_range_cf(db::logs_family(&self.db), db::key(0), db::key(upto.index() + 1));
                     self.purging = Some(upto.index());
                     self.written = self.written.filter(|written| written.index() > upto.index()).or(Some(*upto));
                 }
@@ -275,7 +275,7 @@ impl Writer {
         }
         fail_point!("log-truncate-marked");
         let mut batch = WriteBatch::default();
-        batch.delete_range_cf(db::logs(&self.db), db::key(from), db::key(to));
+        batch.delete_range_cf(db::logs_family(&self.db), db::key(from), db::key(to));
         self.is_fresh = true;
         self.put_committed(&mut batch, Told::IfWritten);
         self.write(batch, true)?;
@@ -295,8 +295,8 @@ impl Writer {
             return false;
         }
         match &committed {
-            Some(committed) => batch.put_cf(db::meta(&self.db), META_COMMITTED, encode_log_id(committed)),
-            None => batch.delete_cf(db::meta(&self.db), META_COMMITTED),
+            Some(committed) => batch.put_cf(db::meta_family(&self.db), META_COMMITTED, encode_log_id(committed)),
+            None => batch.delete_cf(db::meta_family(&self.db), META_COMMITTED),
         }
         self.committed = committed;
         true
@@ -363,7 +363,9 @@ impl Writer {
     fn remove_files(&mut self) -> io::Result<()> {
         let Some(upto) = self.purge_files.take() else { return Ok(()) };
         fail_point!("log-before-files");
-        self.db.delete_file_in_range_cf(db::logs(&self.db), db::key(0), db::key(upto)).map_err(io::Error::other)?;
+        self.db
+            .delete_file_in_range_cf(db::logs_family(&self.db), db::key(0), db::key(upto))
+            .map_err(io::Error::other)?;
         fail_point!("log-after-files");
         Ok(())
     }

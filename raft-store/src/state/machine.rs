@@ -91,7 +91,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<StateMachineBuilder> {
         // The checkpoint is taken here, in the state machine's worker, so that no apply runs beside it.
-        match checkpoint(&self.store) {
+        match make_checkpoint(&self.store) {
             Ok(dir) => Some(StateMachineBuilder { store: self.store.clone(), dir }),
             // It may have been a sync that failed, and then nobody knows what the disk holds.
             Err(error) => {
@@ -158,7 +158,7 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
 }
 
 /// Takes a checkpoint of the live state into a directory of its own. Flushes first, so it is complete.
-fn checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
+fn make_checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
     let generation = store.inner.generation.read().clone();
     let applied = store.applied_index();
     let dir = store.inner.dir.join("snap").join(format!("building-{applied}"));
@@ -178,7 +178,7 @@ fn build(
     current: Option<SnapshotDir>,
 ) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
     let meta = meta_of(dir)?;
-    let last = meta.last_log_id.ok_or_else(|| snapshot::damaged(dir, "it covers no entry"))?;
+    let last = meta.last_log_id.ok_or_else(|| snapshot::damaged_error(dir, "it covers no entry"))?;
     let leader = last.committed_leader_id();
     if let Some(current) = current
         && (current.manifest().term, current.manifest().index) == (leader.term, last.index())
@@ -194,7 +194,7 @@ fn build(
         term: leader.term,
         node_id: leader.node_id,
         index: last.index(),
-        digest: hex(&machine.digest),
+        digest: hex_text(&machine.digest),
         files: snapshot::describe_all(dir)?,
     };
     let place = store.inner.dir.join("snap").join(format!("{:020}-{}", last.index(), leader.term));
@@ -206,7 +206,7 @@ fn build(
     snapshot::sync_files(dir, &manifest)?;
     fail::fail_point!("snapshot::before_seal");
     fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
-    snapshot::seal(&place, &manifest)?;
+    snapshot::seal_directory(&place, &manifest)?;
     let snap = store.inner.dir.join("snap");
     sync_dir(&snap).map_err(|error| StateError::file("sync", &snap, error))?;
     fail::fail_point!("snapshot::after_seal");
@@ -231,15 +231,15 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     snapshot.verify()?;
     let found = meta_of(dir)?;
     if found != *meta {
-        return Err(snapshot::damaged(dir, "it does not cover what the leader says it covers").into());
+        return Err(snapshot::damaged_error(dir, "it does not cover what the leader says it covers").into());
     }
     let machine = machine_of(dir)?;
-    if hex(&machine.digest) != snapshot.manifest().digest {
-        return Err(snapshot::damaged(dir, "its state digest is not the one in its manifest").into());
+    if hex_text(&machine.digest) != snapshot.manifest().digest {
+        return Err(snapshot::damaged_error(dir, "its state digest is not the one in its manifest").into());
     }
     check_level(machine.level)?;
     if machine.cluster_id != snapshot.manifest().cluster_id {
-        return Err(snapshot::damaged(dir, "it is not of the cluster in its manifest").into());
+        return Err(snapshot::damaged_error(dir, "it is not of the cluster in its manifest").into());
     }
     let sm = store.inner.dir.join("sm");
     let old = store.inner.generation.read().clone();
@@ -249,7 +249,7 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     }
     let name = generation_name(generation_number(&old.database.dir) + 1);
     let place = sm.join(&name);
-    snapshot::unseal(dir)?;
+    snapshot::unseal_directory(dir)?;
     snapshot::sync_files(dir, snapshot.manifest())?;
     fail::fail_point!("install::before_rename");
     fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
@@ -272,7 +272,7 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     Ok(())
 }
 
-fn hex(bytes: &[u8; 32]) -> String {
+fn hex_text(bytes: &[u8; 32]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");

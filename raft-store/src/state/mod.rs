@@ -89,8 +89,8 @@ impl StateStore {
     /// [`StateError`] if a database does not open or holds what it cannot hold.
     pub fn open(dir: &Path, on_fatal: OnFatal) -> Result<Self, StateError> {
         let generation = Generation::open_current(&dir.join("sm"))?;
-        snapshot::clean(&dir.join("snap"))?;
-        let snapshot = snapshot::newest(&dir.join("snap"))?;
+        snapshot::clean_leftovers(&dir.join("snap"))?;
+        let snapshot = snapshot::newest_snapshot(&dir.join("snap"))?;
         let applied = generation.database.applied()?;
         let index = applied.0.map_or(0, |id| id.index());
         let machine = query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;

@@ -115,11 +115,11 @@ fn removed_key(since: u64) -> Vec<u8> {
     key
 }
 
-fn family(db: &DB) -> &ColumnFamily {
+fn terms_family(db: &DB) -> &ColumnFamily {
     db.cf_handle(TERMS).expect("every column family is opened")
 }
 
-fn damaged(error: &CodecError) -> StateError {
+fn damaged_error(error: &CodecError) -> StateError {
     StateError::record("of the term index", error)
 }
 
@@ -127,14 +127,15 @@ impl TermIndex {
     /// The index of an opened database. What is not in its rows is gathered from the state.
     pub(super) fn open(database: &Database) -> Result<Self, StateError> {
         let db = database.db();
-        let cursor = db.get_cf(family(db), CURSOR).map_err(|source| database.failed("read", source))?;
-        let cursor = cursor.map(|bytes| codec::decode_postings(&bytes)).transpose().map_err(|error| damaged(&error))?;
+        let cursor = db.get_cf(terms_family(db), CURSOR).map_err(|source| database.failed("read", source))?;
+        let cursor =
+            cursor.map(|bytes| codec::decode_postings(&bytes)).transpose().map_err(|error| damaged_error(&error))?;
         let mut gathered =
             Gathered { cursor: cursor.and_then(|found| found.last().copied()).unwrap_or(0), ..Gathered::default() };
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound([REMOVED]);
         options.set_iterate_upper_bound([BLOCK]);
-        let mut rows = db.raw_iterator_cf_opt(family(db), options);
+        let mut rows = db.raw_iterator_cf_opt(terms_family(db), options);
         rows.seek_to_first();
         while let Some(key) = rows.key() {
             gathered.removed.extend(key.get(1..).and_then(|since| since.try_into().ok()).map(u64::from_be_bytes));
@@ -175,7 +176,7 @@ impl TermIndex {
                 gathered.remove(since, &terms);
             } else {
                 let row = Row::Terms(TermsRow { guid: schema::Guid([0; 16]), format: schema::Format::Avro, terms });
-                batch.put_cf(family(db), removed_key(since), codec::encode_row(&row));
+                batch.put_cf(terms_family(db), removed_key(since), codec::encode_row(&row));
                 gathered.removed.insert(since);
             }
         }
@@ -186,9 +187,9 @@ impl TermIndex {
             for (term, since) in terms {
                 let (Some(first), Some(last)) = (since.first(), since.last()) else { continue };
                 cursor = cursor.max(*last);
-                batch.put_cf(family(db), block_key(term, *first), codec::encode_postings(since));
+                batch.put_cf(terms_family(db), block_key(term, *first), codec::encode_postings(since));
             }
-            batch.put_cf(family(db), CURSOR, codec::encode_postings(&[cursor.max(newest)]));
+            batch.put_cf(terms_family(db), CURSOR, codec::encode_postings(&[cursor.max(newest)]));
             written.cursor = Some(cursor.max(newest));
         }
         Ok(written)
@@ -222,13 +223,14 @@ impl TermIndex {
         let db = database.db();
         let mut blocks: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
         for since in &removed {
-            let row = db.get_cf(family(db), removed_key(*since)).map_err(|source| database.failed("read", source))?;
+            let row =
+                db.get_cf(terms_family(db), removed_key(*since)).map_err(|source| database.failed("read", source))?;
             // Another place in the same batch may have put it there: the next batch sees it.
             let Some(row) = row else { continue };
-            let row = codec::decode_row(&Key::Terms(LogIndex(*since)), &row).map_err(|error| damaged(&error))?;
+            let row = codec::decode_row(&Key::Terms(LogIndex(*since)), &row).map_err(|error| damaged_error(&error))?;
             let Row::Terms(row) = row else { continue };
             for term in row.terms.iter() {
-                let mut found = db.raw_iterator_cf(family(db));
+                let mut found = db.raw_iterator_cf(terms_family(db));
                 found.seek_for_prev(block_key(term, *since));
                 let Some(key) = found.key().filter(|key| key.starts_with(&block_key(term, 0)[..term.len() + 2])) else {
                     continue;
@@ -237,19 +239,19 @@ impl TermIndex {
                     Some(block) => block,
                     None => {
                         let bytes = found.value().unwrap_or_default();
-                        let block = codec::decode_postings(bytes).map_err(|error| damaged(&error))?;
+                        let block = codec::decode_postings(bytes).map_err(|error| damaged_error(&error))?;
                         blocks.entry(key.to_vec()).or_insert(block)
                     }
                 };
                 block.retain(|posting| posting != since);
             }
-            batch.delete_cf(family(db), removed_key(*since));
+            batch.delete_cf(terms_family(db), removed_key(*since));
         }
         for (key, block) in blocks {
             if block.is_empty() {
-                batch.delete_cf(family(db), key);
+                batch.delete_cf(terms_family(db), key);
             } else {
-                batch.put_cf(family(db), key, codec::encode_postings(&block));
+                batch.put_cf(terms_family(db), key, codec::encode_postings(&block));
             }
         }
         Ok(removed)
