@@ -103,12 +103,12 @@ impl Client {
     /// The node that would be asked now.
     pub fn nearest(&self) -> Option<String> {
         let nodes = locked(&self.shared.transport.nodes);
-        nodes.order(Instant::now()).first().map(|first| nodes.all()[*first].url.clone())
+        nodes.order_by_health(Instant::now()).first().map(|first| nodes.all()[*first].url.clone())
     }
 
     /// Measures the round-trip times of all nodes now, instead of beside the calls.
     pub async fn measure(&self) {
-        self.shared.transport.measure().await;
+        self.shared.transport.measure_nodes().await;
     }
 
     /// Learns the other members of the cluster, so that one URL is enough to survive the loss of its node.
@@ -121,7 +121,7 @@ impl Client {
             let url = crate::base_url(&node.http_url?).ok()?;
             Some(Node::new(url, Some(node.region).filter(|region| !region.is_empty())))
         });
-        self.shared.transport.learn(members);
+        self.shared.transport.learn_nodes(members);
         Ok(())
     }
 

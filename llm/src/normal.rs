@@ -84,7 +84,7 @@ pub(crate) fn normalize(root: &Value, references: &[(String, Value)]) -> Result<
         definitions.insert(name, schema);
     }
     let mut normal = Normal { root, definitions, elsewhere: normalizer.elsewhere, cyclic: BTreeSet::new() };
-    normal.cyclic = cyclic(&normal);
+    normal.cyclic = cyclic_names(&normal);
     Ok(normal)
 }
 
@@ -119,7 +119,7 @@ fn collect_ids(
                             ids.entry(format!("{base}#{anchor}")).or_insert_with(|| pointer.clone());
                         }
                         None => {
-                            own_base = joined(base, id.trim_end_matches('#'));
+                            own_base = join_reference(base, id.trim_end_matches('#'));
                             ids.entry(own_base.clone()).or_insert_with(|| pointer.clone());
                         }
                     }
@@ -148,7 +148,7 @@ fn collect_ids(
 }
 
 /// A URI reference against a base, as far as names of schemas need it.
-fn joined(base: &str, reference: &str) -> String {
+fn join_reference(base: &str, reference: &str) -> String {
     let has_scheme = reference.split_once(':').is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
     });
@@ -326,8 +326,8 @@ impl<'s> Normalizer<'s> {
             let root_id =
                 own.root.get("$id").or_else(|| own.root.get("id")).and_then(Value::as_str).unwrap_or_default();
             let names = [
-                joined(if base.is_empty() { root_id } else { base }, address),
-                joined(own.name, address),
+                join_reference(if base.is_empty() { root_id } else { base }, address),
+                join_reference(own.name, address),
                 address.to_owned(),
                 address.trim_start_matches("./").to_owned(),
             ];
@@ -437,7 +437,7 @@ fn allow_null(out: &mut Object) {
 }
 
 /// The names that lead back to themselves.
-fn cyclic(normal: &Normal) -> BTreeSet<String> {
+fn cyclic_names(normal: &Normal) -> BTreeSet<String> {
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let schemas = normal.definitions.iter().map(|(name, schema)| (name.as_str(), schema));
     for (name, schema) in schemas.chain([("#", &normal.root)]) {

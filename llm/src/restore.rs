@@ -87,7 +87,7 @@ struct Walk<'i> {
     visits: u64,
 }
 
-fn error(pointer: &str, message: impl Into<String>) -> RestoreError {
+fn restore_error(pointer: &str, message: impl Into<String>) -> RestoreError {
     RestoreError { pointer: pointer.to_owned(), message: message.into() }
 }
 
@@ -95,11 +95,11 @@ impl<'i> Walk<'i> {
     fn restore_visit(&mut self, at: &str, depth: usize) -> Result<(), RestoreError> {
         self.visits += 1;
         if self.visits > VISITS_MAX {
-            return Err(error(at, format!("the value takes more than {VISITS_MAX} steps to bring back")));
+            return Err(restore_error(at, format!("the value takes more than {VISITS_MAX} steps to bring back")));
         }
         // Each level of a value is at most a few levels of the schema.
         if depth > 6 * PROJECTION_DEPTH_MAX {
-            return Err(error(at, "the value nests too deep"));
+            return Err(restore_error(at, "the value nests too deep"));
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl<'i> Walk<'i> {
         if has("jsonString") {
             return match value {
                 Value::String(text) => serde_json::from_str(&text)
-                    .map_err(|problem| error(at, format!("the text should hold a JSON document: {problem}"))),
+                    .map_err(|problem| restore_error(at, format!("the text should hold a JSON document: {problem}"))),
                 other => Ok(other),
             };
         }
@@ -157,7 +157,7 @@ impl<'i> Walk<'i> {
             Value::Object(members) => {
                 let restored = self.restore_object(object, members, at, depth)?;
                 Ok(match mark.and_then(|mark| mark.get("tuple")).and_then(Value::as_u64) {
-                    Some(length) => tuple(restored, length),
+                    Some(length) => tuple_of(restored, length),
                     None => Value::Object(restored),
                 })
             }
@@ -212,7 +212,7 @@ impl<'i> Walk<'i> {
                 None => value,
             };
             if members.insert(key.clone(), value).is_some() {
-                return Err(error(&place, format!("the map names the key \"{key}\" twice")));
+                return Err(restore_error(&place, format!("the map names the key \"{key}\" twice")));
             }
         }
         Ok(Value::Object(members))
@@ -266,11 +266,11 @@ impl<'i> Walk<'i> {
         if value.is_null() && object.get("nullable") == Some(&Value::Bool(true)) {
             return Ok(true);
         }
-        if object.get("const").is_some_and(|constant| !same(constant, value)) {
+        if object.get("const").is_some_and(|constant| !is_same(constant, value)) {
             return Ok(false);
         }
         let listed = object.get("enum").and_then(Value::as_array);
-        if listed.is_some_and(|values| !values.iter().any(|known| same(known, value))) {
+        if listed.is_some_and(|values| !values.iter().any(|known| is_same(known, value))) {
             return Ok(false);
         }
         let names = types(object);
@@ -360,7 +360,7 @@ fn text_fits(object: &Object, text: &str) -> bool {
 }
 
 /// Are two values equal, numbers by their value?
-fn same(one: &Value, other: &Value) -> bool {
+fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => a == b || crate::canonical_text(one) == crate::canonical_text(other),
         (_, _) => one == other,
@@ -368,7 +368,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// The items of a tuple, as far as they are there.
-fn tuple(mut members: Object, length: u64) -> Value {
+fn tuple_of(mut members: Object, length: u64) -> Value {
     let known = (0..length).filter(|position| members.contains_key(&format!("_{position}"))).count();
     let mut items = Vec::new();
     for position in 0..length {

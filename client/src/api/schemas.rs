@@ -8,7 +8,7 @@ use schema::Guid;
 
 use super::words::{Lookup, NewSchema, Reference, StoredSchema};
 use crate::retry::Safety;
-use crate::transport::{Call, segment};
+use crate::transport::{Call, path_segment};
 use crate::{Client, ClientError};
 
 /// What a compatibility check found.
@@ -36,7 +36,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 if there is no such subject.
     pub async fn versions(&self, subject: &str, deleted: bool) -> Result<Vec<u32>, ClientError> {
-        let call = Call::read(format!("/subjects/{}/versions", segment(subject))).flag("deleted", deleted);
+        let call = Call::read(format!("/subjects/{}/versions", path_segment(subject))).flag("deleted", deleted);
         self.call(call).await?.json()
     }
 
@@ -45,7 +45,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 or 40402 if it is not there.
     pub async fn version(&self, subject: &str, version: &str) -> Result<Arc<StoredSchema>, ClientError> {
-        let path = format!("/subjects/{}/versions/{}", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}", path_segment(subject), path_segment(version));
         let lookup = Lookup::Version(subject.to_owned(), version.to_owned());
         self.find(lookup, |client| async move { client.stored(Call::read(path), None).await }).await
     }
@@ -63,7 +63,7 @@ impl Client {
     /// # Errors
     /// As [`Client::version`].
     pub async fn version_even_deleted(&self, subject: &str, version: &str) -> Result<StoredSchema, ClientError> {
-        let path = format!("/subjects/{}/versions/{}", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}", path_segment(subject), path_segment(version));
         self.stored(Call::read(path).flag("deleted", true), None).await
     }
 
@@ -111,7 +111,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 or 40402 if there is no such version.
     pub async fn referenced_by(&self, subject: &str, version: &str) -> Result<Vec<u32>, ClientError> {
-        let path = format!("/subjects/{}/versions/{}/referencedby", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}/referencedby", path_segment(subject), path_segment(version));
         self.call(Call::read(path)).await?.json()
     }
 
@@ -134,7 +134,7 @@ impl Client {
         schema: &NewSchema,
         normalize: bool,
     ) -> Result<Arc<StoredSchema>, ClientError> {
-        let path = format!("/subjects/{}/versions", segment(subject));
+        let path = format!("/subjects/{}/versions", path_segment(subject));
         let call = Call::new(Method::POST, path, Safety::Keyed).flag("normalize", normalize).json(&schema.body())?;
         let lookup = Lookup::Registration(subject.to_owned(), schema.clone(), normalize);
         let (subject, sent) = (subject.to_owned(), schema.clone());
@@ -155,7 +155,7 @@ impl Client {
     pub async fn import(&self, subject: &str, schema: &NewSchema, id: u32, version: u32) -> Result<(), ClientError> {
         let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let body = RegisterRequest { id: Some(number(id)), version: Some(number(version)), ..schema.body() };
-        let path = format!("/subjects/{}/versions", segment(subject));
+        let path = format!("/subjects/{}/versions", path_segment(subject));
         self.call(Call::new(Method::POST, path, Safety::Keyed).json(&body)?).await?;
         self.doubt(subject);
         Ok(())
@@ -171,7 +171,7 @@ impl Client {
         schema: &NewSchema,
         normalize: bool,
     ) -> Result<Arc<StoredSchema>, ClientError> {
-        let call = Call::new(Method::POST, format!("/subjects/{}", segment(subject)), Safety::Read);
+        let call = Call::new(Method::POST, format!("/subjects/{}", path_segment(subject)), Safety::Read);
         let call = call.flag("normalize", normalize).json(&schema.body())?;
         let lookup = Lookup::Content(subject.to_owned(), schema.clone(), normalize);
         self.find(lookup, |client| async move { client.stored(call, None).await }).await
@@ -187,10 +187,10 @@ impl Client {
         version: Option<&str>,
         schema: &NewSchema,
     ) -> Result<Verdict, ClientError> {
-        let mut path = format!("/compatibility/subjects/{}/versions", segment(subject));
+        let mut path = format!("/compatibility/subjects/{}/versions", path_segment(subject));
         if let Some(version) = version {
             path.push('/');
-            path.push_str(&segment(version));
+            path.push_str(&path_segment(version));
         }
         let call = Call::new(Method::POST, path, Safety::Read).flag("verbose", true).json(&schema.body())?;
         let body: CompatibilityBody = self.call(call).await?.json()?;
@@ -202,7 +202,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 if there is no such subject, 40405 if it was not hidden before.
     pub async fn delete_subject(&self, subject: &str, permanent: bool) -> Result<Vec<u32>, ClientError> {
-        let call = Call::new(Method::DELETE, format!("/subjects/{}", segment(subject)), Safety::Keyed);
+        let call = Call::new(Method::DELETE, format!("/subjects/{}", path_segment(subject)), Safety::Keyed);
         let deleted = self.call(call.flag("permanent", permanent)).await?.json()?;
         self.doubt(subject);
         Ok(deleted)
@@ -213,7 +213,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40402 if there is no such version, 42206 if others refer to it.
     pub async fn delete_version(&self, subject: &str, version: &str, permanent: bool) -> Result<u32, ClientError> {
-        let path = format!("/subjects/{}/versions/{}", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}", path_segment(subject), path_segment(version));
         let call = Call::new(Method::DELETE, path, Safety::Keyed).flag("permanent", permanent);
         let deleted = self.call(call).await?.json()?;
         self.doubt(subject);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::schemas::{change_row, changes, parsed};
+use crate::schemas::{change_messages, change_row, parse_schema};
 use crate::screen::{Shown, Tone};
 use crate::tree::{Tree, Wanted};
 
@@ -153,15 +153,15 @@ async fn registration_step<'t>(
         let verdict = Verdict { is_compatible: true, messages: Vec::new() };
         return Ok(Step::Register { subject, wanted, verdict, changes: Vec::new(), is_new: latest.is_none() });
     }
-    let new = parsed(session, &wanted.schema, Some(subject), Strictness::New { validate_fields: false }).await;
+    let new = parse_schema(session, &wanted.schema, Some(subject), Strictness::New { validate_fields: false }).await;
     let new = new.map_err(|error| CommandError::Negative(in_file(error.to_string())))?;
     let verdict = client.check_compatibility(subject, None, &wanted.schema).await?;
     let mut found = Vec::new();
     if let Some(latest) = &latest {
-        let old = parsed(session, &latest.as_new(), Some(subject), Strictness::Stored).await?;
+        let old = parse_schema(session, &latest.as_new(), Some(subject), Strictness::Stored).await?;
         // Another format has no semantic diff; the verdict says so.
         if let Ok(differences) = diff::diff(&old, &new) {
-            found = changes(&differences);
+            found = change_messages(&differences);
         }
     }
     Ok(Step::Register { subject, wanted, verdict, changes: found, is_new: latest.is_none() })

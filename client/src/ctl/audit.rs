@@ -13,7 +13,7 @@ use client::{message_json, v1};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::screen::{Screen, Shown, time};
+use crate::screen::{Screen, Shown, time_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -145,7 +145,7 @@ pub(crate) async fn run_audit(session: &Session, command: &AuditCommand) -> Done
                 } = record;
                 let (position, index) = (position.to_string(), index.to_string());
                 let texts = [principal, action, resource, outcome].map(Clone::clone);
-                let mut row = vec![position, time(*time_ms)];
+                let mut row = vec![position, time_text(*time_ms)];
                 row.extend(texts);
                 row.extend([index, request_id.clone()]);
                 row

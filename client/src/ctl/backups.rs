@@ -18,7 +18,7 @@ use crate::Session;
 use crate::cluster::{no_quorum, urls_of};
 use crate::fail::CommandError;
 use crate::progress::Progress;
-use crate::screen::{Screen, Shown, Tone, time};
+use crate::screen::{Screen, Shown, Tone, time_text};
 
 /// Tries of a download that breaks off: it goes on where it was.
 const DOWNLOAD_TRIES: u32 = 5;
@@ -136,7 +136,7 @@ pub(crate) async fn run_backup(session: &Session, command: &BackupCommand) -> Do
 }
 
 /// The node that is asked: the one that is named, or the leader.
-async fn chosen(session: &Session, node: Option<u64>) -> Result<(u64, String), CommandError> {
+async fn chosen_node(session: &Session, node: Option<u64>) -> Result<(u64, String), CommandError> {
     let status = session.client.status().await?;
     let health = Health::of(&status);
     let id = node.or(health.leader).ok_or_else(|| no_quorum(&health))?;
@@ -147,7 +147,7 @@ async fn chosen(session: &Session, node: Option<u64>) -> Result<(u64, String), C
 }
 
 async fn create_backup(session: &Session, file: Option<&Path>, kind: Kind, node: Option<u64>) -> Done {
-    let (id, url) = chosen(session, node).await?;
+    let (id, url) = chosen_node(session, node).await?;
     let what = match kind {
         Kind::Full => "full",
         Kind::Log => "log",
@@ -260,7 +260,7 @@ async fn list_backups(session: &Session) -> Done {
                         one.kind.clone(),
                         one.index.to_string(),
                         one.since.map_or_else(|| "–".to_owned(), |since| since.to_string()),
-                        time(one.time_ms),
+                        time_text(one.time_ms),
                         one.bytes.to_string(),
                         one.key.clone().unwrap_or_else(|| "–".to_owned()),
                         state_of(session.screen, one),
@@ -275,9 +275,9 @@ async fn list_backups(session: &Session) -> Done {
             Err(error) => head.push(session.screen.tone(Tone::Bad, &format!("node {node} ({url}): {error}"))),
         }
     }
-    let newest = newest(&answers);
+    let newest = newest_backup(&answers);
     head.push(match newest {
-        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time(at)),
+        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time_text(at)),
         None => "the cluster knows of no backup".to_owned(),
     });
     names.sort();
@@ -292,7 +292,7 @@ async fn list_backups(session: &Session) -> Done {
     })
 }
 
-fn newest(answers: &[(Option<u64>, String, Result<BackupsBody, ClientError>)]) -> Option<(u64, u64)> {
+fn newest_backup(answers: &[(Option<u64>, String, Result<BackupsBody, ClientError>)]) -> Option<(u64, u64)> {
     let known = answers.iter().filter_map(|(_, _, answer)| answer.as_ref().ok());
     known.filter_map(|known| Some((known.last_index?, known.last_time_ms?))).max()
 }
@@ -326,8 +326,8 @@ async fn show_schedule(session: &Session) -> Done {
         }
         all.push(json);
     }
-    let head = match newest(&answers) {
-        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time(at)),
+    let head = match newest_backup(&answers) {
+        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time_text(at)),
         None => "the cluster knows of no backup: set [backup] in the configuration, or make one now".to_owned(),
     };
     session.screen.show(&Shown {
@@ -436,7 +436,7 @@ fn shown_of(screen: Screen, file: &Path, verified: &Verified) -> Shown {
             ("cluster", header.cluster_id.clone()),
             ("index", header.at.index.to_string()),
             ("since", since),
-            ("made", format!("{} by node {}, program {}", time(header.time_ms), header.node_id, header.program)),
+            ("made", format!("{} by node {}, program {}", time_text(header.time_ms), header.node_id, header.program)),
             ("rows", trailer.rows().to_string()),
             ("entries", trailer.entries.to_string()),
             ("bytes", file_bytes.to_string()),

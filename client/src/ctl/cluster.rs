@@ -152,7 +152,7 @@ pub(crate) enum SnapshotCommand {
 type Done = Result<(), CommandError>;
 
 /// A figure of a node that answered; a dash for one that did not.
-fn figure(node: &NodeStatusBody, number: u64) -> String {
+fn figure_text(node: &NodeStatusBody, number: u64) -> String {
     if node.error.is_some() { "–".to_owned() } else { number.to_string() }
 }
 
@@ -242,15 +242,15 @@ async fn show_status(session: &Session) -> Done {
             if node.region.is_empty() { "–".to_owned() } else { node.region.clone() },
             role,
             run_membership(&status, node.node_id).to_owned(),
-            figure(node, node.term),
-            figure(node, node.committed_index),
-            figure(node, node.applied_index),
-            figure(node, newest.saturating_sub(node.applied_index)),
+            figure_text(node, node.term),
+            figure_text(node, node.committed_index),
+            figure_text(node, node.applied_index),
+            figure_text(node, newest.saturating_sub(node.applied_index)),
             node.http_url.clone().unwrap_or_else(|| "–".to_owned()),
-            figure(node, node.snapshot_index),
-            figure(node, node.purged_index),
+            figure_text(node, node.snapshot_index),
+            figure_text(node, node.purged_index),
             if node.version.is_empty() { "–".to_owned() } else { node.version.clone() },
-            figure(node, node.level_supported.into()),
+            figure_text(node, node.level_supported.into()),
             node.error.clone().unwrap_or_default(),
         ]
     };
@@ -347,7 +347,7 @@ async fn show_health(session: &Session) -> Done {
 }
 
 /// Refuses an id that no member has: a typo must not read as a success.
-async fn known(session: &Session, id: u64) -> Result<ClusterStatusBody, CommandError> {
+async fn known_member(session: &Session, id: u64) -> Result<ClusterStatusBody, CommandError> {
     let status = session.client.status().await?;
     if status.voters.contains(&id) || status.learners.contains(&id) {
         return Ok(status);
@@ -399,7 +399,7 @@ pub(crate) async fn run_member(session: &Session, command: &MemberCommand) -> Do
             })
         }
         MemberCommand::Update { id, peer_address, http_url, region, priority, silent } => {
-            known(session, *id).await?;
+            known_member(session, *id).await?;
             checked_address(peer_address)?;
             client::base_url(http_url)?;
             if session.only_says(&format!("tell the cluster that node {id} is at {peer_address}"))? {
@@ -450,7 +450,7 @@ pub(crate) async fn run_member(session: &Session, command: &MemberCommand) -> Do
             session.done(format!("node {id} is a learner"), json!({"added": id}), id.to_string())
         }
         MemberCommand::Promote { id, silent } => {
-            known(session, *id).await?;
+            known_member(session, *id).await?;
             if session.only_says(&format!("give node {id} a vote"))? {
                 return Ok(());
             }
@@ -458,7 +458,7 @@ pub(crate) async fn run_member(session: &Session, command: &MemberCommand) -> Do
             session.done(format!("node {id} is a voter"), json!({"promoted": id}), id.to_string())
         }
         MemberCommand::Remove { id, silent } => {
-            known(session, *id).await?;
+            known_member(session, *id).await?;
             if session.only_says(&format!("take node {id} out"))? {
                 return Ok(());
             }

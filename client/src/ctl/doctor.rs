@@ -177,7 +177,7 @@ fn judge_nodes(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<F
                 ),
                 count => add(Tone::Good, format!("{count} voters survive the loss of {}", count / 2), ""),
             }
-            regions(status, &mut add);
+            judge_regions(status, &mut add);
         }
     }
     for node in facts {
@@ -203,7 +203,7 @@ fn judge_nodes(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<F
 }
 
 /// Does the loss of one region take the majority?
-fn regions(status: &ClusterStatusBody, add: &mut impl FnMut(Tone, String, &'static str)) {
+fn judge_regions(status: &ClusterStatusBody, add: &mut impl FnMut(Tone, String, &'static str)) {
     let voters = status.nodes.iter().filter(|node| status.voters.contains(&node.node_id));
     let mut by_region = std::collections::BTreeMap::new();
     for voter in voters {

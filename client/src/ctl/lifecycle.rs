@@ -6,7 +6,7 @@ use client::{message_json, v1};
 use crate::Session;
 use crate::fail::CommandError;
 use crate::profile::parse_duration;
-use crate::screen::{Shown, time};
+use crate::screen::{Shown, time_text};
 use crate::source::SchemaSource;
 
 /// The newest draft of a subject, for examples: an id that a person would copy from the list.
@@ -313,7 +313,7 @@ async fn list_drafts(session: &Session, subject: String, state: String) -> Done 
     let row = |draft: &v1::Draft| {
         let version = if draft.version == 0 { "-".to_owned() } else { draft.version.to_string() };
         let approvals = format!("{}/{}", draft.approvals.len(), draft.approvals_needed);
-        let created = time(draft.created_ms);
+        let created = time_text(draft.created_ms);
         vec![
             draft.id.to_string(),
             draft.subject.clone(),
@@ -338,7 +338,7 @@ fn show_history(session: &Session, history: &v1::GetHistoryResponse) -> Done {
         let from = if step.from.is_empty() { "-".to_owned() } else { step.from.clone() };
         let index = step.index.to_string();
         vec![
-            time(step.time_ms),
+            time_text(step.time_ms),
             from,
             step.to.clone(),
             step.action.clone(),
@@ -357,7 +357,7 @@ fn show_history(session: &Session, history: &v1::GetHistoryResponse) -> Done {
 }
 
 fn show_state(session: &Session, state: &v1::VersionState) -> Done {
-    let sunset = state.deprecation.as_ref().map(|end| time(end.sunset_ms)).unwrap_or_default();
+    let sunset = state.deprecation.as_ref().map(|end| time_text(end.sunset_ms)).unwrap_or_default();
     let fields = [
         ("SUBJECT", state.subject.clone()),
         ("VERSION", state.version.to_string()),

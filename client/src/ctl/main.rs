@@ -96,7 +96,7 @@ struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     idempotency_key: Option<String>,
     /// A header of every request, as NAME:VALUE; may be repeated.
-    #[arg(long, global = true, value_parser = header, help_heading = "Global options")]
+    #[arg(long, global = true, value_parser = parse_header, help_heading = "Global options")]
     header: Vec<(String, String)>,
     /// Say what would be done, and do nothing.
     #[arg(long, global = true, help_heading = "Global options")]
@@ -106,7 +106,7 @@ struct Global {
     watch: Option<String>,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or_else(|| format!("{text} is no header: write NAME:VALUE"))?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if !is_name || value.chars().any(char::is_control) {
@@ -443,9 +443,9 @@ mod tests {
 
     #[test]
     fn a_header_has_a_name() {
-        assert_eq!(header("X-User: ada"), Ok(("x-user".to_owned(), "ada".to_owned())));
-        assert!(header("ada").is_err());
-        assert!(header(": ada").is_err());
-        assert!(header("a b: c").is_err());
+        assert_eq!(parse_header("X-User: ada"), Ok(("x-user".to_owned(), "ada".to_owned())));
+        assert!(parse_header("ada").is_err());
+        assert!(parse_header(": ada").is_err());
+        assert!(parse_header("a b: c").is_err());
     }
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::screen::{Shown, time};
+use crate::screen::{Shown, time_text};
 use crate::search;
-use crate::source::{SchemaSource, text};
+use crate::source::{SchemaSource, read_text};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SchemaCommand {
@@ -185,13 +185,13 @@ pub(crate) async fn run_schema(session: &Session, command: &SchemaCommand) -> Do
             if *text {
                 return screen.write(&format!("{}\n", found.text));
             }
-            let mut shown = stored(&found);
+            let mut shown = stored_shown(&found);
             shown.tail = vec![String::new(), found.text.clone()];
             screen.show(&shown)
         }
         SchemaCommand::Lookup { subject, source, normalize } => {
             let found = client.lookup(&session.subject(subject), &source.read(session)?, *normalize).await?;
-            screen.show(&stored(&found))
+            screen.show(&stored_shown(&found))
         }
         SchemaCommand::Check { subject, source, version } => {
             let (subject, schema) = (session.subject(subject), source.read(session)?);
@@ -218,7 +218,7 @@ pub(crate) async fn run_schema(session: &Session, command: &SchemaCommand) -> Do
             let bytes = if *binary && data != std::path::Path::new("-") {
                 std::fs::read(data).map_err(|error| CommandError::file(data, error))?
             } else {
-                text(data)?.into_bytes()
+                read_text(data)?.into_bytes()
             };
             let question = v1::ValidateRequest {
                 subject: subject.as_deref().map(|subject| session.subject(subject)).unwrap_or_default(),
@@ -244,7 +244,7 @@ pub(crate) async fn run_schema(session: &Session, command: &SchemaCommand) -> Do
             }
         }
         SchemaCommand::Versions { subject, deleted } => {
-            screen.show(&versions(&client.version_states(&session.subject(subject), *deleted).await?))
+            screen.show(&versions_shown(&client.version_states(&session.subject(subject), *deleted).await?))
         }
         SchemaCommand::ReferencedBy { subject, version } => {
             let ids = client.referenced_by(&session.subject(subject), version).await?;
@@ -287,11 +287,11 @@ async fn register_schema(session: &Session, subject: &str, schema: &NewSchema, n
         return session.only_says(&format!("register a new version of {subject}")).map(drop);
     }
     let found = session.client.register_as(subject, schema, normalize).await?;
-    session.screen.show(&stored(&found))
+    session.screen.show(&stored_shown(&found))
 }
 
 /// A stored schema: its fields, and all of it as JSON.
-fn stored(found: &StoredSchema) -> Shown {
+fn stored_shown(found: &StoredSchema) -> Shown {
     let references: Vec<Value> = found
         .references
         .iter()
@@ -327,15 +327,15 @@ fn stored(found: &StoredSchema) -> Shown {
     Shown::fields(json, &fields, name)
 }
 
-pub(crate) fn versions(answer: &v1::ListVersionsResponse) -> Shown {
+pub(crate) fn versions_shown(answer: &v1::ListVersionsResponse) -> Shown {
     let row = |version: &v1::Version| {
-        let sunset = version.deprecation.as_ref().map(|end| time(end.sunset_ms)).unwrap_or_default();
+        let sunset = version.deprecation.as_ref().map(|end| time_text(end.sunset_ms)).unwrap_or_default();
         vec![
             version.version.to_string(),
             version.semantic_version.clone(),
             version.state.clone(),
             version.id.to_string(),
-            time(version.created_ms),
+            time_text(version.created_ms),
             sunset,
             version.guid.clone(),
             version.revision.to_string(),
@@ -351,7 +351,7 @@ pub(crate) fn versions(answer: &v1::ListVersionsResponse) -> Shown {
 }
 
 /// Parses texts here, with the references of the registry.
-pub(crate) async fn parsed(
+pub(crate) async fn parse_schema(
     session: &Session,
     schema: &NewSchema,
     subject: Option<&str>,
@@ -363,7 +363,7 @@ pub(crate) async fn parsed(
 }
 
 async fn lint_schema(session: &Session, schema: &NewSchema) -> Done {
-    let strict = parsed(session, schema, None, Strictness::New { validate_fields: true }).await?;
+    let strict = parse_schema(session, schema, None, Strictness::New { validate_fields: true }).await?;
     let mut remarks = Vec::new();
     let normal = strict.normalized().map_err(|error| CommandError::Negative(error.to_string()))?;
     if normal != strict.canonical() {
@@ -390,21 +390,21 @@ pub(crate) fn change_row(change: &v1::Change) -> Vec<String> {
         change.kind.clone(),
         change.element.clone(),
         change.path.clone(),
-        short(&change.old),
-        short(&change.new),
+        short_text(&change.old),
+        short_text(&change.new),
         breaks.to_owned(),
     ]
 }
 
 pub(crate) const CHANGE_COLUMNS: [&str; 6] = ["CHANGE", "ELEMENT", "PATH", "OLD", "NEW", "BREAKS"];
 
-fn short(text: &str) -> String {
+fn short_text(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() > 40 { line.chars().take(39).chain(['…']).collect() } else { line }
 }
 
 /// A diff that was made here, as the registry tells one.
-pub(crate) fn changes(diff: &diff::Diff) -> Vec<v1::Change> {
+pub(crate) fn change_messages(diff: &diff::Diff) -> Vec<v1::Change> {
     let of = |change: &diff::Change| {
         let (kind, old, new) = match &change.kind {
             diff::ChangeKind::Added { new } => ("ADDED", "", new.as_str()),
@@ -446,11 +446,11 @@ async fn compare_versions(
         }
         (None, Some(file)) => {
             let latest = session.client.latest(&subject).await?;
-            let new = NewSchema { text: text(file)?, ..latest.as_new() };
-            let old = parsed(session, &latest.as_new(), Some(&subject), Strictness::Stored).await?;
-            let new = parsed(session, &new, Some(&subject), Strictness::New { validate_fields: false }).await?;
+            let new = NewSchema { text: read_text(file)?, ..latest.as_new() };
+            let old = parse_schema(session, &latest.as_new(), Some(&subject), Strictness::Stored).await?;
+            let new = parse_schema(session, &new, Some(&subject), Strictness::New { validate_fields: false }).await?;
             let found = diff::diff(&old, &new).map_err(|error| CommandError::Negative(error.to_string()))?;
-            (changes(&found), String::new())
+            (change_messages(&found), String::new())
         }
         (None, None) => return Err(CommandError::Use("diff needs FROM [TO], or --file".to_owned())),
     };

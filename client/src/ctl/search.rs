@@ -4,7 +4,7 @@ use client::{message_json, v1};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::screen::{Shown, time};
+use crate::screen::{Shown, time_text};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SearchArguments {
@@ -81,7 +81,7 @@ pub(crate) async fn run_search(session: &Session, arguments: &SearchArguments) -
             version.semantic_version.clone(),
             version.state.clone(),
             version.id.to_string(),
-            time(version.created_ms),
+            time_text(version.created_ms),
             version.guid.clone(),
         ]
     };

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::schemas::versions;
+use crate::schemas::versions_shown;
 use crate::screen::Shown;
 
 #[derive(Debug, Subcommand)]
@@ -77,7 +77,7 @@ async fn describe_subject(session: &Session, subject: &str) -> Done {
     let mode = client.mode(Some(subject), true).await?;
     let policy = client.policy(subject).await?;
     let consumers = client.consumers(subject, 0).await?;
-    let mut shown = versions(&states);
+    let mut shown = versions_shown(&states);
     let in_force = policy.in_force.clone().unwrap_or_default();
     shown.head = vec![
         format!("subject          {subject}"),

@@ -40,7 +40,7 @@ pub(super) fn read_text(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value
         return Err(Unreadable::Truncated);
     }
     if may("surrounding-text")
-        && let Some(inner) = inner(body)?
+        && let Some(inner) = inner_text(body)?
         && inner.len() < body.len()
     {
         body = inner;
@@ -66,7 +66,7 @@ pub(super) fn read_text(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value
 /// The value of a whole text of JSON; none if it is no JSON.
 fn parse_candidate(text: &str) -> Result<Option<Value>, Unreadable> {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Ok(None) };
-    match duplicate(text) {
+    match duplicate_member(text) {
         Some(pointer) => {
             Err(invalid(&pointer, "the key stands twice in its object, and parsers disagree which one counts"))
         }
@@ -75,7 +75,7 @@ fn parse_candidate(text: &str) -> Result<Option<Value>, Unreadable> {
 }
 
 /// The value inside other text: of the one fenced block, else the first whole one.
-fn inner(text: &str) -> Result<Option<&str>, Unreadable> {
+fn inner_text(text: &str) -> Result<Option<&str>, Unreadable> {
     let fences: Vec<usize> = text.match_indices("```").map(|(position, _)| position).collect();
     if let [open, close] = fences.as_slice() {
         let block = &text[open + 3..*close];
@@ -155,7 +155,7 @@ fn without_trailing_commas(text: &str) -> String {
 }
 
 /// The place of the first key that stands twice in one object. The text is valid JSON.
-fn duplicate(text: &str) -> Option<String> {
+fn duplicate_member(text: &str) -> Option<String> {
     struct Level {
         /// Keys of an object; none for an array.
         keys: Option<BTreeSet<String>>,
@@ -237,7 +237,7 @@ mod tests {
             (r#"{"x":[{"a":1},{"b":"a","c,":",","b":2}]}"#, Some("/x/1/b")),
             (r#"[{"a\"":1,"a":2},"a","a"]"#, None),
         ] {
-            assert_eq!(duplicate(text).as_deref(), expected, "{text}");
+            assert_eq!(duplicate_member(text).as_deref(), expected, "{text}");
         }
     }
 }

@@ -114,13 +114,13 @@ impl Walk<'_> {
         }
         for keyword in ["default", "const", "pattern"] {
             if let Some(text) = object.get(keyword).and_then(Value::as_str) {
-                words::secret(text, &below(at, keyword), self.dialects, self.found);
+                words::find_secret(text, &below(at, keyword), self.dialects, self.found);
             }
         }
         for keyword in ["enum", "examples"] {
             for (position, text) in object.get(keyword).and_then(Value::as_array).into_iter().flatten().enumerate() {
                 if let Some(text) = text.as_str() {
-                    words::secret(text, &format!("{at}/{keyword}/{position}"), self.dialects, self.found);
+                    words::find_secret(text, &format!("{at}/{keyword}/{position}"), self.dialects, self.found);
                 }
             }
         }

@@ -103,7 +103,7 @@ impl Projector<'_> {
         match keyword {
             "pattern" => {
                 let pattern = value.as_str().unwrap_or_default();
-                match patterns::written(pattern, rules.patterns).filter(|_| accepted) {
+                match patterns::write_pattern(pattern, rules.patterns).filter(|_| accepted) {
                     Some(written) => {
                         out.insert(keyword.to_owned(), json!(written));
                     }
@@ -121,7 +121,7 @@ impl Projector<'_> {
             }
             "minLength" | "maxLength" if accepted && !rules.lengths_beside_pattern => {
                 let pattern = object.get("pattern").and_then(Value::as_str);
-                if pattern.is_some_and(|pattern| patterns::written(pattern, rules.patterns).is_some()) {
+                if pattern.is_some_and(|pattern| patterns::write_pattern(pattern, rules.patterns).is_some()) {
                     self.drop(keyword, value, at, words)?;
                 } else {
                     out.insert(keyword.to_owned(), value.clone());

@@ -99,7 +99,7 @@ struct Reader {
 impl Reader {
     fn read(&mut self, tree: &Value, namespace: &str) -> Type {
         match tree {
-            Value::String(name) => primitive(name).unwrap_or_else(|| Type::Named(full_name(name, namespace))),
+            Value::String(name) => primitive_type(name).unwrap_or_else(|| Type::Named(full_name(name, namespace))),
             Value::Array(branches) => Type::Union(branches.iter().map(|branch| self.read(branch, namespace)).collect()),
             Value::Object(members) => self.complex(members, namespace),
             Value::Null | Value::Bool(_) | Value::Number(_) => Type::Null,
@@ -144,13 +144,13 @@ impl Reader {
                 let size = members.get("size").and_then(Value::as_u64).unwrap_or(0);
                 let size = usize::try_from(size).unwrap_or(usize::MAX);
                 self.named.insert(name.clone(), Named::Fixed { size });
-                match logical(members) {
+                match logical_type(members) {
                     Some(found) if found.fits_fixed(size) => Type::Logical(found, Carrier::Fixed { name, size }),
                     Some(_) | None => Type::Named(name),
                 }
             }
             Some(name) => {
-                let plain = primitive(name).unwrap_or_else(|| Type::Named(full_name(name, namespace)));
+                let plain = primitive_type(name).unwrap_or_else(|| Type::Named(full_name(name, namespace)));
                 let carrier = match plain {
                     Type::Int => Carrier::Int,
                     Type::Long => Carrier::Long,
@@ -158,7 +158,7 @@ impl Reader {
                     Type::Bytes => Carrier::Bytes,
                     _ => return plain,
                 };
-                match logical(members) {
+                match logical_type(members) {
                     Some(found) if found.fits(&carrier) => Type::Logical(found, carrier),
                     Some(_) | None => plain,
                 }
@@ -172,7 +172,7 @@ fn full_name(name: &str, namespace: &str) -> String {
     if name.contains('.') || namespace.is_empty() { name.to_owned() } else { format!("{namespace}.{name}") }
 }
 
-fn primitive(name: &str) -> Option<Type> {
+fn primitive_type(name: &str) -> Option<Type> {
     Some(match name {
         "null" => Type::Null,
         "boolean" => Type::Boolean,
@@ -186,7 +186,7 @@ fn primitive(name: &str) -> Option<Type> {
     })
 }
 
-fn logical(members: &Object) -> Option<Logical> {
+fn logical_type(members: &Object) -> Option<Logical> {
     let number = |name: &str| members.get(name).and_then(Value::as_u64);
     Some(match members.get("logicalType")?.as_str()? {
         "decimal" => {
@@ -491,7 +491,7 @@ impl Type {
     }
 }
 
-fn wrong(at: &str, message: impl Into<String>) -> RestoreError {
+fn wrong_value(at: &str, message: impl Into<String>) -> RestoreError {
     RestoreError { pointer: at.to_owned(), message: message.into() }
 }
 
@@ -509,17 +509,17 @@ impl Avro {
 
     fn value(&self, of: &Type, value: Value, at: &str, depth: usize) -> Result<Value, RestoreError> {
         if depth > 6 * PROJECTION_DEPTH_MAX {
-            return Err(wrong(at, "the value nests too deep"));
+            return Err(wrong_value(at, "the value nests too deep"));
         }
         match (of, value) {
             (Type::Long, Value::String(digits)) => {
                 let number: i64 = digits
                     .parse()
-                    .map_err(|_| wrong(at, format!("\"{digits}\" is no whole number that fits 64 bits")))?;
+                    .map_err(|_| wrong_value(at, format!("\"{digits}\" is no whole number that fits 64 bits")))?;
                 Ok(json!(number))
             }
             (Type::Bytes, Value::String(text)) => Ok(as_latin1(&from_base64(&text, at)?)),
-            (Type::Logical(logical, carrier), value) => scalar(*logical, carrier, value, at),
+            (Type::Logical(logical, carrier), value) => encode_scalar(*logical, carrier, value, at),
             (Type::Array(items), Value::Array(values)) => values
                 .into_iter()
                 .enumerate()
@@ -542,7 +542,7 @@ impl Avro {
                 (Some(Named::Fixed { size }), Value::String(text)) => {
                     let bytes = from_base64(&text, at)?;
                     if bytes.len() != *size {
-                        return Err(wrong(at, format!("the text holds {} bytes instead of {size}", bytes.len())));
+                        return Err(wrong_value(at, format!("the text holds {} bytes instead of {size}", bytes.len())));
                     }
                     Ok(as_latin1(&bytes))
                 }
@@ -639,33 +639,38 @@ fn is_digits(value: &Value) -> bool {
 }
 
 fn from_base64(text: &str, at: &str) -> Result<Vec<u8>, RestoreError> {
-    STANDARD.decode(text).map_err(|problem| wrong(at, format!("the text is no base64: {problem}")))
+    STANDARD.decode(text).map_err(|problem| wrong_value(at, format!("the text is no base64: {problem}")))
 }
 
-fn scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result<Value, RestoreError> {
+fn encode_scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result<Value, RestoreError> {
     let text = match (logical, value) {
-        (Logical::Duration, Value::Object(members)) => return duration(&members, at),
+        (Logical::Duration, Value::Object(members)) => return encode_duration(&members, at),
         (_, Value::String(text)) => text,
         (_, other) => return Ok(other),
     };
     let units = |found: Option<i64>, what: &str| {
-        found.map(|units| json!(units)).ok_or_else(|| wrong(at, format!("\"{text}\" is no {what} of the field's unit")))
+        found
+            .map(|units| json!(units))
+            .ok_or_else(|| wrong_value(at, format!("\"{text}\" is no {what} of the field's unit")))
     };
     match logical {
         Logical::Decimal { precision, scale } => {
             let bytes = decimal::unscaled(&text, precision, scale).ok_or_else(|| {
-                wrong(at, format!("\"{text}\" is no decimal of {precision} digits, {scale} of them after the point"))
+                wrong_value(
+                    at,
+                    format!("\"{text}\" is no decimal of {precision} digits, {scale} of them after the point"),
+                )
             })?;
             let bytes = match carrier {
-                Carrier::Fixed { size, .. } => decimal::extended(bytes, *size)
-                    .ok_or_else(|| wrong(at, format!("\"{text}\" needs more than {size} bytes")))?,
+                Carrier::Fixed { size, .. } => decimal::extend_sign(bytes, *size)
+                    .ok_or_else(|| wrong_value(at, format!("\"{text}\" needs more than {size} bytes")))?,
                 Carrier::Int | Carrier::Long | Carrier::Text | Carrier::Bytes => bytes,
             };
             Ok(as_latin1(&bytes))
         }
         Logical::Uuid => match carrier {
             Carrier::Fixed { .. } => {
-                let bytes = uuid(&text).ok_or_else(|| wrong(at, format!("\"{text}\" is no UUID")))?;
+                let bytes = uuid_bytes(&text).ok_or_else(|| wrong_value(at, format!("\"{text}\" is no UUID")))?;
                 Ok(as_latin1(&bytes))
             }
             Carrier::Int | Carrier::Long | Carrier::Text | Carrier::Bytes => Ok(Value::String(text)),
@@ -682,17 +687,17 @@ fn scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result
     }
 }
 
-fn duration(members: &Object, at: &str) -> Result<Value, RestoreError> {
+fn encode_duration(members: &Object, at: &str) -> Result<Value, RestoreError> {
     let mut bytes = Vec::new();
     for name in ["months", "days", "millis"] {
         let part = members.get(name).and_then(Value::as_u64).and_then(|part| u32::try_from(part).ok());
-        let part = part.ok_or_else(|| wrong(&below(at, name), "a whole number of 32 bits is wanted"))?;
+        let part = part.ok_or_else(|| wrong_value(&below(at, name), "a whole number of 32 bits is wanted"))?;
         bytes.extend(part.to_le_bytes());
     }
     Ok(as_latin1(&bytes))
 }
 
-fn uuid(text: &str) -> Option<Vec<u8>> {
+fn uuid_bytes(text: &str) -> Option<Vec<u8>> {
     let groups: Vec<&str> = text.split('-').collect();
     if groups.iter().map(|group| group.len()).ne([8, 4, 4, 4, 12]) || !text.is_ascii() {
         return None;

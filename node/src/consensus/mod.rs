@@ -357,7 +357,8 @@ impl Consensus {
     pub async fn wait_applied(&self, index: LogIndex, deadline: Deadline) -> bool {
         let applied = self.state.applied();
         // Most often it is there already, and then no timer is needed.
-        applied.get() >= index.0 || tokio::time::timeout(deadline.time_left(), applied.reach(index.0)).await.is_ok()
+        applied.get() >= index.0
+            || tokio::time::timeout(deadline.time_left(), applied.advance_to(index.0)).await.is_ok()
     }
 
     /// After this long without a heartbeat the others elect a new leader.

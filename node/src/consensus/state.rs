@@ -229,7 +229,7 @@ impl Store for OnDisk {
         gauge("log_tail_bytes", "Memory of recent log entries, decoded and as records", tail as u64);
         gauge("log_tail_bytes_max", "Limit of the memory of recent log entries", tail_max as u64);
         gauge("scrub_bytes_total", "Bytes on the disk that were verified", scrubbed.bytes());
-        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds());
+        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds_ended());
         for (name, value) in self.state.figures() {
             gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
         }

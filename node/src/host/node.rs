@@ -355,7 +355,7 @@ impl Node {
             let log = LogStore::open(log_config)?;
             let state = StateStore::open(&data, on_fatal)?;
             let applied = state.applied_state().0.map(|id| id.index());
-            let purged = log.purged().map(|id| id.index());
+            let purged = log.last_purged().map(|id| id.index());
             if purged > applied {
                 return Err(StartError::Damaged(format!(
                     "the log is purged up to {purged:?}, but the state has applied only {applied:?}: entries are lost on \

@@ -55,7 +55,7 @@ fn seal_header(kind: Kind, needs: u8, mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// Checks the frame of a record, whatever it holds: its length and its checksum.
-pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
+pub(super) fn check_frame(bytes: &[u8]) -> Result<(), CodecError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(CodecError::Short { length: bytes.len() });
     };

@@ -28,5 +28,5 @@ pub use rows::{decode_row, encode_row};
 /// # Errors
 /// [`CodecError`]: the record is damaged.
 pub fn check_record(bytes: &[u8]) -> Result<(), CodecError> {
-    frame::check(bytes)
+    frame::check_frame(bytes)
 }

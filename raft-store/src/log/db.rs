@@ -109,7 +109,7 @@ pub(super) fn meta_family(db: &DB) -> &ColumnFamily {
 }
 
 /// An iterator over the entries `from..to` as they are now; it is positioned on the first.
-pub(super) fn entries(db: &DB, from: u64, to: Option<u64>) -> DBRawIterator<'_> {
+pub(super) fn entries_from(db: &DB, from: u64, to: Option<u64>) -> DBRawIterator<'_> {
     let mut options = ReadOptions::default();
     options.set_verify_checksums(true);
     if let Some(to) = to {

@@ -87,7 +87,7 @@ impl LogStore {
         create_dir(&config.dir)?;
         create_dir(mark::parent_of(&config.mark))?;
         let db = Arc::new(open_database(&config.dir)?);
-        let found = boot::check(&db, &config)?;
+        let found = boot::check_log(&db, &config)?;
 
         let (sender, receiver) = mpsc::channel();
         let mut positions = Positions::new(sender, config.cache_bytes_max);
@@ -115,7 +115,7 @@ impl LogStore {
     /// Where the log stands.
     pub fn report(&self) -> LogReport {
         let positions = self.shared().positions.read();
-        let indexes = positions.indexes();
+        let indexes = positions.index_range();
         LogReport {
             vote: positions.vote,
             purged: positions.purged,
@@ -138,7 +138,7 @@ impl LogStore {
     }
 
     /// The last entry that was purged.
-    pub fn purged(&self) -> Option<LogId> {
+    pub fn last_purged(&self) -> Option<LogId> {
         self.shared().positions.read().purged
     }
 

@@ -43,8 +43,8 @@ impl LogReader {
     }
 
     /// What the log holds of a range, at this moment.
-    fn held(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
-        let indexes = self.shared().positions.read().indexes();
+    fn held_range(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
+        let indexes = self.shared().positions.read().index_range();
         let from = match range.start_bound() {
             Bound::Included(from) => *from,
             Bound::Excluded(before) => before.saturating_add(1),
@@ -73,7 +73,7 @@ impl LogReader {
     }
 
     /// The leader's entries may be read only while it leads here: afterwards they may be truncated and replaced.
-    fn leads(&self, leader: &LeaderId) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
+    fn check_leads(&self, leader: &LeaderId) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
         let vote = self.vote();
         if vote.is_some_and(|vote| vote.committed && vote.leader_id == *leader) {
             Ok(())
@@ -100,7 +100,7 @@ fn read_range(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Ve
     let db = shared.db.read();
     let db = db.as_ref().ok_or_else(|| shared.closed_error())?;
     let positions = shared.positions.read();
-    let indexes = positions.indexes();
+    let indexes = positions.index_range();
     let range = range.start.max(indexes.start)..range.end.min(indexes.end);
     if range.is_empty() {
         return Ok(Vec::new());
@@ -111,7 +111,7 @@ fn read_range(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Ve
         return check_contiguous(positions.copy_tail(range.clone(), bytes_max), range.start);
     }
     // The iterator sees the database as it is now, while the state cannot change.
-    let mut iterator = db::entries(db, disk.start, Some(disk.end));
+    let mut iterator = db::entries_from(db, disk.start, Some(disk.end));
     let tail = if share == Share::All { positions.copy_tail(disk.end..range.end, usize::MAX) } else { Vec::new() };
     drop(positions);
 
@@ -153,7 +153,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
         &mut self,
         range: RB,
     ) -> Result<Vec<Entry>, io::Error> {
-        self.read(self.held(&range), Share::All).await
+        self.read(self.held_range(&range), Share::All).await
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
@@ -177,7 +177,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
-        let range = self.held(&range);
+        let range = self.held_range(&range);
         chunks_of(self.clone(), range, None).map(|item| item.map_err(into_io))
     }
 
@@ -189,7 +189,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
-        let range = self.held(&range);
+        let range = self.held_range(&range);
         chunks_of(self.clone(), range, Some(leader))
     }
 }
@@ -215,13 +215,13 @@ struct Chunks {
 
 impl Chunks {
     /// Fills the buffer; leaves it empty at the end.
-    async fn fill(&mut self) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
+    async fn fill_next(&mut self) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
         if self.rest.is_empty() && self.asked {
             return Ok(());
         }
         self.asked = true;
         if let Some(leader) = &self.leader {
-            self.reader.leads(leader)?;
+            self.reader.check_leads(leader)?;
         }
         if self.rest.is_empty() {
             return Ok(());
@@ -229,7 +229,7 @@ impl Chunks {
         let entries = self.reader.limited_get_log_entries(self.rest.start, self.rest.end).await?;
         // A vote is stored before the entries of another leader are truncated: if this one still leads, they are its own.
         if let Some(leader) = &self.leader {
-            self.reader.leads(leader)?;
+            self.reader.check_leads(leader)?;
         }
         self.rest.start += entries.len() as u64;
         self.buffer = entries.into_iter();
@@ -250,7 +250,7 @@ fn chunks_of(
             return None;
         }
         if chunks.buffer.len() == 0
-            && let Err(error) = chunks.fill().await
+            && let Err(error) = chunks.fill_next().await
         {
             chunks.ended = true;
             return Some((Err(error), chunks));

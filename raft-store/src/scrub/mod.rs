@@ -104,7 +104,7 @@ fn read_file(snapshot: &SnapshotDir, place: &InFile) -> Result<(u64, Ended), Dam
     let Some(expected) = files.get(place.file) else { return Ok((0, Ended::Whole { more: 0 })) };
     let path = snapshot.dir().join(&expected.name);
     let damage = |reason: String| Damage { place: path.display().to_string(), reason };
-    let (read, crc32c) = checksum(&path, place.offset, place.crc32c).map_err(|error| damage(error.to_string()))?;
+    let (read, crc32c) = checksum_from(&path, place.offset, place.crc32c).map_err(|error| damage(error.to_string()))?;
     let offset = place.offset + read;
     if read == STEP_BYTES && offset < expected.size {
         return Ok((read, Ended::InFile(InFile { offset, crc32c, ..place })));
@@ -117,7 +117,7 @@ fn read_file(snapshot: &SnapshotDir, place: &InFile) -> Result<(u64, Ended), Dam
 }
 
 /// Goes on with the checksum of a file by [`STEP_BYTES`]; gives the bytes that there were and the checksum.
-fn checksum(path: &Path, offset: u64, crc32c: u32) -> std::io::Result<(u64, u32)> {
+fn checksum_from(path: &Path, offset: u64, crc32c: u32) -> std::io::Result<(u64, u32)> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();

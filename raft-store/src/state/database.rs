@@ -77,7 +77,7 @@ impl Database {
             Err(error) if error.kind() == ErrorKind::Corruption => {
                 // What a power loss left of an edit that nobody had relied on.
                 let torn = torn::cut_manifest(dir);
-                let torn = torn.map_err(|error| StateError::file("look at the MANIFEST in", dir, error))?;
+                let torn = torn.map_err(|error| StateError::file_error("look at the MANIFEST in", dir, error))?;
                 if torn { open() } else { Err(error) }
             }
             opened => opened,
@@ -87,10 +87,10 @@ impl Database {
             place: dir.display().to_string(),
             source,
         })?;
-        Ok(Self::over(db, dir))
+        Ok(Self::over_open(db, dir))
     }
 
-    fn over(db: DB, dir: &Path) -> Self {
+    fn over_open(db: DB, dir: &Path) -> Self {
         Self { db: Some(db), dir: dir.to_owned(), obsolete: AtomicBool::new(false) }
     }
 
@@ -100,28 +100,28 @@ impl Database {
         let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
         let db = DB::open_cf_descriptors_read_only(&database_options(), dir, families, false)
             .map_err(|source| StateError::Database { action: "open", place: dir.display().to_string(), source })?;
-        Ok(Self::over(db, dir))
+        Ok(Self::over_open(db, dir))
     }
 
     pub(super) fn db(&self) -> &DB {
         self.db.as_ref().expect("the database is there until the generation is dropped")
     }
 
-    pub(super) fn family(&self, table: Table) -> &ColumnFamily {
+    pub(super) fn family_of(&self, table: Table) -> &ColumnFamily {
         self.db().cf_handle(family_name(table.family())).expect("every column family is opened")
     }
 
-    pub(super) fn applied(&self) -> Result<(Option<LogId>, StoredMembership), StateError> {
+    pub(super) fn read_applied(&self) -> Result<(Option<LogId>, StoredMembership), StateError> {
         let applied = self.get_meta(APPLIED)?.map(|bytes| codec::decode_log_id(&bytes)).transpose();
         let membership = self.get_meta(MEMBERSHIP)?.map(|bytes| codec::decode_membership(&bytes)).transpose();
         Ok((
-            applied.map_err(|error| StateError::record("applied", &error))?,
-            membership.map_err(|error| StateError::record("membership", &error))?.unwrap_or_default(),
+            applied.map_err(|error| StateError::damaged_record("applied", &error))?,
+            membership.map_err(|error| StateError::damaged_record("membership", &error))?.unwrap_or_default(),
         ))
     }
 
     fn get_meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        self.db().get(key).map_err(|source| self.failed("read", source))
+        self.db().get(key).map_err(|source| self.database_error("read", source))
     }
 
     pub(super) fn put_applied(&self, batch: &mut WriteBatch, id: &LogId) {
@@ -133,27 +133,27 @@ impl Database {
     }
 
     pub(super) fn put_row(&self, batch: &mut WriteBatch, table: Table, key: &[u8], row: Option<&Row>) {
-        let family = self.family(table);
+        let family = self.family_of(table);
         match row {
             Some(row) => batch.put_cf(family, key, codec::encode_row(row)),
             None => batch.delete_cf(family, key),
         }
     }
 
-    pub(super) fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+    pub(super) fn write_batch(&self, batch: WriteBatch) -> Result<(), StateError> {
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db().write_opt(batch, &options).map_err(|source| self.failed("write", source))
+        self.db().write_opt(batch, &options).map_err(|source| self.database_error("write", source))
     }
 
     pub(super) fn flush(&self, wait: bool) -> Result<(), StateError> {
         let mut options = FlushOptions::default();
         options.set_wait(wait);
         let families: Vec<_> = FAMILIES.iter().filter_map(|name| self.db().cf_handle(name)).collect();
-        self.db().flush_cfs_opt(&families, &options).map_err(|source| self.failed("flush", source))
+        self.db().flush_cfs_opt(&families, &options).map_err(|source| self.database_error("flush", source))
     }
 
-    pub(super) fn failed(&self, action: &'static str, source: rocksdb::Error) -> StateError {
+    pub(super) fn database_error(&self, action: &'static str, source: rocksdb::Error) -> StateError {
         StateError::Database { action, place: self.dir.display().to_string(), source }
     }
 

@@ -30,11 +30,11 @@ pub enum StateError {
 }
 
 impl StateError {
-    pub(super) fn record(record: &str, reason: &CodecError) -> Self {
+    pub(super) fn damaged_record(record: &str, reason: &CodecError) -> Self {
         Self::Record { record: record.to_owned(), reason: reason.to_string() }
     }
 
-    pub(super) fn file(action: &'static str, place: &Path, source: std::io::Error) -> Self {
+    pub(super) fn file_error(action: &'static str, place: &Path, source: std::io::Error) -> Self {
         Self::File { action, place: place.display().to_string(), source }
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Generation {
 impl Generation {
     /// Opens the generation that `CURRENT` names; other generations are leftovers of an interrupted switch and go.
     pub(super) fn open_current(sm: &Path) -> Result<Self, StateError> {
-        fs::create_dir_all(sm).map_err(|error| StateError::file("create", sm, error))?;
+        fs::create_dir_all(sm).map_err(|error| StateError::file_error("create", sm, error))?;
         let current = sm.join("CURRENT");
         let name = match fs::read_to_string(&current) {
             Ok(name) => name.trim().to_owned(),
@@ -31,13 +31,14 @@ impl Generation {
                 set_current(sm, &name)?;
                 name
             }
-            Err(error) => return Err(StateError::file("read", &current, error)),
+            Err(error) => return Err(StateError::file_error("read", &current, error)),
         };
-        let entries = fs::read_dir(sm).map_err(|error| StateError::file("list", sm, error))?;
+        let entries = fs::read_dir(sm).map_err(|error| StateError::file_error("list", sm, error))?;
         for entry in entries.flatten() {
             let found = entry.file_name().to_string_lossy().into_owned();
             if found.starts_with("g-") && found != name {
-                fs::remove_dir_all(entry.path()).map_err(|error| StateError::file("remove", &entry.path(), error))?;
+                fs::remove_dir_all(entry.path())
+                    .map_err(|error| StateError::file_error("remove", &entry.path(), error))?;
             }
         }
         Self::open(&sm.join(name))
@@ -55,7 +56,7 @@ impl Generation {
     }
 
     pub(super) fn figures(&self) -> Vec<(&'static str, u64)> {
-        let (gathered_contents, gathered_postings) = self.terms.gathered();
+        let (gathered_contents, gathered_postings) = self.terms.gathered_counts();
         let mut figures = self.database.figures();
         figures.extend([
             ("hot_rows", self.hot.lock().len() as u64),
@@ -86,7 +87,7 @@ pub(super) fn set_current(sm: &Path, name: &str) -> Result<(), StateError> {
         fs::rename(&temporary, sm.join("CURRENT"))?;
         sync_dir(sm)
     };
-    write().map_err(|error| StateError::file("write CURRENT in", sm, error))
+    write().map_err(|error| StateError::file_error("write CURRENT in", sm, error))
 }
 
 pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {

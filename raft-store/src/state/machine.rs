@@ -83,7 +83,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                     responder.send(response);
                 }
             }
-            result.map_err(|error| self.store.fatal(&error))?;
+            result.map_err(|error| self.store.fatal_error(&error))?;
             failed?;
         }
         Ok(())
@@ -95,7 +95,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             Ok(dir) => Some(StateMachineBuilder { store: self.store.clone(), dir }),
             // It may have been a sync that failed, and then nobody knows what the disk holds.
             Err(error) => {
-                drop(self.store.fatal(&error));
+                drop(self.store.fatal_error(&error));
                 None
             }
         }
@@ -119,7 +119,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 }
                 Ok(())
             }
-            Ok(Err(error)) => Err(self.store.fatal(&error)),
+            Ok(Err(error)) => Err(self.store.fatal_error(&error)),
             Err(error) => Err(io::Error::other(error)),
         }
     }
@@ -128,7 +128,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let Some(found) = self.store.inner.snapshot.lock().clone() else { return Ok(None) };
         let dir = found.clone();
         let meta = tokio::task::spawn_blocking(move || meta_of(dir.dir())).await.map_err(io::Error::other)?;
-        let meta = meta.map_err(|error| self.store.fatal(&error))?;
+        let meta = meta.map_err(|error| self.store.fatal_error(&error))?;
         Ok(Some(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot: found }))
     }
 }
@@ -147,7 +147,7 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
         let current = self.store.inner.snapshot.lock().clone();
         let built =
             tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
-        let (meta, snapshot) = built.map_err(|error| self.store.fatal(&error))?;
+        let (meta, snapshot) = built.map_err(|error| self.store.fatal_error(&error))?;
         if let Some(old) = self.store.inner.snapshot.lock().replace(snapshot.clone())
             && old.dir() != snapshot.dir()
         {
@@ -163,11 +163,11 @@ fn make_checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
     let applied = store.applied_index();
     let dir = store.inner.dir.join("snap").join(format!("building-{applied}"));
     if dir.exists() {
-        fs::remove_dir_all(&dir).map_err(|error| StateError::file("remove", &dir, error))?;
+        fs::remove_dir_all(&dir).map_err(|error| StateError::file_error("remove", &dir, error))?;
     }
     fail::fail_point!("snapshot::before_checkpoint");
     let made = Checkpoint::new(generation.database.db()).and_then(|checkpoint| checkpoint.create_checkpoint(&dir));
-    made.map_err(|source| generation.database.failed("checkpoint", source))?;
+    made.map_err(|source| generation.database.database_error("checkpoint", source))?;
     store.inner.flushed.fetch_max(applied.0, std::sync::atomic::Ordering::Relaxed);
     Ok(dir)
 }
@@ -184,7 +184,7 @@ fn build(
         && (current.manifest().term, current.manifest().index) == (leader.term, last.index())
     {
         // Nothing was applied since: the one that is there is as good, and it may be on its way to a peer.
-        fs::remove_dir_all(dir).map_err(|error| StateError::file("remove", dir, error))?;
+        fs::remove_dir_all(dir).map_err(|error| StateError::file_error("remove", dir, error))?;
         return Ok((meta, current));
     }
     let machine = machine_of(dir)?;
@@ -199,23 +199,23 @@ fn build(
     };
     let place = store.inner.dir.join("snap").join(format!("{:020}-{}", last.index(), leader.term));
     if place.exists() {
-        fs::remove_dir_all(&place).map_err(|error| StateError::file("remove", &place, error))?;
+        fs::remove_dir_all(&place).map_err(|error| StateError::file_error("remove", &place, error))?;
     }
     // RocksDB syncs what it copies; what it links was synced where it was written. Asked for again, because a sealed snapshot
     // is one that a power loss leaves whole.
     snapshot::sync_files(dir, &manifest)?;
     fail::fail_point!("snapshot::before_seal");
-    fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
+    fs::rename(dir, &place).map_err(|error| StateError::file_error("rename", dir, error))?;
     snapshot::seal_directory(&place, &manifest)?;
     let snap = store.inner.dir.join("snap");
-    sync_dir(&snap).map_err(|error| StateError::file("sync", &snap, error))?;
+    sync_dir(&snap).map_err(|error| StateError::file_error("sync", &snap, error))?;
     fail::fail_point!("snapshot::after_seal");
     Ok((meta, SnapshotDir::kept(place, manifest)))
 }
 
 /// What a snapshot directory covers, read from its own database.
 fn meta_of(dir: &Path) -> Result<SnapshotMeta, StateError> {
-    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.database.applied()?;
+    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.database.read_applied()?;
     Ok(SnapshotMeta { last_log_id, last_membership })
 }
 
@@ -252,14 +252,14 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     snapshot::unseal_directory(dir)?;
     snapshot::sync_files(dir, snapshot.manifest())?;
     fail::fail_point!("install::before_rename");
-    fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
-    sync_dir(&sm).map_err(|error| StateError::file("sync", &sm, error))?;
+    fs::rename(dir, &place).map_err(|error| StateError::file_error("rename", dir, error))?;
+    sync_dir(&sm).map_err(|error| StateError::file_error("sync", &sm, error))?;
     fail::fail_point!("install::before_current");
     set_current(&sm, &name)?;
     fail::fail_point!("install::after_current");
 
     let generation = Arc::new(Generation::open(&place)?);
-    let applied = generation.database.applied()?;
+    let applied = generation.database.read_applied()?;
     let index = applied.0.map_or(0, |id| id.index());
     store.inner.revisions.note_all(registry::LogIndex(index));
     *store.inner.generation.write() = generation;

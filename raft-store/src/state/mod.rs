@@ -91,7 +91,7 @@ impl StateStore {
         let generation = Generation::open_current(&dir.join("sm"))?;
         snapshot::clean_leftovers(&dir.join("snap"))?;
         let snapshot = snapshot::newest_snapshot(&dir.join("snap"))?;
-        let applied = generation.database.applied()?;
+        let applied = generation.database.read_applied()?;
         let index = applied.0.map_or(0, |id| id.index());
         let machine = query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
         check_level(machine.level)?;
@@ -216,13 +216,13 @@ impl StateStore {
             group.digests.push(digest);
         }
         let Some(last) = group.last else { return (Vec::new(), result) };
-        match self.write(&generation, pending, &group, &last) {
+        match self.write_pending(&generation, pending, &group, &last) {
             Ok(()) => (group.responses, result),
             Err(error) => (Vec::new(), Err(error)),
         }
     }
 
-    fn write(
+    fn write_pending(
         &self,
         generation: &Generation,
         pending: Pending<'_>,
@@ -236,9 +236,9 @@ impl StateStore {
         }
         let finished = pending.finish(&mut batch)?;
         fail::fail_point!("state::before_write");
-        generation.database.write(batch)?;
+        generation.database.write_batch(batch)?;
         fail::fail_point!("state::after_write");
-        finished.written();
+        finished.note_written();
         self.remember_digests(&group.digests, last.index());
         {
             let mut applied = self.inner.applied_id.lock();
@@ -272,7 +272,7 @@ impl StateStore {
     }
 
     /// Reports an error after which the node must not go on, and hands it to openraft.
-    fn fatal(&self, error: &StateError) -> std::io::Error {
+    fn fatal_error(&self, error: &StateError) -> std::io::Error {
         tracing::error!(%error, "the state cannot go on");
         (self.inner.on_fatal)(&error.to_string());
         std::io::Error::other(error.to_string())
@@ -305,12 +305,12 @@ fn apply_entry(
         }
         EntryPayload::Normal(proposal) => {
             let position = LogPosition { index, term: entry.log_id.committed_leader_id().term };
-            let altered = mutants::envelope(proposal.envelope(), index);
+            let altered = mutants::altered_envelope(proposal.envelope(), index);
             let envelope = altered.as_ref().unwrap_or(proposal.envelope());
             let mut applied = registry::apply(pending, position, envelope)?;
-            mutants::applied(&mut applied);
-            // Before it can be read: see `Revisions::note`.
-            applied.changes.iter().for_each(|(key, _)| revisions.note(key, index));
+            mutants::alter_applied(&mut applied);
+            // Before it can be read: see `Revisions::note_change`.
+            applied.changes.iter().for_each(|(key, _)| revisions.note_change(key, index));
             pending.add(applied.changes)?;
             (Response { outcome: Some(applied.outcome), effective: applied.effective }, Some(applied.digest))
         }

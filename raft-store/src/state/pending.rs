@@ -42,11 +42,11 @@ impl<'a> Pending<'a> {
             );
             if let Key::Terms(since) = key {
                 match &row {
-                    Some(Row::Terms(row)) => self.terms.added(since, row),
+                    Some(Row::Terms(row)) => self.terms.note_added(since, row),
                     Some(_) => return Err(ViewError::wrong_row(&key)),
                     None => {
                         if let Some(Row::Terms(row)) = self.get(&key)? {
-                            self.terms.removed(since, row);
+                            self.terms.note_removed(since, row);
                         }
                     }
                 }
@@ -56,7 +56,7 @@ impl<'a> Pending<'a> {
         Ok(())
     }
 
-    /// Puts everything into a batch. Afterwards, [`Finished::written`] must be told that it was written.
+    /// Puts everything into a batch. Afterwards, [`Finished::note_written`] must be told that it was written.
     pub(super) fn finish(self, batch: &mut WriteBatch) -> Result<Finished<'a>, StateError> {
         let Self { generation, below: _, changed, hot, terms } = self;
         for (bytes, (key, row)) in &changed {
@@ -76,13 +76,13 @@ pub(super) struct Finished<'a> {
 }
 
 impl Finished<'_> {
-    pub(super) fn written(mut self) {
+    pub(super) fn note_written(mut self) {
         for (bytes, (key, row)) in self.changed {
             if is_hot(key.table()) {
                 self.hot.put(bytes, row);
             }
         }
-        self.generation.terms.written(self.terms);
+        self.generation.terms.note_written(self.terms);
     }
 }
 

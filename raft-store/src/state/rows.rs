@@ -27,14 +27,14 @@ impl<'a> Rows<'a> {
     }
 
     /// What stands beside the rows.
-    pub(super) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, rocksdb::Error> {
+    pub(super) fn read_meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, rocksdb::Error> {
         match &self.snapshot {
             Some(snapshot) => snapshot.get(key),
             None => self.database.db().get(key),
         }
     }
 
-    pub(super) fn iterate(
+    pub(super) fn iterate_family(
         &self,
         family: &ColumnFamily,
         options: ReadOptions,
@@ -73,7 +73,7 @@ impl<'a> Rows<'a> {
         range: &KeyRange,
         visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ViewError> {
-        let family = self.database.family(table);
+        let family = self.database.family_of(table);
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(range.start.clone());
         options.set_iterate_upper_bound(range.end.clone());
@@ -82,7 +82,7 @@ impl<'a> Rows<'a> {
         } else {
             IteratorMode::From(&range.start, Direction::Forward)
         };
-        for row in self.iterate(family, options, mode) {
+        for row in self.iterate_family(family, options, mode) {
             let (key, value) = row.map_err(|error| ViewError(format!("scan {table:?}: {error}")))?;
             let key = Key::decode(&key).ok_or_else(|| ViewError(format!("{table:?} holds the key {key:02x?}")))?;
             let row = codec::decode_row(&key, &value).map_err(|error| ViewError(format!("row {key:?}: {error}")))?;
@@ -96,7 +96,7 @@ impl<'a> Rows<'a> {
 
 impl View for Rows<'_> {
     fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
-        let family = self.database.family(key.table());
+        let family = self.database.family_of(key.table());
         let bytes = key.encode();
         let found = match &self.snapshot {
             Some(snapshot) => snapshot.get_pinned_cf(family, bytes),

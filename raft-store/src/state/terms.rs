@@ -64,7 +64,7 @@ impl Gathered {
         self.contents += 1;
     }
 
-    fn remove(&mut self, since: u64, terms: &Terms) {
+    fn remove_content(&mut self, since: u64, terms: &Terms) {
         for term in terms.iter() {
             let Some(found) = self.postings.get_mut(term) else { continue };
             found.retain(|posting| *posting != since);
@@ -84,11 +84,11 @@ pub(super) struct TermChanges {
 }
 
 impl TermChanges {
-    pub(super) fn added(&mut self, since: LogIndex, row: &TermsRow) {
+    pub(super) fn note_added(&mut self, since: LogIndex, row: &TermsRow) {
         self.changes.push((since.0, row.terms.clone(), true));
     }
 
-    pub(super) fn removed(&mut self, since: LogIndex, row: TermsRow) {
+    pub(super) fn note_removed(&mut self, since: LogIndex, row: TermsRow) {
         self.changes.push((since.0, row.terms, false));
     }
 }
@@ -120,14 +120,14 @@ fn terms_family(db: &DB) -> &ColumnFamily {
 }
 
 fn damaged_error(error: &CodecError) -> StateError {
-    StateError::record("of the term index", error)
+    StateError::damaged_record("of the term index", error)
 }
 
 impl TermIndex {
     /// The index of an opened database. What is not in its rows is gathered from the state.
     pub(super) fn open(database: &Database) -> Result<Self, StateError> {
         let db = database.db();
-        let cursor = db.get_cf(terms_family(db), CURSOR).map_err(|source| database.failed("read", source))?;
+        let cursor = db.get_cf(terms_family(db), CURSOR).map_err(|source| database.database_error("read", source))?;
         let cursor =
             cursor.map(|bytes| codec::decode_postings(&bytes)).transpose().map_err(|error| damaged_error(&error))?;
         let mut gathered =
@@ -141,7 +141,7 @@ impl TermIndex {
             gathered.removed.extend(key.get(1..).and_then(|since| since.try_into().ok()).map(u64::from_be_bytes));
             rows.next();
         }
-        rows.status().map_err(|source| database.failed("scan", source))?;
+        rows.status().map_err(|source| database.database_error("scan", source))?;
         let view = Rows::newest_of(database);
         let rest = KeyRange::terms().after(&Key::Terms(LogIndex(gathered.cursor)));
         view.scan(&rest, &mut |key, row| {
@@ -162,7 +162,7 @@ impl TermIndex {
         batch: &mut WriteBatch,
     ) -> Result<Written, StateError> {
         let db = database.db();
-        let mut written = Written { cursor: None, cleaned: self.clean(database, batch)? };
+        let mut written = Written { cursor: None, cleaned: self.clean_some(database, batch)? };
         if changes.changes.is_empty() {
             return Ok(written);
         }
@@ -173,7 +173,7 @@ impl TermIndex {
             if is_added {
                 gathered.add(since, &terms);
             } else if since > gathered.cursor {
-                gathered.remove(since, &terms);
+                gathered.remove_content(since, &terms);
             } else {
                 let row = Row::Terms(TermsRow { guid: schema::Guid([0; 16]), format: schema::Format::Avro, terms });
                 batch.put_cf(terms_family(db), removed_key(since), codec::encode_row(&row));
@@ -196,13 +196,13 @@ impl TermIndex {
     }
 
     /// Contents and postings that are in memory only.
-    pub(super) fn gathered(&self) -> (u64, u64) {
+    pub(super) fn gathered_counts(&self) -> (u64, u64) {
         let gathered = self.gathered.read();
         (gathered.contents as u64, gathered.postings.values().map(|found| found.len() as u64).sum())
     }
 
     /// The batch is written.
-    pub(super) fn written(&self, written: Written) {
+    pub(super) fn note_written(&self, written: Written) {
         if written.cursor.is_none() && written.cleaned.is_empty() {
             return;
         }
@@ -218,13 +218,14 @@ impl TermIndex {
     }
 
     /// Removes the postings of a few contents that are gone.
-    fn clean(&self, database: &Database, batch: &mut WriteBatch) -> Result<Vec<u64>, StateError> {
+    fn clean_some(&self, database: &Database, batch: &mut WriteBatch) -> Result<Vec<u64>, StateError> {
         let removed: Vec<u64> = self.gathered.read().removed.iter().take(REMOVALS_PER_BATCH).copied().collect();
         let db = database.db();
         let mut blocks: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
         for since in &removed {
-            let row =
-                db.get_cf(terms_family(db), removed_key(*since)).map_err(|source| database.failed("read", source))?;
+            let row = db
+                .get_cf(terms_family(db), removed_key(*since))
+                .map_err(|source| database.database_error("read", source))?;
             // Another place in the same batch may have put it there: the next batch sees it.
             let Some(row) = row else { continue };
             let row = codec::decode_row(&Key::Terms(LogIndex(*since)), &row).map_err(|error| damaged_error(&error))?;
@@ -372,7 +373,7 @@ impl<'a> Walk<'a> {
         let was_empty = self.block.is_empty();
         if !was_empty {
             self.rows.next();
-            if self.load()? && self.block.last().is_some_and(|last| *last >= from) {
+            if self.load_block()? && self.block.last().is_some_and(|last| *last >= from) {
                 return Ok(());
             }
         }
@@ -382,14 +383,14 @@ impl<'a> Walk<'a> {
         if !self.rows.valid() {
             self.rows.seek_to_first();
         }
-        if self.load()? && self.block.last().is_some_and(|last| *last < from) {
+        if self.load_block()? && self.block.last().is_some_and(|last| *last < from) {
             self.rows.next();
-            self.load()?;
+            self.load_block()?;
         }
         Ok(())
     }
 
-    fn load(&mut self) -> Result<bool, ViewError> {
+    fn load_block(&mut self) -> Result<bool, ViewError> {
         self.block.clear();
         match self.rows.value() {
             Some(bytes) => self.block = view_error(codec::decode_postings(bytes))?,

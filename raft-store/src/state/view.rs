@@ -36,7 +36,7 @@ impl<'a> StateView<'a> {
 
     /// What stands beside the rows.
     pub(super) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, rocksdb::Error> {
-        self.rows.meta(key)
+        self.rows.read_meta(key)
     }
 
     pub(super) fn iterate(
@@ -45,7 +45,7 @@ impl<'a> StateView<'a> {
         options: ReadOptions,
         mode: IteratorMode<'_>,
     ) -> DBIteratorWithThreadMode<'_, DB> {
-        self.rows.iterate(family, options, mode)
+        self.rows.iterate_family(family, options, mode)
     }
 }
 

@@ -109,7 +109,7 @@ fn purge_soft_deleted(view: &impl View, entry: Entry<'_>, scope: &Scope, effect:
     let mut purged = 0;
     for subject in subjects {
         let mut changes = Vec::new();
-        let versions = catalog::purge(&view, entry, &subject, &mut changes)?;
+        let versions = catalog::purge_subject(&view, entry, &subject, &mut changes)?;
         if versions.is_empty() {
             continue;
         }

@@ -94,7 +94,7 @@ impl Service {
         while next <= header.at.index {
             let records = log.some_records(next..header.at.index + 1)?;
             // Read again with every piece: the log may be purged meanwhile.
-            let purged = log.purged().map_or(0, |purged| purged.index());
+            let purged = log.last_purged().map_or(0, |purged| purged.index());
             if records.is_empty() || records.first().is_some_and(|(index, _)| *index != next) {
                 return Err(Failure::Purged { purged, from: since.index });
             }
