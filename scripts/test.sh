@@ -18,7 +18,7 @@ tidy     | - | the rules of the house that no compiler checks, and the links bet
 deny     | - | licences, sources and banned crates (cargo-deny); known vulnerabilities, where a database is at hand
 lints    | - | clippy on all targets; a warning is an error
 tests    | - | cargo test on the whole workspace
-docs     | - | rustdoc of every crate; broken links are warned
+docs     | - | rustdoc of every crate; a warning (a link that leads nowhere or to what is private) is an error
 drills   | - | a short slice of the failure drills on real processes
 zoo      | - | three of the planted bugs must be found
 sim      | - | a short slice of the simulation
@@ -72,7 +72,8 @@ stage_tests() {
   cargo test --workspace
 }
 
-stage_docs() { cargo doc --workspace --no-deps --quiet; }
+# The flags are those of rustdoc alone: nothing is compiled anew for them.
+stage_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet; }
 
 stage_drills() {
   build_release

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::frame::FORMAT;
+use crate::FORMAT;
 
 /// A backup that cannot be read or written. Whoever gets one must use nothing of the backup.
 #[derive(Debug, thiserror::Error)]

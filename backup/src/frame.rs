@@ -15,11 +15,9 @@
 
 use std::io::Read;
 
-use crate::BackupError;
 use crate::key::FileCipher;
+use crate::{BackupError, FORMAT};
 
-/// The format that this program writes. It reads every one up to it.
-pub const FORMAT: u8 = 1;
 /// Neither text nor anything that a transfer as text would leave alone, like PNG's.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89SRBK\r\n\x1a";
 pub(crate) const PREAMBLE_BYTES: usize = 40;
@@ -110,7 +108,7 @@ pub(crate) fn encode_frame(
     }
     let length = u32::try_from(stored.len()).map_err(|_| BackupError::damaged("a part is too long"))?;
     head[8..12].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&head, number, &stored);
+    let checksum = frame_checksum(&head, number, &stored);
     head[12..].copy_from_slice(&checksum.to_le_bytes());
     let mut bytes = Vec::with_capacity(FRAME_HEAD_BYTES + stored.len());
     bytes.extend(head);
@@ -118,11 +116,11 @@ pub(crate) fn encode_frame(
     Ok(bytes)
 }
 
-pub(crate) fn compressor() -> Result<zstd::bulk::Compressor<'static>, BackupError> {
+pub(crate) fn new_compressor() -> Result<zstd::bulk::Compressor<'static>, BackupError> {
     zstd::bulk::Compressor::new(COMPRESSION_LEVEL).map_err(BackupError::io("compress"))
 }
 
-fn checksum(head: &[u8; FRAME_HEAD_BYTES], number: u64, stored: &[u8]) -> u32 {
+fn frame_checksum(head: &[u8; FRAME_HEAD_BYTES], number: u64, stored: &[u8]) -> u32 {
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&head[..12]), &number.to_le_bytes());
     crc32c::crc32c_append(checksum, stored)
 }
@@ -144,7 +142,7 @@ pub(crate) fn read_frame(
 ) -> Result<Frame, BackupError> {
     let place = format!("part {number}");
     let mut head = [0; FRAME_HEAD_BYTES];
-    fill(input, &mut head, &place)?;
+    fill_buffer(input, &mut head, &place)?;
     let length = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
     let (plain, stored_length) = (length(4), length(8));
     if plain > PART_BYTES_MAX || stored_length > STORED_BYTES_MAX {
@@ -152,9 +150,9 @@ pub(crate) fn read_frame(
     }
     let mut raw = vec![0; FRAME_HEAD_BYTES + stored_length];
     raw[..FRAME_HEAD_BYTES].copy_from_slice(&head);
-    fill(input, &mut raw[FRAME_HEAD_BYTES..], &place)?;
+    fill_buffer(input, &mut raw[FRAME_HEAD_BYTES..], &place)?;
     let stored = &raw[FRAME_HEAD_BYTES..];
-    if checksum(&head, number, stored).to_le_bytes() != head[12..] {
+    if frame_checksum(&head, number, stored).to_le_bytes() != head[12..] {
         return Err(BackupError::damaged(format!("{place} does not have its checksum")));
     }
     let kind = FrameKind::of(head[0]).filter(|_| head[1..4] == [0; 3]);
@@ -172,7 +170,7 @@ pub(crate) fn read_frame(
 }
 
 /// Reads exactly this much.
-pub(crate) fn fill(input: &mut impl Read, buffer: &mut [u8], place: &str) -> Result<(), BackupError> {
+pub(crate) fn fill_buffer(input: &mut impl Read, buffer: &mut [u8], place: &str) -> Result<(), BackupError> {
     input.read_exact(buffer).map_err(|source| match source.kind() {
         std::io::ErrorKind::UnexpectedEof => BackupError::Cut { place: place.to_owned() },
         _ => BackupError::Io { doing: "read", source },

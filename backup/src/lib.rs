@@ -8,6 +8,8 @@
 //!
 //! **Never here:** a store, a network, a clock, a source of randomness, a decision about what is backed up.
 
+#![warn(missing_docs)]
+
 mod error;
 mod frame;
 mod header;
@@ -19,13 +21,16 @@ mod verify;
 mod writer;
 
 pub use error::BackupError;
-pub use frame::{FORMAT, PART_BYTES_MAX};
+pub use frame::PART_BYTES_MAX;
 pub use header::{BackupKind, Header, Position, Trailer};
 pub use key::{BackupKey, BackupKeys, KEY_BYTES_MIN};
 pub use reader::{BackupReader, KeyValue, Part};
 pub use signature::{Signature, signed_text, verify_signature};
 pub use verify::{Checks, Progress, Verified, verify};
 pub use writer::BackupWriter;
+
+/// The format that this program writes. It reads every one up to it.
+pub const FORMAT: u8 = 1;
 
 /// The table whose rows are the hashes of the audit tree: level, position. `docs/backup.md` names it as part of the format.
 pub const AUDIT_NODE_TABLE: u8 = 0x11;

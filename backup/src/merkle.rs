@@ -13,7 +13,7 @@ impl TreeHasher {
     pub(crate) fn push(&mut self, leaf: [u8; 32]) {
         let (mut level, mut hash) = (0, leaf);
         while let Some((_, left)) = self.subtrees.pop_if(|(last, _)| *last == level) {
-            hash = node(&left, &hash);
+            hash = node_hash(&left, &hash);
             level += 1;
         }
         self.subtrees.push((level, hash));
@@ -23,11 +23,11 @@ impl TreeHasher {
     pub(crate) fn root(&self) -> [u8; 32] {
         let mut subtrees = self.subtrees.iter().rev();
         let Some((_, last)) = subtrees.next() else { return Sha256::new().finalize().into() };
-        subtrees.fold(*last, |right, (_, left)| node(left, &right))
+        subtrees.fold(*last, |right, (_, left)| node_hash(left, &right))
     }
 }
 
-fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update([1]);
     hash.update(left);
@@ -46,7 +46,7 @@ mod tests {
             [leaf] => *leaf,
             _ => {
                 let split = leaves.len().next_power_of_two() / 2;
-                node(&definition(&leaves[..split]), &definition(&leaves[split..]))
+                node_hash(&definition(&leaves[..split]), &definition(&leaves[split..]))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::frame::{Frame, FrameKind, PREAMBLE_BYTES, Preamble, fill, read_frame};
+use crate::frame::{Frame, FrameKind, PREAMBLE_BYTES, Preamble, fill_buffer, read_frame};
 use crate::header::{BackupKind, Header, Trailer};
 use crate::key::{BackupKeys, FileCipher};
 use crate::{BackupError, hex};
@@ -45,7 +45,7 @@ impl<R: Read> BackupReader<R> {
     pub fn open(mut input: R, keys: &BackupKeys) -> Result<Self, BackupError> {
         let mut bytes = [0; PREAMBLE_BYTES];
         // Something short is no backup, unless it begins as one.
-        fill(&mut input, &mut bytes, "its first bytes").map_err(|error| match error {
+        fill_buffer(&mut input, &mut bytes, "its first bytes").map_err(|error| match error {
             BackupError::Cut { .. } if bytes[..4] != crate::frame::MAGIC[..4] => BackupError::NotABackup,
             error => error,
         })?;
@@ -116,21 +116,21 @@ impl<R: Read> BackupReader<R> {
             self.hash.update(&raw);
         }
         match (kind, self.header.kind) {
-            (FrameKind::Rows, BackupKind::Full) => self.rows(&content).map(Part::Rows),
-            (FrameKind::Entries, BackupKind::Log) => self.entries(&content).map(Part::Entries),
-            (FrameKind::Trailer, _) => self.end(&content).map(Part::End),
+            (FrameKind::Rows, BackupKind::Full) => self.rows_in(&content).map(Part::Rows),
+            (FrameKind::Entries, BackupKind::Log) => self.entries_in(&content).map(Part::Entries),
+            (FrameKind::Trailer, _) => self.read_trailer(&content).map(Part::End),
             (FrameKind::Header | FrameKind::Rows | FrameKind::Entries, _) => {
                 Err(BackupError::damaged(format!("part {} is of a kind that does not belong there", self.frames - 1)))
             }
         }
     }
 
-    fn rows(&mut self, content: &[u8]) -> Result<Vec<KeyValue>, BackupError> {
+    fn rows_in(&mut self, content: &[u8]) -> Result<Vec<KeyValue>, BackupError> {
         let mut rest = Rest(content);
         let mut rows = Vec::new();
         while !rest.0.is_empty() {
-            let (key_length, value_length) = (rest.u32()?, rest.u32()?);
-            let (key, value) = (rest.bytes(key_length)?, rest.bytes(value_length)?);
+            let (key_length, value_length) = (rest.take_u32()?, rest.take_u32()?);
+            let (key, value) = (rest.take_bytes(key_length)?, rest.take_bytes(value_length)?);
             if key <= self.last_key.as_slice() {
                 return Err(BackupError::damaged("its rows are not in the order of their keys"));
             }
@@ -142,13 +142,13 @@ impl<R: Read> BackupReader<R> {
         Ok(rows)
     }
 
-    fn entries(&mut self, content: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, BackupError> {
+    fn entries_in(&mut self, content: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, BackupError> {
         let mut rest = Rest(content);
         let mut entries = Vec::new();
         while !rest.0.is_empty() {
-            let index = u64::from(rest.u32()?) | u64::from(rest.u32()?) << 32;
-            let length = rest.u32()?;
-            let record = rest.bytes(length)?;
+            let index = u64::from(rest.take_u32()?) | u64::from(rest.take_u32()?) << 32;
+            let length = rest.take_u32()?;
+            let record = rest.take_bytes(length)?;
             if index != self.next_index || index > self.header.at.index {
                 return Err(BackupError::damaged(format!("the entry {index} is not the one that has to follow")));
             }
@@ -160,7 +160,7 @@ impl<R: Read> BackupReader<R> {
         Ok(entries)
     }
 
-    fn end(&mut self, content: &[u8]) -> Result<Trailer, BackupError> {
+    fn read_trailer(&mut self, content: &[u8]) -> Result<Trailer, BackupError> {
         let trailer: Trailer = from_json(content, "trailer")?;
         self.counted.hash = self.hash.finalize().to_hex().to_string();
         self.counted.signature.clone_from(&trailer.signature);
@@ -187,12 +187,12 @@ fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
-    fn u32(&mut self) -> Result<u32, BackupError> {
-        let bytes = self.bytes(4)?;
+    fn take_u32(&mut self) -> Result<u32, BackupError> {
+        let bytes = self.take_bytes(4)?;
         Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
-    fn bytes(&mut self, length: u32) -> Result<&'a [u8], BackupError> {
+    fn take_bytes(&mut self, length: u32) -> Result<&'a [u8], BackupError> {
         let split = self.0.split_at_checked(length as usize);
         let (bytes, rest) = split.ok_or_else(|| BackupError::damaged("a part ends in the middle of a row"))?;
         self.0 = rest;

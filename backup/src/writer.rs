@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::frame::{FrameKind, Preamble, compressor, encode_frame};
+use crate::frame::{FrameKind, Preamble, encode_frame, new_compressor};
 use crate::header::{BackupKind, Header, Trailer};
 use crate::key::{BackupKey, FileCipher};
 use crate::{BackupError, PART_BYTES_MAX, Signature};
@@ -39,7 +39,7 @@ impl<W: Write> BackupWriter<W> {
             output,
             kind: header.kind,
             cipher: key.map(|key| key.cipher(&preamble)),
-            compressor: compressor()?,
+            compressor: new_compressor()?,
             hash: blake3::Hasher::new(),
             frames: 0,
             part: Vec::with_capacity(PART_BYTES * 2),
@@ -55,8 +55,8 @@ impl<W: Write> BackupWriter<W> {
             },
             written: 0,
         };
-        writer.put(&preamble)?;
-        writer.frame(FrameKind::Header, &json(header)?)?;
+        writer.write_bytes(&preamble)?;
+        writer.write_frame(FrameKind::Header, &json_bytes(header)?)?;
         Ok(writer)
     }
 
@@ -119,7 +119,7 @@ impl<W: Write> BackupWriter<W> {
         self.trailer.hash = self.hash.finalize().to_hex().to_string();
         self.trailer.signature = sign(&self.trailer.hash);
         let trailer = self.trailer.clone();
-        self.frame(FrameKind::Trailer, &json(&trailer)?)?;
+        self.write_frame(FrameKind::Trailer, &json_bytes(&trailer)?)?;
         self.output.flush().map_err(BackupError::io("write"))?;
         Ok((self.output, trailer, self.written))
     }
@@ -143,25 +143,25 @@ impl<W: Write> BackupWriter<W> {
             return Ok(());
         }
         let part = std::mem::take(&mut self.part);
-        self.frame(kind, &part)?;
+        self.write_frame(kind, &part)?;
         self.part = part;
         self.part.clear();
         Ok(())
     }
 
-    fn frame(&mut self, kind: FrameKind, content: &[u8]) -> Result<(), BackupError> {
+    fn write_frame(&mut self, kind: FrameKind, content: &[u8]) -> Result<(), BackupError> {
         let frame = encode_frame(kind, self.frames, content, &mut self.compressor, self.cipher.as_ref())?;
         self.frames += 1;
-        self.put(&frame)
+        self.write_bytes(&frame)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
         self.hash.update(bytes);
         self.written += bytes.len() as u64;
         self.output.write_all(bytes).map_err(BackupError::io("write"))
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, BackupError> {
+fn json_bytes(value: &impl serde::Serialize) -> Result<Vec<u8>, BackupError> {
     serde_json::to_vec(value).map_err(|error| BackupError::Refused { what: error.to_string() })
 }

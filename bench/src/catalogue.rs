@@ -13,7 +13,7 @@ use crate::{ANSWER_TIME_MAX, bare_client};
 const VERSIONS_PER_SUBJECT: u64 = 10;
 
 /// A schema that shares a field with all others, one with every thousandth, and has one of its own.
-fn schema(number: u64) -> String {
+fn schema_text(number: u64) -> String {
     let field = |name: String| json!({"name": name, "type": "string", "default": ""});
     let fields = ["id".to_owned(), format!("part_{}", number % 1_000), format!("only_{number}")].map(field);
     let doc = if number.is_multiple_of(100_000) { "tariff of a model" } else { "usage of a model" };
@@ -28,7 +28,7 @@ fn schema(number: u64) -> String {
 ///
 /// # Panics
 /// If a client panics.
-pub async fn fill(url: &str, first: u64, versions: u64, clients: usize) -> Result<Duration, String> {
+pub async fn fill_catalogue(url: &str, first: u64, versions: u64, clients: usize) -> Result<Duration, String> {
     let begun = Instant::now();
     let (next, end) =
         (Arc::new(AtomicU64::new(first / VERSIONS_PER_SUBJECT)), (first + versions) / VERSIONS_PER_SUBJECT);
@@ -45,7 +45,7 @@ pub async fn fill(url: &str, first: u64, versions: u64, clients: usize) -> Resul
                 for version in 0..VERSIONS_PER_SUBJECT {
                     let number = subject * VERSIONS_PER_SUBJECT + version;
                     let name = format!("area{}.subject-{subject:07}", subject % 1_000);
-                    let new = NewSchema::avro(schema(number));
+                    let new = NewSchema::avro(schema_text(number));
                     registry.register(&name, &new).await.map_err(|error| error.to_string())?;
                 }
             }
@@ -74,7 +74,7 @@ pub struct Figures {
 ///
 /// # Errors
 /// An answer that is no success.
-pub async fn search(url: &str, times: usize) -> Result<Vec<Figures>, String> {
+pub async fn measure_searches(url: &str, times: usize) -> Result<Vec<Figures>, String> {
     let any = v1::SearchRequest::default;
     let text = ToOwned::to_owned;
     let queries: [(&'static str, v1::SearchRequest); 9] = [

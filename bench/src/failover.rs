@@ -16,18 +16,23 @@ const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// A text if the cluster cannot be driven.
-pub async fn run(script: &str, arguments: &[String], base: u16, kills: usize) -> Result<Vec<Duration>, String> {
+pub async fn measure_failovers(
+    script: &str,
+    arguments: &[String],
+    base: u16,
+    kills: usize,
+) -> Result<Vec<Duration>, String> {
     let mut times = Vec::new();
     for kill in 0..kills {
-        let leader: u16 = cluster(script, "leader", None, arguments)?.trim().parse().map_err(|_| "no leader")?;
+        let leader: u16 = run_script(script, "leader", None, arguments)?.trim().parse().map_err(|_| "no leader")?;
         let survivor = format!("http://127.0.0.1:{}", base + leader % 3 + 1);
         let registry = bare_client(&survivor, ATTEMPT_TIME_MAX).map_err(|error| error.to_string())?;
         let killed = Instant::now();
-        cluster(script, "kill", Some(leader), arguments)?;
+        run_script(script, "kill", Some(leader), arguments)?;
         let mut attempt = 0;
         while killed.elapsed() < WAIT_MAX {
             attempt += 1;
-            let new = NewSchema::avro(crate::load::schema(u64::from(u16::MAX) + kill as u64));
+            let new = NewSchema::avro(crate::load::schema_text(u64::from(u16::MAX) + kill as u64));
             if registry.register(&format!("failover-{kill}"), &new).await.is_ok() {
                 break;
             }
@@ -35,14 +40,14 @@ pub async fn run(script: &str, arguments: &[String], base: u16, kills: usize) ->
         }
         times.push(killed.elapsed());
         println!("kill {kill}: node {leader}, {} ms, {attempt} attempts", killed.elapsed().as_millis());
-        cluster(script, "start", Some(leader), arguments)?;
-        cluster(script, "up", None, arguments)?;
+        run_script(script, "start", Some(leader), arguments)?;
+        run_script(script, "up", None, arguments)?;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     Ok(times)
 }
 
-fn cluster(script: &str, command: &str, node: Option<u16>, arguments: &[String]) -> Result<String, String> {
+fn run_script(script: &str, command: &str, node: Option<u16>, arguments: &[String]) -> Result<String, String> {
     let mut call = Command::new(script);
     call.arg(command).args(node.map(|node| node.to_string())).args(arguments);
     let output = call.output().map_err(|error| format!("{script} {command}: {error}"))?;

@@ -24,7 +24,7 @@ impl Figures {
 }
 
 /// A version of a schema of about 2.2 KB; its documentation and the default of one field differ from every other's.
-fn schema(number: usize) -> String {
+fn schema_text(number: usize) -> String {
     let mut fields: Vec<_> = (0..16)
         .map(|field| {
             json!({
@@ -43,13 +43,13 @@ fn schema(number: usize) -> String {
 ///
 /// # Errors
 /// An answer that is no success.
-pub async fn run(url: &str, subject: &str, versions: usize) -> Result<Figures, String> {
+pub async fn measure_registrations(url: &str, subject: &str, versions: usize) -> Result<Figures, String> {
     let registry = bare_client(url, ANSWER_TIME_MAX).map_err(|error| error.to_string())?;
     let level = Settings::level("BACKWARD_TRANSITIVE");
     registry.set_config(Some(subject), &level).await.map_err(|error| error.to_string())?;
     let mut times = Vec::new();
     for number in 1..=versions {
-        let new = NewSchema::avro(schema(number));
+        let new = NewSchema::avro(schema_text(number));
         let begun = Instant::now();
         registry.register(subject, &new).await.map_err(|error| error.to_string())?;
         times.push(begun.elapsed());

@@ -45,7 +45,7 @@ pub struct Figures {
 }
 
 /// A schema of about 2.2 KB, different for each number.
-pub fn schema(number: u64) -> String {
+pub fn schema_text(number: u64) -> String {
     let fields: Vec<_> = (0..17)
         .map(|field| {
             json!({
@@ -64,8 +64,8 @@ pub fn schema(number: u64) -> String {
 ///
 /// # Panics
 /// If a client cannot be made.
-pub async fn run(urls: &[String], load: Load) -> Figures {
-    let numbers = Arc::new(AtomicU64::new(seed()));
+pub async fn run_load(urls: &[String], load: Load) -> Figures {
+    let numbers = Arc::new(AtomicU64::new(random_seed()));
     let failed = Arc::new(AtomicU64::new(0));
     let end = Instant::now() + load.time;
     let started = Instant::now();
@@ -81,12 +81,12 @@ pub async fn run(urls: &[String], load: Load) -> Figures {
                 let request = match load.work {
                     Work::New => {
                         let number = numbers.fetch_add(1, Ordering::Relaxed);
-                        let body = json!({"schema": schema(number)});
+                        let body = json!({"schema": schema_text(number)});
                         http.post(format!("{url}/subjects/bench-{number}/versions")).json(&body)
                     }
-                    Work::Known => {
-                        http.post(format!("{url}/subjects/bench-known/versions")).json(&json!({"schema": schema(1)}))
-                    }
+                    Work::Known => http
+                        .post(format!("{url}/subjects/bench-known/versions"))
+                        .json(&json!({"schema": schema_text(1)})),
                     Work::ById => http.get(format!("{url}/schemas/ids/1")),
                 };
                 let asked = Instant::now();
@@ -120,7 +120,7 @@ pub async fn run(urls: &[String], load: Load) -> Figures {
 }
 
 /// A first number that earlier runs against the same cluster did not use.
-fn seed() -> u64 {
+fn random_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.as_secs() * 1_000_000
 }

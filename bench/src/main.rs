@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bench::compare;
-use bench::load::{Load, Work, run};
+use bench::load::{Load, Work, run_load};
 use clap::{Parser, Subcommand};
 
 /// Measures a running cluster.
@@ -132,7 +132,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match measure(Arguments::parse()).await {
+    match run_measurement(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("registry-bench: {error}");
@@ -141,19 +141,19 @@ async fn main() -> ExitCode {
     }
 }
 
-fn ms(time: Duration) -> f64 {
+fn in_ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn read(path: &std::path::Path) -> Result<bytes::Bytes, String> {
+fn read_file(path: &std::path::Path) -> Result<bytes::Bytes, String> {
     std::fs::read(path).map(Into::into).map_err(|error| format!("read {}: {error}", path.display()))
 }
 
-fn write(path: &std::path::Path, text: String) -> Result<(), String> {
+fn write_file(path: &std::path::Path, text: String) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("write {}: {error}", path.display()))
 }
 
-async fn measure(arguments: Arguments) -> Result<(), String> {
+async fn run_measurement(arguments: Arguments) -> Result<(), String> {
     let url = arguments.url.first().map(String::as_str).unwrap_or_default();
     match arguments.command {
         Command::Load { clients, seconds } => {
@@ -162,8 +162,9 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
                 "work", "clients", "per second", "p50 ms", "p99 ms", "failed"
             );
             for (name, work) in [("new", Work::New), ("known", Work::Known), ("by-id", Work::ById)] {
-                let figures = run(&arguments.url, Load { work, clients, time: Duration::from_secs(seconds) }).await;
-                let (per_second, p50, p99) = (figures.per_second, ms(figures.p50), ms(figures.p99));
+                let figures =
+                    run_load(&arguments.url, Load { work, clients, time: Duration::from_secs(seconds) }).await;
+                let (per_second, p50, p99) = (figures.per_second, in_ms(figures.p50), in_ms(figures.p99));
                 println!("{name:<8} {clients:>8} {per_second:>12.0} {p50:>10.2} {p99:>10.2} {:>8}", figures.failed);
             }
         }
@@ -172,48 +173,49 @@ async fn measure(arguments: Arguments) -> Result<(), String> {
             let registry = bench::bare_client(url, bench::ANSWER_TIME_MAX).map_err(|error| error.to_string())?;
             let new = client::NewSchema::avro(bench::validate::SCHEMA);
             registry.register(subject, &new).await.map_err(|error| format!("register the schema: {error}"))?;
-            let figures = bench::validate::run(&grpc_url, subject, streams, Duration::from_secs(seconds)).await?;
+            let figures =
+                bench::validate::measure_validation(&grpc_url, subject, streams, Duration::from_secs(seconds)).await?;
             let per_second = u128::from(figures.answers) * 1_000 / figures.time.as_millis().max(1);
             println!("{streams} streams: {} validations, {per_second} per second", figures.answers);
         }
         Command::History { versions } => {
             let subject = format!("bench-history-{}", std::process::id());
-            let figures = bench::history::run(url, &subject, versions).await?;
+            let figures = bench::history::measure_registrations(url, &subject, versions).await?;
             let block = 50.min(versions);
             for part in [1..=block, versions + 1 - block..=versions] {
-                println!("median of versions {part:?}: {:.2} ms", ms(figures.median(part.clone())));
+                println!("median of versions {part:?}: {:.2} ms", in_ms(figures.median(part.clone())));
             }
         }
         Command::Fill { first, versions, clients } => {
-            let time = bench::catalogue::fill(url, first, versions, clients).await?;
+            let time = bench::catalogue::fill_catalogue(url, first, versions, clients).await?;
             let per_second = u128::from(versions) * 1_000 / time.as_millis().max(1);
             println!("{versions} versions, {per_second} per second");
         }
         Command::Search { times } => {
             println!("{:<36} {:>6} {:>10} {:>10}", "search", "found", "p50 ms", "p99 ms");
-            for figures in bench::catalogue::search(url, times).await? {
+            for figures in bench::catalogue::measure_searches(url, times).await? {
                 let bench::catalogue::Figures { query, found, p50, p99 } = figures;
-                println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", ms(p50), ms(p99));
+                println!("{query:<36} {found:>6} {:>10.2} {:>10.2}", in_ms(p50), in_ms(p99));
             }
         }
         Command::Compare { rounds, seconds, only, node, quiet_wait, open_loop, json, svg } => {
             let time = Duration::from_secs(seconds);
             let quiet_wait = Duration::from_secs(quiet_wait);
             let plan = compare::Plan { rounds, time, only, node, quiet_wait, open_loop };
-            let report = compare::run(&plan).await?;
+            let report = compare::run_plan(&plan).await?;
             println!("{}", report.in_markdown());
             if let Some(path) = json {
-                write(&path, format!("{:#}\n", report.in_json()))?;
+                write_file(&path, format!("{:#}\n", report.in_json()))?;
             }
             if let Some(path) = svg {
-                write(&path, report.in_svg())?;
+                write_file(&path, report.in_svg())?;
             }
         }
-        Command::ServeAxum { port, file } => compare::serve_axum(port, read(&file)?).await?,
-        Command::ServeTonic { port, file } => compare::serve_tonic(port, read(&file)?).await?,
+        Command::ServeAxum { port, file } => compare::serve_axum(port, read_file(&file)?).await?,
+        Command::ServeTonic { port, file } => compare::serve_tonic(port, read_file(&file)?).await?,
         Command::Failover { kills, script, dir, port_base } => {
             let place = ["--dir".to_owned(), dir, "--port-base".to_owned(), port_base.to_string()];
-            let mut times = bench::failover::run(&script, &place, port_base, kills).await?;
+            let mut times = bench::failover::measure_failovers(&script, &place, port_base, kills).await?;
             times.sort_unstable();
             let ms = |time: Option<&Duration>| time.map_or(0, Duration::as_millis);
             println!(

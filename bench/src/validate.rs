@@ -34,11 +34,16 @@ pub struct Figures {
 ///
 /// # Errors
 /// If the node does not answer, or answers wrongly.
-pub async fn run(grpc_url: &str, subject: &str, streams: usize, time: Duration) -> Result<Figures, String> {
+pub async fn measure_validation(
+    grpc_url: &str,
+    subject: &str,
+    streams: usize,
+    time: Duration,
+) -> Result<Figures, String> {
     let started = Instant::now();
     let mut tasks = Vec::new();
     for _ in 0..streams {
-        tasks.push(tokio::spawn(stream(grpc_url.to_owned(), subject.to_owned(), started + time)));
+        tasks.push(tokio::spawn(run_stream(grpc_url.to_owned(), subject.to_owned(), started + time)));
     }
     let mut answers = 0;
     for task in tasks {
@@ -47,7 +52,7 @@ pub async fn run(grpc_url: &str, subject: &str, streams: usize, time: Duration) 
     Ok(Figures { answers, time: started.elapsed() })
 }
 
-async fn stream(url: String, subject: String, end: Instant) -> Result<u64, String> {
+async fn run_stream(url: String, subject: String, end: Instant) -> Result<u64, String> {
     let mut client = RegistryClient::connect(url).await.map_err(|error| error.to_string())?;
     let (requests, sent) = mpsc::channel(WINDOW);
     let window = std::sync::Arc::new(Semaphore::new(WINDOW));
@@ -58,7 +63,7 @@ async fn stream(url: String, subject: String, end: Instant) -> Result<u64, Strin
             let Ok(place) = places.acquire().await else { return };
             place.forget();
             tag += 1;
-            let data = event(tag, tag % INVALID_EVERY != 0);
+            let data = event_bytes(tag, tag % INVALID_EVERY != 0);
             let request = v1::ValidateRequest { tag, subject: subject.clone(), data, ..v1::ValidateRequest::default() };
             if requests.send(request).await.is_err() {
                 return;
@@ -80,31 +85,31 @@ async fn stream(url: String, subject: String, end: Instant) -> Result<u64, Strin
 }
 
 /// A call as Avro's binary form; an invalid one ends too early.
-fn event(tag: u64, is_valid: bool) -> Vec<u8> {
+fn event_bytes(tag: u64, is_valid: bool) -> Vec<u8> {
     let mut data = Vec::with_capacity(96);
-    text(&mut data, &format!("request-{tag:012}"));
-    text(&mut data, "some-large-model-1");
-    number(&mut data, 1_790_000_000_000 + tag);
-    number(&mut data, 1_200);
-    number(&mut data, 350);
+    append_text(&mut data, &format!("request-{tag:012}"));
+    append_text(&mut data, "some-large-model-1");
+    append_number(&mut data, 1_790_000_000_000 + tag);
+    append_number(&mut data, 1_200);
+    append_number(&mut data, 350);
     data.extend(0.0125_f64.to_le_bytes());
-    number(&mut data, 2);
-    text(&mut data, "team-a");
-    text(&mut data, "production");
-    number(&mut data, 0);
+    append_number(&mut data, 2);
+    append_text(&mut data, "team-a");
+    append_text(&mut data, "production");
+    append_number(&mut data, 0);
     if is_valid {
-        number(&mut data, 0);
+        append_number(&mut data, 0);
     }
     data
 }
 
-fn text(data: &mut Vec<u8>, text: &str) {
-    number(data, text.len() as u64);
+fn append_text(data: &mut Vec<u8>, text: &str) {
+    append_number(data, text.len() as u64);
     data.extend(text.as_bytes());
 }
 
 /// A number that is not negative: zigzag, then seven bits at a time.
-fn number(data: &mut Vec<u8>, number: u64) {
+fn append_number(data: &mut Vec<u8>, number: u64) {
     let mut left = number << 1;
     loop {
         let byte = u8::try_from(left & 0x7f).unwrap_or(0);

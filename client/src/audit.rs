@@ -44,27 +44,41 @@ pub enum AuditError {
 /// One record, as a line of the export has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "docs/audit.md describes every field")]
 pub struct Record {
+    /// Its place in the audit log, from 0 on.
     pub position: u64,
+    /// The log index of the entry that it tells of.
     pub index: u64,
+    /// When the leader proposed the entry: milliseconds since 1970.
     pub time_ms: u64,
+    /// Who asked.
     pub principal: String,
+    /// The node that was asked.
     pub node_id: u64,
+    /// What was asked for, as `docs/audit.md` names it.
     pub action: String,
+    /// Why, in the words of whoever asked; often empty.
     pub reason: String,
+    /// What it was about.
     pub resource: String,
+    /// What it came to.
     pub outcome: String,
+    /// The id of the request; retries of one call share it.
     pub request_id: String,
+    /// The state digest before the entry: 64 hexadecimal digits.
     pub digest_before: String,
+    /// The state digest after the entry: 64 hexadecimal digits.
     pub digest_after: String,
-    // In no record, and in no export, from before they came.
+    /// How the principal showed who it is. Like the rest below, in no record from before it came.
     #[serde(default)]
     pub authentication: String,
+    /// Where the request came from, if that is kept.
     #[serde(default)]
     pub address: String,
+    /// What the client called itself.
     #[serde(default)]
     pub user_agent: String,
+    /// The trace that the request was part of, in hexadecimal.
     #[serde(default)]
     pub trace_id: String,
 }
@@ -210,9 +224,10 @@ impl Export {
 
 /// A tree head: how many records there were, and their root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the type's own words")]
 pub struct Head {
+    /// Records in the tree.
     pub size: u64,
+    /// The root of the Merkle tree over them.
     pub root: Hash,
 }
 
@@ -304,10 +319,12 @@ pub fn head_of(note: &str) -> Result<Head, AuditError> {
 /// A record with the proof that it is in the tree: what `registryctl audit prove` writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the type's own words")]
 pub struct InclusionProof {
+    /// The record.
     pub record: Record,
+    /// Records in the tree that it is proved to be in.
     pub size: u64,
+    /// The hashes beside the way from the record up to the root, in base64.
     pub hashes: Vec<String>,
 }
 
@@ -333,10 +350,12 @@ impl InclusionProof {
 /// The proof that one tree is the beginning of another: what `registryctl audit prove-consistency` writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the type's own words")]
 pub struct ConsistencyProof {
+    /// Records in the earlier tree.
     pub from: u64,
+    /// Records in the later tree.
     pub to: u64,
+    /// The hashes from which both roots follow, in base64.
     pub hashes: Vec<String>,
 }
 

@@ -3,35 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::api::schemas::{NewSchema, StoredSchema};
+use crate::api::words::{Lookup, StoredSchema};
 use crate::cache::{Cache, Flights, locked};
 use crate::nodes::Node;
 use crate::transport::{Answer, Call, CallOptions, Transport};
 use crate::{CacheLimits, ClientConfig, ClientError};
-
-/// What a lookup is for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Lookup {
-    /// A schema by its id; ids are per context, which a subject may name.
-    Id(Option<String>, u32),
-    /// A schema by its guid.
-    Guid(String),
-    /// A version of a subject: a number cannot change, `latest` or a range can.
-    Version(String, String),
-    /// The version of a subject that has a content; with or without normalisation.
-    Content(String, NewSchema, bool),
-    /// The same, registered where it is not there.
-    Registration(String, NewSchema, bool),
-}
-
-impl Lookup {
-    fn subject(&self) -> Option<&str> {
-        match self {
-            Self::Id(..) | Self::Guid(_) => None,
-            Self::Version(subject, _) | Self::Content(subject, ..) | Self::Registration(subject, ..) => Some(subject),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -39,6 +15,16 @@ pub(crate) struct Shared {
     found: Mutex<Cache<Lookup, Arc<StoredSchema>>>,
     flights: Flights<Lookup, Arc<StoredSchema>>,
     latest_time: Duration,
+}
+
+impl ClientConfig {
+    /// Makes the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Setup`] for a URL that is none, or for what this build cannot do.
+    pub fn build(self) -> Result<Client, ClientError> {
+        Client::from_config(self)
+    }
 }
 
 /// A client of a cluster. Clones share connections, caches and what is known of the nodes.
@@ -117,12 +103,12 @@ impl Client {
     /// The node that would be asked now.
     pub fn nearest(&self) -> Option<String> {
         let nodes = locked(&self.shared.transport.nodes);
-        nodes.order(Instant::now()).first().map(|first| nodes.all()[*first].url.clone())
+        nodes.order_by_health(Instant::now()).first().map(|first| nodes.all()[*first].url.clone())
     }
 
     /// Measures the round-trip times of all nodes now, instead of beside the calls.
     pub async fn measure(&self) {
-        self.shared.transport.measure().await;
+        self.shared.transport.measure_nodes().await;
     }
 
     /// Learns the other members of the cluster, so that one URL is enough to survive the loss of its node.
@@ -135,7 +121,7 @@ impl Client {
             let url = crate::base_url(&node.http_url?).ok()?;
             Some(Node::new(url, Some(node.region).filter(|region| !region.is_empty())))
         });
-        self.shared.transport.learn(members);
+        self.shared.transport.learn_nodes(members);
         Ok(())
     }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::ClientError;
 use crate::auth::{Credentials, TlsFiles};
 use crate::nodes::Node;
 use crate::retry::RetryPolicy;
-use crate::{Client, ClientError};
 
 /// Bounds of the caches. What is immutable is kept until it is pushed out; what is not, for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +67,6 @@ impl ClientConfig {
             reads_what_it_saw: true,
             headers: Vec::new(),
         }
-    }
-
-    /// Makes the client. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`ClientError::Setup`] for a URL that is none, or for what this build cannot do.
-    pub fn build(self) -> Result<Client, ClientError> {
-        Client::from_config(self)
     }
 
     pub(crate) fn checked_nodes(&self) -> Result<Vec<Node>, ClientError> {

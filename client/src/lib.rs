@@ -18,6 +18,8 @@
 //!
 //! Never here: rules of the registry. What a node refuses is an error with the node's own code and message.
 
+#![warn(missing_docs)]
+
 mod api;
 pub mod audit;
 pub mod auth;
@@ -34,8 +36,9 @@ pub use api::backups::BackupDownload;
 pub use api::cluster::Health;
 pub use api::events::{Events, RegistryEvent, Watch};
 pub use api::native::{NativeMessage, message_json};
-pub use api::schemas::{NewSchema, Reference, StoredSchema, Verdict};
+pub use api::schemas::Verdict;
 pub use api::settings::Settings;
+pub use api::words::{NewSchema, Reference, StoredSchema};
 pub use client::Client;
 pub use config::{CacheLimits, ClientConfig, base_url};
 pub use error::{ClientError, Refusal};

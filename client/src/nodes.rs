@@ -54,7 +54,7 @@ impl Nodes {
 
     /// Positions in the order in which they should be asked. All of them are in it: where everything rests, the one
     /// whose rest ends first is asked.
-    pub(crate) fn order(&self, now: Instant) -> Vec<usize> {
+    pub(crate) fn order_by_health(&self, now: Instant) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.all.len()).collect();
         order.sort_by(|a, b| {
             let (first, second) = (&self.all[*a], &self.all[*b]);
@@ -77,7 +77,7 @@ impl Nodes {
     }
 
     /// A node answered, after so long; it may have said what region it is in.
-    pub(crate) fn answered(&mut self, position: usize, took: Duration, region: Option<&str>, in_use: bool) {
+    pub(crate) fn note_answer(&mut self, position: usize, took: Duration, region: Option<&str>, in_use: bool) {
         let Some(node) = self.all.get_mut(position) else { return };
         let took_ms = took.as_secs_f64() * 1e3;
         node.round_trip_ms =
@@ -93,7 +93,7 @@ impl Nodes {
     }
 
     /// A node failed; it may have said how long it wants to be left alone.
-    pub(crate) fn failed(&mut self, position: usize, now: Instant, retry_after: Option<Duration>) {
+    pub(crate) fn note_failure(&mut self, position: usize, now: Instant, retry_after: Option<Duration>) {
         let Some(node) = self.all.get_mut(position) else { return };
         let rest = REST.saturating_mul(1 << node.failures.min(10)).min(REST_MAX);
         node.failures = node.failures.saturating_add(1);
@@ -104,7 +104,7 @@ impl Nodes {
     }
 
     /// Adds nodes that are not known yet.
-    pub(crate) fn learn(&mut self, found: impl IntoIterator<Item = Node>) {
+    pub(crate) fn learn_nodes(&mut self, found: impl IntoIterator<Item = Node>) {
         for node in found {
             match self.all.iter_mut().find(|known| known.url == node.url) {
                 Some(known) => known.region = known.region.take().or(node.region),
@@ -132,32 +132,32 @@ mod tests {
 
     #[test]
     fn the_order_of_the_configuration_holds_until_something_is_known() {
-        assert_eq!(nodes(None).order(Instant::now()), [0, 1, 2]);
-        assert_eq!(nodes(Some("us")).order(Instant::now()), [1, 0, 2]);
+        assert_eq!(nodes(None).order_by_health(Instant::now()), [0, 1, 2]);
+        assert_eq!(nodes(Some("us")).order_by_health(Instant::now()), [1, 0, 2]);
     }
 
     #[test]
     fn the_own_region_wins_over_the_nearest_and_the_one_in_use_over_a_slightly_nearer_one() {
         let mut nodes = nodes(Some("eu"));
-        nodes.answered(1, Duration::from_millis(1), None, true);
-        nodes.answered(2, Duration::from_millis(5), None, false);
-        nodes.answered(0, Duration::from_millis(9), None, false);
-        assert_eq!(nodes.order(Instant::now()), [2, 0, 1]);
-        nodes.answered(0, Duration::from_millis(9), None, true);
-        assert_eq!(nodes.order(Instant::now()), [0, 2, 1]);
+        nodes.note_answer(1, Duration::from_millis(1), None, true);
+        nodes.note_answer(2, Duration::from_millis(5), None, false);
+        nodes.note_answer(0, Duration::from_millis(9), None, false);
+        assert_eq!(nodes.order_by_health(Instant::now()), [2, 0, 1]);
+        nodes.note_answer(0, Duration::from_millis(9), None, true);
+        assert_eq!(nodes.order_by_health(Instant::now()), [0, 2, 1]);
     }
 
     #[test]
     fn a_node_that_failed_is_left_and_found_again() {
         let mut nodes = nodes(Some("eu"));
         let now = Instant::now();
-        nodes.answered(0, Duration::from_millis(1), None, true);
-        nodes.failed(0, now, None);
-        assert_eq!(nodes.order(now), [2, 1, 0]);
+        nodes.note_answer(0, Duration::from_millis(1), None, true);
+        nodes.note_failure(0, now, None);
+        assert_eq!(nodes.order_by_health(now), [2, 1, 0]);
         // It is asked again when its rest is over, since its region is the own one.
-        assert_eq!(nodes.order(now + REST)[0], 0);
-        nodes.failed(0, now, Some(Duration::from_secs(9)));
-        assert_ne!(nodes.order(now + Duration::from_secs(8))[0], 0);
+        assert_eq!(nodes.order_by_health(now + REST)[0], 0);
+        nodes.note_failure(0, now, Some(Duration::from_secs(9)));
+        assert_ne!(nodes.order_by_health(now + Duration::from_secs(8))[0], 0);
     }
 
     proptest! {
@@ -169,11 +169,11 @@ mod tests {
             for (position, ms, good) in steps {
                 now += Duration::from_millis(ms);
                 if good {
-                    nodes.answered(position, Duration::from_millis(ms), None, true);
+                    nodes.note_answer(position, Duration::from_millis(ms), None, true);
                 } else {
-                    nodes.failed(position, now, None);
+                    nodes.note_failure(position, now, None);
                 }
-                let order = nodes.order(now);
+                let order = nodes.order_by_health(now);
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
                 prop_assert_eq!(sorted, vec![0, 1, 2]);

@@ -23,7 +23,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const MEASURE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A segment of a path, encoded.
-pub(crate) fn segment(text: &str) -> String {
+pub(crate) fn path_segment(text: &str) -> String {
     // A lone dot would be taken for a step in the path.
     match text {
         "." => "%2E".to_owned(),
@@ -120,7 +120,7 @@ impl Transport {
             builder = files.set_up(builder)?;
         }
         let http = builder.build();
-        let http = http.map_err(|error| ClientError::Setup(format!("make a client: {}", described(&error))))?;
+        let http = http.map_err(|error| ClientError::Setup(format!("make a client: {}", describe_error(&error))))?;
         Ok(Self {
             http,
             nodes: Mutex::new(Nodes::new(nodes, config.region.clone())),
@@ -151,15 +151,15 @@ impl Transport {
             attempt += 1;
             let now = Instant::now();
             let left = deadline.saturating_duration_since(now);
-            let (position, url) = self.choose(&call, now);
+            let (position, url) = self.choose_node(&call, now);
             let own = call.attempt_time_max.unwrap_or(self.retry.attempt_time_max);
             let time_max = if call.attempt_time_max.is_some() { own } else { own.min(left) };
             let sent = self.request(options, &call, &url, &request_id, key.as_deref())?;
-            let answered = tokio::time::timeout(time_max, receive(sent)).await;
+            let answered = tokio::time::timeout(time_max, send_and_receive(sent)).await;
             let took = now.elapsed();
             let (failure, reason, refusal) = match answered {
                 Ok(Ok(received)) => {
-                    self.note(position, took, &received.headers);
+                    self.note_answer(position, took, &received.headers);
                     if received.is_success {
                         return Ok(Answer { url, bytes: received.bytes });
                     }
@@ -169,7 +169,7 @@ impl Transport {
                 }
                 Ok(Err(error)) => {
                     let failure = if error.is_connect() { Failure::NotSent } else { Failure::NoAnswer };
-                    (failure, described(&error), None)
+                    (failure, describe_error(&error), None)
                 }
                 Err(_) => (Failure::NoAnswer, format!("no answer within {} ms", time_max.as_millis()), None),
             };
@@ -177,10 +177,10 @@ impl Transport {
             let retry_after = refusal.as_ref().and_then(|refusal| refusal.retry_after);
             let repeats = retry::may_repeat(failure, call.safety);
             if repeats || refusal.is_none() {
-                locked(&self.nodes).failed(position, Instant::now(), retry_after);
+                locked(&self.nodes).note_failure(position, Instant::now(), retry_after);
             }
             failures.push(format!("{url}: {reason}"));
-            let wait = self.wait(&call, attempt, failure, retry_after);
+            let wait = self.time_to_wait(&call, attempt, failure, retry_after);
             let is_last = attempt >= self.retry.attempts_max.max(1) || Instant::now() + wait >= deadline;
             if !repeats || is_last {
                 let unknown = may_have_happened && call.safety != Safety::Read;
@@ -199,33 +199,33 @@ impl Transport {
     }
 
     /// Another node is asked at once, after a short random while; the same one only when it wants to be asked again.
-    fn wait(&self, call: &Call, attempt: u32, failure: Failure, retry_after: Option<Duration>) -> Duration {
+    fn time_to_wait(&self, call: &Call, attempt: u32, failure: Failure, retry_after: Option<Duration>) -> Duration {
         let now = Instant::now();
         let others_are_there = call.only.is_none() && {
             let nodes = locked(&self.nodes);
-            let first = nodes.order(now).first().copied().and_then(|first| nodes.all().get(first).cloned());
+            let first = nodes.order_by_health(now).first().copied().and_then(|first| nodes.all().get(first).cloned());
             first.is_some_and(|node| node.resting_until.is_none_or(|until| until <= now))
         };
         let round = if others_are_there { 1 } else { attempt };
-        let wait = retry::wait_after(&self.retry, round, random());
+        let wait = retry::wait_after(&self.retry, round, random_share());
         // Too many requests means this client, whichever node it asks.
         let is_for_client = matches!(failure, Failure::Answered { status: 429, .. });
         if is_for_client || !others_are_there { wait.max(retry_after.unwrap_or_default()) } else { wait }
     }
 
-    fn choose(&self, call: &Call, now: Instant) -> (usize, String) {
+    fn choose_node(&self, call: &Call, now: Instant) -> (usize, String) {
         let nodes = locked(&self.nodes);
         if let Some(only) = &call.only {
             let position = nodes.all().iter().position(|node| node.url == *only);
             return (position.unwrap_or(usize::MAX), only.clone());
         }
-        let position = nodes.order(now).first().copied().unwrap_or(0);
+        let position = nodes.order_by_health(now).first().copied().unwrap_or(0);
         (position, nodes.all().get(position).map(|node| node.url.clone()).unwrap_or_default())
     }
 
-    fn note(&self, position: usize, took: Duration, headers: &HeaderMap) {
+    fn note_answer(&self, position: usize, took: Duration, headers: &HeaderMap) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        locked(&self.nodes).answered(position, took, text("x-registry-region"), true);
+        locked(&self.nodes).note_answer(position, took, text("x-registry-region"), true);
         if let Some(index) = text("x-registry-index").and_then(|index| index.parse().ok()) {
             self.seen_index.fetch_max(index, Ordering::Relaxed);
         }
@@ -277,7 +277,7 @@ impl Transport {
             Some(url) => vec![(usize::MAX, url.clone())],
             None => {
                 let nodes = locked(&self.nodes);
-                let order = nodes.order(Instant::now()).into_iter();
+                let order = nodes.order_by_health(Instant::now()).into_iter();
                 order.map(|position| (position, nodes.all()[position].url.clone())).collect()
             }
         };
@@ -286,23 +286,23 @@ impl Transport {
             let started = Instant::now();
             let reason = match tokio::time::timeout(self.retry.attempt_time_max, request.send()).await {
                 Ok(Ok(response)) if response.status().is_success() => {
-                    locked(&self.nodes).answered(position, started.elapsed(), None, true);
+                    locked(&self.nodes).note_answer(position, started.elapsed(), None, true);
                     return Ok((url, response));
                 }
                 Ok(Ok(response)) => {
-                    let received = received(response)
+                    let received = read_response(response)
                         .await
-                        .map_err(|error| ClientError::Answer { url: url.clone(), reason: described(&error) })?;
+                        .map_err(|error| ClientError::Answer { url: url.clone(), reason: describe_error(&error) })?;
                     let refusal = refusal_of(&url, &received);
                     if refusal.status < 500 {
                         return Err(ClientError::Refused(Box::new(refusal)));
                     }
                     refusal.message
                 }
-                Ok(Err(error)) => described(&error),
+                Ok(Err(error)) => describe_error(&error),
                 Err(_) => "no answer in time".to_owned(),
             };
-            locked(&self.nodes).failed(position, Instant::now(), None);
+            locked(&self.nodes).note_failure(position, Instant::now(), None);
             failures.push(format!("{url}: {reason}"));
         }
         Err(ClientError::Unreachable(failures.join("; ")))
@@ -322,14 +322,14 @@ impl Transport {
         }
         let transport = self.clone();
         tokio::spawn(async move {
-            transport.measure().await;
+            transport.measure_nodes().await;
             *locked(&transport.measured) = Some(Instant::now());
             transport.is_measuring.store(false, Ordering::Release);
         });
     }
 
     /// Asks every node whether it is ready; round-trip times and regions are known then.
-    pub(crate) async fn measure(self: &Arc<Self>) {
+    pub(crate) async fn measure_nodes(self: &Arc<Self>) {
         let urls: Vec<String> = locked(&self.nodes).all().iter().map(|node| node.url.clone()).collect();
         let asked = urls.into_iter().enumerate().map(|(position, url)| async move {
             let started = Instant::now();
@@ -339,17 +339,17 @@ impl Transport {
             match answer {
                 Ok(answer) if answer.status().is_success() => {
                     let region = answer.headers().get("x-registry-region").and_then(|value| value.to_str().ok());
-                    nodes.answered(position, started.elapsed(), region, false);
+                    nodes.note_answer(position, started.elapsed(), region, false);
                 }
-                Ok(_) | Err(_) => nodes.failed(position, Instant::now(), None),
+                Ok(_) | Err(_) => nodes.note_failure(position, Instant::now(), None),
             }
         });
         futures::future::join_all(asked).await;
     }
 
     /// Adds nodes that were told of.
-    pub(crate) fn learn(&self, found: impl IntoIterator<Item = Node>) {
-        locked(&self.nodes).learn(found);
+    pub(crate) fn learn_nodes(&self, found: impl IntoIterator<Item = Node>) {
+        locked(&self.nodes).learn_nodes(found);
     }
 }
 
@@ -361,11 +361,11 @@ struct Received {
     bytes: Vec<u8>,
 }
 
-async fn receive(request: reqwest::RequestBuilder) -> Result<Received, reqwest::Error> {
-    received(request.send().await?).await
+async fn send_and_receive(request: reqwest::RequestBuilder) -> Result<Received, reqwest::Error> {
+    read_response(request.send().await?).await
 }
 
-async fn received(response: Response) -> Result<Received, reqwest::Error> {
+async fn read_response(response: Response) -> Result<Received, reqwest::Error> {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await?.to_vec();
     Ok(Received { is_success: status.is_success(), status: status.as_u16(), headers, bytes })
@@ -394,7 +394,7 @@ fn refusal_of(url: &str, received: &Received) -> Refusal {
 }
 
 /// An error with its causes, for a person; the URL stands before it already.
-fn described(error: &reqwest::Error) -> String {
+fn describe_error(error: &reqwest::Error) -> String {
     let mut text = if error.is_connect() { "cannot connect".to_owned() } else { "the connection failed".to_owned() };
     let mut source = std::error::Error::source(error);
     let mut last = String::new();
@@ -410,7 +410,7 @@ fn described(error: &reqwest::Error) -> String {
 }
 
 /// A random fraction; uuid draws it from the operating system.
-fn random() -> f64 {
+fn random_share() -> f64 {
     let (_, low) = uuid::Uuid::new_v4().as_u64_pair();
     // The lowest 32 bits of a version 4 UUID are all random.
     f64::from(u32::try_from(low & 0xFFFF_FFFF).unwrap_or(0)) / 4_294_967_296.0
@@ -430,12 +430,12 @@ mod tests {
             (".", "%2E"),
             ("ü", "%C3%BC"),
         ] {
-            assert_eq!(segment(name), expected);
+            assert_eq!(path_segment(name), expected);
         }
     }
 
     #[test]
     fn random_fractions_are_fractions() {
-        assert!((0..1_000).map(|_| random()).all(|fraction| (0.0..1.0).contains(&fraction)));
+        assert!((0..1_000).map(|_| random_share()).all(|fraction| (0.0..1.0).contains(&fraction)));
     }
 }

@@ -13,7 +13,6 @@ pub(crate) const PAGE: usize = 400;
 
 /// One version as a node shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Held {
     pub id: u32,
     pub guid: String,

@@ -86,7 +86,6 @@ impl<T: Clone> Recorder<T> {
 
 /// One attempt at a registration.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub struct Registration {
     /// The client.
     pub process: usize,
@@ -103,7 +102,6 @@ pub struct Registration {
 
 /// The result of an attempt at a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum RegistrationResult {
     Registered { id: u32, version: u32, guid: String },
     Refused { status: u16, code: u32, message: String },

@@ -74,7 +74,6 @@ pub fn error_code(status: &Status) -> u32 {
 
 /// The transport of a stream of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Transport {
     Grpc,
     ServerSent,
@@ -97,7 +96,6 @@ enum Stream {
 
 /// An event as every transport shows it: id, kind, subject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub struct WatchedEvent {
     pub id: String,
     pub kind: String,

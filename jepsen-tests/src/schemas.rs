@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 /// The three formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Format {
     Avro,
     Json,
@@ -38,7 +37,6 @@ impl Format {
 
 /// A schema as it is sent, and as it must be stored.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
 pub struct Content {
     pub format: Format,
     pub sent: String,

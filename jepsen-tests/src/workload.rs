@@ -16,14 +16,12 @@ use crate::client::{Api, Outcome};
 use crate::history::{Registration, RegistrationHistory, RegistrationResult};
 use crate::native::PRINCIPAL_HEADER;
 use crate::ops::ledger::registering_principal;
-use crate::ops::names::registration_subject;
+use crate::ops::names::{BULK, registration_subject};
 use crate::schemas::{Content, Format, unique, wide};
 use crate::wait::until;
 
 /// Subjects that all clients share, so that they meet.
 const SUBJECTS: usize = 12;
-/// The subject of schemas that are large and come many at once.
-pub const BULK: &str = "avro-bulk";
 /// Registrations at once, and fields of each: some 13 kB.
 const BURST: u64 = 10;
 const BURST_FIELDS: usize = 200;

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 /// A whole number that no IEEE double holds keeps its digits, so that two integers never share a text.
 pub fn canonical_text(value: &Value) -> String {
     let mut out = String::new();
-    write(value, &mut out);
+    write_canonical(value, &mut out);
     out
 }
 
@@ -20,7 +20,7 @@ pub fn digest(value: &Value) -> String {
 }
 
 /// Depth is bounded by the parser and by the limits of a projection.
-fn write(value: &Value, out: &mut String) {
+fn write_canonical(value: &Value, out: &mut String) {
     match value {
         Value::Null | Value::Bool(_) | Value::String(_) => out.push_str(&value.to_string()),
         Value::Number(number) => out.push_str(&number_text(&number.to_string())),
@@ -30,7 +30,7 @@ fn write(value: &Value, out: &mut String) {
                 if position > 0 {
                     out.push(',');
                 }
-                write(item, out);
+                write_canonical(item, out);
             }
             out.push(']');
         }
@@ -44,7 +44,7 @@ fn write(value: &Value, out: &mut String) {
                 }
                 out.push_str(&Value::String(name.clone()).to_string());
                 out.push(':');
-                write(&members[name], out);
+                write_canonical(&members[name], out);
             }
             out.push('}');
         }
@@ -52,7 +52,7 @@ fn write(value: &Value, out: &mut String) {
 }
 
 /// Digits without zeros at either end, and the power of ten of the first digit.
-fn parts(text: &str) -> Option<(bool, String, i64)> {
+fn number_parts(text: &str) -> Option<(bool, String, i64)> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -72,8 +72,8 @@ fn parts(text: &str) -> Option<(bool, String, i64)> {
 /// `Number.prototype.toString` of ECMAScript, on the digits of the double where it holds the value.
 fn number_text(text: &str) -> String {
     let double = text.parse::<f64>().ok().filter(|double| double.is_finite());
-    let shortest = double.map(|double| format!("{double:e}")).and_then(|text| parts(&text));
-    let Some((negative, digits, first)) = parts(text) else { return text.to_owned() };
+    let shortest = double.map(|double| format!("{double:e}")).and_then(|text| number_parts(&text));
+    let Some((negative, digits, first)) = number_parts(text) else { return text.to_owned() };
     // A whole number that a double rounds keeps its digits; a fraction is the double that it is read as.
     let exact = (negative, digits, first);
     let is_written_whole = !text.contains(['.', 'e', 'E']);

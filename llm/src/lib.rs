@@ -7,6 +7,8 @@
 //! All of it are functions from data to data over the JSON tree of `schema`. Never here: I/O, a clock, randomness, hash
 //! order, a provider's SDK.
 
+#![warn(missing_docs)]
+
 pub mod check;
 pub mod dialect;
 pub mod dialects;

@@ -28,11 +28,11 @@ pub(crate) fn merge(one: &Object, other: &Object, at: &str) -> Result<Object, Re
     Ok(out)
 }
 
-fn unsatisfiable(at: &str, why: impl std::fmt::Display) -> Refusal {
+fn unsatisfiable_error(at: &str, why: impl std::fmt::Display) -> Refusal {
     Refusal::new("allOf-unsatisfiable", at, format!("no value can satisfy all parts: {why}"))
 }
 
-fn unmergeable(at: &str, keyword: &str) -> Refusal {
+fn unmergeable_error(at: &str, keyword: &str) -> Refusal {
     Refusal::new(
         "allOf-unmergeable",
         at,
@@ -81,7 +81,10 @@ fn refuse_required(one: &Object, closed: &Object, at: &str) -> Result<(), Refusa
     let required = one.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     for name in required {
         if !listed.is_some_and(|listed| listed.contains_key(name)) {
-            return Err(unsatisfiable(at, format_args!("one part requires \"{name}\", another is closed without it")));
+            return Err(unsatisfiable_error(
+                at,
+                format_args!("one part requires \"{name}\", another is closed without it"),
+            ));
         }
     }
     Ok(())
@@ -118,7 +121,7 @@ fn keyword_of_both(keyword: &str, one: &Value, other: &Value, at: &str) -> Resul
                 both.push(narrower.to_owned());
             }
             match both.as_slice() {
-                [] => Err(unsatisfiable(at, "their types exclude each other")),
+                [] => Err(unsatisfiable_error(at, "their types exclude each other")),
                 [only] => Ok(json!(only)),
                 _ => Ok(json!(both)),
             }
@@ -126,12 +129,12 @@ fn keyword_of_both(keyword: &str, one: &Value, other: &Value, at: &str) -> Resul
         ("enum", Value::Array(one), Value::Array(other)) => {
             let both: Vec<Value> = one.iter().filter(|value| other.contains(value)).cloned().collect();
             if both.is_empty() {
-                Err(unsatisfiable(at, "their enums have no value in common"))
+                Err(unsatisfiable_error(at, "their enums have no value in common"))
             } else {
                 Ok(json!(both))
             }
         }
-        ("const", _, _) => Err(unsatisfiable(at, "their constants differ")),
+        ("const", _, _) => Err(unsatisfiable_error(at, "their constants differ")),
         ("minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" | "minContains", _, _) => {
             Ok(if float(other) > float(one) { other.clone() } else { one.clone() })
         }
@@ -148,7 +151,7 @@ fn keyword_of_both(keyword: &str, one: &Value, other: &Value, at: &str) -> Resul
         }
         ("not", _, _) => Ok(json!({"anyOf": [one, other]})),
         (annotation, _, _) if is_annotation(annotation) => Ok(one.clone()),
-        (_, _, _) => Err(unmergeable(at, keyword)),
+        (_, _, _) => Err(unmergeable_error(at, keyword)),
     }
 }
 
@@ -163,13 +166,13 @@ fn narrow_values(out: &mut Object, at: &str) -> Result<(), Refusal> {
     if let Some(constant) = out.get("const").cloned() {
         let listed = out.get("enum").and_then(Value::as_array).is_none_or(|values| values.contains(&constant));
         if !listed || !fits(&constant) {
-            return Err(unsatisfiable(at, "the constant is not among the values of another part"));
+            return Err(unsatisfiable_error(at, "the constant is not among the values of another part"));
         }
         out.remove("enum");
     } else if let Some(Value::Array(values)) = out.get("enum").cloned() {
         let fitting: Vec<Value> = values.iter().filter(|value| fits(value)).cloned().collect();
         if fitting.is_empty() && !values.is_empty() {
-            return Err(unsatisfiable(at, "no value of the enum has the type"));
+            return Err(unsatisfiable_error(at, "no value of the enum has the type"));
         }
         out.insert("enum".to_owned(), Value::Array(fitting));
     }

@@ -73,18 +73,18 @@ pub(crate) fn normalize(root: &Value, references: &[(String, Value)]) -> Result<
         nodes: 0,
     };
     normalizer.names.insert((0, String::new()), "#".to_owned());
-    let root = normalizer.schema(root, 0, "")?;
+    let root = normalizer.normalize_schema(root, 0, "")?;
     let mut definitions = BTreeMap::new();
     while let Some((name, document, pointer)) = normalizer.queue.pop_front() {
         let target = normalizer.documents[document].root.pointer(&pointer);
         let Some(target) = target else {
             return Err(Refusal::new("ref-dangling", "", format!("a reference leads to {pointer}, where nothing is")));
         };
-        let schema = normalizer.schema(target, document, &format!("#{name}"))?;
+        let schema = normalizer.normalize_schema(target, document, &format!("#{name}"))?;
         definitions.insert(name, schema);
     }
     let mut normal = Normal { root, definitions, elsewhere: normalizer.elsewhere, cyclic: BTreeSet::new() };
-    normal.cyclic = cyclic(&normal);
+    normal.cyclic = cyclic_names(&normal);
     Ok(normal)
 }
 
@@ -119,7 +119,7 @@ fn collect_ids(
                             ids.entry(format!("{base}#{anchor}")).or_insert_with(|| pointer.clone());
                         }
                         None => {
-                            own_base = joined(base, id.trim_end_matches('#'));
+                            own_base = join_reference(base, id.trim_end_matches('#'));
                             ids.entry(own_base.clone()).or_insert_with(|| pointer.clone());
                         }
                     }
@@ -148,7 +148,7 @@ fn collect_ids(
 }
 
 /// A URI reference against a base, as far as names of schemas need it.
-fn joined(base: &str, reference: &str) -> String {
+fn join_reference(base: &str, reference: &str) -> String {
     let has_scheme = reference.split_once(':').is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
     });
@@ -175,7 +175,7 @@ fn joined(base: &str, reference: &str) -> String {
 }
 
 impl<'s> Normalizer<'s> {
-    fn schema(&mut self, node: &'s Value, document: usize, at: &str) -> Result<Value, Refusal> {
+    fn normalize_schema(&mut self, node: &'s Value, document: usize, at: &str) -> Result<Value, Refusal> {
         self.nodes += 1;
         if self.nodes > PROJECTION_NODES_MAX {
             return Err(Refusal::new(
@@ -194,7 +194,7 @@ impl<'s> Normalizer<'s> {
             if lonely && keyword != "$ref" && !crate::tree::is_annotation(keyword) {
                 continue;
             }
-            self.keyword(keyword, value, members, document, at, &mut out)?;
+            self.normalize_keyword(keyword, value, members, document, at, &mut out)?;
         }
         if members.get("nullable") == Some(&Value::Bool(true)) {
             allow_null(&mut out);
@@ -202,7 +202,7 @@ impl<'s> Normalizer<'s> {
         Ok(Value::Object(out))
     }
 
-    fn keyword(
+    fn normalize_keyword(
         &mut self,
         keyword: &str,
         value: &'s Value,
@@ -213,15 +213,15 @@ impl<'s> Normalizer<'s> {
     ) -> Result<(), Refusal> {
         match (keyword, value) {
             ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(reference)) => {
-                let name = self.reference(reference, members, document, at)?;
+                let name = self.normalize_reference(reference, members, document, at)?;
                 let text = if name == "#" { name } else { format!("#/$defs/{name}") };
                 out.insert("$ref".to_owned(), Value::String(text));
             }
             ("items", Value::Array(items)) => {
-                let items = self.list(items, document, &below(at, "*"))?;
+                let items = self.normalize_list(items, document, &below(at, "*"))?;
                 out.insert("prefixItems".to_owned(), items);
                 if let Some(rest) = members.get("additionalItems") {
-                    let rest = self.schema(rest, document, &below(at, "*"))?;
+                    let rest = self.normalize_schema(rest, document, &below(at, "*"))?;
                     out.insert("items".to_owned(), rest);
                 }
             }
@@ -232,7 +232,7 @@ impl<'s> Normalizer<'s> {
                     if dependency.is_array() {
                         names.insert(name.clone(), dependency.clone());
                     } else {
-                        schemas.insert(name.clone(), self.schema(dependency, document, at)?);
+                        schemas.insert(name.clone(), self.normalize_schema(dependency, document, at)?);
                     }
                 }
                 for (keyword, found) in [("dependentRequired", names), ("dependentSchemas", schemas)] {
@@ -253,12 +253,12 @@ impl<'s> Normalizer<'s> {
             ("properties" | "patternProperties" | "dependentSchemas", Value::Object(children)) => {
                 let mut written = Object::new();
                 for (name, child) in children {
-                    written.insert(name.clone(), self.schema(child, document, &below(at, name))?);
+                    written.insert(name.clone(), self.normalize_schema(child, document, &below(at, name))?);
                 }
                 out.insert(keyword.to_owned(), Value::Object(written));
             }
             ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(children)) => {
-                out.insert(keyword.to_owned(), self.list(children, document, at)?);
+                out.insert(keyword.to_owned(), self.normalize_list(children, document, at)?);
             }
             (
                 "items"
@@ -273,7 +273,7 @@ impl<'s> Normalizer<'s> {
                 | "unevaluatedProperties",
                 _,
             ) => {
-                out.insert(keyword.to_owned(), self.schema(value, document, at)?);
+                out.insert(keyword.to_owned(), self.normalize_schema(value, document, at)?);
             }
             (_, _) => {
                 out.insert(keyword.to_owned(), value.clone());
@@ -282,12 +282,16 @@ impl<'s> Normalizer<'s> {
         Ok(())
     }
 
-    fn list(&mut self, children: &'s [Value], document: usize, at: &str) -> Result<Value, Refusal> {
-        children.iter().map(|child| self.schema(child, document, at)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+    fn normalize_list(&mut self, children: &'s [Value], document: usize, at: &str) -> Result<Value, Refusal> {
+        children
+            .iter()
+            .map(|child| self.normalize_schema(child, document, at))
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::Array)
     }
 
     /// The name of what a reference leads to; it is queued when it is met first.
-    fn reference(
+    fn normalize_reference(
         &mut self,
         reference: &str,
         members: &'s Object,
@@ -322,8 +326,8 @@ impl<'s> Normalizer<'s> {
             let root_id =
                 own.root.get("$id").or_else(|| own.root.get("id")).and_then(Value::as_str).unwrap_or_default();
             let names = [
-                joined(if base.is_empty() { root_id } else { base }, address),
-                joined(own.name, address),
+                join_reference(if base.is_empty() { root_id } else { base }, address),
+                join_reference(own.name, address),
                 address.to_owned(),
                 address.trim_start_matches("./").to_owned(),
             ];
@@ -433,7 +437,7 @@ fn allow_null(out: &mut Object) {
 }
 
 /// The names that lead back to themselves.
-fn cyclic(normal: &Normal) -> BTreeSet<String> {
+fn cyclic_names(normal: &Normal) -> BTreeSet<String> {
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let schemas = normal.definitions.iter().map(|(name, schema)| (name.as_str(), schema));
     for (name, schema) in schemas.chain([("#", &normal.root)]) {

@@ -3,7 +3,7 @@
 use crate::dialect::Patterns;
 
 /// The expression in a dialect, or `None` where it cannot be said there.
-pub(crate) fn written(pattern: &str, rule: Patterns) -> Option<String> {
+pub(crate) fn write_pattern(pattern: &str, rule: Patterns) -> Option<String> {
     let features = Features::of(pattern);
     match rule {
         Patterns::Kept => Some(pattern.to_owned()),
@@ -14,7 +14,7 @@ pub(crate) fn written(pattern: &str, rule: Patterns) -> Option<String> {
         }
         Patterns::Anchored => {
             let simple = !features.looks_around && !features.refers_back && !features.has_borders;
-            if simple { anchored(pattern) } else { None }
+            if simple { strip_anchors(pattern) } else { None }
         }
         Patterns::Dropped => None,
     }
@@ -59,8 +59,8 @@ impl Features {
 }
 
 /// The same from the beginning to the end of the text, with classes in full; `None` where an anchor stands inside.
-fn anchored(pattern: &str) -> Option<String> {
-    let branches: Option<Vec<String>> = branches(pattern)?.iter().map(|branch| whole(branch)).collect();
+fn strip_anchors(pattern: &str) -> Option<String> {
+    let branches: Option<Vec<String>> = split_branches(pattern)?.iter().map(|branch| whole_branch(branch)).collect();
     Some(match branches?.as_slice() {
         [only] => format!("^{only}$"),
         several => format!("^({})$", several.join("|")),
@@ -68,7 +68,7 @@ fn anchored(pattern: &str) -> Option<String> {
 }
 
 /// One branch without its anchors; where one is missing, anything may stand.
-fn whole(branch: &str) -> Option<String> {
+fn whole_branch(branch: &str) -> Option<String> {
     let (begins, rest) = match branch.strip_prefix('^') {
         Some(rest) => (true, rest),
         None => (false, branch),
@@ -81,7 +81,7 @@ fn whole(branch: &str) -> Option<String> {
 }
 
 /// The alternatives at the top.
-fn branches(pattern: &str) -> Option<Vec<String>> {
+fn split_branches(pattern: &str) -> Option<Vec<String>> {
     let mut branches = vec![String::new()];
     let (mut depth, mut in_class, mut escaped) = (0_u32, false, false);
     for letter in pattern.chars() {
@@ -197,10 +197,10 @@ mod tests {
             (r"\bword\b", None),
             (r"(a)\1", None),
         ] {
-            assert_eq!(written(pattern, Patterns::Anchored).as_deref(), expected, "{pattern}");
+            assert_eq!(write_pattern(pattern, Patterns::Anchored).as_deref(), expected, "{pattern}");
         }
-        assert_eq!(written("^(?!a)", Patterns::WithoutLookaround), None);
-        assert_eq!(written(r"[(?=]\b", Patterns::WithoutLookaround).as_deref(), Some(r"[(?=]\b"));
-        assert_eq!(written(r"a\b", Patterns::Simple), None);
+        assert_eq!(write_pattern("^(?!a)", Patterns::WithoutLookaround), None);
+        assert_eq!(write_pattern(r"[(?=]\b", Patterns::WithoutLookaround).as_deref(), Some(r"[(?=]\b"));
+        assert_eq!(write_pattern(r"a\b", Patterns::Simple), None);
     }
 }

@@ -3,9 +3,10 @@
 //! The steps, in this order for each schema: references and `allOf` are resolved into one set of keywords; unions are
 //! written as `anyOf`; then the one type that is left writes its own keywords, and what remains and is not accepted moves
 //! into the description and is named as a loss. Budgets are judged at the end, on the projected form. Marks for the way
-//! back are kept in the tree itself while it is built, under [`MARK`].
+//! back are kept in the tree itself while it is built, under `MARK`.
 
 mod arrays;
+mod marks;
 mod objects;
 mod references;
 mod typed;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::typed::describe;
+use self::marks::describe;
 use crate::dialect::{Closed, Dialect, Support};
 use crate::limits::{LOSSES_MAX, PROJECTION_DEPTH_MAX, PROJECTION_NODES_MAX, UNROLL_DEFAULT};
 use crate::normal::{Normal, normalize};
@@ -96,7 +97,7 @@ pub fn project(
         nodes: 0,
         depth: 0,
     };
-    let root = projector.root().map_err(Stop::into_refusal)?;
+    let root = projector.project_root().map_err(Stop::into_refusal)?;
     let Projector { losses, mut written, .. } = projector;
     let mut annotated = root;
     if !written.is_empty() {
@@ -106,7 +107,7 @@ pub fn project(
     let annotated = Value::Object(annotated);
     let schema = crate::restore::without_marks(&annotated);
     let stats = stats::of(&schema);
-    stats::judge(&stats, dialect)?;
+    stats::judge_stats(&stats, dialect)?;
     let mut losses: Vec<Loss> = losses;
     losses.dedup();
     let digest = crate::digest(&schema);
@@ -166,7 +167,7 @@ enum Flat {
 const UNROLLED: &str = "\u{0}unrolled";
 
 impl Projector<'_> {
-    fn root(&mut self) -> Result<Object, Stop> {
+    fn project_root(&mut self) -> Result<Object, Stop> {
         let rules = &self.dialect.rules;
         let source = self.normal.root.clone();
         let flat = match &source {
@@ -194,13 +195,13 @@ impl Projector<'_> {
         }
         if !rules.root_must_be_object || is_object {
             let source = flat.map_or(source, Value::Object);
-            let root = self.node(&source, "")?;
+            let root = self.project_node(&source, "")?;
             if let Value::Object(root) = root {
                 return Ok(root);
             }
         }
         self.wraps = true;
-        let value = self.node(&self.normal.root, "")?;
+        let value = self.project_node(&self.normal.root, "")?;
         let mut root = Object::new();
         root.insert("type".to_owned(), json!("object"));
         root.insert("properties".to_owned(), json!({"value": value}));
@@ -221,7 +222,7 @@ impl Projector<'_> {
     }
 
     /// Writes one schema.
-    fn node(&mut self, source: &Value, at: &str) -> Result<Value, Stop> {
+    fn project_node(&mut self, source: &Value, at: &str) -> Result<Value, Stop> {
         self.nodes += 1;
         self.depth += 1;
         if self.nodes > PROJECTION_NODES_MAX || self.depth > PROJECTION_DEPTH_MAX {
@@ -246,7 +247,7 @@ impl Projector<'_> {
                 );
             }
             _ => {
-                return self.untyped(
+                return self.project_untyped(
                     at,
                     "untyped",
                     "true and {} say nothing about the value: give it a type",
@@ -262,20 +263,20 @@ impl Projector<'_> {
             let mut object = object;
             object.remove(UNROLLED);
             self.unrolling.push(name);
-            let written = self.keywords(object, at);
+            let written = self.project_keywords(object, at);
             self.unrolling.pop();
             return written;
         }
-        self.keywords(object, at)
+        self.project_keywords(object, at)
     }
 
-    fn untyped(&mut self, at: &str, code: &str, message: &str, object: &Object) -> Result<Value, Stop> {
+    fn project_untyped(&mut self, at: &str, code: &str, message: &str, object: &Object) -> Result<Value, Stop> {
         if self.dialect.rules.untyped {
             let mut out = Object::new();
             let mut words = Vec::new();
             for (keyword, value) in object {
                 if is_annotation(keyword) {
-                    self.annotation(keyword, value, at, &mut out, &mut words)?;
+                    self.project_annotation(keyword, value, at, &mut out, &mut words)?;
                 } else if self.dialect.support(keyword) == Support::Enforced
                     || matches!(keyword.as_str(), "type" | "properties" | "additionalProperties" | "items" | "required")
                 {
@@ -303,9 +304,9 @@ impl Projector<'_> {
     }
 
     /// Writes a schema whose keywords all stand in one object.
-    fn keywords(&mut self, object: Object, at: &str) -> Result<Value, Stop> {
+    fn project_keywords(&mut self, object: Object, at: &str) -> Result<Value, Stop> {
         if object.contains_key("anyOf") || object.contains_key("oneOf") {
-            return self.union(object, at);
+            return self.project_union(object, at);
         }
         if let Some(Value::Array(values)) = object.get("enum")
             && values.is_empty()
@@ -313,7 +314,7 @@ impl Projector<'_> {
             return Err(Refusal::new("enum-empty", at, "an enum without values allows nothing: list the values").into());
         }
         if object.contains_key("const") || object.contains_key("enum") {
-            return self.values(object, at);
+            return self.project_values(object, at);
         }
         let names = types(&object);
         match names.as_slice() {
@@ -321,7 +322,7 @@ impl Projector<'_> {
                 let implied: BTreeSet<&str> = object.keys().filter_map(|keyword| type_of_keyword(keyword)).collect();
                 let mut implied = implied.into_iter();
                 let (Some(name), None) = (implied.next(), implied.next()) else {
-                    return self.untyped(
+                    return self.project_untyped(
                         at,
                         "untyped",
                         "the schema says nothing about the value: give it a type",

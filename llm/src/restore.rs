@@ -74,7 +74,7 @@ pub fn restore(inverse: &Inverse, value: Value) -> Result<Value, RestoreError> {
         return Ok(value);
     }
     let mut walk = Walk { root: &inverse.schema, visits: 0 };
-    walk.value(&inverse.schema, value, "", 0)
+    walk.restore_value(&inverse.schema, value, "", 0)
 }
 
 /// Does a value fit a projected schema, as far as its shape tells? What takes too long to tell does not.
@@ -87,19 +87,19 @@ struct Walk<'i> {
     visits: u64,
 }
 
-fn error(pointer: &str, message: impl Into<String>) -> RestoreError {
+fn restore_error(pointer: &str, message: impl Into<String>) -> RestoreError {
     RestoreError { pointer: pointer.to_owned(), message: message.into() }
 }
 
 impl<'i> Walk<'i> {
-    fn visit(&mut self, at: &str, depth: usize) -> Result<(), RestoreError> {
+    fn restore_visit(&mut self, at: &str, depth: usize) -> Result<(), RestoreError> {
         self.visits += 1;
         if self.visits > VISITS_MAX {
-            return Err(error(at, format!("the value takes more than {VISITS_MAX} steps to bring back")));
+            return Err(restore_error(at, format!("the value takes more than {VISITS_MAX} steps to bring back")));
         }
         // Each level of a value is at most a few levels of the schema.
         if depth > 6 * PROJECTION_DEPTH_MAX {
-            return Err(error(at, "the value nests too deep"));
+            return Err(restore_error(at, "the value nests too deep"));
         }
         Ok(())
     }
@@ -108,18 +108,24 @@ impl<'i> Walk<'i> {
         if reference == "#" { Some(self.root) } else { self.root.get("$defs")?.get(name_of(reference)) }
     }
 
-    fn value(&mut self, schema: &'i Value, value: Value, at: &str, depth: usize) -> Result<Value, RestoreError> {
-        self.visit(at, depth)?;
+    fn restore_value(
+        &mut self,
+        schema: &'i Value,
+        value: Value,
+        at: &str,
+        depth: usize,
+    ) -> Result<Value, RestoreError> {
+        self.restore_visit(at, depth)?;
         let Value::Object(object) = schema else { return Ok(value) };
         if let Some(reference) = object.get("$ref").and_then(Value::as_str)
             && let Some(target) = self.target(reference)
         {
-            return self.value(target, value, at, depth + 1);
+            return self.restore_value(target, value, at, depth + 1);
         }
         if let Some(Value::Array(branches)) = object.get("anyOf").or_else(|| object.get("oneOf")) {
             for branch in branches {
                 if self.fits(branch, &value, at, depth + 1)? {
-                    return self.value(branch, value, at, depth + 1);
+                    return self.restore_value(branch, value, at, depth + 1);
                 }
             }
             return Ok(value);
@@ -131,7 +137,7 @@ impl<'i> Walk<'i> {
                 Value::Object(mut members) if members.len() == 1 && members.contains_key("value") => {
                     let inner = members.remove("value").unwrap_or(Value::Null);
                     match object.get("properties").and_then(|properties| properties.get("value")) {
-                        Some(schema) => self.value(schema, inner, &below(at, "value"), depth + 1),
+                        Some(schema) => self.restore_value(schema, inner, &below(at, "value"), depth + 1),
                         None => Ok(inner),
                     }
                 }
@@ -141,17 +147,17 @@ impl<'i> Walk<'i> {
         if has("jsonString") {
             return match value {
                 Value::String(text) => serde_json::from_str(&text)
-                    .map_err(|problem| error(at, format!("the text should hold a JSON document: {problem}"))),
+                    .map_err(|problem| restore_error(at, format!("the text should hold a JSON document: {problem}"))),
                 other => Ok(other),
             };
         }
         match value {
-            Value::Array(items) if has("map") => self.map(object, items, at, depth),
-            Value::Array(items) => self.array(object, items, at, depth).map(Value::Array),
+            Value::Array(items) if has("map") => self.restore_map(object, items, at, depth),
+            Value::Array(items) => self.restore_array(object, items, at, depth).map(Value::Array),
             Value::Object(members) => {
-                let restored = self.object(object, members, at, depth)?;
+                let restored = self.restore_object(object, members, at, depth)?;
                 Ok(match mark.and_then(|mark| mark.get("tuple")).and_then(Value::as_u64) {
-                    Some(length) => tuple(restored, length),
+                    Some(length) => tuple_of(restored, length),
                     None => Value::Object(restored),
                 })
             }
@@ -159,7 +165,7 @@ impl<'i> Walk<'i> {
         }
     }
 
-    fn array(
+    fn restore_array(
         &mut self,
         object: &'i Object,
         items: Vec<Value>,
@@ -172,14 +178,20 @@ impl<'i> Walk<'i> {
         for (position, item) in items.into_iter().enumerate() {
             let schema = prefix.and_then(|prefix| prefix.get(position)).or(rest);
             restored.push(match schema {
-                Some(schema) => self.value(schema, item, &format!("{at}/{position}"), depth + 1)?,
+                Some(schema) => self.restore_value(schema, item, &format!("{at}/{position}"), depth + 1)?,
                 None => item,
             });
         }
         Ok(restored)
     }
 
-    fn map(&mut self, object: &'i Object, pairs: Vec<Value>, at: &str, depth: usize) -> Result<Value, RestoreError> {
+    fn restore_map(
+        &mut self,
+        object: &'i Object,
+        pairs: Vec<Value>,
+        at: &str,
+        depth: usize,
+    ) -> Result<Value, RestoreError> {
         let schema = object.get("items").and_then(|items| items.get("properties")).and_then(|pair| pair.get("value"));
         let is_pair = |pair: &Value| {
             pair.as_object().is_some_and(|pair| {
@@ -196,17 +208,23 @@ impl<'i> Walk<'i> {
             let Value::Object(mut pair) = pair else { continue };
             let (Some(Value::String(key)), Some(value)) = (pair.remove("key"), pair.remove("value")) else { continue };
             let value = match schema {
-                Some(schema) => self.value(schema, value, &below(&place, "value"), depth + 1)?,
+                Some(schema) => self.restore_value(schema, value, &below(&place, "value"), depth + 1)?,
                 None => value,
             };
             if members.insert(key.clone(), value).is_some() {
-                return Err(error(&place, format!("the map names the key \"{key}\" twice")));
+                return Err(restore_error(&place, format!("the map names the key \"{key}\" twice")));
             }
         }
         Ok(Value::Object(members))
     }
 
-    fn object(&mut self, object: &'i Object, members: Object, at: &str, depth: usize) -> Result<Object, RestoreError> {
+    fn restore_object(
+        &mut self,
+        object: &'i Object,
+        members: Object,
+        at: &str,
+        depth: usize,
+    ) -> Result<Object, RestoreError> {
         let properties = object.get("properties").and_then(Value::as_object);
         let additional = object.get("additionalProperties").filter(|rest| rest.is_object());
         let dropped = object.get(MARK).and_then(|mark| mark.get("dropNull")).and_then(Value::as_array);
@@ -216,7 +234,7 @@ impl<'i> Walk<'i> {
                 continue;
             }
             let value = match properties.and_then(|properties| properties.get(&name)).or(additional) {
-                Some(schema) => self.value(schema, value, &below(at, &name), depth + 1)?,
+                Some(schema) => self.restore_value(schema, value, &below(at, &name), depth + 1)?,
                 None => value,
             };
             restored.insert(name, value);
@@ -226,7 +244,7 @@ impl<'i> Walk<'i> {
 
     /// Is the value one of the projected schema, as far as its shape tells?
     fn fits(&mut self, schema: &'i Value, value: &Value, at: &str, depth: usize) -> Result<bool, RestoreError> {
-        self.visit(at, depth)?;
+        self.restore_visit(at, depth)?;
         let object = match schema {
             Value::Object(object) => object,
             other => return Ok(other != &Value::Bool(false)),
@@ -248,11 +266,11 @@ impl<'i> Walk<'i> {
         if value.is_null() && object.get("nullable") == Some(&Value::Bool(true)) {
             return Ok(true);
         }
-        if object.get("const").is_some_and(|constant| !same(constant, value)) {
+        if object.get("const").is_some_and(|constant| !is_same(constant, value)) {
             return Ok(false);
         }
         let listed = object.get("enum").and_then(Value::as_array);
-        if listed.is_some_and(|values| !values.iter().any(|known| same(known, value))) {
+        if listed.is_some_and(|values| !values.iter().any(|known| is_same(known, value))) {
             return Ok(false);
         }
         let names = types(object);
@@ -342,7 +360,7 @@ fn text_fits(object: &Object, text: &str) -> bool {
 }
 
 /// Are two values equal, numbers by their value?
-fn same(one: &Value, other: &Value) -> bool {
+fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => a == b || crate::canonical_text(one) == crate::canonical_text(other),
         (_, _) => one == other,
@@ -350,7 +368,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// The items of a tuple, as far as they are there.
-fn tuple(mut members: Object, length: u64) -> Value {
+fn tuple_of(mut members: Object, length: u64) -> Value {
     let known = (0..length).filter(|position| members.contains_key(&format!("_{position}"))).count();
     let mut items = Vec::new();
     for position in 0..length {

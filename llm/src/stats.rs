@@ -36,17 +36,17 @@ const LARGE_ENUM: u64 = 250;
 /// The sizes of a schema.
 pub(crate) fn of(schema: &Value) -> Stats {
     let mut stats = Stats { bytes: schema.to_string().len() as u64, ..Stats::default() };
-    count(schema, 0, &mut stats);
+    count_stats(schema, 0, &mut stats);
     stats
 }
 
-fn count(schema: &Value, depth: u64, stats: &mut Stats) {
+fn count_stats(schema: &Value, depth: u64, stats: &mut Stats) {
     let Value::Object(object) = schema else { return };
     let mut below = depth;
     if let Some(Value::Object(definitions)) = object.get("$defs") {
         for (name, definition) in definitions {
             stats.characters += name.chars().count() as u64;
-            count(definition, 0, stats);
+            count_stats(definition, 0, stats);
         }
     }
     if let Some(Value::Object(properties)) = object.get("properties") {
@@ -61,7 +61,7 @@ fn count(schema: &Value, depth: u64, stats: &mut Stats) {
                 property.contains_key("anyOf") || property.contains_key("oneOf") || types(property).len() > 1
             });
             stats.unions += u64::from(is_union);
-            count(property, below, stats);
+            count_stats(property, below, stats);
         }
     } else if types(object).iter().any(|name| name == "object") {
         below += 1;
@@ -85,12 +85,12 @@ fn count(schema: &Value, depth: u64, stats: &mut Stats) {
     }
     for keyword in ["items", "additionalProperties"] {
         if let Some(child) = object.get(keyword) {
-            count(child, below, stats);
+            count_stats(child, below, stats);
         }
     }
     for keyword in ["anyOf", "oneOf", "prefixItems"] {
         for child in object.get(keyword).and_then(Value::as_array).into_iter().flatten() {
-            count(child, below, stats);
+            count_stats(child, below, stats);
         }
     }
 }
@@ -99,7 +99,7 @@ fn count(schema: &Value, depth: u64, stats: &mut Stats) {
 ///
 /// # Errors
 /// A [`Refusal`] with the code of the first budget that is too small.
-pub(crate) fn judge(stats: &Stats, dialect: &Dialect) -> Result<(), Refusal> {
+pub(crate) fn judge_stats(stats: &Stats, dialect: &Dialect) -> Result<(), Refusal> {
     let limits = &dialect.limits;
     let enum_characters = limits.enum_characters.map(|(_, characters)| characters);
     for (code, what, found, allowed) in [

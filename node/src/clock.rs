@@ -23,7 +23,7 @@ impl fmt::Debug for Clock {
 
 impl Clock {
     /// The clock of this machine.
-    pub fn system() -> Self {
+    pub fn of_system() -> Self {
         Self::of(system_ms)
     }
 
@@ -60,12 +60,12 @@ impl Deadline {
     }
 
     /// What is left; zero when it has passed.
-    pub fn left(self) -> Duration {
+    pub fn time_left(self) -> Duration {
         self.0.saturating_duration_since(now())
     }
 
     /// Has it passed?
     pub fn has_passed(self) -> bool {
-        self.left().is_zero()
+        self.time_left().is_zero()
     }
 }

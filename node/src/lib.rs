@@ -3,6 +3,7 @@
 //!
 //! `main.rs` adds what belongs to a process of its own: arguments, signals, exit codes.
 
+#![warn(missing_docs)]
 #![allow(
     unreachable_pub,
     reason = "pub marks what a module offers to the others; this crate is no published interface"

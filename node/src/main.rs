@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use node::host::restore::{Restore, Restored, restore};
+use node::host::restore::{Restore, Restored, restore_backup};
 use node::host::{Supervisor, logs};
 use node::sockets::descriptors::{self, Raised};
 use node::{Clock, Config, End, Listeners, Options, Seed, StartError};
@@ -48,9 +48,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logs::start();
+    logs::start_logging();
     start_failpoints();
-    match start(arguments) {
+    match start_node(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(end) => {
             let what = match &end {
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: Arguments) -> Result<(), End> {
+fn start_node(arguments: Arguments) -> Result<(), End> {
     let config = Config::load(&arguments.config, std::env::vars()).map_err(StartError::from)?;
     let is_member = config.cluster.members.iter().any(|member| member.id == config.node.id);
     if arguments.bootstrap && !is_member {
@@ -87,38 +87,38 @@ fn start(arguments: Arguments) -> Result<(), End> {
             key_file: arguments.restore_key_file.or(configured),
             signed_by: arguments.restore_signed_by,
         };
-        let Restored { from_cluster, index, digest, rows, entries, .. } = restore(&config, &asked)?;
+        let Restored { from_cluster, index, digest, rows, entries, .. } = restore_backup(&config, &asked)?;
         tracing::info!(from_cluster, index, digest, rows, entries, "restored; start this node without --restore now");
         return Ok(());
     }
-    let Raised { before, now } = descriptors::raise();
+    let Raised { before, now } = descriptors::raise_limit();
     tracing::info!(before, now, "open files at most (RLIMIT_NOFILE)");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| StartError::System { doing: "start the runtime", reason: error.to_string() })?;
     runtime.block_on(async {
-        let listeners = Listeners::bind(&config).await?;
+        let listeners = Listeners::bind_all(&config).await?;
         let options = Options {
             bootstrap: arguments.bootstrap,
             root_key: arguments.root_key,
             on_fatal: Arc::new(end_process),
             ..Options::default()
         };
-        let mut node = node::run(config, listeners, Clock::system(), Seed::System, options)?;
-        let supervisor = supervisor();
+        let mut node = node::run(config, listeners, Clock::of_system(), Seed::System, options)?;
+        let supervisor = supervisor_of_process();
         let ready = node.readiness();
         tokio::select! {
             ended = node.ended() => return ended,
-            () = supervisor.watch(ready) => {}
+            () = supervisor.watch_readiness(ready) => {}
             () = stop_signal() => {}
         }
-        supervisor.stopping();
+        supervisor.tell_stopping();
         node.stop();
         loop {
             tokio::select! {
                 ended = node.ended() => return ended,
                 // Closing may take longer than a supervisor likes silence.
-                () = supervisor.watch(std::future::ready(false)) => return Ok(()),
+                () = supervisor.watch_readiness(std::future::ready(false)) => return Ok(()),
                 // A second one ends the wait for clients.
                 () = stop_signal() => node.stop(),
             }
@@ -127,7 +127,7 @@ fn start(arguments: Arguments) -> Result<(), End> {
 }
 
 /// Whoever started this process and wants to know how it is.
-fn supervisor() -> Supervisor {
+fn supervisor_of_process() -> Supervisor {
     let variable = |name: &str| std::env::var(name).ok();
     let found = Supervisor::of(variable("NOTIFY_SOCKET").as_deref(), variable("WATCHDOG_USEC").as_deref());
     found.unwrap_or_else(|error| {

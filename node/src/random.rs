@@ -41,7 +41,7 @@ impl Random {
     }
 
     /// A fresh id, for a request that brings none.
-    pub fn uuid(&self) -> Uuid {
+    pub fn next_uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.generator.lock().random()).into_uuid()
     }
 
@@ -56,7 +56,7 @@ impl Random {
     }
 
     /// A number, to seed what draws its own.
-    pub fn number(&self) -> u64 {
+    pub fn next_number(&self) -> u64 {
         self.generator.lock().random()
     }
 }
@@ -73,7 +73,7 @@ impl RequestNames {
     /// The next name.
     pub fn next(&self) -> Uuid {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let [high, low] = self.origin.map(|origin| mixed(origin.wrapping_add(number.wrapping_mul(GOLDEN))));
+        let [high, low] = self.origin.map(|origin| mix_number(origin.wrapping_add(number.wrapping_mul(GOLDEN))));
         let bytes = ((u128::from(high) << 64) | u128::from(low)).to_be_bytes();
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
@@ -83,7 +83,7 @@ impl RequestNames {
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Gives each number another one that looks random (SplitMix64).
-fn mixed(number: u64) -> u64 {
+fn mix_number(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
@@ -97,7 +97,7 @@ mod tests {
     fn a_seed_repeats_what_is_drawn_and_another_does_not() {
         let draw = |seed| {
             let random = Random::new(seed);
-            (random.uuid(), random.key_bytes(), random.number())
+            (random.next_uuid(), random.key_bytes(), random.next_number())
         };
         assert_eq!(draw(Seed::Fixed(7)), draw(Seed::Fixed(7)));
         assert_ne!(draw(Seed::Fixed(7)), draw(Seed::Fixed(8)));

@@ -46,7 +46,7 @@ impl TraceContext {
 
     /// Another place in the same trace: what this node does for the request of this name.
     #[must_use]
-    pub fn child(self, name: Uuid) -> Self {
+    pub fn child_span(self, name: Uuid) -> Self {
         Self { span_id: span_id(name), ..self }
     }
 
@@ -77,7 +77,7 @@ mod tests {
         let parsed = TraceContext::parse(text).unwrap();
         assert_eq!(parsed.to_string(), text);
         let name = Uuid::from_u128(7 << 64 | 9);
-        let child = parsed.child(name);
+        let child = parsed.child_span(name);
         assert_eq!(child.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_ne!(child, parsed);
         let begun = TraceContext::begin(name);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use backup::{BackupKeys, Checks, Verified};
-use node::host::restore::{Restore, Restored, restore};
+use node::host::restore::{Restore, Restored, restore_backup};
 use raft_store::state::{StateError, StateStore};
 use registry::{Key, MachineRow, Row, query};
 use serde_json::Value;
@@ -80,7 +80,7 @@ fn new_cluster(count: u64) -> Cluster {
 
 fn restore_first(cluster: &Cluster, sources: &[PathBuf], to_index: Option<u64>) -> Result<Restored, String> {
     let asked = Restore { sources: sources.to_vec(), to_index, ..Restore::default() };
-    restore(&cluster.nodes[0].config, &asked).map_err(|error| error.to_string())
+    restore_backup(&cluster.nodes[0].config, &asked).map_err(|error| error.to_string())
 }
 
 fn state_in(data: &Path) -> StateStore {
@@ -260,21 +260,22 @@ fn incremental_backups_lead_to_any_entry_and_the_same_digest() {
     };
     for (index, digest) in digests.iter().step_by(3) {
         let scratch = new_cluster(1);
-        let restored = restore(&scratch.nodes[0].config, &with(Some(*index))).unwrap();
+        let restored = restore_backup(&scratch.nodes[0].config, &with(Some(*index))).unwrap();
         assert_eq!((restored.index, &restored.digest), (*index, digest));
     }
     let scratch = new_cluster(1);
-    let restored = restore(&scratch.nodes[0].config, &with(None)).unwrap();
+    let restored = restore_backup(&scratch.nodes[0].config, &with(None)).unwrap();
     assert_eq!(restored.index, second["index"].as_u64().unwrap());
     assert_eq!(restored.backups.len(), 3);
-    let beyond = restore(&new_cluster(1).nodes[0].config, &with(Some(restored.index + 1))).unwrap_err().to_string();
+    let beyond =
+        restore_backup(&new_cluster(1).nodes[0].config, &with(Some(restored.index + 1))).unwrap_err().to_string();
     assert!(beyond.contains("lead to entry"), "{beyond}");
     let keyless = Restore { key_file: None, ..with(None) };
-    let keyless = restore(&new_cluster(1).nodes[0].config, &keyless).unwrap_err().to_string();
+    let keyless = restore_backup(&new_cluster(1).nodes[0].config, &keyless).unwrap_err().to_string();
     assert!(keyless.contains("no full backup"), "{keyless}");
     let first = kept.join(full["name"].as_str().unwrap());
     let keyless = Restore { sources: vec![first], ..Restore::default() };
-    let keyless = restore(&new_cluster(1).nodes[0].config, &keyless).unwrap_err().to_string();
+    let keyless = restore_backup(&new_cluster(1).nodes[0].config, &keyless).unwrap_err().to_string();
     assert!(keyless.contains("name the file with that key"), "{keyless}");
 }
 
@@ -310,8 +311,8 @@ fn a_restore_that_is_refused_leaves_nothing_behind() {
     let mut same = new.nodes[0].config.clone();
     same.cluster.id = "in-process".to_owned();
     let asked = Restore { sources: vec![file.clone()], ..Restore::default() };
-    assert!(restore(&same, &asked).unwrap_err().to_string().contains("needs a new id"));
-    assert!(restore(&cluster.nodes[0].config, &asked).is_err());
+    assert!(restore_backup(&same, &asked).unwrap_err().to_string().contains("needs a new id"));
+    assert!(restore_backup(&cluster.nodes[0].config, &asked).is_err());
     restore_first(&new, std::slice::from_ref(&file), None).unwrap();
     assert!(restore_first(&new, &[file], None).unwrap_err().contains("is in use"));
 }

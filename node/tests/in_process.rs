@@ -76,7 +76,7 @@ fn an_address_in_use_leaves_no_trace_of_a_cluster() {
     let config = &cluster.nodes[0].config;
     let _taken = TcpListener::bind(&config.http.listen).expect("the port is free until now");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let error = runtime.block_on(Listeners::bind(config)).expect_err("the port is taken");
+    let error = runtime.block_on(Listeners::bind_all(config)).expect_err("the port is taken");
     assert!(matches!(error, StartError::Listen { key: "http.listen", .. }), "{error}");
     assert_eq!(error.exit_code(), 69);
     assert!(!config.node.data_dir.exists(), "nothing was made");

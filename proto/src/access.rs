@@ -20,14 +20,20 @@ pub struct AccountRequest {
 
 /// An account with its keys; never with a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[allow(missing_docs)]
 pub struct AccountBody {
+    /// Its name.
     pub name: String,
+    /// What it is for.
     pub description: String,
+    /// Who answers for it.
     pub owner: String,
+    /// May none of its keys be used?
     pub disabled: bool,
+    /// Its keys, oldest first.
     pub keys: Vec<KeyBody>,
+    /// When it was made: milliseconds since 1970.
     pub created_ms: u64,
+    /// The log index that changed it last; for `If-Match`.
     pub revision: u64,
 }
 
@@ -84,16 +90,19 @@ pub struct RoleRequest {
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[allow(missing_docs)]
 pub struct RoleBody {
+    /// Its name.
     pub name: String,
+    /// What it is for.
     pub description: String,
     /// `*` is everything.
     pub permissions: Vec<String>,
     /// Allowed for subjects whose metadata says that they belong to whoever asks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_own: Vec<String>,
+    /// Does it come with the program? Then it cannot be changed.
     pub built_in: bool,
+    /// The log index that changed it last; 0 if it is built in.
     pub revision: u64,
 }
 
@@ -151,11 +160,14 @@ pub struct AccessPolicyRequest {
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[allow(missing_docs)]
 pub struct AccessPolicyBody {
+    /// Its name.
     pub name: String,
+    /// What it is for.
     pub description: String,
+    /// The policy, in Cedar's language.
     pub text: String,
+    /// The log index that changed it last; for `If-Match`.
     pub revision: u64,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Depends on no crate of ours, so that clients and tests can use it without the server. Never here: behaviour.
 
+#![warn(missing_docs)]
+
 pub mod access;
 pub mod associations;
 pub mod error_code;
@@ -12,13 +14,27 @@ pub mod rest;
 pub mod time;
 
 /// gRPC between the nodes of a cluster.
-#[allow(clippy::all, clippy::unwrap_used, unreachable_pub, unused_qualifications, missing_docs)]
+#[allow(
+    clippy::all,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unused_qualifications,
+    missing_docs,
+    reason = "made by tonic and prost"
+)]
 pub mod peer {
     tonic::include_proto!("registry.peer.v1");
 }
 
 /// The native API, over gRPC and as HTTP/JSON.
-#[allow(clippy::all, clippy::unwrap_used, unreachable_pub, unused_qualifications, missing_docs)]
+#[allow(
+    clippy::all,
+    clippy::unwrap_used,
+    unreachable_pub,
+    unused_qualifications,
+    missing_docs,
+    reason = "made by tonic and prost"
+)]
 pub mod v1 {
     tonic::include_proto!("registry.v1");
 

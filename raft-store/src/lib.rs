@@ -5,6 +5,8 @@
 //!
 //! Never here: network, decisions about the registry (these are `registry`'s), clocks except for logging slow I/O.
 
+#![warn(missing_docs)]
+
 pub mod bugs;
 pub mod codec;
 pub mod log;

@@ -22,7 +22,7 @@ tokio::task_local! {
 pub struct SeededRuntime(TokioRuntime);
 
 /// SplitMix64: a bijection that spreads every bit of its input.
-fn mixed(seed: u64, gamma: u64) -> u64 {
+fn mix_seed(seed: u64, gamma: u64) -> u64 {
     let z = seed.wrapping_add(gamma);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -30,12 +30,12 @@ fn mixed(seed: u64, gamma: u64) -> u64 {
 }
 
 /// The next number of this task's sequence; none outside of a scope.
-fn draw() -> Option<u64> {
+fn draw_number() -> Option<u64> {
     // Two constants, so that a task and those that it spawns never draw the same sequence.
     const NEXT: u64 = 0x6a09_e667_f3bc_c908;
     SEED.try_with(|cell| {
         let seed = cell.get();
-        cell.set(seed.map(|seed| mixed(seed, NEXT)));
+        cell.set(seed.map(|seed| mix_seed(seed, NEXT)));
         seed
     })
     .ok()
@@ -68,7 +68,7 @@ impl AsyncRuntime for SeededRuntime {
         T::Output: OptionalSend + 'static,
     {
         const CHILD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let seed = draw().map(|seed| mixed(seed, CHILD));
+        let seed = draw_number().map(|seed| mix_seed(seed, CHILD));
         TokioRuntime::spawn(SEED.scope(Cell::new(seed), future))
     }
 
@@ -93,7 +93,7 @@ impl AsyncRuntime for SeededRuntime {
     }
 
     fn thread_rng() -> StdRng {
-        draw().map_or_else(rand::make_rng, StdRng::seed_from_u64)
+        draw_number().map_or_else(rand::make_rng, StdRng::seed_from_u64)
     }
 
     fn new(threads: usize) -> Self {

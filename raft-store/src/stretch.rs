@@ -48,7 +48,7 @@ impl ScrubStats {
     }
 
     /// Rounds that came to their end.
-    pub fn rounds(&self) -> u64 {
+    pub fn rounds_ended(&self) -> u64 {
         self.rounds.load(Ordering::Relaxed)
     }
 }
@@ -56,7 +56,7 @@ impl ScrubStats {
 /// Read ahead in steps, because what is scrubbed is cold.
 const READAHEAD_BYTES: usize = 256 * 1024;
 
-fn options() -> ReadOptions {
+fn scrub_options() -> ReadOptions {
     let mut options = ReadOptions::default();
     options.set_verify_checksums(true);
     // What nobody reads must not push out what is read.
@@ -96,7 +96,7 @@ fn read(
     if from.is_empty() {
         read_filters(db, name, family)?;
     }
-    let mut rows = db.raw_iterator_cf_opt(family, options());
+    let mut rows = db.raw_iterator_cf_opt(family, scrub_options());
     rows.seek(from);
     let mut bytes = 0;
     while let Some((key, value)) = rows.item() {
@@ -114,7 +114,7 @@ fn read(
 fn read_filters(db: &DB, name: &str, family: &ColumnFamily) -> Result<(), Error> {
     for table in db.live_files()? {
         if let (true, Some(first)) = (table.column_family_name == name, table.start_key) {
-            drop(db.get_pinned_cf_opt(family, first, &options())?);
+            drop(db.get_pinned_cf_opt(family, first, &scrub_options())?);
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ const TAIL_BYTES_MAX: usize = 2 * BLOCK;
 
 /// Cuts the torn record off the newest WAL of a database that does not open. Was there one?
 pub(crate) fn cut_wal(dir: &Path) -> io::Result<bool> {
-    newest_wal(dir)?.map_or(Ok(false), |wal| cut(&wal))
+    newest_wal(dir)?.map_or(Ok(false), |wal| cut_records(&wal))
 }
 
 /// Cuts the torn record off the MANIFEST of a database that does not open. Was there one?
@@ -34,10 +34,10 @@ pub(crate) fn cut_manifest(dir: &Path) -> io::Result<bool> {
     // A CURRENT that cannot be read is damage of another kind.
     let Ok(name) = fs::read_to_string(dir.join("CURRENT")) else { return Ok(false) };
     let manifest = dir.join(name.trim());
-    if name.starts_with("MANIFEST-") && manifest.is_file() { cut(&manifest) } else { Ok(false) }
+    if name.starts_with("MANIFEST-") && manifest.is_file() { cut_records(&manifest) } else { Ok(false) }
 }
 
-fn cut(path: &Path) -> io::Result<bool> {
+fn cut_records(path: &Path) -> io::Result<bool> {
     let bytes = fs::read(path)?;
     let Some(at) = torn_at(&bytes) else { return Ok(false) };
     let file = File::options().write(true).open(path)?;
@@ -72,18 +72,18 @@ fn torn_at(bytes: &[u8]) -> Option<usize> {
             at += left;
             continue;
         }
-        match fragment(bytes, at) {
+        match fragment_end(bytes, at) {
             Some(length) => at += HEADER + length,
             None => break,
         }
     }
     let tail = bytes.len().checked_sub(at).filter(|tail| *tail > 0)?;
-    let followed = || (at + 1..bytes.len()).any(|later| fragment(bytes, later).is_some_and(|length| length > 0));
+    let followed = || (at + 1..bytes.len()).any(|later| fragment_end(bytes, later).is_some_and(|length| length > 0));
     (tail <= TAIL_BYTES_MAX && !followed()).then_some(at)
 }
 
 /// The length of the payload of the whole fragment that begins here.
-fn fragment(bytes: &[u8], at: usize) -> Option<usize> {
+fn fragment_end(bytes: &[u8], at: usize) -> Option<usize> {
     let header = bytes.get(at..at + HEADER)?;
     let expected = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
     let length = usize::from(u16::from_le_bytes([header[4], header[5]]));
@@ -91,11 +91,11 @@ fn fragment(bytes: &[u8], at: usize) -> Option<usize> {
         return None;
     }
     let checked = bytes.get(at + HEADER - 1..at + HEADER + length)?;
-    (mask(crc32c::crc32c(checked)) == expected).then_some(length)
+    (mask_crc(crc32c::crc32c(checked)) == expected).then_some(length)
 }
 
 /// As RocksDB masks it, so that the CRC of data that holds CRCs is no special case.
-fn mask(crc: u32) -> u32 {
+fn mask_crc(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
@@ -106,7 +106,7 @@ mod tests {
     fn put(wal: &mut Vec<u8>, payload: &[u8]) {
         let mut checked = vec![1];
         checked.extend_from_slice(payload);
-        wal.extend_from_slice(&mask(crc32c::crc32c(&checked)).to_le_bytes());
+        wal.extend_from_slice(&mask_crc(crc32c::crc32c(&checked)).to_le_bytes());
         wal.extend_from_slice(&u16::try_from(payload.len()).unwrap().to_le_bytes());
         wal.extend_from_slice(&checked);
     }

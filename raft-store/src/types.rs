@@ -7,8 +7,6 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use registry::{Envelope, LogIndex, Outcome};
 
-use crate::codec::{self, CommandBody};
-
 openraft::declare_raft_types!(
     /// openraft's type parameters for the registry.
     pub TypeConfig:
@@ -23,6 +21,12 @@ openraft::declare_raft_types!(
 /// sent to each follower, apply). A clone is a pointer.
 #[derive(Clone)]
 pub struct Proposal(Arc<Shared>);
+
+/// An envelope as it stands in records, and the level that a reader must know.
+pub(crate) struct CommandBody {
+    pub(crate) level: u8,
+    pub(crate) bytes: Bytes,
+}
 
 struct Shared {
     envelope: Envelope,
@@ -55,20 +59,15 @@ impl Proposal {
     }
 
     /// The envelope's bytes; encoded by the first who asks.
-    pub(crate) fn body(&self) -> &CommandBody {
-        self.0.body.get_or_init(|| CommandBody::of(&self.0.envelope))
-    }
-
-    /// Bytes of its record, about.
-    pub(crate) fn record_bytes(&self) -> usize {
-        self.body().len()
+    pub(crate) fn body_or_else(&self, encode: impl FnOnce(&Envelope) -> CommandBody) -> &CommandBody {
+        self.0.body.get_or_init(|| encode(&self.0.envelope))
     }
 
     /// The record of the entry that it has become; made by the first who asks.
-    pub(crate) fn record(&self, id: &LogId) -> Bytes {
-        let (of, record) = self.0.record.get_or_init(|| (*id, codec::command_record(id, self.body()).into()));
+    pub(crate) fn record_or_else(&self, id: &LogId, make: impl Fn() -> Bytes) -> Bytes {
+        let (of, record) = self.0.record.get_or_init(|| (*id, make()));
         // An entry that was discarded may have been proposed again under another id.
-        if of == id { record.clone() } else { codec::command_record(id, self.body()).into() }
+        if of == id { record.clone() } else { make() }
     }
 
     /// Remembers the record that it was decoded from.

@@ -92,7 +92,7 @@ async fn work(data: &Path) {
             say(&format!("voting {term}"));
             store.save_vote(&vote(term)).await.unwrap();
             say(&format!("voted {term}"));
-            if round % 8 == 4 && next > store.purged().map_or(0, |purged| purged.index()) + 8 {
+            if round % 8 == 4 && next > store.last_purged().map_or(0, |purged| purged.index()) + 8 {
                 let kept = all(&store).await;
                 let keep = kept[kept.len() - 4].log_id;
                 say(&format!("cutting {}", keep.index()));

@@ -86,7 +86,7 @@ fn what_is_whole_is_read_whole_round_after_round() {
     assert!(bytes > LOG_ENTRIES * 20_000, "{bytes}");
     assert_eq!(scrubber.run(ALL).unwrap(), bytes);
     let stats = replica.store.scrub_stats();
-    assert_eq!((stats.bytes(), stats.rounds()), (2 * bytes, 2));
+    assert_eq!((stats.bytes(), stats.rounds_ended()), (2 * bytes, 2));
     // In steps it is as much.
     let (mut sum, mut steps) = (0, 0);
     loop {

@@ -8,22 +8,14 @@
 
 use crate::cluster::requests;
 use crate::command::{Command, Envelope};
+use crate::effect::{Applying, Effect, Entry, LogPosition, NotDone};
 use crate::feeds::retention;
 use crate::life::history;
 use crate::{
-    AuditRow, Change, ClusterCommand, ClusterRefusal, Done, Event, EventKind, Key, LogIndex, MachineRow, Outcome,
-    Refusal, Row, View, ViewError, audit, digest, level, modified_at, query,
+    AuditRow, Change, ClusterCommand, ClusterRefusal, Event, EventKind, Key, LogIndex, MachineRow, Outcome, Refusal,
+    Row, View, ViewError, audit, digest, level, modified_at, query,
 };
 use crate::{access, associations, catalog, cluster, feeds, life, settings};
-
-/// Where a command stands in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogPosition {
-    /// The index of the entry.
-    pub index: LogIndex,
-    /// The term of the leader that proposed it.
-    pub term: u64,
-}
 
 /// What one entry does: everything goes into one write batch, together with the applied index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,58 +49,6 @@ pub enum ApplyError {
     },
 }
 
-/// Why a command was not carried out, inside apply.
-#[derive(Debug)]
-pub(crate) enum NotDone {
-    /// The store failed: the node stops.
-    Stop(ViewError),
-    /// A rule forbids it: that is the answer.
-    Refuse(Refusal),
-}
-
-/// What a part of apply gives.
-pub(crate) type Applying<T> = Result<T, NotDone>;
-
-impl From<ViewError> for NotDone {
-    fn from(error: ViewError) -> Self {
-        Self::Stop(error)
-    }
-}
-
-impl From<Refusal> for NotDone {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refuse(refusal)
-    }
-}
-
-/// What a command did, before the bookkeeping around it.
-pub(crate) struct Effect {
-    pub done: Done,
-    pub changes: Vec<Change>,
-    pub events: Vec<EventKind>,
-}
-
-impl Effect {
-    pub(crate) fn of(done: impl Into<Done>) -> Self {
-        Self { done: done.into(), changes: Vec::new(), events: Vec::new() }
-    }
-}
-
-/// What the rules of a domain need to know about their entry.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub position: LogPosition,
-    pub time_ms: u64,
-    /// The actor's one name.
-    pub actor: &'a str,
-}
-
-impl Entry<'_> {
-    pub(crate) fn index(self) -> LogIndex {
-        self.position.index
-    }
-}
-
 /// Applies one command to the state.
 ///
 /// # Errors
@@ -129,13 +69,13 @@ pub fn apply(view: &impl View, position: LogPosition, envelope: &Envelope) -> Re
     machine.time_ms = machine.time_ms.max(envelope.time_ms);
     let actor = envelope.actor.principal.to_string();
     let entry = Entry { position, time_ms: machine.time_ms, actor: &actor };
-    let (outcome, changes, events) = match decide(view, entry, envelope, &mut machine) {
+    let (outcome, changes, events) = match decide_outcome(view, entry, envelope, &mut machine) {
         Ok(Decided::Effect(Effect { done, changes, events })) => (Outcome::Done(done), changes, events),
         Ok(Decided::Stale(outcome)) => (outcome, Vec::new(), Vec::new()),
         Err(NotDone::Refuse(refusal)) => (Outcome::Refused(refusal), Vec::new(), Vec::new()),
         Err(NotDone::Stop(error)) => return Err(error.into()),
     };
-    finish(view, entry, envelope, machine, outcome, changes, events)
+    finish_entry(view, entry, envelope, machine, outcome, changes, events)
 }
 
 /// What a command would come to if it were applied to this state now, by anyone; nothing is changed.
@@ -146,7 +86,7 @@ pub fn dry_run(view: &impl View, command: &Command) -> Result<Outcome, ViewError
     let mut machine = query::machine(view)?;
     let position = LogPosition { index: LogIndex(0), term: 0 };
     let entry = Entry { position, time_ms: machine.time_ms, actor: "" };
-    match dispatch(view, entry, command, &mut machine) {
+    match dispatch_command(view, entry, command, &mut machine) {
         Ok(effect) => Ok(Outcome::Done(effect.done)),
         Err(NotDone::Refuse(refusal)) => Ok(Outcome::Refused(refusal)),
         Err(NotDone::Stop(error)) => Err(error),
@@ -159,13 +99,18 @@ enum Decided {
     Stale(Outcome),
 }
 
-fn decide(view: &impl View, entry: Entry<'_>, envelope: &Envelope, machine: &mut MachineRow) -> Applying<Decided> {
+fn decide_outcome(
+    view: &impl View,
+    entry: Entry<'_>,
+    envelope: &Envelope,
+    machine: &mut MachineRow,
+) -> Applying<Decided> {
     refuse_other_revision(view, envelope)?;
     refuse_other_level(envelope, machine)?;
     if let Some(key) = envelope.basis.stale_key(view)? {
         return Ok(Decided::Stale(Outcome::Stale { key: key.clone(), index: entry.index() }));
     }
-    dispatch(view, entry, &envelope.command, machine).map(Decided::Effect)
+    dispatch_command(view, entry, &envelope.command, machine).map(Decided::Effect)
 }
 
 /// Compare-and-set: is what the command changes at the revision that the client has seen?
@@ -189,7 +134,12 @@ fn refuse_other_level(envelope: &Envelope, machine: &MachineRow) -> Applying<()>
     Err(ClusterRefusal::LevelNotInForce { needed: envelope.level, in_force: machine.level }.into())
 }
 
-fn dispatch(view: &impl View, entry: Entry<'_>, command: &Command, machine: &mut MachineRow) -> Applying<Effect> {
+fn dispatch_command(
+    view: &impl View,
+    entry: Entry<'_>,
+    command: &Command,
+    machine: &mut MachineRow,
+) -> Applying<Effect> {
     match command {
         Command::Catalog(command) => catalog::apply::apply(view, entry, command),
         Command::Life(command) => life::apply::apply(view, entry, command),
@@ -202,7 +152,7 @@ fn dispatch(view: &impl View, entry: Entry<'_>, command: &Command, machine: &mut
 }
 
 /// The bookkeeping around every command: history, events, remembered request, digest, audit record, machine row.
-fn finish(
+fn finish_entry(
     view: &impl View,
     entry: Entry<'_>,
     envelope: &Envelope,
@@ -211,7 +161,7 @@ fn finish(
     mut changes: Vec<Change>,
     events: Vec<EventKind>,
 ) -> Result<Applied, ApplyError> {
-    count(entry, &changes, &mut machine);
+    count_versions(entry, &changes, &mut machine);
     history::keep(view, entry, &envelope.command, &mut changes)?;
     for (number, kind) in (0_u32..).zip(events) {
         let event = Event { kind, time_ms: entry.time_ms, actor: entry.actor.to_owned() };
@@ -227,12 +177,12 @@ fn finish(
         Outcome::Stale { .. } => None,
     };
     if let Some(answer) = answer {
-        requests::remember(view, entry, &envelope.request_id, answer, &mut machine, &mut changes)?;
+        requests::remember_request(view, entry, &envelope.request_id, answer, &mut machine, &mut changes)?;
     }
     let before = machine.digest;
     machine.digest = digest::chain(before, entry.position, &changes);
     let record = record_of(entry, envelope, machine.level, &outcome, before, machine.digest);
-    changes.extend(audit::append(view, machine.audit_size, record)?);
+    changes.extend(audit::append_record(view, machine.audit_size, record)?);
     machine.audit_size += 1;
     let digest = machine.digest;
     changes.push((Key::Machine, Some(Row::Machine(machine))));
@@ -240,7 +190,7 @@ fn finish(
 }
 
 /// Counts the versions that came and that went for good.
-fn count(entry: Entry<'_>, changes: &[Change], machine: &mut MachineRow) {
+fn count_versions(entry: Entry<'_>, changes: &[Change], machine: &mut MachineRow) {
     for (key, row) in changes {
         match (key, row) {
             (Key::Version(..), None) => machine.deleted_total += 1,

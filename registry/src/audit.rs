@@ -7,13 +7,13 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{AuditRow, Change, Key, Row, View, ViewError, digest};
+use crate::{AuditRow, Change, Key, Row, View, ViewError, feed};
 
 /// The hash of a record as a leaf.
 pub fn leaf_hash(record: &AuditRow) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update([0]);
-    hash.update(digest::bytes_of(record));
+    hash.update(feed::bytes_of(record));
     hash.finalize().into()
 }
 
@@ -30,7 +30,7 @@ pub fn node_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 ///
 /// # Errors
 /// [`ViewError`] if the store cannot answer.
-pub(crate) fn append(view: &impl View, size: u64, record: AuditRow) -> Result<Vec<Change>, ViewError> {
+pub(crate) fn append_record(view: &impl View, size: u64, record: AuditRow) -> Result<Vec<Change>, ViewError> {
     let mut hash = leaf_hash(&record);
     let mut changes =
         vec![(Key::Audit(size), Some(Row::Audit(record))), (Key::AuditNode(0, size), Some(Row::AuditNode(hash)))];
@@ -79,12 +79,12 @@ pub fn inclusion(view: &impl View, position: u64, size: u64) -> Result<Vec<[u8; 
     let (mut start, mut end) = (0, size);
     let mut path = Vec::new();
     while end - start > 1 {
-        let middle = start + split(end - start);
+        let middle = start + split_at(end - start);
         if position < middle {
-            path.push(subtree(view, middle, end)?);
+            path.push(subtree_hash(view, middle, end)?);
             end = middle;
         } else {
-            path.push(subtree(view, start, middle)?);
+            path.push(subtree_hash(view, start, middle)?);
             start = middle;
         }
     }
@@ -108,18 +108,18 @@ pub fn consistency(view: &impl View, old: u64, new: u64) -> Result<Vec<[u8; 32]>
     // Is the part on the way the whole old tree? Then the verifier has its hash already.
     let mut is_whole = true;
     while old != end {
-        let middle = start + split(end - start);
+        let middle = start + split_at(end - start);
         if old <= middle {
-            proof.push(subtree(view, middle, end)?);
+            proof.push(subtree_hash(view, middle, end)?);
             end = middle;
         } else {
-            proof.push(subtree(view, start, middle)?);
+            proof.push(subtree_hash(view, start, middle)?);
             start = middle;
             is_whole = false;
         }
     }
     if !is_whole {
-        proof.push(subtree(view, start, end)?);
+        proof.push(subtree_hash(view, start, end)?);
     }
     proof.reverse();
     Ok(proof)
@@ -192,19 +192,19 @@ pub fn is_consistent(old: u64, old_root: &[u8; 32], new: u64, new_root: &[u8; 32
 }
 
 /// The largest power of two below `length`.
-fn split(length: u64) -> u64 {
+fn split_at(length: u64) -> u64 {
     length.next_power_of_two() / 2
 }
 
 /// The hash over the leaves from `start` to before `end`; `start` is where a subtree of that size begins.
-fn subtree(view: &impl View, start: u64, end: u64) -> Result<[u8; 32], ViewError> {
+fn subtree_hash(view: &impl View, start: u64, end: u64) -> Result<[u8; 32], ViewError> {
     let length = end - start;
     if length.is_power_of_two() {
         let level = length.trailing_zeros();
         return node(view, u8::try_from(level).unwrap_or(u8::MAX), start >> level);
     }
-    let middle = start + split(length);
-    Ok(node_hash(&subtree(view, start, middle)?, &subtree(view, middle, end)?))
+    let middle = start + split_at(length);
+    Ok(node_hash(&subtree_hash(view, start, middle)?, &subtree_hash(view, middle, end)?))
 }
 
 fn node(view: &impl View, level: u8, position: u64) -> Result<[u8; 32], ViewError> {
@@ -259,7 +259,7 @@ mod tests {
         for size in 0..70 {
             assert_eq!(root(&view, size).unwrap(), definition(&leaves), "{size} leaves");
             leaves.push(leaf_hash(&record(size)));
-            let changes = append(&view, size, record(size)).unwrap();
+            let changes = append_record(&view, size, record(size)).unwrap();
             view.write(&changes);
         }
     }
@@ -271,7 +271,7 @@ mod tests {
         const SIZE: u64 = 40;
         let mut view = MemoryView::default();
         for size in 0..SIZE {
-            let changes = append(&view, size, record(size)).unwrap();
+            let changes = append_record(&view, size, record(size)).unwrap();
             view.write(&changes);
         }
         for size in 1..=SIZE {

@@ -11,8 +11,8 @@ macro_rules! described {
             }
         }
 
-        impl $crate::digest::Feed for $type {
-            fn feed(&self, sink: &mut $crate::digest::Sink) {
+        impl $crate::feed::Feed for $type {
+            fn feed(&self, sink: &mut $crate::feed::Sink) {
                 sink.bytes(self.name().as_bytes());
                 match self { $(Self::$variant $({ $($field),+ })? => { $($($field.feed(sink);)+)? }),+ }
             }

@@ -11,6 +11,7 @@
 use schema::compat::{Level, Policy};
 use schema::{Format, Guid, Metadata, Reference, Rule, RuleSet};
 
+use crate::feed::{Feed, Sink};
 use crate::{
     AccessPolicyRow, AccessRow, AccountRow, ApiKey, AssociationRow, AuditRow, BindingRow, Change, Config, ConsumerRow,
     Content, ContentRow, Context, ContextRow, CursorRow, Decision, Deleted, Deprecation, Done, DraftContent, DraftId,
@@ -35,36 +36,6 @@ pub fn chain(before: [u8; 32], position: LogPosition, changes: &[Change]) -> [u8
     *blake3::hash(&sink.0).as_bytes()
 }
 
-/// The bytes of a value as digests and audit leaves see them.
-pub(crate) fn bytes_of(value: &impl Feed) -> Vec<u8> {
-    let mut sink = Sink(Vec::with_capacity(256));
-    value.feed(&mut sink);
-    sink.0
-}
-
-/// Takes the fields of values in a fixed order.
-pub(crate) struct Sink(Vec<u8>);
-
-impl Sink {
-    fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
-    }
-
-    fn u64(&mut self, number: u64) {
-        self.0.extend(number.to_le_bytes());
-    }
-
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.u64(bytes.len() as u64);
-        self.0.extend(bytes);
-    }
-}
-
-/// Values whose bytes are defined by this module.
-pub(crate) trait Feed {
-    fn feed(&self, sink: &mut Sink);
-}
-
 fn is_set<T: Default + PartialEq>(value: &T) -> bool {
     *value != T::default()
 }
@@ -81,16 +52,6 @@ macro_rules! feed_fields {
                     sink.u64($number);
                     $late.feed(sink);
                 })+)?
-            }
-        })+
-    };
-}
-
-macro_rules! feed_number {
-    ($($type:ty),+) => {
-        $(impl Feed for $type {
-            fn feed(&self, sink: &mut Sink) {
-                sink.u64(u64::from(*self));
             }
         })+
     };
@@ -116,7 +77,6 @@ macro_rules! feed_name {
     };
 }
 
-feed_number!(u8, u32, u64, bool);
 feed_newtype!(LogIndex, SchemaId, Version, RequestId, Guid, DraftId, Terms);
 feed_name!(
     State,
@@ -189,24 +149,6 @@ macro_rules! feed_state {
 
 feed_state!(DraftState, VersionState);
 
-impl Feed for i32 {
-    fn feed(&self, sink: &mut Sink) {
-        sink.0.extend(self.to_le_bytes());
-    }
-}
-
-impl Feed for String {
-    fn feed(&self, sink: &mut Sink) {
-        sink.bytes(self.as_bytes());
-    }
-}
-
-impl<const N: usize> Feed for [u8; N] {
-    fn feed(&self, sink: &mut Sink) {
-        sink.0.extend(self);
-    }
-}
-
 impl Feed for Context {
     fn feed(&self, sink: &mut Sink) {
         sink.bytes(self.as_str().as_bytes());
@@ -228,42 +170,6 @@ impl Feed for Deleted {
             Self::No => 0,
             Self::Soft => 1,
         });
-    }
-}
-
-impl<T: Feed> Feed for Option<T> {
-    fn feed(&self, sink: &mut Sink) {
-        match self {
-            None => sink.byte(0),
-            Some(value) => {
-                sink.byte(1);
-                value.feed(sink);
-            }
-        }
-    }
-}
-
-impl<T: Feed> Feed for Vec<T> {
-    fn feed(&self, sink: &mut Sink) {
-        sink.u64(self.len() as u64);
-        self.iter().for_each(|value| value.feed(sink));
-    }
-}
-
-impl<T: Feed> Feed for std::collections::BTreeSet<T> {
-    fn feed(&self, sink: &mut Sink) {
-        sink.u64(self.len() as u64);
-        self.iter().for_each(|value| value.feed(sink));
-    }
-}
-
-impl<K: Feed, V: Feed> Feed for std::collections::BTreeMap<K, V> {
-    fn feed(&self, sink: &mut Sink) {
-        sink.u64(self.len() as u64);
-        for (key, value) in self {
-            key.feed(sink);
-            value.feed(sink);
-        }
     }
 }
 

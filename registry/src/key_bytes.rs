@@ -15,7 +15,7 @@
 
 use schema::{Format, Guid};
 
-use crate::{Context, DraftId, LogIndex, RequestId, SchemaId, Scope, State, Subject, Table, Version};
+use crate::{Context, DraftId, LogIndex, RequestId, SchemaId, Scope, State, Subject, Version};
 
 pub(crate) const SCOPE_GLOBAL: u8 = 0;
 pub(crate) const SCOPE_CONTEXT: u8 = 1;
@@ -30,9 +30,10 @@ pub(crate) trait KeyPart: Sized {
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
-    pub(crate) fn new(table: Table) -> Self {
+    /// A key of the table whose keys begin with this byte.
+    pub(crate) fn new(table: u8) -> Self {
         let mut bytes = Vec::with_capacity(64);
-        bytes.push(table as u8);
+        bytes.push(table);
         Self(bytes)
     }
 

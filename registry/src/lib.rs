@@ -11,6 +11,8 @@
 //! Never here: a parser, a clock, randomness, hash-map order, I/O, async. What apply decides today it must decide for
 //! ever, on every node, from the log alone.
 
+#![warn(missing_docs)]
+
 mod access;
 mod actor;
 mod apply;
@@ -23,6 +25,8 @@ mod command;
 pub mod contract;
 mod described;
 pub mod digest;
+mod effect;
+mod feed;
 mod feeds;
 mod ids;
 mod key_bytes;
@@ -33,10 +37,12 @@ mod outcome;
 mod overlay;
 pub mod query;
 mod ranges;
+mod reading;
 pub mod reply;
 mod row;
 mod semver;
 mod settings;
+mod staleness;
 mod tables;
 mod view;
 mod weight;
@@ -46,12 +52,12 @@ pub use access::{
     BindingRow, Grantee, Reach, RoleRow,
 };
 pub use actor::{Actor, Authentication, Principal, PrincipalKind, RequestSource, TraceContext};
-pub use apply::{Applied, ApplyError, LogPosition, apply, dry_run};
+pub use apply::{Applied, ApplyError, apply, dry_run};
 pub use associations::{
     AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal,
     Lifecycle, Resource,
 };
-pub use basis::{Basis, BasisKey, modified_at};
+pub use basis::{Basis, BasisKey};
 pub use catalog::{
     Assign, CatalogCommand, CatalogDone, CatalogRefusal, Content, ContentRow, ContextRow, Deleted, Permanent, Register,
     SubjectRow, Terms, TermsRow, VersionRow,
@@ -60,6 +66,7 @@ pub use cluster::{
     AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, UnderWay, level,
 };
 pub use command::{Command, Envelope};
+pub use effect::LogPosition;
 pub use feeds::{CursorRow, Event, EventKind, FeedsCommand, FeedsDone, FeedsRefusal};
 pub use ids::{LogIndex, RequestId, SchemaId, Version};
 pub use life::{
@@ -68,12 +75,13 @@ pub use life::{
 };
 pub use names::{Context, InvalidName, Scope, Subject};
 pub use outcome::{Done, Outcome, Refusal};
-pub use query::Include;
 pub use ranges::KeyRange;
+pub use reading::Include;
 pub use row::{Row, RowKind};
 pub use semver::{Bump, SemVer, SemVerRange};
 pub use settings::{
     Config, ConfigPatch, LifePolicy, Mode, PolicyInForce, SettingRow, SettingsCommand, SettingsDone, SettingsRefusal,
 };
+pub use staleness::modified_at;
 pub use tables::{Family, Key, Table};
 pub use view::{Change, MemoryView, View, ViewError};

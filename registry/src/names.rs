@@ -84,7 +84,7 @@ impl Subject {
     pub fn parse_in(context: &Context, text: &str) -> Result<Self, InvalidName> {
         check_name(text, text)?;
         let Some(qualified) = text.strip_prefix(":.") else {
-            return Ok(Self { context: context.clone(), name: checked(text, text)? });
+            return Ok(Self { context: context.clone(), name: checked_name(text, text)? });
         };
         let (name_of_context, name) = qualified.split_once(':').unwrap_or((qualified, ""));
         let context = Context(format!(".{name_of_context}"));
@@ -92,7 +92,7 @@ impl Subject {
         if context.is_global() {
             return Err(InvalidName(text.to_owned()));
         }
-        Ok(Self { context, name: checked(name, text)? })
+        Ok(Self { context, name: checked_name(name, text)? })
     }
 
     /// The name as clients see it: unqualified in the default context.
@@ -184,7 +184,7 @@ fn check_name(part: &str, whole: &str) -> Result<(), InvalidName> {
     if bad { Err(InvalidName(whole.chars().filter(|c| !c.is_control()).take(200).collect())) } else { Ok(()) }
 }
 
-fn checked(name: &str, whole: &str) -> Result<String, InvalidName> {
+fn checked_name(name: &str, whole: &str) -> Result<String, InvalidName> {
     if RESERVED_NAMES.contains(&name) { Err(InvalidName(whole.to_owned())) } else { Ok(name.to_owned()) }
 }
 

@@ -1,6 +1,6 @@
 //! What a command came to. Every replica agrees on it, and a retry of the same request gets the same.
 
-use crate::digest::{Feed, Sink};
+use crate::feed::{Feed, Sink};
 use crate::reply::{Reply, code};
 use crate::{
     AccessDone, AccessRefusal, AssociationsDone, AssociationsRefusal, BasisKey, CatalogDone, CatalogRefusal,
@@ -95,12 +95,6 @@ macro_rules! domains {
             impl From<$refusal> for Outcome {
                 fn from(refusal: $refusal) -> Self {
                     Self::Refused(Refusal::$domain(refusal))
-                }
-            }
-
-            impl From<$refusal> for crate::apply::NotDone {
-                fn from(refusal: $refusal) -> Self {
-                    Self::Refuse(Refusal::$domain(refusal))
                 }
             }
         )+

@@ -54,12 +54,12 @@ impl KeyRange {
 
     /// All contexts.
     pub fn contexts() -> Self {
-        Self::prefix(Writer::new(Table::Context).0)
+        Self::prefix(Writer::new(Table::Context.byte()).0)
     }
 
     /// All subjects, or those of one context.
     pub fn subjects(context: Option<&Context>) -> Self {
-        let mut writer = Writer::new(Table::Subject);
+        let mut writer = Writer::new(Table::Subject.byte());
         if let Some(context) = context {
             context.write(&mut writer);
         }
@@ -68,17 +68,17 @@ impl KeyRange {
 
     /// All versions of a subject, ascending.
     pub fn versions(subject: &Subject) -> Self {
-        Self::prefix(Writer::new(Table::Version).with(subject).0)
+        Self::prefix(Writer::new(Table::Version.byte()).with(subject).0)
     }
 
     /// The version numbers of a subject that are not used again.
     pub fn retired(subject: &Subject) -> Self {
-        Self::prefix(Writer::new(Table::Retired).with(subject).0)
+        Self::prefix(Writer::new(Table::Retired.byte()).with(subject).0)
     }
 
     /// All associations, or those of the resource with this id.
     pub fn associations(resource_id: Option<&str>) -> Self {
-        let mut writer = Writer::new(Table::Association);
+        let mut writer = Writer::new(Table::Association.byte());
         if let Some(id) = resource_id {
             writer.text(id);
         }
@@ -87,12 +87,12 @@ impl KeyRange {
 
     /// The associations of a subject.
     pub fn associations_of(subject: &Subject) -> Self {
-        Self::prefix(Writer::new(Table::AssociationOf).with(subject).0)
+        Self::prefix(Writer::new(Table::AssociationOf.byte()).with(subject).0)
     }
 
     /// The associations of the resources with this name, in one namespace or in any.
     pub fn associations_named(name: &str, namespace: Option<&str>) -> Self {
-        let mut writer = Writer::new(Table::AssociationNamed);
+        let mut writer = Writer::new(Table::AssociationNamed.byte());
         writer.text(name);
         if let Some(namespace) = namespace {
             writer.text(namespace);
@@ -102,26 +102,26 @@ impl KeyRange {
 
     /// All ids of a context, ascending, those that were deleted permanently included.
     pub fn schemas(context: &Context) -> Self {
-        let mut writer = Writer::new(Table::Schema);
+        let mut writer = Writer::new(Table::Schema.byte());
         context.write(&mut writer);
         Self::prefix(writer.0)
     }
 
     /// The contents with this guid (one per format).
     pub fn contents(guid: Guid) -> Self {
-        let mut writer = Writer::new(Table::Content);
+        let mut writer = Writer::new(Table::Content.byte());
         guid.write(&mut writer);
         Self::prefix(writer.0)
     }
 
     /// The ids of a content in all contexts.
     pub fn ids_of(guid: Guid, format: Format) -> Self {
-        Self::prefix(Writer::new(Table::IdOf).with(&guid).with(&format).0)
+        Self::prefix(Writer::new(Table::IdOf.byte()).with(&guid).with(&format).0)
     }
 
     /// The versions that hold an id.
     pub fn usages(context: &Context, id: SchemaId) -> Self {
-        let mut writer = Writer::new(Table::Usage);
+        let mut writer = Writer::new(Table::Usage.byte());
         context.write(&mut writer);
         id.write(&mut writer);
         Self::prefix(writer.0)
@@ -129,7 +129,7 @@ impl KeyRange {
 
     /// The schemas that refer to a version.
     pub fn referrers(subject: &Subject, version: Version) -> Self {
-        let mut writer = Writer::new(Table::Referrer).with(subject);
+        let mut writer = Writer::new(Table::Referrer.byte()).with(subject);
         version.write(&mut writer);
         Self::prefix(writer.0)
     }
@@ -146,7 +146,7 @@ impl KeyRange {
 
     /// The modes of a context's subjects, not its own.
     pub fn modes_of_subjects(context: &Context) -> Self {
-        let mut writer = Writer::new(Table::Mode);
+        let mut writer = Writer::new(Table::Mode.byte());
         writer.0.push(SCOPE_SUBJECT);
         context.write(&mut writer);
         Self::prefix(writer.0)
@@ -169,20 +169,20 @@ impl KeyRange {
 
     /// The drafts of a subject, oldest first; without one, all drafts.
     pub fn drafts(subject: Option<&Subject>) -> Self {
-        let writer = Writer::new(Table::Draft);
+        let writer = Writer::new(Table::Draft.byte());
         Self::prefix(subject.map_or(writer.0.clone(), |subject| writer.with(subject).0))
     }
 
     /// The steps of a life, oldest first.
     pub fn history(subject: &Subject, life: DraftId) -> Self {
-        let mut writer = Writer::new(Table::History).with(subject);
+        let mut writer = Writer::new(Table::History.byte()).with(subject);
         life.write(&mut writer);
         Self::prefix(writer.0)
     }
 
     /// The consumers of a subject.
     pub fn consumers(subject: &Subject) -> Self {
-        Self::prefix(Writer::new(Table::Consumer).with(subject).0)
+        Self::prefix(Writer::new(Table::Consumer.byte()).with(subject).0)
     }
 
     /// What contents are found by, oldest first.
@@ -192,7 +192,7 @@ impl KeyRange {
 
     /// The subjects of a context whose names begin like this.
     pub fn subjects_with(context: &Context, prefix: &str) -> Self {
-        let mut writer = Writer::new(Table::Subject);
+        let mut writer = Writer::new(Table::Subject.byte());
         context.write(&mut writer);
         writer.text(prefix);
         writer.0.truncate(writer.0.len() - 2);
@@ -201,7 +201,7 @@ impl KeyRange {
 
     /// The versions in a state.
     pub fn in_state(state: State) -> Self {
-        let mut writer = Writer::new(Table::InState);
+        let mut writer = Writer::new(Table::InState.byte());
         state.write(&mut writer);
         Self::prefix(writer.0)
     }

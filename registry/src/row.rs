@@ -2,7 +2,7 @@
 
 use schema::{Format, Guid};
 
-use crate::digest::{Feed, Sink};
+use crate::feed::{Feed, Sink};
 use crate::{
     AccessPolicyRow, AccessRow, AccountRow, AssociationRow, AuditRow, BindingRow, Config, ConsumerRow, ContentRow,
     ContextRow, CursorRow, DraftRow, Event, HistoryRow, LifePolicy, MachineRow, Mode, RequestId, RequestRow, RoleRow,

@@ -4,19 +4,23 @@ use std::fmt;
 
 /// `major.minor.patch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub struct SemVer {
+    /// Raised by a change that breaks somebody.
     pub major: u32,
+    /// Raised by a change that breaks nobody.
     pub minor: u32,
+    /// Raised by a change of documentation.
     pub patch: u32,
 }
 
 /// What a change is to those who read and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Bump {
+    /// Nothing but documentation.
     Patch,
+    /// Something new that breaks nobody.
     Minor,
+    /// It breaks somebody.
     Major,
 }
 
@@ -54,7 +58,7 @@ impl SemVer {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        match parts(text)?.as_slice() {
+        match version_parts(text)?.as_slice() {
             [Some(major), Some(minor), Some(patch)] => Some(Self { major: *major, minor: *minor, patch: *patch }),
             _ => None,
         }
@@ -81,7 +85,7 @@ impl SemVerRange {
     pub fn parse(text: &str) -> Option<Self> {
         let above = |major, minor, patch| Some(SemVer { major, minor, patch });
         if let Some(rest) = text.strip_prefix('^') {
-            let (low, _) = filled(rest)?;
+            let (low, _) = filled_up(rest)?;
             // As cargo and npm have it: the leftmost number that is not zero must not change.
             let high = match low {
                 SemVer { major: 0, minor: 0, patch } => above(0, 0, patch.checked_add(1)?),
@@ -91,7 +95,7 @@ impl SemVerRange {
             return Some(Self { low, high });
         }
         if let Some(rest) = text.strip_prefix('~') {
-            let (low, given) = filled(rest)?;
+            let (low, given) = filled_up(rest)?;
             let high = match given {
                 1 => above(low.major.checked_add(1)?, 0, 0),
                 _ => above(low.major, low.minor.checked_add(1)?, 0),
@@ -102,7 +106,7 @@ impl SemVerRange {
             return Some(Self { low: exact, high: above(exact.major, exact.minor, exact.patch.checked_add(1)?) });
         }
         let wild = text == "*" || text == "x" || text.ends_with(".x") || text.ends_with(".*");
-        let (low, given) = if wild { filled(text)? } else { return None };
+        let (low, given) = if wild { filled_up(text)? } else { return None };
         let high = match given {
             0 => None,
             1 => above(low.major.checked_add(1)?, 0, 0),
@@ -118,8 +122,8 @@ impl SemVerRange {
 }
 
 /// The numbers with zeros for what is not given, and how many were given.
-fn filled(text: &str) -> Option<(SemVer, usize)> {
-    let parts = parts(text)?;
+fn filled_up(text: &str) -> Option<(SemVer, usize)> {
+    let parts = version_parts(text)?;
     let given = parts.iter().take_while(|part| part.is_some()).count();
     if parts.iter().skip(given).any(Option::is_some) {
         return None;
@@ -129,7 +133,7 @@ fn filled(text: &str) -> Option<(SemVer, usize)> {
 }
 
 /// Up to three parts; `x` and `*` are holes.
-fn parts(text: &str) -> Option<Vec<Option<u32>>> {
+fn version_parts(text: &str) -> Option<Vec<Option<u32>>> {
     let parts: Option<Vec<_>> = text
         .split('.')
         .map(|part| match part {

@@ -11,15 +11,22 @@ use crate::{Context, DraftId, LogIndex, RequestId, RowKind, SchemaId, Scope, Sta
 
 /// Tables with a like pattern of access, which a store keeps together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Family {
+    /// The machine's own row, and what is read for every entry.
     Machine,
+    /// What is looked up by a name: contexts, subjects, settings, associations, access.
     Names,
+    /// Versions and drafts, with their histories.
     Versions,
+    /// Contents; they are long.
     Schemas,
+    /// Which refers to which, and other indexes.
     Links,
+    /// Remembered requests.
     Requests,
+    /// Events.
     Events,
+    /// The audit log.
     Audit,
 }
 
@@ -60,6 +67,11 @@ macro_rules! tables {
             /// All tables, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$table),+];
 
+            /// The first byte of its keys.
+            pub(crate) fn byte(self) -> u8 {
+                self as u8
+            }
+
             /// What stands under the keys of the table.
             pub fn row(self) -> RowKind {
                 match self { $(Self::$table => RowKind::$row),+ }
@@ -79,7 +91,7 @@ macro_rules! tables {
 
             /// The bytes of the key; their order is the order of keys within a table.
             pub fn encode(&self) -> Vec<u8> {
-                let mut writer = Writer::new(self.table());
+                let mut writer = Writer::new(self.table().byte());
                 match self { $(Self::$table $(($($part),+))? => { $($($part.write(&mut writer);)+)? }),+ }
                 writer.0
             }

@@ -26,7 +26,7 @@ pub mod wire;
 pub use error::SchemaError;
 pub use guid::{Guid, guid_of};
 pub use limits::Budget;
-pub use parsed::{ParsedSchema, Rendering};
+pub use parsed::ParsedSchema;
 pub use types::{
-    EnableAt, Format, Metadata, Reference, ResolvedReference, Rule, RuleKind, RuleMode, RuleSet, Strictness,
+    EnableAt, Format, Metadata, Reference, Rendering, ResolvedReference, Rule, RuleKind, RuleMode, RuleSet, Strictness,
 };

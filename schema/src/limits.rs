@@ -22,6 +22,9 @@ pub const WALK_STEPS_MAX: u64 = 2_000_000;
 /// Steps for one comparison of two schemas. At well under 100 ns a step this is below 100 ms on one core.
 pub const COMPARE_STEPS_MAX: u64 = 1_000_000;
 
+/// Longest JSON document that is validated, in bytes; a pattern can count no further.
+pub const JSON_DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Counts the steps of one walk and ends it with [`SchemaError::Limit`] when they are used up.
 #[derive(Debug, Clone)]
 pub struct Budget {

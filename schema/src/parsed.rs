@@ -1,6 +1,6 @@
 //! A parsed schema of any format: what the rest of the system holds and asks.
 
-use crate::{Format, ResolvedReference, SchemaError, Strictness, avro, json, limits, protobuf};
+use crate::{Format, Rendering, ResolvedReference, SchemaError, Strictness, avro, json, limits, protobuf};
 
 /// A schema after parsing, with its canonical text computed.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time; a box would only add a hop")]
@@ -12,29 +12,6 @@ pub enum ParsedSchema {
     Json(json::JsonSchema),
     /// A Protobuf file.
     Protobuf(protobuf::ProtobufSchema),
-}
-
-/// Another rendering of a schema than its canonical text (the `format` query parameter of the Confluent API).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rendering {
-    /// Avro: references inlined.
-    Resolved,
-    /// Protobuf: base64 of the FileDescriptorProto.
-    Serialized,
-    /// Protobuf: without custom options, except Confluent's own.
-    IgnoreExtensions,
-}
-
-impl Rendering {
-    /// The rendering with this name. Unknown names are ignored by the API, as at Confluent.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "resolved" => Some(Self::Resolved),
-            "serialized" => Some(Self::Serialized),
-            "ignore_extensions" => Some(Self::IgnoreExtensions),
-            _ => None,
-        }
-    }
 }
 
 impl ParsedSchema {

@@ -187,3 +187,26 @@ pub struct RuleSet {
     /// Where the rules run.
     pub enable_at: Option<EnableAt>,
 }
+
+/// Another rendering of a schema than its canonical text (the `format` query parameter of the Confluent API).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// Avro: references inlined.
+    Resolved,
+    /// Protobuf: base64 of the FileDescriptorProto.
+    Serialized,
+    /// Protobuf: without custom options, except Confluent's own.
+    IgnoreExtensions,
+}
+
+impl Rendering {
+    /// The rendering with this name. Unknown names are ignored by the API, as at Confluent.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "resolved" => Some(Self::Resolved),
+            "serialized" => Some(Self::Serialized),
+            "ignore_extensions" => Some(Self::IgnoreExtensions),
+            _ => None,
+        }
+    }
+}

@@ -9,7 +9,6 @@ use super::control::{self, Server};
 use super::drive::{Figures, Worker, closed_loop, open_loop};
 use super::etcd::Etcd;
 use super::node::{self, OurCluster, Place, Repeated, Size};
-use super::report::Measured;
 use super::{Plan, group_sync, machine};
 
 /// A sync that takes longer says that the disk or the scheduler is busy with something else.
@@ -47,6 +46,22 @@ pub enum Control {
     EtcdGet,
     /// Appends of the same size that share syncs, on the same disk.
     GroupSync,
+}
+
+/// One round of a cell.
+#[derive(Debug, Clone)]
+pub(super) struct Measured {
+    /// Nobody else used the machine to speak of.
+    pub(super) quiet: bool,
+    /// The share of the machine that others used.
+    pub(super) foreign: f64,
+    /// Before and after; none if there is nothing to compare with on this machine.
+    pub(super) controls: Vec<Figures>,
+    pub(super) ours: Figures,
+    /// Processor time of all our nodes per answer, in microseconds.
+    pub(super) processor_us: f64,
+    /// Latencies at a given rate.
+    pub(super) open: Option<Figures>,
 }
 
 /// One row of the table.
@@ -105,42 +120,47 @@ impl Bench {
     ///
     /// # Errors
     /// A text if a server does not start.
-    pub(super) async fn prepare(ours: OurCluster, dir: &Path, cells: &[&Cell]) -> Result<Self, String> {
-        let axum = control::start("serve-axum", &ours.answer_by_id().await?, dir).await?;
-        let tonic = control::start("serve-tonic", &ours.answer_by_grpc().await?.encode_to_vec(), dir).await?;
+    pub(super) async fn prepare_cells(ours: OurCluster, dir: &Path, cells: &[&Cell]) -> Result<Self, String> {
+        let axum = control::start_control("serve-axum", &ours.answer_by_id().await?, dir).await?;
+        let tonic = control::start_control("serve-tonic", &ours.answer_by_grpc().await?.encode_to_vec(), dir).await?;
         let needs_etcd = cells.iter().any(|cell| matches!(cell.control, Control::EtcdPut | Control::EtcdGet));
-        let etcd = if needs_etcd { Etcd::start(dir).await? } else { None };
+        let etcd = if needs_etcd { Etcd::start_cluster(dir).await? } else { None };
         Ok(Self { ours, axum, tonic, etcd, dir: dir.to_owned() })
     }
 
     /// Ends every server.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop_servers(self) {
         // Each ends with its value.
         drop(self);
     }
 
-    fn pids(&self) -> Vec<u32> {
-        let etcd = self.etcd.iter().flat_map(Etcd::pids);
-        self.ours.pids().into_iter().chain([self.axum.0.pid(), self.tonic.0.pid()]).chain(etcd).collect()
+    fn control_pids(&self) -> Vec<u32> {
+        let etcd = self.etcd.iter().flat_map(Etcd::process_ids);
+        self.ours
+            .process_ids()
+            .into_iter()
+            .chain([self.axum.0.process_id(), self.tonic.0.process_id()])
+            .chain(etcd)
+            .collect()
     }
 
     /// Control, ours, control; the ratio against the mean of the two controls.
     ///
     /// # Errors
     /// A text if a server cannot be reached.
-    pub(super) async fn measure(&mut self, cell: &Cell, plan: &Plan) -> Result<Measured, String> {
+    pub(super) async fn measure_cell(&mut self, cell: &Cell, plan: &Plan) -> Result<Measured, String> {
         let missing = matches!(cell.control, Control::EtcdPut | Control::EtcdGet) && self.etcd.is_none();
-        machine::wait_until_quiet(&self.pids(), plan.quiet_wait).await;
-        let sync = group_sync::probe(&self.dir).await?;
-        let watch = machine::Watch::start(&self.pids());
-        let before = if missing { None } else { Some(self.control(cell, plan.time / 2).await?) };
+        machine::wait_until_quiet(&self.control_pids(), plan.quiet_wait).await;
+        let sync = group_sync::probe_sync(&self.dir).await?;
+        let watch = machine::Watch::start(&self.control_pids());
+        let before = if missing { None } else { Some(self.measure_control(cell, plan.time / 2).await?) };
         let used = self.ours.processor_seconds();
-        let ours = self.ours(cell, plan.time, None).await?;
+        let ours = self.measure_ours(cell, plan.time, None).await?;
         let used = self.ours.processor_seconds() - used;
-        let after = if missing { None } else { Some(self.control(cell, plan.time / 2).await?) };
-        let foreign = watch.end(&self.pids()).share;
+        let after = if missing { None } else { Some(self.measure_control(cell, plan.time / 2).await?) };
+        let foreign = watch.end_watch(&self.control_pids()).share;
         let open = match plan.open_loop {
-            Some(share) => Some(self.ours(cell, plan.time, Some(ours.per_second * share)).await?),
+            Some(share) => Some(self.measure_ours(cell, plan.time, Some(ours.per_second * share)).await?),
             None => None,
         };
         let durable = matches!(cell.work, Work::New(_));
@@ -155,10 +175,10 @@ impl Bench {
         })
     }
 
-    async fn control(&mut self, cell: &Cell, time: Duration) -> Result<Figures, String> {
+    async fn measure_control(&mut self, cell: &Cell, time: Duration) -> Result<Figures, String> {
         let bytes = match cell.work {
-            Work::New(size) => size.bytes(),
-            _ => Size::Usual.bytes(),
+            Work::New(size) => size.schema_bytes(),
+            _ => Size::Usual.schema_bytes(),
         };
         Ok(match cell.control {
             Control::Axum => {
@@ -166,22 +186,22 @@ impl Bench {
                     Work::Known => Repeated { path: "/schemas/ids/1", ..Repeated::known_registration() },
                     _ => Repeated::get("/schemas/ids/1"),
                 };
-                closed_loop(node::repeaters(self.axum.1, &what, cell.clients).await?, time).await
+                closed_loop(node::connect_repeaters(self.axum.1, &what, cell.clients).await?, time).await
             }
             Control::Tonic => closed_loop(node::grpc_readers(self.tonic.1, cell.clients).await?, time).await,
-            Control::GroupSync => closed_loop(group_sync::producers(&self.dir, bytes, cell.clients)?, time).await,
+            Control::GroupSync => closed_loop(group_sync::start_producers(&self.dir, bytes, cell.clients)?, time).await,
             Control::EtcdPut | Control::EtcdGet => {
                 let etcd = self.etcd.as_mut().ok_or("etcd is not installed")?;
                 if cell.control == Control::EtcdPut {
-                    closed_loop(etcd.putters(bytes, cell.clients).await?, time).await
+                    closed_loop(etcd.connect_putters(bytes, cell.clients).await?, time).await
                 } else {
-                    closed_loop(etcd.getters(bytes, cell.clients).await?, time).await
+                    closed_loop(etcd.connect_getters(bytes, cell.clients).await?, time).await
                 }
             }
         })
     }
 
-    async fn ours(&self, cell: &Cell, time: Duration, rate: Option<f64>) -> Result<Figures, String> {
+    async fn measure_ours(&self, cell: &Cell, time: Duration, rate: Option<f64>) -> Result<Figures, String> {
         const VERSION: &str = "/subjects/bench-known/versions/1";
         const LOCAL: &str = "/subjects/bench-known/versions/latest?consistency=local";
         const LINEARIZABLE: &str = "/subjects/bench-known/versions/latest?consistency=linearizable";
@@ -192,17 +212,22 @@ impl Bench {
             Work::LatestLinearizable => Repeated::get(LINEARIZABLE),
             Work::Known => Repeated::known_registration(),
             Work::Grpc => {
-                return Ok(drive(self.ours.grpc_readers(cell.place, cell.clients).await?, time, rate).await);
+                return Ok(drive_workers(self.ours.grpc_readers(cell.place, cell.clients).await?, time, rate).await);
             }
             Work::New(size) => {
-                return Ok(drive(self.ours.registrants(cell.place, size, cell.clients).await?, time, rate).await);
+                return Ok(drive_workers(
+                    self.ours.connect_registrants(cell.place, size, cell.clients).await?,
+                    time,
+                    rate,
+                )
+                .await);
             }
         };
-        Ok(drive(self.ours.repeaters(cell.place, &repeated, cell.clients).await?, time, rate).await)
+        Ok(drive_workers(self.ours.connect_repeaters(cell.place, &repeated, cell.clients).await?, time, rate).await)
     }
 }
 
-async fn drive<W: Worker>(workers: Vec<W>, time: Duration, rate: Option<f64>) -> Figures {
+async fn drive_workers<W: Worker>(workers: Vec<W>, time: Duration, rate: Option<f64>) -> Figures {
     match rate {
         Some(rate) => open_loop(workers, rate, time).await,
         None => closed_loop(workers, time).await,

@@ -30,7 +30,7 @@ impl Server {
     ///
     /// # Errors
     /// A text if it cannot be started, or does not listen in time.
-    pub(super) async fn start(mut command: Command, ports: &[u16], log: &Path) -> Result<Self, String> {
+    pub(super) async fn start_command(mut command: Command, ports: &[u16], log: &Path) -> Result<Self, String> {
         let name = command.get_program().to_string_lossy().into_owned();
         let output = std::fs::File::create(log).map_err(|error| format!("create {}: {error}", log.display()))?;
         let errors = output.try_clone().map_err(|error| error.to_string())?;
@@ -51,13 +51,13 @@ impl Server {
         Ok(server)
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(super) fn process_id(&self) -> u32 {
         self.child.id()
     }
 
     /// Processor time used so far, in seconds.
     pub(super) fn processor_seconds(&self) -> f64 {
-        machine::processor_seconds(self.pid())
+        machine::processor_seconds(self.process_id())
     }
 }
 
@@ -81,19 +81,19 @@ pub(super) fn free_port() -> Result<u16, String> {
 /// Starts one of the bare servers over the bytes in a file.
 ///
 /// # Errors
-/// See [`Server::start`].
-pub(super) async fn start(kind: &str, bytes: &[u8], dir: &Path) -> Result<(Server, u16), String> {
+/// See [`Server::start_command`].
+pub(super) async fn start_control(kind: &str, bytes: &[u8], dir: &Path) -> Result<(Server, u16), String> {
     let port = free_port()?;
     let file = dir.join(kind);
     std::fs::write(&file, bytes).map_err(|error| format!("write {}: {error}", file.display()))?;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     command.arg(kind).arg(port.to_string()).arg(&file);
-    let server = Server::start(command, &[port], &dir.join(format!("{kind}.log"))).await?;
+    let server = Server::start_command(command, &[port], &dir.join(format!("{kind}.log"))).await?;
     Ok((server, port))
 }
 
-async fn listen(port: u16) -> Result<tokio::net::TcpListener, String> {
+async fn listen_on(port: u16) -> Result<tokio::net::TcpListener, String> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await;
     listener.map_err(|error| format!("listen on port {port}: {error}"))
 }
@@ -109,7 +109,7 @@ pub async fn serve_axum(port: u16, body: Bytes) -> Result<(), String> {
         async move { ([(http::header::CONTENT_TYPE, "application/vnd.schemaregistry.v1+json")], body) }
     };
     let router = axum::Router::new().route("/schemas/ids/1", axum::routing::any(answer));
-    let listener = listen(port).await?.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let listener = listen_on(port).await?.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, router).await.map_err(|error| error.to_string())
 }
 
@@ -151,7 +151,7 @@ impl tower::Service<http::Request<Body>> for SameAnswer {
 /// A text if the message cannot be read or the port cannot be served.
 pub async fn serve_tonic(port: u16, message: Bytes) -> Result<(), String> {
     let version = v1::Version::decode(message).map_err(|error| format!("the message: {error}"))?;
-    let incoming = tonic::transport::server::TcpIncoming::from(listen(port).await?).with_nodelay(Some(true));
+    let incoming = tonic::transport::server::TcpIncoming::from(listen_on(port).await?).with_nodelay(Some(true));
     let server = tonic::transport::Server::builder().add_service(SameAnswer(version));
     server.serve_with_incoming(incoming).await.map_err(|error| error.to_string())
 }

@@ -30,7 +30,7 @@ pub(super) struct Figures {
     pub(super) answers: u64,
 }
 
-fn figures(mut times: Vec<Duration>, failed: u64, seconds: f64) -> Figures {
+fn figures_of(mut times: Vec<Duration>, failed: u64, seconds: f64) -> Figures {
     times.sort_unstable();
     let at = |part: usize| times.get(times.len().saturating_sub(1) * part / 100).copied().unwrap_or_default();
     #[allow(clippy::cast_precision_loss, reason = "counts of a run of seconds")]
@@ -61,7 +61,7 @@ pub(super) async fn closed_loop<W: Worker>(workers: Vec<W>, time: Duration) -> F
             })
         })
         .collect();
-    gather(tasks, started).await
+    gather_workers(tasks, started).await
 }
 
 /// The workers share a schedule of so many requests per second, for this long.
@@ -91,17 +91,17 @@ pub(super) async fn open_loop<W: Worker>(workers: Vec<W>, per_second: f64, time:
             })
         })
         .collect();
-    gather(tasks, started).await
+    gather_workers(tasks, started).await
 }
 
-async fn gather(tasks: Vec<tokio::task::JoinHandle<(Vec<Duration>, u64)>>, started: Instant) -> Figures {
+async fn gather_workers(tasks: Vec<tokio::task::JoinHandle<(Vec<Duration>, u64)>>, started: Instant) -> Figures {
     let (mut all, mut failures) = (Vec::new(), 0);
     for task in tasks {
         let (times, failed) = task.await.expect("a worker does not panic");
         all.extend(times);
         failures += failed;
     }
-    figures(all, failures, started.elapsed().as_secs_f64())
+    figures_of(all, failures, started.elapsed().as_secs_f64())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use prost::Message;
 
 use super::control::{Server, free_port};
 use super::drive::Worker;
-use super::unary::{Unary, channel};
+use super::unary::{Unary, connect_channel};
 
 const NODES: usize = 3;
 
@@ -51,7 +51,7 @@ impl Etcd {
     ///
     /// # Errors
     /// A text if it is installed and does not start.
-    pub(super) async fn start(dir: &Path) -> Result<Option<Self>, String> {
+    pub(super) async fn start_cluster(dir: &Path) -> Result<Option<Self>, String> {
         if Command::new("etcd").arg("--version").output().is_err() {
             return Ok(None);
         }
@@ -78,25 +78,25 @@ impl Etcd {
                 command.arg(name).arg(value);
             }
             // The others must be started before the first one's port opens for clients.
-            servers.push(Server::start(command, &[*peer], &dir.join(format!("etcd{node}.log"))).await?);
+            servers.push(Server::start_command(command, &[*peer], &dir.join(format!("etcd{node}.log"))).await?);
         }
         let mut etcd = Self { servers, leader: 0, next: 0 };
-        etcd.leader = leader(&ports).await?;
+        etcd.leader = leader_port(&ports).await?;
         Ok(Some(etcd))
     }
 
-    pub(super) fn pids(&self) -> Vec<u32> {
-        self.servers.iter().map(Server::pid).collect()
+    pub(super) fn process_ids(&self) -> Vec<u32> {
+        self.servers.iter().map(Server::process_id).collect()
     }
 
     /// Clients that put values of so many bytes under new keys, on the leader.
     ///
     /// # Errors
     /// A text if the leader cannot be reached.
-    pub(super) async fn putters(&mut self, bytes: usize, clients: usize) -> Result<Vec<Putter>, String> {
+    pub(super) async fn connect_putters(&mut self, bytes: usize, clients: usize) -> Result<Vec<Putter>, String> {
         let value = bytes::Bytes::from(vec![b'v'; bytes]);
         let mut workers = Vec::new();
-        for put in calls(self.leader, "/etcdserverpb.KV/Put", clients).await? {
+        for put in connect_calls(self.leader, "/etcdserverpb.KV/Put", clients).await? {
             self.next += 1;
             workers.push(Putter { put, value: value.clone(), worker: self.next, key: 0 });
         }
@@ -107,11 +107,12 @@ impl Etcd {
     ///
     /// # Errors
     /// A text if the leader cannot be reached.
-    pub(super) async fn getters(&self, bytes: usize, clients: usize) -> Result<Vec<Getter>, String> {
-        let mut put = Unary::<PutRequest, PutResponse>::new(channel(self.leader).await?, "/etcdserverpb.KV/Put");
+    pub(super) async fn connect_getters(&self, bytes: usize, clients: usize) -> Result<Vec<Getter>, String> {
+        let mut put =
+            Unary::<PutRequest, PutResponse>::new(connect_channel(self.leader).await?, "/etcdserverpb.KV/Put");
         let value = bytes::Bytes::from(vec![b'v'; bytes]);
         put.call(PutRequest { key: b"read".to_vec(), value }).await.map_err(|status| status.to_string())?;
-        let calls = calls(self.leader, "/etcdserverpb.KV/Range", clients).await?;
+        let calls = connect_calls(self.leader, "/etcdserverpb.KV/Range", clients).await?;
         Ok(calls.into_iter().map(Getter).collect())
     }
 }
@@ -119,14 +120,14 @@ impl Etcd {
 /// Connections that clients of gRPC share: each carries many calls at once.
 const CONNECTIONS_MAX: usize = 8;
 
-async fn calls<Q, A>(port: u16, path: &'static str, clients: usize) -> Result<Vec<Unary<Q, A>>, String>
+async fn connect_calls<Q, A>(port: u16, path: &'static str, clients: usize) -> Result<Vec<Unary<Q, A>>, String>
 where
     Q: Message + 'static,
     A: Message + Default + 'static,
 {
     let mut channels = Vec::new();
     for _ in 0..clients.min(CONNECTIONS_MAX) {
-        channels.push(channel(port).await?);
+        channels.push(connect_channel(port).await?);
     }
     Ok((0..clients).map(|client| Unary::new(channels[client % channels.len()].clone(), path)).collect())
 }
@@ -149,10 +150,10 @@ struct StatusResponse {
 }
 
 /// The client port of the node that leads.
-async fn leader(ports: &[(u16, u16)]) -> Result<u16, String> {
+async fn leader_port(ports: &[(u16, u16)]) -> Result<u16, String> {
     for _ in 0..500 {
         for (port, _) in ports {
-            let Ok(channel) = channel(*port).await else { continue };
+            let Ok(channel) = connect_channel(*port).await else { continue };
             let mut status = Unary::<StatusRequest, StatusResponse>::new(channel, "/etcdserverpb.Maintenance/Status");
             if let Ok(status) = status.call(StatusRequest {}).await
                 && status.leader != 0
@@ -166,7 +167,7 @@ async fn leader(ports: &[(u16, u16)]) -> Result<u16, String> {
     Err("etcd elects no leader".to_owned())
 }
 
-/// See [`Etcd::putters`].
+/// See [`Etcd::connect_putters`].
 pub(super) struct Putter {
     put: Unary<PutRequest, PutResponse>,
     value: bytes::Bytes,
@@ -182,7 +183,7 @@ impl Worker for Putter {
     }
 }
 
-/// See [`Etcd::getters`].
+/// See [`Etcd::connect_getters`].
 pub(super) struct Getter(Unary<RangeRequest, RangeResponse>);
 
 impl Worker for Getter {

@@ -31,7 +31,7 @@ impl Worker for Producer {
 ///
 /// # Errors
 /// A text if the file cannot be made.
-pub(super) fn producers(dir: &Path, bytes: usize, clients: usize) -> Result<Vec<Producer>, String> {
+pub(super) fn start_producers(dir: &Path, bytes: usize, clients: usize) -> Result<Vec<Producer>, String> {
     let path = dir.join("group-sync");
     let mut file = File::create(&path).map_err(|error| format!("create {}: {error}", path.display()))?;
     let (queue, waiting) = mpsc::channel::<Done>();
@@ -54,6 +54,6 @@ pub(super) fn producers(dir: &Path, bytes: usize, clients: usize) -> Result<Vec<
 }
 
 /// Time of one append with its sync, of one writer, as the median: a busy disk makes every durable figure worthless.
-pub(super) async fn probe(dir: &Path) -> Result<Duration, String> {
-    Ok(super::drive::closed_loop(producers(dir, 4_096, 1)?, Duration::from_millis(500)).await.p50)
+pub(super) async fn probe_sync(dir: &Path) -> Result<Duration, String> {
+    Ok(super::drive::closed_loop(start_producers(dir, 4_096, 1)?, Duration::from_millis(500)).await.p50)
 }

@@ -43,7 +43,7 @@ impl Watch {
     }
 
     /// The share of the machine that others used, and the processor seconds of the watched processes without this one.
-    pub(super) fn end(&self, pids: &[u32]) -> Foreign {
+    pub(super) fn end_watch(&self, pids: &[u32]) -> Foreign {
         let seconds = self.started.elapsed().as_secs_f64();
         let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
         let busy = busy_seconds() - self.busy;
@@ -52,7 +52,7 @@ impl Watch {
     }
 }
 
-/// See [`Watch::end`].
+/// See [`Watch::end_watch`].
 pub(super) struct Foreign {
     /// Of the whole machine, 0 to 1.
     pub(super) share: f64,
@@ -68,7 +68,7 @@ pub(super) async fn wait_until_quiet(pids: &[u32], time_max: Duration) {
     while Instant::now() < end {
         let watch = Watch::start(pids);
         tokio::time::sleep(QUIET_LOOK).await;
-        if watch.end(pids).share < FOREIGN_MAX {
+        if watch.end_watch(pids).share < FOREIGN_MAX {
             return;
         }
     }
@@ -78,7 +78,7 @@ pub(super) async fn wait_until_quiet(pids: &[u32], time_max: Duration) {
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(super) fn make() -> Result<Self, String> {
+    pub(super) fn make_folder() -> Result<Self, String> {
         let path = std::env::temp_dir().join(format!("registry-bench-{}", std::process::id()));
         std::fs::create_dir_all(&path).map_err(|error| format!("create {}: {error}", path.display()))?;
         Ok(Self(path))
@@ -97,7 +97,7 @@ impl Drop for Scratch {
 }
 
 /// The machine, the program and the day, for the report.
-pub(super) fn describe(node: &Path) -> serde_json::Value {
+pub(super) fn describe_machine(node: &Path) -> serde_json::Value {
     let first = |path: &str, key: &str| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();

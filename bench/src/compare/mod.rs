@@ -44,25 +44,25 @@ pub struct Plan {
 ///
 /// # Errors
 /// A text if a server does not start or a cell cannot be measured at all.
-pub async fn run(plan: &Plan) -> Result<Report, String> {
-    let scratch = machine::Scratch::make()?;
+pub async fn run_plan(plan: &Plan) -> Result<Report, String> {
+    let scratch = machine::Scratch::make_folder()?;
     let wanted: Vec<&Cell> = CELLS.iter().filter(|cell| cell.name.contains(&plan.only)).collect();
     if wanted.is_empty() {
         return Err(format!("no cell's name contains \"{}\"", plan.only));
     }
-    let ours = node::OurCluster::start(&plan.node, scratch.path()).await?;
-    let mut bench = cells::Bench::prepare(ours, scratch.path(), &wanted).await?;
+    let ours = node::OurCluster::start_cluster(&plan.node, scratch.path()).await?;
+    let mut bench = cells::Bench::prepare_cells(ours, scratch.path(), &wanted).await?;
     let mut rows: Vec<Row> = wanted.iter().map(|cell| Row::of(cell)).collect();
     for round in 0..plan.rounds {
         for position in 0..wanted.len() {
             // Another cell begins in each round, so that none always runs on a machine that is still warm, or already tired.
             let position = (position + round) % wanted.len();
-            let measured = bench.measure(wanted[position], plan).await?;
+            let measured = bench.measure_cell(wanted[position], plan).await?;
             eprintln!("round {} {}: {}", round + 1, wanted[position].name, measured.in_words());
-            rows[position].add(measured);
+            rows[position].add_round(measured);
         }
     }
-    let report = Report::of(rows, machine::describe(&plan.node));
-    bench.stop().await;
+    let report = Report::of(rows, machine::describe_machine(&plan.node));
+    bench.stop_servers().await;
     Ok(report)
 }

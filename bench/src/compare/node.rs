@@ -15,8 +15,8 @@ use proto::v1;
 
 use super::control::{Server, free_port};
 use super::drive::Worker;
-use super::unary::{Unary, channel};
-use crate::load::schema;
+use super::unary::{Unary, connect_channel};
+use crate::load::schema_text;
 
 const NODES: usize = 3;
 /// How long the nodes may take until all are ready.
@@ -46,37 +46,38 @@ impl OurCluster {
     ///
     /// # Errors
     /// A text if a node does not start.
-    pub(super) async fn start(program: &Path, dir: &Path) -> Result<Self, String> {
+    pub(super) async fn start_cluster(program: &Path, dir: &Path) -> Result<Self, String> {
         let ports: Vec<Ports> = (0..NODES)
             .map(|_| Ok(Ports { http: free_port()?, grpc: free_port()?, peer: free_port()? }))
             .collect::<Result<_, String>>()?;
         let mut servers = Vec::new();
         for node in 0..NODES {
             let file = dir.join(format!("node{node}.toml"));
-            std::fs::write(&file, configuration(node, &ports, dir)).map_err(|error| error.to_string())?;
+            std::fs::write(&file, configuration_text(node, &ports, dir)).map_err(|error| error.to_string())?;
             let mut command = Command::new(program);
             command.arg("--config").arg(&file);
             if node == 0 {
                 command.arg("--bootstrap");
             }
             let log = dir.join(format!("node{node}.log"));
-            servers.push(Server::start(command, &[ports[node].peer], &log).await?);
+            servers.push(Server::start_command(command, &[ports[node].peer], &log).await?);
         }
         let mut cluster = Self { servers, ports, leader: 0, numbers: Arc::new(AtomicU64::new(2)) };
         for node in 0..NODES {
             cluster.wait_ready(node).await?;
         }
         cluster.leader = cluster.find_leader().await?;
-        let mut first = cluster.client(cluster.leader).await?;
-        let body = registration(&schema(1));
-        if !first.send(Method::POST, "/subjects/bench-known/versions", body).await.is_some_and(|(good, _)| good) {
+        let mut first = cluster.connect_to(cluster.leader).await?;
+        let body = registration_body(&schema_text(1));
+        if !first.send_request(Method::POST, "/subjects/bench-known/versions", body).await.is_some_and(|(good, _)| good)
+        {
             return Err("the schema that is read could not be registered".to_owned());
         }
         Ok(cluster)
     }
 
-    pub(super) fn pids(&self) -> Vec<u32> {
-        self.servers.iter().map(Server::pid).collect()
+    pub(super) fn process_ids(&self) -> Vec<u32> {
+        self.servers.iter().map(Server::process_id).collect()
     }
 
     pub(super) fn processor_seconds(&self) -> f64 {
@@ -84,22 +85,22 @@ impl OurCluster {
     }
 
     /// A node that does not lead.
-    fn follower(&self) -> usize {
+    fn any_follower(&self) -> usize {
         (self.leader + 1) % NODES
     }
 
-    fn at(&self, place: Place) -> usize {
+    fn node_at(&self, place: Place) -> usize {
         match place {
             Place::Leader => self.leader,
-            Place::Follower => self.follower(),
+            Place::Follower => self.any_follower(),
         }
     }
 
     async fn wait_ready(&self, node: usize) -> Result<(), String> {
         let end = Instant::now() + READY_TIME_MAX;
         loop {
-            if let Ok(mut client) = self.client(node).await
-                && client.send(Method::GET, "/readyz", Bytes::new()).await.is_some_and(|(good, _)| good)
+            if let Ok(mut client) = self.connect_to(node).await
+                && client.send_request(Method::GET, "/readyz", Bytes::new()).await.is_some_and(|(good, _)| good)
             {
                 return Ok(());
             }
@@ -111,7 +112,7 @@ impl OurCluster {
     }
 
     async fn find_leader(&self) -> Result<usize, String> {
-        let answer = self.client(0).await?.send(Method::GET, "/v1/cluster/status", Bytes::new()).await;
+        let answer = self.connect_to(0).await?.send_request(Method::GET, "/v1/cluster/status", Bytes::new()).await;
         let (_, body) = answer.ok_or("the cluster's status cannot be read")?;
         let status: serde_json::Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
         // Each node says whom it follows; the first that answered is as good as any.
@@ -120,7 +121,7 @@ impl OurCluster {
         leader.filter(|id| (1..=NODES).contains(id)).map(|id| id - 1).ok_or_else(|| format!("no leader: {status}"))
     }
 
-    async fn client(&self, node: usize) -> Result<Http, String> {
+    async fn connect_to(&self, node: usize) -> Result<Http, String> {
         Http::connect(self.ports[node].http).await
     }
 
@@ -129,7 +130,8 @@ impl OurCluster {
     /// # Errors
     /// A text if the read fails.
     pub(super) async fn answer_by_id(&self) -> Result<Bytes, String> {
-        let answer = self.client(self.leader).await?.send(Method::GET, "/schemas/ids/1", Bytes::new()).await;
+        let answer =
+            self.connect_to(self.leader).await?.send_request(Method::GET, "/schemas/ids/1", Bytes::new()).await;
         answer.filter(|(good, _)| *good).map(|(_, body)| body).ok_or_else(|| "read the schema".to_owned())
     }
 
@@ -146,13 +148,13 @@ impl OurCluster {
     ///
     /// # Errors
     /// A text if the node cannot be reached.
-    pub(super) async fn repeaters(
+    pub(super) async fn connect_repeaters(
         &self,
         place: Place,
         what: &Repeated,
         clients: usize,
     ) -> Result<Vec<Repeater>, String> {
-        repeaters(self.ports[self.at(place)].http, what, clients).await
+        connect_repeaters(self.ports[self.node_at(place)].http, what, clients).await
     }
 
     /// Clients that call GetVersion, on four connections.
@@ -160,14 +162,14 @@ impl OurCluster {
     /// # Errors
     /// A text if the node cannot be reached.
     pub(super) async fn grpc_readers(&self, place: Place, clients: usize) -> Result<Vec<GrpcReader>, String> {
-        grpc_readers(self.ports[self.at(place)].grpc, clients).await
+        grpc_readers(self.ports[self.node_at(place)].grpc, clients).await
     }
 
     /// Clients that register one new schema under a new subject after the other.
     ///
     /// # Errors
     /// A text if the node cannot be reached.
-    pub(super) async fn registrants(
+    pub(super) async fn connect_registrants(
         &self,
         place: Place,
         size: Size,
@@ -175,7 +177,7 @@ impl OurCluster {
     ) -> Result<Vec<Registrant>, String> {
         let mut workers = Vec::new();
         for _ in 0..clients {
-            let http = self.client(self.at(place)).await?;
+            let http = self.connect_to(self.node_at(place)).await?;
             workers.push(Registrant { http, size, numbers: self.numbers.clone() });
         }
         Ok(workers)
@@ -202,16 +204,16 @@ pub enum Size {
 
 impl Size {
     /// What etcd is given to store in its place.
-    pub(super) fn bytes(self) -> usize {
+    pub(super) fn schema_bytes(self) -> usize {
         match self {
-            Self::Usual => schema(1).len(),
+            Self::Usual => schema_text(1).len(),
             Self::Small => SMALL_BYTES,
         }
     }
 
-    fn schema(self, number: u64) -> String {
+    fn schema_text(self, number: u64) -> String {
         match self {
-            Self::Usual => schema(number),
+            Self::Usual => schema_text(number),
             Self::Small => {
                 let doc = "x".repeat(SMALL_BYTES.saturating_sub(130));
                 format!(
@@ -237,15 +239,15 @@ impl Repeated {
 
     /// The registration of what is there already.
     pub(super) fn known_registration() -> Self {
-        Self { method: Method::POST, path: "/subjects/bench-known/versions", body: registration(&schema(1)) }
+        Self { method: Method::POST, path: "/subjects/bench-known/versions", body: registration_body(&schema_text(1)) }
     }
 }
 
-fn registration(schema: &str) -> Bytes {
+fn registration_body(schema: &str) -> Bytes {
     serde_json::json!({"schema": schema}).to_string().into()
 }
 
-fn configuration(node: usize, ports: &[Ports], dir: &Path) -> String {
+fn configuration_text(node: usize, ports: &[Ports], dir: &Path) -> String {
     use std::fmt::Write;
     let id = node + 1;
     let data = dir.join(format!("node{node}"));
@@ -294,7 +296,7 @@ impl Http {
     }
 
     /// Sends a request: whether it was answered 2xx, and the body. None if the connection is gone.
-    pub(super) async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Option<(bool, Bytes)> {
+    pub(super) async fn send_request(&mut self, method: Method, path: &str, body: Bytes) -> Option<(bool, Bytes)> {
         self.sender.ready().await.ok()?;
         let mut request = Request::builder().method(method).uri(path).header("host", &self.host);
         if !body.is_empty() {
@@ -308,7 +310,7 @@ impl Http {
     }
 }
 
-/// See [`OurCluster::repeaters`].
+/// See [`OurCluster::connect_repeaters`].
 pub(super) struct Repeater {
     http: Http,
     what: Repeated,
@@ -317,7 +319,7 @@ pub(super) struct Repeater {
 impl Worker for Repeater {
     async fn once(&mut self) -> bool {
         let Repeated { method, path, body } = self.what.clone();
-        self.http.send(method, path, body).await.is_some_and(|(good, _)| good)
+        self.http.send_request(method, path, body).await.is_some_and(|(good, _)| good)
     }
 }
 
@@ -325,7 +327,7 @@ impl Worker for Repeater {
 ///
 /// # Errors
 /// A text if nobody listens.
-pub(super) async fn repeaters(port: u16, what: &Repeated, clients: usize) -> Result<Vec<Repeater>, String> {
+pub(super) async fn connect_repeaters(port: u16, what: &Repeated, clients: usize) -> Result<Vec<Repeater>, String> {
     let mut workers = Vec::new();
     for _ in 0..clients {
         workers.push(Repeater { http: Http::connect(port).await?, what: what.clone() });
@@ -333,7 +335,7 @@ pub(super) async fn repeaters(port: u16, what: &Repeated, clients: usize) -> Res
     Ok(workers)
 }
 
-/// See [`OurCluster::registrants`].
+/// See [`OurCluster::connect_registrants`].
 pub(super) struct Registrant {
     http: Http,
     size: Size,
@@ -343,9 +345,9 @@ pub(super) struct Registrant {
 impl Worker for Registrant {
     async fn once(&mut self) -> bool {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let body = registration(&self.size.schema(number));
+        let body = registration_body(&self.size.schema_text(number));
         let path = format!("/subjects/bench-{number}/versions");
-        self.http.send(Method::POST, &path, body).await.is_some_and(|(good, _)| good)
+        self.http.send_request(Method::POST, &path, body).await.is_some_and(|(good, _)| good)
     }
 }
 
@@ -372,7 +374,7 @@ pub(super) async fn grpc_readers(port: u16, clients: usize) -> Result<Vec<GrpcRe
     let question = v1::GetVersionRequest { subject: "bench-known".to_owned(), version: "1".to_owned() };
     let mut channels = Vec::new();
     for _ in 0..clients.min(GRPC_CONNECTIONS) {
-        channels.push(channel(port).await?);
+        channels.push(connect_channel(port).await?);
     }
     let worker = |client: usize| GrpcReader {
         call: Unary::new(channels[client % channels.len()].clone(), "/registry.v1.Registry/GetVersion"),

@@ -4,55 +4,39 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::cells::Cell;
-use super::drive::Figures;
+use super::cells::{Cell, Measured};
 
 /// Fewer undisturbed rounds than this say nothing: then all rounds are shown, and the row is marked.
 const QUIET_ROUNDS_MIN: usize = 3;
 
-/// One round of a cell.
-#[derive(Debug, Clone)]
-pub(super) struct Measured {
-    /// Nobody else used the machine to speak of.
-    pub(super) quiet: bool,
-    /// The share of the machine that others used.
-    pub(super) foreign: f64,
-    /// Before and after; none if there is nothing to compare with on this machine.
-    pub(super) controls: Vec<Figures>,
-    pub(super) ours: Figures,
-    /// Processor time of all our nodes per answer, in microseconds.
-    pub(super) processor_us: f64,
-    /// Latencies at a given rate.
-    pub(super) open: Option<Figures>,
-}
-
 impl Measured {
-    fn control(&self) -> Option<f64> {
+    fn control_rate(&self) -> Option<f64> {
         #[allow(clippy::cast_precision_loss, reason = "two controls")]
         let count = self.controls.len() as f64;
         (count > 0.0).then(|| self.controls.iter().map(|figures| figures.per_second).sum::<f64>() / count)
     }
 
-    fn ratio(&self) -> Option<f64> {
-        self.control().filter(|control| *control > 0.0).map(|control| self.ours.per_second / control)
+    fn ratio_to_control(&self) -> Option<f64> {
+        self.control_rate().filter(|control| *control > 0.0).map(|control| self.ours.per_second / control)
     }
 
     /// For whoever watches the run.
     pub(super) fn in_words(&self) -> String {
-        let ratio =
-            self.ratio().map_or_else(|| "nothing to compare with".to_owned(), |ratio| format!("ratio {ratio:.2}"));
+        let ratio = self
+            .ratio_to_control()
+            .map_or_else(|| "nothing to compare with".to_owned(), |ratio| format!("ratio {ratio:.2}"));
         let failed = if self.ours.failed > 0 { format!(", {} FAILED", self.ours.failed) } else { String::new() };
         format!(
             "{:.0}/s, {ratio}, p50 {:.2} ms, p99 {:.2} ms, others {:.0} %{failed}",
             self.ours.per_second,
-            ms(self.ours.p50),
-            ms(self.ours.p99),
+            in_ms(self.ours.p50),
+            in_ms(self.ours.p99),
             100.0 * self.foreign
         )
     }
 }
 
-fn ms(time: std::time::Duration) -> f64 {
+fn in_ms(time: std::time::Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
@@ -71,7 +55,7 @@ struct Spread {
     max: f64,
 }
 
-fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
+fn spread_of(values: impl Iterator<Item = f64>) -> Option<Spread> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     Some(Spread { min: *values.first()?, median: values[values.len() / 2], max: *values.last()? })
@@ -82,43 +66,43 @@ impl Row {
         Self { cell: *cell, rounds: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, measured: Measured) {
+    pub(super) fn add_round(&mut self, measured: Measured) {
         self.rounds.push(measured);
     }
 
     /// The rounds that count, and whether they were undisturbed.
-    fn counted(&self) -> (Vec<&Measured>, bool) {
+    fn counted_rounds(&self) -> (Vec<&Measured>, bool) {
         let quiet: Vec<&Measured> = self.rounds.iter().filter(|round| round.quiet).collect();
         let enough = quiet.len() >= QUIET_ROUNDS_MIN.min(self.rounds.len());
         if enough { (quiet, true) } else { (self.rounds.iter().collect(), false) }
     }
 
-    fn median(&self, of: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
-        spread(self.counted().0.into_iter().filter_map(of)).map(|spread| spread.median)
+    fn median_of(&self, of: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
+        spread_of(self.counted_rounds().0.into_iter().filter_map(of)).map(|spread| spread.median)
     }
 
-    fn ratios(&self) -> Option<Spread> {
-        spread(self.counted().0.into_iter().filter_map(Measured::ratio))
+    fn ratio_spread(&self) -> Option<Spread> {
+        spread_of(self.counted_rounds().0.into_iter().filter_map(Measured::ratio_to_control))
     }
 
     fn in_json(&self) -> Value {
-        let ratios = self.ratios();
+        let ratios = self.ratio_spread();
         json!({
             "cell": self.cell.name,
             "goal": self.cell.goal,
             "clients": self.cell.clients,
             "control": format!("{:?}", self.cell.control),
-            "quiet": self.counted().1,
-            "rounds": self.counted().0.len(),
-            "perSecond": self.median(|round| Some(round.ours.per_second)),
-            "controlPerSecond": self.median(Measured::control),
+            "quiet": self.counted_rounds().1,
+            "rounds": self.counted_rounds().0.len(),
+            "perSecond": self.median_of(|round| Some(round.ours.per_second)),
+            "controlPerSecond": self.median_of(Measured::control_rate),
             "ratio": ratios.map(|spread| json!({"min": spread.min, "median": spread.median, "max": spread.max})),
-            "p50Ms": self.median(|round| Some(ms(round.ours.p50))),
-            "p99Ms": self.median(|round| Some(ms(round.ours.p99))),
-            "controlP99Ms": self.median(|round| round.controls.last().map(|figures| ms(figures.p99))),
-            "openLoopP50Ms": self.median(|round| round.open.map(|figures| ms(figures.p50))),
-            "openLoopP99Ms": self.median(|round| round.open.map(|figures| ms(figures.p99))),
-            "processorMicroseconds": self.median(|round| Some(round.processor_us)),
+            "p50Ms": self.median_of(|round| Some(in_ms(round.ours.p50))),
+            "p99Ms": self.median_of(|round| Some(in_ms(round.ours.p99))),
+            "controlP99Ms": self.median_of(|round| round.controls.last().map(|figures| in_ms(figures.p99))),
+            "openLoopP50Ms": self.median_of(|round| round.open.map(|figures| in_ms(figures.p50))),
+            "openLoopP99Ms": self.median_of(|round| round.open.map(|figures| in_ms(figures.p99))),
+            "processorMicroseconds": self.median_of(|round| Some(round.processor_us)),
             "failed": self.rounds.iter().map(|round| round.ours.failed).sum::<u64>(),
         })
     }
@@ -151,22 +135,22 @@ impl Report {
             let figure = |value: Option<f64>, places: usize| {
                 value.map_or_else(|| "–".to_owned(), |value| format!("{value:.places$}"))
             };
-            let ratio = row.ratios().map_or_else(
+            let ratio = row.ratio_spread().map_or_else(
                 || "–".to_owned(),
                 |spread| format!("**{:.2}** ({:.2} to {:.2})", spread.median, spread.min, spread.max),
             );
             let goal = if row.cell.goal > 0.0 { format!("{:.2}", row.cell.goal) } else { "–".to_owned() };
-            let disturbed = if row.counted().1 { "" } else { " (busy machine)" };
+            let disturbed = if row.counted_rounds().1 { "" } else { " (busy machine)" };
             writeln!(
                 text,
                 "| {}{disturbed} | {} | {} {:?} | {ratio} | {goal} | {} | {} | {} |",
                 row.cell.name,
-                figure(row.median(|round| Some(round.ours.per_second)), 0),
-                figure(row.median(Measured::control), 0),
+                figure(row.median_of(|round| Some(round.ours.per_second)), 0),
+                figure(row.median_of(Measured::control_rate), 0),
                 row.cell.control,
-                figure(row.median(|round| Some(ms(round.ours.p50))), 2),
-                figure(row.median(|round| Some(ms(round.ours.p99))), 2),
-                figure(row.median(|round| Some(round.processor_us)), 0),
+                figure(row.median_of(|round| Some(in_ms(round.ours.p50))), 2),
+                figure(row.median_of(|round| Some(in_ms(round.ours.p99))), 2),
+                figure(row.median_of(|round| Some(round.processor_us)), 0),
             )
             .expect("writing to a string cannot fail");
         }
@@ -192,7 +176,7 @@ impl Report {
         for (number, row) in self.rows.iter().enumerate() {
             #[allow(clippy::cast_precision_loss, reason = "a few rows")]
             let y = STEP * (number as f64 + 0.5);
-            let Some(ratio) = row.ratios() else { continue };
+            let Some(ratio) = row.ratio_spread() else { continue };
             let met = row.cell.goal <= ratio.median;
             let colour = if row.cell.goal == 0.0 {
                 "#9aa5b1"

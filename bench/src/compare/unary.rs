@@ -36,7 +36,7 @@ impl<Q: Message + 'static, A: Message + Default + 'static> Unary<Q, A> {
 ///
 /// # Errors
 /// A text if it cannot be reached.
-pub(super) async fn channel(port: u16) -> Result<Channel, String> {
+pub(super) async fn connect_channel(port: u16) -> Result<Channel, String> {
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}"))
         .map_err(|error| error.to_string())?
         .tcp_nodelay(true);

@@ -7,15 +7,15 @@ use proto::access::{
 use reqwest::Method;
 
 use crate::retry::Safety;
-use crate::transport::{Call, segment};
+use crate::transport::{Call, path_segment};
 use crate::{Client, ClientError};
 
-fn change(method: Method, path: String) -> Call {
+fn change_call(method: Method, path: String) -> Call {
     Call::new(method, path, Safety::Keyed)
 }
 
-fn named(noun: &str, name: &str) -> String {
-    format!("/v1/auth/{noun}/{}", segment(name))
+fn named_path(noun: &str, name: &str) -> String {
+    format!("/v1/auth/{noun}/{}", path_segment(name))
 }
 
 impl Client {
@@ -67,7 +67,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn put_account(&self, name: &str, account: &AccountRequest) -> Result<AccountBody, ClientError> {
-        self.call(change(Method::PUT, named("accounts", name)).json(account)?).await?.json()
+        self.call(change_call(Method::PUT, named_path("accounts", name)).json(account)?).await?.json()
     }
 
     /// Removes an account with its keys.
@@ -75,7 +75,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn delete_account(&self, name: &str) -> Result<(), ClientError> {
-        self.call(change(Method::DELETE, named("accounts", name))).await.map(drop)
+        self.call(change_call(Method::DELETE, named_path("accounts", name))).await.map(drop)
     }
 
     /// Makes a key. Its secret is in the answer, and can never be asked for again.
@@ -83,8 +83,8 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn create_key(&self, account: &str, key: &KeyRequest) -> Result<NewKeyBody, ClientError> {
-        let path = format!("{}/keys", named("accounts", account));
-        self.call(change(Method::POST, path).json(key)?).await?.json()
+        let path = format!("{}/keys", named_path("accounts", account));
+        self.call(change_call(Method::POST, path).json(key)?).await?.json()
     }
 
     /// Revokes a key.
@@ -92,8 +92,8 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn revoke_key(&self, account: &str, id: &str) -> Result<(), ClientError> {
-        let path = format!("{}/keys/{}", named("accounts", account), segment(id));
-        self.call(change(Method::DELETE, path)).await.map(drop)
+        let path = format!("{}/keys/{}", named_path("accounts", account), path_segment(id));
+        self.call(change_call(Method::DELETE, path)).await.map(drop)
     }
 
     /// All roles.
@@ -109,7 +109,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn put_role(&self, name: &str, role: &RoleRequest) -> Result<RoleBody, ClientError> {
-        self.call(change(Method::PUT, named("roles", name)).json(role)?).await?.json()
+        self.call(change_call(Method::PUT, named_path("roles", name)).json(role)?).await?.json()
     }
 
     /// Removes a role that nobody has.
@@ -117,7 +117,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn delete_role(&self, name: &str) -> Result<(), ClientError> {
-        self.call(change(Method::DELETE, named("roles", name))).await.map(drop)
+        self.call(change_call(Method::DELETE, named_path("roles", name))).await.map(drop)
     }
 
     /// Who has which role where.
@@ -133,7 +133,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn put_binding(&self, name: &str, binding: &BindingBody) -> Result<BindingBody, ClientError> {
-        self.call(change(Method::PUT, named("bindings", name)).json(binding)?).await?.json()
+        self.call(change_call(Method::PUT, named_path("bindings", name)).json(binding)?).await?.json()
     }
 
     /// Takes a role away.
@@ -141,7 +141,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn delete_binding(&self, name: &str) -> Result<(), ClientError> {
-        self.call(change(Method::DELETE, named("bindings", name))).await.map(drop)
+        self.call(change_call(Method::DELETE, named_path("bindings", name))).await.map(drop)
     }
 
     /// The policies above roles.
@@ -161,7 +161,7 @@ impl Client {
         name: &str,
         policy: &AccessPolicyRequest,
     ) -> Result<AccessPolicyBody, ClientError> {
-        self.call(change(Method::PUT, named("policies", name)).json(policy)?).await?.json()
+        self.call(change_call(Method::PUT, named_path("policies", name)).json(policy)?).await?.json()
     }
 
     /// Removes a policy.
@@ -169,6 +169,6 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn delete_access_policy(&self, name: &str) -> Result<(), ClientError> {
-        self.call(change(Method::DELETE, named("policies", name))).await.map(drop)
+        self.call(change_call(Method::DELETE, named_path("policies", name))).await.map(drop)
     }
 }

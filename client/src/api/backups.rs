@@ -7,7 +7,7 @@ use reqwest::{Method, Response};
 use serde_json::json;
 
 use crate::retry::Safety;
-use crate::transport::{Call, segment};
+use crate::transport::{Call, path_segment};
 use crate::{Client, ClientError};
 
 /// A node answers when its backup is whole; it reads all that it has for that.
@@ -71,7 +71,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn download_backup(&self, node: &str, name: &str, offset: u64) -> Result<BackupDownload, ClientError> {
-        let mut call = Call::read(format!("/v1/backups/{}", segment(name))).with("offset", offset);
+        let mut call = Call::read(format!("/v1/backups/{}", path_segment(name))).with("offset", offset);
         call.only = Some(node.to_owned());
         self.begin_download(call, offset).await
     }

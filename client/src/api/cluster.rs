@@ -43,7 +43,7 @@ impl Health {
 }
 
 /// A change of the members.
-fn changes(method: Method, path: &str, without: &[u64]) -> Call {
+fn change_call(method: Method, path: &str, without: &[u64]) -> Call {
     let ids: Vec<_> = without.iter().map(ToString::to_string).collect();
     let query = if ids.is_empty() { String::new() } else { format!("?without={}", ids.join(",")) };
     Call::new(method, format!("/v1/cluster/{path}{query}"), Safety::Once)
@@ -110,7 +110,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; a change of members is not repeated once it may have happened.
     pub async fn add_member(&self, member: &MemberBody, without: &[u64]) -> Result<(), ClientError> {
-        self.on_leader(changes(Method::POST, "members", without).json(member)?).await.map(drop)
+        self.on_leader(change_call(Method::POST, "members", without).json(member)?).await.map(drop)
     }
 
     /// Gives a member another address, URL, region or priority.
@@ -119,7 +119,7 @@ impl Client {
     /// As [`Client::add_member`].
     pub async fn update_member(&self, member: &MemberBody, without: &[u64]) -> Result<(), ClientError> {
         let path = format!("members/{}", member.node_id);
-        self.on_leader(changes(Method::PUT, &path, without).json(member)?).await.map(drop)
+        self.on_leader(change_call(Method::PUT, &path, without).json(member)?).await.map(drop)
     }
 
     /// Gives a learner its vote, when it has caught up.
@@ -127,7 +127,7 @@ impl Client {
     /// # Errors
     /// As [`Client::add_member`].
     pub async fn promote_member(&self, id: u64, without: &[u64]) -> Result<(), ClientError> {
-        self.on_leader(changes(Method::POST, &format!("members/{id}/promote"), without)).await.map(drop)
+        self.on_leader(change_call(Method::POST, &format!("members/{id}/promote"), without)).await.map(drop)
     }
 
     /// Takes a node out of the cluster.
@@ -135,7 +135,7 @@ impl Client {
     /// # Errors
     /// As [`Client::add_member`].
     pub async fn remove_member(&self, id: u64, without: &[u64]) -> Result<(), ClientError> {
-        self.on_leader(changes(Method::DELETE, &format!("members/{id}"), without)).await.map(drop)
+        self.on_leader(change_call(Method::DELETE, &format!("members/{id}"), without)).await.map(drop)
     }
 
     /// Finishes a change of the voters that broke off half-way.
@@ -143,7 +143,7 @@ impl Client {
     /// # Errors
     /// As [`Client::add_member`].
     pub async fn finish_member_change(&self, without: &[u64]) -> Result<(), ClientError> {
-        self.on_leader(changes(Method::POST, "change/finish", without)).await.map(drop)
+        self.on_leader(change_call(Method::POST, "change/finish", without)).await.map(drop)
     }
 
     /// Takes back a change of the voters that broke off half-way.
@@ -151,7 +151,7 @@ impl Client {
     /// # Errors
     /// As [`Client::add_member`].
     pub async fn take_back_member_change(&self, without: &[u64]) -> Result<(), ClientError> {
-        self.on_leader(changes(Method::POST, "change/take-back", without)).await.map(drop)
+        self.on_leader(change_call(Method::POST, "change/take-back", without)).await.map(drop)
     }
 
     /// Hands the leadership over; answers who leads then.

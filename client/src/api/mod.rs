@@ -10,3 +10,4 @@ pub(crate) mod lifecycle;
 pub(crate) mod native;
 pub(crate) mod schemas;
 pub(crate) mod settings;
+pub(crate) mod words;

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::retry::Safety;
-use crate::transport::{Call, segment};
+use crate::transport::{Call, path_segment};
 use crate::{Client, ClientError};
 
 const PREFIX: &str = "/api/v1";
@@ -81,7 +81,7 @@ fn call_of<Q: NativeMessage>(
     for part in template.split('/').skip(1) {
         path.push('/');
         match part.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) => path.push_str(&segment(&text_of(&fields.shift_remove(name).unwrap_or_default()))),
+            Some(name) => path.push_str(&path_segment(&text_of(&fields.shift_remove(name).unwrap_or_default()))),
             None => path.push_str(part),
         }
     }

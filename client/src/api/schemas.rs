@@ -2,190 +2,14 @@
 
 use std::sync::Arc;
 
-use proto::rest::{
-    CompatibilityBody, MetadataBody, ReferenceBody, RegisterRequest, RuleSetBody, SchemaBody, SubjectVersionBody,
-};
+use proto::rest::{CompatibilityBody, RegisterRequest, SubjectVersionBody};
 use reqwest::Method;
-use schema::{Format, Guid};
+use schema::Guid;
 
-use crate::client::Lookup;
+use super::words::{Lookup, NewSchema, Reference, StoredSchema};
 use crate::retry::Safety;
-use crate::transport::{Call, segment};
+use crate::transport::{Call, path_segment};
 use crate::{Client, ClientError};
-
-/// A reference from one schema to a version of another subject.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Reference {
-    /// The name in the text: the full name of a type (Avro), a `$ref` (JSON Schema), an import path (Protobuf).
-    pub name: String,
-    /// The subject.
-    pub subject: String,
-    /// The version; -1 is the latest, which the registry pins.
-    pub version: i32,
-}
-
-/// A schema to register, to look up or to compare.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewSchema {
-    /// The format.
-    pub format: Format,
-    /// The text.
-    pub text: String,
-    /// What it refers to.
-    pub references: Vec<Reference>,
-    /// Business metadata; part of the identity.
-    pub metadata: Option<MetadataBody>,
-    /// Rules; part of the identity.
-    pub rule_set: Option<RuleSetBody>,
-}
-
-/// Metadata and rules have no hash of their own; equal schemas still have equal hashes without them.
-impl std::hash::Hash for NewSchema {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.format.hash(state);
-        self.text.hash(state);
-        self.references.hash(state);
-    }
-}
-
-impl NewSchema {
-    /// A schema of a format, without references.
-    pub fn new(format: Format, text: impl Into<String>) -> Self {
-        Self { format, text: text.into(), references: Vec::new(), metadata: None, rule_set: None }
-    }
-
-    /// An Avro schema.
-    pub fn avro(text: impl Into<String>) -> Self {
-        Self::new(Format::Avro, text)
-    }
-
-    /// A JSON Schema.
-    pub fn json(text: impl Into<String>) -> Self {
-        Self::new(Format::Json, text)
-    }
-
-    /// A Protobuf file.
-    pub fn protobuf(text: impl Into<String>) -> Self {
-        Self::new(Format::Protobuf, text)
-    }
-
-    /// The same with a reference.
-    #[must_use]
-    pub fn refers(mut self, name: impl Into<String>, subject: impl Into<String>, version: i32) -> Self {
-        self.references.push(Reference { name: name.into(), subject: subject.into(), version });
-        self
-    }
-
-    /// The same with a metadata property.
-    #[must_use]
-    pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.get_or_insert_default().properties.insert(name.into(), value.into());
-        self
-    }
-
-    fn body(&self) -> RegisterRequest {
-        RegisterRequest {
-            schema: Some(self.text.clone()),
-            // Avro is what a request without a type means.
-            schema_type: (self.format != Format::Avro).then(|| self.format.name().to_owned()),
-            references: self.references.iter().map(reference_body).collect(),
-            metadata: self.metadata.clone(),
-            rule_set: self.rule_set.clone(),
-            ..RegisterRequest::default()
-        }
-    }
-
-    /// The same as a message of the native API.
-    pub fn message(&self) -> proto::v1::Schema {
-        let metadata = self.metadata.as_ref().map(|metadata| proto::v1::Metadata {
-            tags: metadata
-                .tags
-                .iter()
-                .map(|(path, tags)| (path.clone(), proto::v1::Tags { tags: tags.iter().cloned().collect() }))
-                .collect(),
-            properties: metadata.properties.clone().into_iter().collect(),
-            sensitive: metadata.sensitive.iter().cloned().collect(),
-        });
-        let reference = |reference: &Reference| proto::v1::Reference {
-            name: reference.name.clone(),
-            subject: reference.subject.clone(),
-            version: reference.version,
-        };
-        proto::v1::Schema {
-            format: self.format.name().to_owned(),
-            text: self.text.clone(),
-            references: self.references.iter().map(reference).collect(),
-            metadata,
-        }
-    }
-}
-
-fn reference_body(reference: &Reference) -> ReferenceBody {
-    ReferenceBody {
-        name: Some(reference.name.clone()),
-        subject: Some(reference.subject.clone()),
-        version: Some(reference.version),
-    }
-}
-
-/// A schema as the registry has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredSchema {
-    /// Its id in its context.
-    pub id: u32,
-    /// Its content address, where the answer told it.
-    pub guid: Option<Guid>,
-    /// The subject, where it was asked for by subject.
-    pub subject: Option<String>,
-    /// The version of that subject.
-    pub version: Option<u32>,
-    /// The format.
-    pub format: Format,
-    /// The canonical text.
-    pub text: String,
-    /// What it refers to.
-    pub references: Vec<Reference>,
-    /// Business metadata.
-    pub metadata: Option<MetadataBody>,
-    /// Rules.
-    pub rule_set: Option<RuleSetBody>,
-    /// Is it soft-deleted?
-    pub is_deleted: bool,
-}
-
-impl StoredSchema {
-    /// What would register the same content again.
-    pub fn as_new(&self) -> NewSchema {
-        NewSchema {
-            format: self.format,
-            text: self.text.clone(),
-            references: self.references.clone(),
-            metadata: self.metadata.clone(),
-            rule_set: self.rule_set.clone(),
-        }
-    }
-
-    fn of(body: SchemaBody, id: Option<u32>) -> Result<Self, String> {
-        let format = body.schema_type.as_deref().map_or(Some(Format::Avro), Format::from_name);
-        let reference = |reference: ReferenceBody| Reference {
-            name: reference.name.unwrap_or_default(),
-            subject: reference.subject.unwrap_or_default(),
-            version: reference.version.unwrap_or(-1),
-        };
-        Ok(Self {
-            id: body.id.or(id).unwrap_or(0),
-            guid: body.guid.and_then(|guid| guid.parse().ok()),
-            subject: body.subject,
-            version: body.version,
-            format: format.ok_or_else(|| format!("the schema type {:?} is none", body.schema_type))?,
-            text: body.schema.unwrap_or_default(),
-            references: body.references.into_iter().map(reference).collect(),
-            metadata: body.metadata,
-            rule_set: body.rule_set,
-            is_deleted: body.deleted.unwrap_or(false),
-        })
-    }
-}
 
 /// What a compatibility check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,7 +36,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 if there is no such subject.
     pub async fn versions(&self, subject: &str, deleted: bool) -> Result<Vec<u32>, ClientError> {
-        let call = Call::read(format!("/subjects/{}/versions", segment(subject))).flag("deleted", deleted);
+        let call = Call::read(format!("/subjects/{}/versions", path_segment(subject))).flag("deleted", deleted);
         self.call(call).await?.json()
     }
 
@@ -221,7 +45,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 or 40402 if it is not there.
     pub async fn version(&self, subject: &str, version: &str) -> Result<Arc<StoredSchema>, ClientError> {
-        let path = format!("/subjects/{}/versions/{}", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}", path_segment(subject), path_segment(version));
         let lookup = Lookup::Version(subject.to_owned(), version.to_owned());
         self.find(lookup, |client| async move { client.stored(Call::read(path), None).await }).await
     }
@@ -239,7 +63,7 @@ impl Client {
     /// # Errors
     /// As [`Client::version`].
     pub async fn version_even_deleted(&self, subject: &str, version: &str) -> Result<StoredSchema, ClientError> {
-        let path = format!("/subjects/{}/versions/{}", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}", path_segment(subject), path_segment(version));
         self.stored(Call::read(path).flag("deleted", true), None).await
     }
 
@@ -287,7 +111,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 or 40402 if there is no such version.
     pub async fn referenced_by(&self, subject: &str, version: &str) -> Result<Vec<u32>, ClientError> {
-        let path = format!("/subjects/{}/versions/{}/referencedby", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}/referencedby", path_segment(subject), path_segment(version));
         self.call(Call::read(path)).await?.json()
     }
 
@@ -310,7 +134,7 @@ impl Client {
         schema: &NewSchema,
         normalize: bool,
     ) -> Result<Arc<StoredSchema>, ClientError> {
-        let path = format!("/subjects/{}/versions", segment(subject));
+        let path = format!("/subjects/{}/versions", path_segment(subject));
         let call = Call::new(Method::POST, path, Safety::Keyed).flag("normalize", normalize).json(&schema.body())?;
         let lookup = Lookup::Registration(subject.to_owned(), schema.clone(), normalize);
         let (subject, sent) = (subject.to_owned(), schema.clone());
@@ -331,7 +155,7 @@ impl Client {
     pub async fn import(&self, subject: &str, schema: &NewSchema, id: u32, version: u32) -> Result<(), ClientError> {
         let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let body = RegisterRequest { id: Some(number(id)), version: Some(number(version)), ..schema.body() };
-        let path = format!("/subjects/{}/versions", segment(subject));
+        let path = format!("/subjects/{}/versions", path_segment(subject));
         self.call(Call::new(Method::POST, path, Safety::Keyed).json(&body)?).await?;
         self.doubt(subject);
         Ok(())
@@ -347,7 +171,7 @@ impl Client {
         schema: &NewSchema,
         normalize: bool,
     ) -> Result<Arc<StoredSchema>, ClientError> {
-        let call = Call::new(Method::POST, format!("/subjects/{}", segment(subject)), Safety::Read);
+        let call = Call::new(Method::POST, format!("/subjects/{}", path_segment(subject)), Safety::Read);
         let call = call.flag("normalize", normalize).json(&schema.body())?;
         let lookup = Lookup::Content(subject.to_owned(), schema.clone(), normalize);
         self.find(lookup, |client| async move { client.stored(call, None).await }).await
@@ -363,10 +187,10 @@ impl Client {
         version: Option<&str>,
         schema: &NewSchema,
     ) -> Result<Verdict, ClientError> {
-        let mut path = format!("/compatibility/subjects/{}/versions", segment(subject));
+        let mut path = format!("/compatibility/subjects/{}/versions", path_segment(subject));
         if let Some(version) = version {
             path.push('/');
-            path.push_str(&segment(version));
+            path.push_str(&path_segment(version));
         }
         let call = Call::new(Method::POST, path, Safety::Read).flag("verbose", true).json(&schema.body())?;
         let body: CompatibilityBody = self.call(call).await?.json()?;
@@ -378,7 +202,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40401 if there is no such subject, 40405 if it was not hidden before.
     pub async fn delete_subject(&self, subject: &str, permanent: bool) -> Result<Vec<u32>, ClientError> {
-        let call = Call::new(Method::DELETE, format!("/subjects/{}", segment(subject)), Safety::Keyed);
+        let call = Call::new(Method::DELETE, format!("/subjects/{}", path_segment(subject)), Safety::Keyed);
         let deleted = self.call(call.flag("permanent", permanent)).await?.json()?;
         self.doubt(subject);
         Ok(deleted)
@@ -389,7 +213,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 40402 if there is no such version, 42206 if others refer to it.
     pub async fn delete_version(&self, subject: &str, version: &str, permanent: bool) -> Result<u32, ClientError> {
-        let path = format!("/subjects/{}/versions/{}", segment(subject), segment(version));
+        let path = format!("/subjects/{}/versions/{}", path_segment(subject), path_segment(version));
         let call = Call::new(Method::DELETE, path, Safety::Keyed).flag("permanent", permanent);
         let deleted = self.call(call).await?.json()?;
         self.doubt(subject);

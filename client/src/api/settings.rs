@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use proto::rest::{MetadataBody, ModeBody, RuleSetBody};
 
 use crate::retry::Safety;
-use crate::transport::{Call, segment};
+use crate::transport::{Call, path_segment};
 use crate::{Client, ClientError};
 
 /// The configuration of a subject, a context (`:.name:`) or of all. What is `None` is not set, and is left as it is by a
@@ -58,7 +58,7 @@ impl Settings {
 }
 
 fn path_of(noun: &str, scope: Option<&str>) -> String {
-    scope.map_or_else(|| format!("/{noun}"), |scope| format!("/{noun}/{}", segment(scope)))
+    scope.map_or_else(|| format!("/{noun}"), |scope| format!("/{noun}/{}", path_segment(scope)))
 }
 
 impl Client {
@@ -127,7 +127,9 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; 42211 if it has subjects.
     pub async fn delete_context(&self, context: &str) -> Result<(), ClientError> {
-        self.call(Call::new(Method::DELETE, format!("/contexts/{}", segment(context)), Safety::Keyed)).await.map(drop)
+        self.call(Call::new(Method::DELETE, format!("/contexts/{}", path_segment(context)), Safety::Keyed))
+            .await
+            .map(drop)
     }
 }
 

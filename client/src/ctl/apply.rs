@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::schemas::{change_row, changes, parsed};
+use crate::schemas::{change_messages, change_row, parse_schema};
 use crate::screen::{Shown, Tone};
 use crate::tree::{Tree, Wanted};
 
@@ -89,13 +89,13 @@ fn if_there<T>(found: Result<T, ClientError>) -> Result<Option<T>, ClientError> 
 }
 
 /// What is set now, of the settings that are wanted: others are left as they are, and count as no difference.
-fn differs(wanted: &Settings, now: Option<&Settings>) -> bool {
+fn is_different(wanted: &Settings, now: Option<&Settings>) -> bool {
     let of = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
     let (wanted, now) = (of(wanted), now.map(of).unwrap_or_default());
     wanted.as_object().is_some_and(|fields| fields.iter().any(|(name, value)| now.get(name) != Some(value)))
 }
 
-async fn steps<'t>(
+async fn plan_steps<'t>(
     session: &Session,
     tree: &'t Tree,
     arguments: &PlanArguments,
@@ -108,7 +108,7 @@ async fn steps<'t>(
     for (scope, config, mode) in scopes {
         if let Some(settings) = config {
             let old = if_there(client.config(scope, false).await)?;
-            if differs(settings, old.as_ref()) {
+            if is_different(settings, old.as_ref()) {
                 steps.push(Step::Configure { scope, settings: settings.clone(), old });
             }
         }
@@ -126,7 +126,7 @@ async fn steps<'t>(
         if !waits && if_there(client.lookup(subject, &wanted.schema, false).await)?.is_some() {
             continue;
         }
-        steps.push(registration(session, subject, wanted, waits || to_come.contains(subject)).await?);
+        steps.push(registration_step(session, subject, wanted, waits || to_come.contains(subject)).await?);
         to_come.insert(subject);
     }
     // Modes come last: a read-only subject takes no versions.
@@ -139,7 +139,7 @@ async fn steps<'t>(
     Ok(steps)
 }
 
-async fn registration<'t>(
+async fn registration_step<'t>(
     session: &Session,
     subject: &'t str,
     wanted: &'t Wanted,
@@ -153,21 +153,21 @@ async fn registration<'t>(
         let verdict = Verdict { is_compatible: true, messages: Vec::new() };
         return Ok(Step::Register { subject, wanted, verdict, changes: Vec::new(), is_new: latest.is_none() });
     }
-    let new = parsed(session, &wanted.schema, Some(subject), Strictness::New { validate_fields: false }).await;
+    let new = parse_schema(session, &wanted.schema, Some(subject), Strictness::New { validate_fields: false }).await;
     let new = new.map_err(|error| CommandError::Negative(in_file(error.to_string())))?;
     let verdict = client.check_compatibility(subject, None, &wanted.schema).await?;
     let mut found = Vec::new();
     if let Some(latest) = &latest {
-        let old = parsed(session, &latest.as_new(), Some(subject), Strictness::Stored).await?;
+        let old = parse_schema(session, &latest.as_new(), Some(subject), Strictness::Stored).await?;
         // Another format has no semantic diff; the verdict says so.
         if let Ok(differences) = diff::diff(&old, &new) {
-            found = changes(&differences);
+            found = change_messages(&differences);
         }
     }
     Ok(Step::Register { subject, wanted, verdict, changes: found, is_new: latest.is_none() })
 }
 
-fn shown(session: &Session, steps: &[Step<'_>]) -> Shown {
+fn shown_steps(session: &Session, steps: &[Step<'_>]) -> Shown {
     let mut tail = Vec::new();
     for step in steps {
         tail.push(step.sentence());
@@ -197,7 +197,7 @@ fn shown(session: &Session, steps: &[Step<'_>]) -> Shown {
     Shown { head: vec![head], tail, json, names: steps.iter().map(Step::sentence).collect(), ..Shown::default() }
 }
 
-fn refused(steps: &[Step<'_>]) -> Option<CommandError> {
+fn refused_steps(steps: &[Step<'_>]) -> Option<CommandError> {
     let names: Vec<_> = steps
         .iter()
         .filter(|step| step.is_refused())
@@ -209,26 +209,26 @@ fn refused(steps: &[Step<'_>]) -> Option<CommandError> {
     (!names.is_empty()).then(|| CommandError::Incompatible(format!("the registry would refuse: {}", names.join(", "))))
 }
 
-pub(crate) async fn plan(session: &Session, arguments: &PlanArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_plan(session: &Session, arguments: &PlanArguments) -> Result<(), CommandError> {
     let tree = Tree::read(&arguments.directory)?;
-    let steps = steps(session, &tree, arguments).await?;
-    session.screen.show(&shown(session, &steps))?;
-    match refused(&steps) {
+    let steps = plan_steps(session, &tree, arguments).await?;
+    session.screen.show(&shown_steps(session, &steps))?;
+    match refused_steps(&steps) {
         Some(error) => Err(error),
         None if steps.is_empty() => Ok(()),
         None => Err(CommandError::Changes(format!("{} changes are to be applied", steps.len()))),
     }
 }
 
-pub(crate) async fn apply(session: &Session, arguments: &PlanArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_apply(session: &Session, arguments: &PlanArguments) -> Result<(), CommandError> {
     if session.is_dry_run {
-        return plan(session, arguments).await;
+        return run_plan(session, arguments).await;
     }
     let tree = Tree::read(&arguments.directory)?;
-    let steps = steps(session, &tree, arguments).await?;
-    session.screen.show(&shown(session, &steps))?;
+    let steps = plan_steps(session, &tree, arguments).await?;
+    session.screen.show(&shown_steps(session, &steps))?;
     // All or nothing as far as it can be known before: a refusal that is foreseen changes nothing.
-    if let Some(error) = refused(&steps) {
+    if let Some(error) = refused_steps(&steps) {
         return Err(error);
     }
     let client = &session.client;
@@ -256,9 +256,9 @@ mod tests {
     #[test]
     fn settings_that_are_not_named_are_no_difference() {
         let now = Settings { normalize: Some(true), ..Settings::level("FULL") };
-        assert!(!differs(&Settings::level("FULL"), Some(&now)));
-        assert!(differs(&Settings::level("NONE"), Some(&now)));
-        assert!(differs(&Settings::level("FULL"), None));
-        assert!(!differs(&Settings::default(), None));
+        assert!(!is_different(&Settings::level("FULL"), Some(&now)));
+        assert!(is_different(&Settings::level("NONE"), Some(&now)));
+        assert!(is_different(&Settings::level("FULL"), None));
+        assert!(!is_different(&Settings::default(), None));
     }
 }

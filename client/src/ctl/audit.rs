@@ -13,7 +13,7 @@ use client::{message_json, v1};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::screen::{Screen, Shown, time};
+use crate::screen::{Screen, Shown, time_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -126,7 +126,7 @@ impl AuditCommand {
 
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn run(session: &Session, command: &AuditCommand) -> Done {
+pub(crate) async fn run_audit(session: &Session, command: &AuditCommand) -> Done {
     let (client, screen) = (&session.client, session.screen);
     match command {
         AuditCommand::List { from, actor, action, resource, limit } => {
@@ -145,7 +145,7 @@ pub(crate) async fn run(session: &Session, command: &AuditCommand) -> Done {
                 } = record;
                 let (position, index) = (position.to_string(), index.to_string());
                 let texts = [principal, action, resource, outcome].map(Clone::clone);
-                let mut row = vec![position, time(*time_ms)];
+                let mut row = vec![position, time_text(*time_ms)];
                 row.extend(texts);
                 row.extend([index, request_id.clone()]);
                 row
@@ -203,7 +203,7 @@ pub(crate) async fn run(session: &Session, command: &AuditCommand) -> Done {
             let proof = ConsistencyProof { from: *from, to: proof.size, hashes: proof.hashes };
             screen.write(&format!("{}\n", serde_json::to_string_pretty(&proof).unwrap_or_default()))
         }
-        AuditCommand::Verify(arguments) => verify(screen, arguments),
+        AuditCommand::Verify(arguments) => verify_files(screen, arguments),
     }
 }
 
@@ -224,13 +224,13 @@ impl std::io::Write for ToScreen {
     }
 }
 
-pub(crate) fn verify(screen: Screen, arguments: &VerifyArguments) -> Done {
-    let key = arguments.key.as_deref().map(key).transpose()?;
+pub(crate) fn verify_files(screen: Screen, arguments: &VerifyArguments) -> Done {
+    let key = arguments.key.as_deref().map(node_key).transpose()?;
     let head = |path: &Path| -> Result<Head, CommandError> {
         let key = key.as_ref().ok_or_else(|| {
             CommandError::Use("--checkpoint needs --key: without the node's key nobody can say who signed".to_owned())
         })?;
-        key.open(&read(path)?).map_err(|source| CommandError::Proof { file: path.display().to_string(), source })
+        key.open(&read_file(path)?).map_err(|source| CommandError::Proof { file: path.display().to_string(), source })
     };
     let trusted = arguments.checkpoint.as_deref().map(head).transpose()?;
     let root = match arguments.root.as_deref() {
@@ -259,7 +259,7 @@ pub(crate) fn verify(screen: Screen, arguments: &VerifyArguments) -> Done {
         screen.write(&(format!("good: the export is the whole log of {size} records with that root") + "\n"))?;
     }
     if let Some(path) = &arguments.proof {
-        let text = read(path)?;
+        let text = read_file(path)?;
         let named = |source| CommandError::Proof { file: path.display().to_string(), source };
         if let Ok(proof) = serde_json::from_str::<InclusionProof>(&text) {
             proof.check(&trusted_for(proof.size)?).map_err(named)?;
@@ -285,11 +285,11 @@ pub(crate) fn verify(screen: Screen, arguments: &VerifyArguments) -> Done {
 }
 
 /// A key as such, or the file that has it.
-fn key(text: &str) -> Result<VerifierKey, CommandError> {
-    let text = if Path::new(text).is_file() { read(Path::new(text))? } else { text.to_owned() };
+fn node_key(text: &str) -> Result<VerifierKey, CommandError> {
+    let text = if Path::new(text).is_file() { read_file(Path::new(text))? } else { text.to_owned() };
     VerifierKey::parse(&text).map_err(|source| CommandError::Proof { file: "--key".to_owned(), source })
 }
 
-fn read(path: &Path) -> Result<String, CommandError> {
+fn read_file(path: &Path) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|source| CommandError::file(path, source))
 }

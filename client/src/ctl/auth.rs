@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::profile::duration;
+use crate::profile::parse_duration;
 use crate::screen::Shown;
 
 #[derive(Debug, Subcommand)]
@@ -265,7 +265,7 @@ impl AuthCommand {
 
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn run(session: &Session, command: &AuthCommand) -> Done {
+pub(crate) async fn run_auth(session: &Session, command: &AuthCommand) -> Done {
     match command {
         AuthCommand::Whoami => {
             let who = session.client.whoami().await?;
@@ -294,11 +294,11 @@ pub(crate) async fn run(session: &Session, command: &AuthCommand) -> Done {
             };
             show_decision(session, &session.client.explain(&question).await?)
         }
-        AuthCommand::Account(command) => account(session, command).await,
-        AuthCommand::Key(command) => key(session, command).await,
-        AuthCommand::Role(command) => role(session, command).await,
-        AuthCommand::Binding(command) => binding(session, command).await,
-        AuthCommand::Policy(command) => policy(session, command).await,
+        AuthCommand::Account(command) => run_account(session, command).await,
+        AuthCommand::Key(command) => run_key(session, command).await,
+        AuthCommand::Role(command) => run_role(session, command).await,
+        AuthCommand::Binding(command) => run_binding(session, command).await,
+        AuthCommand::Policy(command) => run_policy(session, command).await,
     }
 }
 
@@ -317,7 +317,7 @@ fn show_decision(session: &Session, decision: &DecisionBody) -> Done {
     })
 }
 
-async fn account(session: &Session, command: &AccountCommand) -> Done {
+async fn run_account(session: &Session, command: &AccountCommand) -> Done {
     let client = &session.client;
     match command {
         AccountCommand::List => {
@@ -355,11 +355,11 @@ async fn account(session: &Session, command: &AccountCommand) -> Done {
 }
 
 /// A time as a date, or a dash.
-fn day(ms: Option<u64>) -> String {
+fn day_text(ms: Option<u64>) -> String {
     ms.map_or_else(|| "-".to_owned(), |ms| rfc3339(ms).split('T').next().unwrap_or_default().to_owned())
 }
 
-async fn key(session: &Session, command: &KeyCommand) -> Done {
+async fn run_key(session: &Session, command: &KeyCommand) -> Done {
     let client = &session.client;
     match command {
         KeyCommand::List { account } => {
@@ -372,7 +372,7 @@ async fn key(session: &Session, command: &KeyCommand) -> Done {
                 .collect();
             let row = |(account, key): &(&str, &KeyBody)| {
                 let KeyBody { id, name, created_ms, expires_ms, used_ms } = key;
-                let days = [day(Some(*created_ms)), day(*expires_ms), day(*used_ms)];
+                let days = [day_text(Some(*created_ms)), day_text(*expires_ms), day_text(*used_ms)];
                 [id.clone(), (*account).to_owned(), name.clone()].into_iter().chain(days).collect()
             };
             session.screen.show(&Shown {
@@ -384,7 +384,7 @@ async fn key(session: &Session, command: &KeyCommand) -> Done {
             })
         }
         KeyCommand::Create { account, name, expires_in } => {
-            let lasts = expires_in.as_deref().map(duration).transpose().map_err(CommandError::Use)?;
+            let lasts = expires_in.as_deref().map(parse_duration).transpose().map_err(CommandError::Use)?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let expires_ms = lasts.map(|lasts| u64::try_from((now + lasts).as_millis()).unwrap_or(u64::MAX));
             if session.only_says(&format!("make a key of the account {account}"))? {
@@ -409,7 +409,7 @@ async fn key(session: &Session, command: &KeyCommand) -> Done {
     }
 }
 
-async fn role(session: &Session, command: &RoleCommand) -> Done {
+async fn run_role(session: &Session, command: &RoleCommand) -> Done {
     let client = &session.client;
     match command {
         RoleCommand::List => {
@@ -446,14 +446,14 @@ async fn role(session: &Session, command: &RoleCommand) -> Done {
     }
 }
 
-fn who(binding: &BindingBody) -> String {
+fn grantee_text(binding: &BindingBody) -> String {
     let BindingBody { user, group, account, anyone, .. } = binding;
     let named = [("user", user), ("group", group), ("account", account)];
     let named = named.into_iter().find_map(|(kind, name)| name.as_ref().map(|name| format!("{kind} {name}")));
     named.unwrap_or_else(|| if *anyone { "anyone" } else { "authenticated" }.to_owned())
 }
 
-fn reach(binding: &BindingBody) -> String {
+fn reach_text(binding: &BindingBody) -> String {
     let BindingBody { context, subject, prefix, pattern, .. } = binding;
     let star = |prefix: &String| format!("{prefix}*");
     let name = subject.clone().or_else(|| prefix.as_ref().map(star)).or_else(|| pattern.clone());
@@ -464,13 +464,14 @@ fn reach(binding: &BindingBody) -> String {
     }
 }
 
-async fn binding(session: &Session, command: &BindingCommand) -> Done {
+async fn run_binding(session: &Session, command: &BindingCommand) -> Done {
     let client = &session.client;
     match command {
         BindingCommand::List => {
             let bindings = client.bindings().await?;
-            let row =
-                |binding: &BindingBody| vec![binding.name.clone(), binding.role.clone(), who(binding), reach(binding)];
+            let row = |binding: &BindingBody| {
+                vec![binding.name.clone(), binding.role.clone(), grantee_text(binding), reach_text(binding)]
+            };
             session.screen.show(&Shown {
                 columns: vec!["BINDING", "ROLE", "WHO", "WHERE"],
                 rows: bindings.iter().map(row).collect(),
@@ -494,7 +495,7 @@ async fn binding(session: &Session, command: &BindingCommand) -> Done {
                 pattern: set.pattern.clone(),
                 ..BindingBody::default()
             };
-            let sentence = format!("{} has the role {role}: {}", who(&body), reach(&body));
+            let sentence = format!("{} has the role {role}: {}", grantee_text(&body), reach_text(&body));
             if session.only_says(&format!("bind: {sentence}"))? {
                 return Ok(());
             }
@@ -511,7 +512,7 @@ async fn binding(session: &Session, command: &BindingCommand) -> Done {
     }
 }
 
-async fn policy(session: &Session, command: &PolicyCommand) -> Done {
+async fn run_policy(session: &Session, command: &PolicyCommand) -> Done {
     let client = &session.client;
     match command {
         PolicyCommand::List => {
@@ -560,8 +561,8 @@ mod tests {
             (1_735_689_599_999, "2024-12-31"),
             (4_107_542_400_000, "2100-03-01"),
         ] {
-            assert_eq!(day(Some(ms)), text);
+            assert_eq!(day_text(Some(ms)), text);
         }
-        assert_eq!(day(None), "-");
+        assert_eq!(day_text(None), "-");
     }
 }

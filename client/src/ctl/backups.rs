@@ -18,7 +18,7 @@ use crate::Session;
 use crate::cluster::{no_quorum, urls_of};
 use crate::fail::CommandError;
 use crate::progress::Progress;
-use crate::screen::{Screen, Shown, Tone, time};
+use crate::screen::{Screen, Shown, Tone, time_text};
 
 /// Tries of a download that breaks off: it goes on where it was.
 const DOWNLOAD_TRIES: u32 = 5;
@@ -124,19 +124,19 @@ pub(crate) struct RestoreArguments {
 
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn run(session: &Session, command: &BackupCommand) -> Done {
+pub(crate) async fn run_backup(session: &Session, command: &BackupCommand) -> Done {
     match command {
-        BackupCommand::Create { file, kind, node } => create(session, file.as_deref(), *kind, *node).await,
-        BackupCommand::List => list(session).await,
-        BackupCommand::Schedule => schedule(session).await,
-        BackupCommand::Download { name, file } => download(session, name, file.as_deref()).await,
-        BackupCommand::Verify(arguments) => verify(session.screen, arguments),
-        BackupCommand::Restore(arguments) => restore(session.screen, session.is_dry_run, arguments),
+        BackupCommand::Create { file, kind, node } => create_backup(session, file.as_deref(), *kind, *node).await,
+        BackupCommand::List => list_backups(session).await,
+        BackupCommand::Schedule => show_schedule(session).await,
+        BackupCommand::Download { name, file } => download_backup(session, name, file.as_deref()).await,
+        BackupCommand::Verify(arguments) => verify_backups(session.screen, arguments),
+        BackupCommand::Restore(arguments) => restore_backup(session.screen, session.is_dry_run, arguments),
     }
 }
 
 /// The node that is asked: the one that is named, or the leader.
-async fn chosen(session: &Session, node: Option<u64>) -> Result<(u64, String), CommandError> {
+async fn chosen_node(session: &Session, node: Option<u64>) -> Result<(u64, String), CommandError> {
     let status = session.client.status().await?;
     let health = Health::of(&status);
     let id = node.or(health.leader).ok_or_else(|| no_quorum(&health))?;
@@ -146,8 +146,8 @@ async fn chosen(session: &Session, node: Option<u64>) -> Result<(u64, String), C
     Ok((id, url))
 }
 
-async fn create(session: &Session, file: Option<&Path>, kind: Kind, node: Option<u64>) -> Done {
-    let (id, url) = chosen(session, node).await?;
+async fn create_backup(session: &Session, file: Option<&Path>, kind: Kind, node: Option<u64>) -> Done {
+    let (id, url) = chosen_node(session, node).await?;
     let what = match kind {
         Kind::Full => "full",
         Kind::Log => "log",
@@ -181,7 +181,7 @@ async fn create(session: &Session, file: Option<&Path>, kind: Kind, node: Option
     }
     let partial = partial_of(file);
     let output = File::create(&partial).map_err(|error| CommandError::file(&partial, error))?;
-    let received = receive(&mut download, output, &partial, 0, Progress::new("backup", None)).await;
+    let received = receive_backup(&mut download, output, &partial, 0, Progress::new("backup", None)).await;
     let verified = received.and_then(|()| verify_file(&partial, &BackupKeys::default(), &Checks::default()));
     // Without its key an encrypted one cannot be read here: it is kept, and said.
     let verified = match verified {
@@ -209,7 +209,7 @@ fn partial_of(file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-async fn receive(
+async fn receive_backup(
     download: &mut BackupDownload,
     mut output: File,
     path: &Path,
@@ -246,7 +246,7 @@ fn state_of(screen: Screen, one: &BackupBody) -> String {
     }
 }
 
-async fn list(session: &Session) -> Done {
+async fn list_backups(session: &Session) -> Done {
     let answers = of_all(session).await?;
     let (mut rows, mut all, mut names, mut head) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, url, answer) in &answers {
@@ -260,7 +260,7 @@ async fn list(session: &Session) -> Done {
                         one.kind.clone(),
                         one.index.to_string(),
                         one.since.map_or_else(|| "–".to_owned(), |since| since.to_string()),
-                        time(one.time_ms),
+                        time_text(one.time_ms),
                         one.bytes.to_string(),
                         one.key.clone().unwrap_or_else(|| "–".to_owned()),
                         state_of(session.screen, one),
@@ -275,9 +275,9 @@ async fn list(session: &Session) -> Done {
             Err(error) => head.push(session.screen.tone(Tone::Bad, &format!("node {node} ({url}): {error}"))),
         }
     }
-    let newest = newest(&answers);
+    let newest = newest_backup(&answers);
     head.push(match newest {
-        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time(at)),
+        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time_text(at)),
         None => "the cluster knows of no backup".to_owned(),
     });
     names.sort();
@@ -292,12 +292,12 @@ async fn list(session: &Session) -> Done {
     })
 }
 
-fn newest(answers: &[(Option<u64>, String, Result<BackupsBody, ClientError>)]) -> Option<(u64, u64)> {
+fn newest_backup(answers: &[(Option<u64>, String, Result<BackupsBody, ClientError>)]) -> Option<(u64, u64)> {
     let known = answers.iter().filter_map(|(_, _, answer)| answer.as_ref().ok());
     known.filter_map(|known| Some((known.last_index?, known.last_time_ms?))).max()
 }
 
-async fn schedule(session: &Session) -> Done {
+async fn show_schedule(session: &Session) -> Done {
     let answers = of_all(session).await?;
     let (mut rows, mut all) = (Vec::new(), Vec::new());
     for (id, _, answer) in &answers {
@@ -326,8 +326,8 @@ async fn schedule(session: &Session) -> Done {
         }
         all.push(json);
     }
-    let head = match newest(&answers) {
-        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time(at)),
+    let head = match newest_backup(&answers) {
+        Some((index, at)) => format!("the newest backup leads to entry {index}, and was made at {}", time_text(at)),
         None => "the cluster knows of no backup: set [backup] in the configuration, or make one now".to_owned(),
     };
     session.screen.show(&Shown {
@@ -340,7 +340,7 @@ async fn schedule(session: &Session) -> Done {
     })
 }
 
-async fn download(session: &Session, name: &str, file: Option<&Path>) -> Done {
+async fn download_backup(session: &Session, name: &str, file: Option<&Path>) -> Done {
     let answers = of_all(session).await?;
     let holds = |(_, _, answer): &&(Option<u64>, String, Result<BackupsBody, ClientError>)| {
         answer.as_ref().is_ok_and(|found| found.backups.iter().any(|one| one.name == name))
@@ -362,7 +362,7 @@ async fn download(session: &Session, name: &str, file: Option<&Path>) -> Done {
         let offset = output.metadata().map_err(|error| CommandError::file(&partial, error))?.len();
         let mut download = session.client.download_backup(url, name, offset).await?;
         let progress = Progress::new(name, download.length);
-        match receive(&mut download, output, &partial, offset, progress).await {
+        match receive_backup(&mut download, output, &partial, offset, progress).await {
             Ok(()) => break,
             Err(CommandError::Client(ClientError::Broken { .. })) if tries < DOWNLOAD_TRIES => tries += 1,
             Err(error) => return Err(error),
@@ -407,7 +407,7 @@ fn verify_input(
 }
 
 /// Reads backups; the first one that is not whole ends it.
-pub(crate) fn verify(screen: Screen, arguments: &VerifyArguments) -> Done {
+pub(crate) fn verify_backups(screen: Screen, arguments: &VerifyArguments) -> Done {
     let keys = keys_of(arguments.key_file.as_deref())?;
     let checks = Checks { signed_by: arguments.signed_by.clone(), cluster_id: arguments.cluster.clone() };
     for file in &arguments.files {
@@ -436,7 +436,7 @@ fn shown_of(screen: Screen, file: &Path, verified: &Verified) -> Shown {
             ("cluster", header.cluster_id.clone()),
             ("index", header.at.index.to_string()),
             ("since", since),
-            ("made", format!("{} by node {}, program {}", time(header.time_ms), header.node_id, header.program)),
+            ("made", format!("{} by node {}, program {}", time_text(header.time_ms), header.node_id, header.program)),
             ("rows", trailer.rows().to_string()),
             ("entries", trailer.entries.to_string()),
             ("bytes", file_bytes.to_string()),
@@ -475,7 +475,7 @@ fn node_program(asked: Option<&Path>) -> PathBuf {
     asked.map(Path::to_owned).or(beside.filter(|path| path.is_file())).unwrap_or_else(|| "registry-node".into())
 }
 
-pub(crate) fn restore(screen: Screen, is_dry_run: bool, arguments: &RestoreArguments) -> Done {
+pub(crate) fn restore_backup(screen: Screen, is_dry_run: bool, arguments: &RestoreArguments) -> Done {
     let RestoreArguments {
         sources,
         config,

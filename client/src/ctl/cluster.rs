@@ -152,7 +152,7 @@ pub(crate) enum SnapshotCommand {
 type Done = Result<(), CommandError>;
 
 /// A figure of a node that answered; a dash for one that did not.
-fn figure(node: &NodeStatusBody, number: u64) -> String {
+fn figure_text(node: &NodeStatusBody, number: u64) -> String {
     if node.error.is_some() { "–".to_owned() } else { number.to_string() }
 }
 
@@ -170,7 +170,7 @@ fn no_members() -> CommandError {
     )
 }
 
-fn membership(status: &ClusterStatusBody, id: u64) -> &'static str {
+fn run_membership(status: &ClusterStatusBody, id: u64) -> &'static str {
     if status.voters.contains(&id) {
         "voter"
     } else if status.learners.contains(&id) {
@@ -204,14 +204,14 @@ fn change_line(change: &MemberChangeBody) -> String {
     format!("UNDER WAY: {what}{who}{when}: {}{decided}{help}", sets.join(" to "))
 }
 
-pub(crate) async fn cluster(session: &Session, command: &ClusterCommand) -> Done {
+pub(crate) async fn run_cluster(session: &Session, command: &ClusterCommand) -> Done {
     match command {
-        ClusterCommand::Status => status(session).await,
-        ClusterCommand::Health => health(session).await,
+        ClusterCommand::Status => show_status(session).await,
+        ClusterCommand::Health => show_health(session).await,
     }
 }
 
-async fn status(session: &Session) -> Done {
+async fn show_status(session: &Session) -> Done {
     let status = session.client.status().await?;
     let health = Health::of(&status);
     let screen = session.screen;
@@ -241,16 +241,16 @@ async fn status(session: &Session) -> Done {
             node.node_id.to_string(),
             if node.region.is_empty() { "–".to_owned() } else { node.region.clone() },
             role,
-            membership(&status, node.node_id).to_owned(),
-            figure(node, node.term),
-            figure(node, node.committed_index),
-            figure(node, node.applied_index),
-            figure(node, newest.saturating_sub(node.applied_index)),
+            run_membership(&status, node.node_id).to_owned(),
+            figure_text(node, node.term),
+            figure_text(node, node.committed_index),
+            figure_text(node, node.applied_index),
+            figure_text(node, newest.saturating_sub(node.applied_index)),
             node.http_url.clone().unwrap_or_else(|| "–".to_owned()),
-            figure(node, node.snapshot_index),
-            figure(node, node.purged_index),
+            figure_text(node, node.snapshot_index),
+            figure_text(node, node.purged_index),
             if node.version.is_empty() { "–".to_owned() } else { node.version.clone() },
-            figure(node, node.level_supported.into()),
+            figure_text(node, node.level_supported.into()),
             node.error.clone().unwrap_or_default(),
         ]
     };
@@ -300,7 +300,7 @@ pub(crate) fn urls_of(session: &Session, status: Option<&ClusterStatusBody>) -> 
     if members.is_empty() { session.urls.iter().map(|url| (None, url.clone())).collect() } else { members }
 }
 
-async fn health(session: &Session) -> Done {
+async fn show_health(session: &Session) -> Done {
     let status = session.client.status().await?;
     let urls = urls_of(session, Some(&status));
     let asked = urls.iter().map(|(id, url)| async move {
@@ -347,7 +347,7 @@ async fn health(session: &Session) -> Done {
 }
 
 /// Refuses an id that no member has: a typo must not read as a success.
-async fn known(session: &Session, id: u64) -> Result<ClusterStatusBody, CommandError> {
+async fn known_member(session: &Session, id: u64) -> Result<ClusterStatusBody, CommandError> {
     let status = session.client.status().await?;
     if status.voters.contains(&id) || status.learners.contains(&id) {
         return Ok(status);
@@ -370,7 +370,7 @@ fn checked_address(address: &str) -> Result<(), CommandError> {
     }
 }
 
-pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
+pub(crate) async fn run_member(session: &Session, command: &MemberCommand) -> Done {
     let client = &session.client;
     match command {
         MemberCommand::List => {
@@ -380,14 +380,14 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
                 let url = node.http_url.clone().unwrap_or_else(|| "–".to_owned());
                 vec![
                     node.node_id.to_string(),
-                    membership(&status, node.node_id).to_owned(),
+                    run_membership(&status, node.node_id).to_owned(),
                     node.region.clone(),
                     url,
                     state.to_owned(),
                 ]
             };
             let one = |node: &NodeStatusBody| {
-                json!({"node_id": node.node_id, "membership": membership(&status, node.node_id), "region": node.region,
+                json!({"node_id": node.node_id, "membership": run_membership(&status, node.node_id), "region": node.region,
                        "http_url": node.http_url, "answers": node.error.is_none()})
             };
             session.screen.show(&Shown {
@@ -399,7 +399,7 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
             })
         }
         MemberCommand::Update { id, peer_address, http_url, region, priority, silent } => {
-            known(session, *id).await?;
+            known_member(session, *id).await?;
             checked_address(peer_address)?;
             client::base_url(http_url)?;
             if session.only_says(&format!("tell the cluster that node {id} is at {peer_address}"))? {
@@ -450,7 +450,7 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
             session.done(format!("node {id} is a learner"), json!({"added": id}), id.to_string())
         }
         MemberCommand::Promote { id, silent } => {
-            known(session, *id).await?;
+            known_member(session, *id).await?;
             if session.only_says(&format!("give node {id} a vote"))? {
                 return Ok(());
             }
@@ -458,7 +458,7 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
             session.done(format!("node {id} is a voter"), json!({"promoted": id}), id.to_string())
         }
         MemberCommand::Remove { id, silent } => {
-            known(session, *id).await?;
+            known_member(session, *id).await?;
             if session.only_says(&format!("take node {id} out"))? {
                 return Ok(());
             }
@@ -468,7 +468,7 @@ pub(crate) async fn member(session: &Session, command: &MemberCommand) -> Done {
     }
 }
 
-pub(crate) async fn leader(session: &Session, command: &LeaderCommand) -> Done {
+pub(crate) async fn run_leader(session: &Session, command: &LeaderCommand) -> Done {
     let status = session.client.status().await?;
     let health = Health::of(&status);
     match command {
@@ -504,7 +504,7 @@ pub(crate) async fn leader(session: &Session, command: &LeaderCommand) -> Done {
     }
 }
 
-pub(crate) async fn snapshot(session: &Session, command: &SnapshotCommand) -> Done {
+pub(crate) async fn run_snapshot(session: &Session, command: &SnapshotCommand) -> Done {
     let SnapshotCommand::Take { node } = command;
     let status = session.client.status().await?;
     let wanted = node.or(Health::of(&status).leader);

@@ -1,6 +1,6 @@
 //! `registryctl doctor`: what can be seen from outside, and what to do about it.
 //!
-//! Facts are gathered first; [`judge`] is a pure function from facts to findings.
+//! Facts are gathered first; [`judge_nodes`] is a pure function from facts to findings.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -51,12 +51,13 @@ struct Finding {
     advice: &'static str,
 }
 
-pub(crate) async fn run(session: &Session) -> Result<(), CommandError> {
+pub(crate) async fn run_doctor(session: &Session) -> Result<(), CommandError> {
     let status = session.client.status().await.ok();
     let urls = urls_of(session, status.as_ref());
     let facts =
-        futures::future::join_all(urls.into_iter().map(|(id, url)| look(session, status.as_ref(), id, url))).await;
-    let findings = judge(status.as_ref(), &facts);
+        futures::future::join_all(urls.into_iter().map(|(id, url)| look_at_nodes(session, status.as_ref(), id, url)))
+            .await;
+    let findings = judge_nodes(status.as_ref(), &facts);
     let mut rows = Vec::new();
     for finding in &findings {
         let word = match finding.tone {
@@ -84,7 +85,12 @@ pub(crate) async fn run(session: &Session) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn look(session: &Session, status: Option<&ClusterStatusBody>, id: Option<u64>, url: String) -> NodeFacts {
+async fn look_at_nodes(
+    session: &Session,
+    status: Option<&ClusterStatusBody>,
+    id: Option<u64>,
+    url: String,
+) -> NodeFacts {
     let row = status.and_then(|status| status.nodes.iter().find(|node| Some(node.node_id) == id));
     let newest = status.and_then(|status| status.nodes.iter().map(|node| node.last_log_index).max()).unwrap_or(0);
     let mut facts = NodeFacts {
@@ -135,7 +141,7 @@ fn http_date(text: &str) -> Option<u64> {
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-fn judge(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<Finding> {
+fn judge_nodes(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |tone, what: String, advice| findings.push(Finding { tone, what, advice });
     match status.map(|status| (status, Health::of(status))) {
@@ -171,7 +177,7 @@ fn judge(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<Finding
                 ),
                 count => add(Tone::Good, format!("{count} voters survive the loss of {}", count / 2), ""),
             }
-            regions(status, &mut add);
+            judge_regions(status, &mut add);
         }
     }
     for node in facts {
@@ -197,7 +203,7 @@ fn judge(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<Finding
 }
 
 /// Does the loss of one region take the majority?
-fn regions(status: &ClusterStatusBody, add: &mut impl FnMut(Tone, String, &'static str)) {
+fn judge_regions(status: &ClusterStatusBody, add: &mut impl FnMut(Tone, String, &'static str)) {
     let voters = status.nodes.iter().filter(|node| status.voters.contains(&node.node_id));
     let mut by_region = std::collections::BTreeMap::new();
     for voter in voters {
@@ -290,7 +296,11 @@ mod tests {
     }
 
     fn bad(status: Option<&ClusterStatusBody>, facts: &[NodeFacts]) -> Vec<String> {
-        judge(status, facts).into_iter().filter(|found| found.tone != Tone::Good).map(|found| found.what).collect()
+        judge_nodes(status, facts)
+            .into_iter()
+            .filter(|found| found.tone != Tone::Good)
+            .map(|found| found.what)
+            .collect()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use client::{RegistryEvent, Watch};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::profile::duration;
+use crate::profile::parse_duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
@@ -32,7 +32,7 @@ pub(crate) enum EventsCommand {
     },
 }
 
-pub(crate) async fn run(session: &Session, command: &EventsCommand) -> Result<(), CommandError> {
+pub(crate) async fn run_events(session: &Session, command: &EventsCommand) -> Result<(), CommandError> {
     let EventsCommand::Watch { after, kinds, subject, count, time_max } = command;
     let context = session.subject("");
     let watch = Watch {
@@ -41,7 +41,7 @@ pub(crate) async fn run(session: &Session, command: &EventsCommand) -> Result<()
         subject: if subject.is_empty() { String::new() } else { session.subject(subject) },
         context: context.trim_matches(':').to_owned(),
     };
-    let end = time_max.as_deref().map(duration).transpose().map_err(CommandError::Use)?;
+    let end = time_max.as_deref().map(parse_duration).transpose().map_err(CommandError::Use)?;
     let mut events = session.client.watch(watch).give_up_after(10);
     let mut printed = 0;
     let print = async {
@@ -51,7 +51,7 @@ pub(crate) async fn run(session: &Session, command: &EventsCommand) -> Result<()
                 continue;
             }
             printed += 1;
-            session.screen.line(&line(&event), &event.cloud_event)?;
+            session.screen.line(&event_line(&event), &event.cloud_event)?;
         }
         Ok(())
     };
@@ -59,7 +59,7 @@ pub(crate) async fn run(session: &Session, command: &EventsCommand) -> Result<()
     tokio::time::timeout(end.unwrap_or(Duration::from_secs(u64::from(u32::MAX))), print).await.unwrap_or(Ok(()))
 }
 
-fn line(event: &RegistryEvent) -> String {
+fn event_line(event: &RegistryEvent) -> String {
     let data = &event.cloud_event["data"];
     let details = data
         .as_object()

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::profile::duration;
+use crate::profile::parse_duration;
 use crate::screen::Shown;
 
 #[derive(Debug, Subcommand)]
@@ -121,7 +121,7 @@ fn show_policy(session: &Session, scope: &str, policy: &v1::GetPolicyResponse) -
     session.screen.show(&Shown { head, columns, rows, names: vec![scope.to_owned()], json, ..Shown::default() })
 }
 
-pub(crate) async fn policy(session: &Session, command: &PolicyCommand) -> Done {
+pub(crate) async fn run_policy(session: &Session, command: &PolicyCommand) -> Done {
     let client = &session.client;
     match command {
         PolicyCommand::Get { scope } => {
@@ -138,7 +138,7 @@ pub(crate) async fn policy(session: &Session, command: &PolicyCommand) -> Done {
             versions_max,
         } => {
             let scope = session.subject(scope);
-            let notice = deprecation_notice.as_deref().map(duration).transpose().map_err(CommandError::Use)?;
+            let notice = deprecation_notice.as_deref().map(parse_duration).transpose().map_err(CommandError::Use)?;
             let notice_ms = notice.map(|notice| u64::try_from(notice.as_millis()).unwrap_or(u64::MAX));
             let current = client.policy(&scope).await?;
             let old = current.own.clone().unwrap_or_default();
@@ -169,7 +169,7 @@ pub(crate) async fn policy(session: &Session, command: &PolicyCommand) -> Done {
     }
 }
 
-pub(crate) async fn consumer(session: &Session, command: &ConsumerCommand) -> Done {
+pub(crate) async fn run_consumer(session: &Session, command: &ConsumerCommand) -> Done {
     let client = &session.client;
     match command {
         ConsumerCommand::Put { subject, id, from, to, owner, contact } => {

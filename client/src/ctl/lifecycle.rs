@@ -5,8 +5,8 @@ use client::{message_json, v1};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::profile::duration;
-use crate::screen::{Shown, time};
+use crate::profile::parse_duration;
+use crate::screen::{Shown, time_text};
 use crate::source::SchemaSource;
 
 /// The newest draft of a subject, for examples: an id that a person would copy from the list.
@@ -208,7 +208,7 @@ type Done = Result<(), CommandError>;
 /// Drafts that a list shows at most.
 const DRAFTS_SHOWN: usize = 1_000;
 
-pub(crate) async fn draft(session: &Session, command: &DraftCommand) -> Done {
+pub(crate) async fn run_draft(session: &Session, command: &DraftCommand) -> Done {
     let client = &session.client;
     match command {
         DraftCommand::Create { subject, source, reason } => {
@@ -313,7 +313,7 @@ async fn list_drafts(session: &Session, subject: String, state: String) -> Done 
     let row = |draft: &v1::Draft| {
         let version = if draft.version == 0 { "-".to_owned() } else { draft.version.to_string() };
         let approvals = format!("{}/{}", draft.approvals.len(), draft.approvals_needed);
-        let created = time(draft.created_ms);
+        let created = time_text(draft.created_ms);
         vec![
             draft.id.to_string(),
             draft.subject.clone(),
@@ -338,7 +338,7 @@ fn show_history(session: &Session, history: &v1::GetHistoryResponse) -> Done {
         let from = if step.from.is_empty() { "-".to_owned() } else { step.from.clone() };
         let index = step.index.to_string();
         vec![
-            time(step.time_ms),
+            time_text(step.time_ms),
             from,
             step.to.clone(),
             step.action.clone(),
@@ -357,7 +357,7 @@ fn show_history(session: &Session, history: &v1::GetHistoryResponse) -> Done {
 }
 
 fn show_state(session: &Session, state: &v1::VersionState) -> Done {
-    let sunset = state.deprecation.as_ref().map(|end| time(end.sunset_ms)).unwrap_or_default();
+    let sunset = state.deprecation.as_ref().map(|end| time_text(end.sunset_ms)).unwrap_or_default();
     let fields = [
         ("SUBJECT", state.subject.clone()),
         ("VERSION", state.version.to_string()),
@@ -368,7 +368,7 @@ fn show_state(session: &Session, state: &v1::VersionState) -> Done {
     session.screen.show(&Shown::fields(message_json(state), &fields, state.version.to_string()))
 }
 
-pub(crate) async fn lifecycle(session: &Session, command: &LifecycleCommand) -> Done {
+pub(crate) async fn run_lifecycle(session: &Session, command: &LifecycleCommand) -> Done {
     let client = &session.client;
     let says = |what: &str, one: &OneVersion| {
         session.only_says(&format!("{what} version {} of {}", one.version, session.subject(&one.subject)))
@@ -463,7 +463,7 @@ async fn roll_back(session: &Session, one: &OneVersion, force: bool) -> Done {
 }
 
 fn from_now_ms(text: &str) -> Result<u64, CommandError> {
-    let wait = duration(text).map_err(CommandError::Use)?;
+    let wait = parse_duration(text).map_err(CommandError::Use)?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(u64::try_from((now + wait).as_millis()).unwrap_or(u64::MAX))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::Session;
 use crate::fail::CommandError;
 use crate::screen::{Shown, Tone};
-use crate::source::{SchemaSource, text};
+use crate::source::{SchemaSource, read_text};
 
 type Done = Result<(), CommandError>;
 
@@ -77,7 +77,7 @@ pub(crate) enum LlmCommand {
         #[arg(long)]
         response: bool,
         /// How far it is mended: strict, safe or lenient.
-        #[arg(long, default_value = "safe", value_parser = policy)]
+        #[arg(long, default_value = "safe", value_parser = parse_policy)]
         policy: Policy,
         /// A repair that is not wanted; may be repeated.
         #[arg(long)]
@@ -132,7 +132,7 @@ pub(crate) struct ProjectionOptions {
     #[arg(long)]
     unroll: Option<u32>,
     /// Whole numbers of 64 bits as integer or as string.
-    #[arg(long, value_parser = int64)]
+    #[arg(long, value_parser = parse_int64)]
     int64: Option<Int64>,
 }
 
@@ -144,11 +144,11 @@ impl ProjectionOptions {
     }
 }
 
-fn policy(name: &str) -> Result<Policy, String> {
+fn parse_policy(name: &str) -> Result<Policy, String> {
     Policy::from_name(name).ok_or_else(|| format!("{name} is no policy: write strict, safe or lenient"))
 }
 
-fn int64(name: &str) -> Result<Int64, String> {
+fn parse_int64(name: &str) -> Result<Int64, String> {
     match name {
         "integer" => Ok(Int64::Integer),
         "string" => Ok(Int64::String),
@@ -156,57 +156,57 @@ fn int64(name: &str) -> Result<Int64, String> {
     }
 }
 
-fn named(name: &str) -> Result<&'static Dialect, CommandError> {
+fn dialect_named(name: &str) -> Result<&'static Dialect, CommandError> {
     dialects::find(name)
         .ok_or_else(|| CommandError::Use(format!("there is no dialect {name}: registryctl llm dialects lists them")))
 }
 
-pub(crate) async fn run(session: &Session, command: &LlmCommand) -> Done {
+pub(crate) async fn run_llm(session: &Session, command: &LlmCommand) -> Done {
     match command {
-        LlmCommand::Dialects => list(session),
+        LlmCommand::Dialects => list_dialects(session),
         LlmCommand::Project { source, dialect, envelope, name, description, options } => {
-            let dialect = named(dialect)?;
-            let source = read(session, &source.read(session)?).await?;
-            let projection = projected(&source, dialect, &options.read())?;
+            let dialect = dialect_named(dialect)?;
+            let source = read_source(session, &source.read(session)?).await?;
+            let projection = project_source(&source, dialect, &options.read())?;
             let described = Described { name, description: description.as_deref() };
-            show(session, dialect, *envelope, described, &projection)
+            show_projection(session, dialect, *envelope, described, &projection)
         }
         LlmCommand::Toolset { tools, dialect, options } => {
-            let listed = tool_set(tools)?.listed(named(dialect)?, &options.read());
+            let listed = tool_set(tools)?.listed(dialect_named(dialect)?, &options.read());
             let listed = listed.map_err(|refusal| CommandError::Negative(refusal.to_string()))?;
             let tail = vec![format!("{listed:#}")];
             session.screen.show(&Shown { tail, json: listed, ..Shown::default() })
         }
-        LlmCommand::Pin { tools, against } => pin(session, &tool_set(tools)?, against.as_deref()),
+        LlmCommand::Pin { tools, against } => run_pin(session, &tool_set(tools)?, against.as_deref()),
         LlmCommand::Lint { source, dialect, name, sarif, options } => {
             let wanted = if dialect.is_empty() {
                 dialects::all().iter().collect()
             } else {
-                dialect.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?
+                dialect.iter().map(|name| dialect_named(name)).collect::<Result<Vec<_>, _>>()?
             };
             let about = About { name: name.clone(), description: None };
-            let source = read(session, &source.read(session)?).await?;
-            findings(session, &source, &wanted, &options.read(), &about, *sarif)
+            let source = read_source(session, &source.read(session)?).await?;
+            show_findings(session, &source, &wanted, &options.read(), &about, *sarif)
         }
         LlmCommand::Check { source, dialect, answer, response, policy, without, options } => {
-            let dialect = named(dialect)?;
-            let source = read(session, &source.read(session)?).await?;
-            let projection = projected(&source, dialect, &options.read())?;
+            let dialect = dialect_named(dialect)?;
+            let source = read_source(session, &source.read(session)?).await?;
+            let projection = project_source(&source, dialect, &options.read())?;
             let registered = source.validator().map_err(|error| CommandError::Negative(error.to_string()))?;
             let checker =
                 Checker { source: &source, projection: &projection, registered: &registered, policy: *policy, without };
-            judge(session, checker, &text(answer)?, *response)
+            judge_answer(session, checker, &read_text(answer)?, *response)
         }
     }
 }
 
 fn tool_set(path: &std::path::Path) -> Result<ToolSet, CommandError> {
-    let listed: Value = serde_json::from_str(&text(path)?)
+    let listed: Value = serde_json::from_str(&read_text(path)?)
         .map_err(|error| CommandError::Use(format!("{} is no JSON: {error}", path.display())))?;
     ToolSet::read(&listed).map_err(|refusal| CommandError::Negative(refusal.to_string()))
 }
 
-fn pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> Done {
+fn run_pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> Done {
     let pins = set.pins();
     let Some(against) = against else {
         let rows = pins.tools.iter().map(|(name, digest)| vec![name.clone(), digest.clone()]);
@@ -219,7 +219,7 @@ fn pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> D
             ..Shown::default()
         });
     };
-    let pinned: Pins = serde_json::from_str(&text(against)?)
+    let pinned: Pins = serde_json::from_str(&read_text(against)?)
         .map_err(|error| CommandError::Use(format!("{} holds no pins: {error}", against.display())))?;
     let changes = set.changes(&pinned);
     let row = |change: &Change| match change {
@@ -246,16 +246,16 @@ fn pin(session: &Session, set: &ToolSet, against: Option<&std::path::Path>) -> D
     }
 }
 
-async fn read(session: &Session, schema: &NewSchema) -> Result<Source, CommandError> {
+async fn read_source(session: &Session, schema: &NewSchema) -> Result<Source, CommandError> {
     let closure = session.client.closure(&schema.references, None).await?;
     Source::parse(schema.format, &schema.text, &closure).map_err(|error| CommandError::Negative(error.to_string()))
 }
 
-fn projected(source: &Source, dialect: &Dialect, options: &Options) -> Result<Projection, CommandError> {
+fn project_source(source: &Source, dialect: &Dialect, options: &Options) -> Result<Projection, CommandError> {
     source.project(dialect, options).map_err(|refusal| CommandError::Negative(refusal.to_string()))
 }
 
-fn list(session: &Session) -> Done {
+fn list_dialects(session: &Session) -> Done {
     let row = |dialect: &Dialect| {
         let offers = [(dialect.tool.is_some(), "tools"), (dialect.answer.is_some(), "answers")];
         let offers: Vec<&str> = offers.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
@@ -276,7 +276,7 @@ fn list(session: &Session) -> Done {
     })
 }
 
-fn show(
+fn show_projection(
     session: &Session,
     dialect: &Dialect,
     envelope: Option<Envelope>,
@@ -312,7 +312,7 @@ fn root_or(pointer: &str) -> String {
     if pointer.is_empty() { "/".to_owned() } else { pointer.to_owned() }
 }
 
-fn findings(
+fn show_findings(
     session: &Session,
     source: &Source,
     wanted: &[&Dialect],
@@ -355,7 +355,7 @@ fn findings(
     }
 }
 
-fn judge(session: &Session, checker: Checker<'_>, answer: &str, is_response: bool) -> Done {
+fn judge_answer(session: &Session, checker: Checker<'_>, answer: &str, is_response: bool) -> Done {
     let unusable = |error: schema::SchemaError| CommandError::Negative(error.to_string());
     let report = if is_response {
         let response: Value = serde_json::from_str(answer)

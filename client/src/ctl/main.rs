@@ -98,7 +98,7 @@ struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     idempotency_key: Option<String>,
     /// A header of every request, as NAME:VALUE; may be repeated.
-    #[arg(long, global = true, value_parser = header, help_heading = "Global options")]
+    #[arg(long, global = true, value_parser = parse_header, help_heading = "Global options")]
     header: Vec<(String, String)>,
     /// The authorities whose certificates nodes show (PEM) [default: of the profile, else those of the system].
     #[arg(long, global = true, env = "REGISTRY_CA", value_name = "FILE", help_heading = "Global options")]
@@ -117,7 +117,7 @@ struct Global {
     watch: Option<String>,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or_else(|| format!("{text} is no header: write NAME:VALUE"))?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if !is_name || value.chars().any(char::is_control) {
@@ -259,7 +259,7 @@ impl Session {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Every subcommand is a part of this future: on the heap it is moved once, as a pointer.
-    match Box::pin(run(arguments)).await {
+    match Box::pin(run_program(arguments)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, CommandError::OutputClosed) {
@@ -273,7 +273,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), CommandError> {
+async fn run_program(arguments: Arguments) -> Result<(), CommandError> {
     let Arguments { global, command } = arguments;
     let screen = Screen::new(global.output);
     let path = profile::path(global.config_file.as_deref());
@@ -288,26 +288,26 @@ async fn run(arguments: Arguments) -> Result<(), CommandError> {
             let tls =
                 TlsFiles { authorities: global.ca, certificate: global.client_cert, private_key: global.client_key };
             let given = Given { urls: global.url, region: global.near, timeout: global.timeout, tls };
-            profile::run(screen, &path, given, command)
+            profile::run_profile(screen, &path, given, command)
         }
         Command::Certs(command) => certs::run(screen, global.dry_run, &command),
-        Command::Audit(audit::AuditCommand::Verify(arguments)) => audit::verify(screen, &arguments),
-        Command::Backup(backups::BackupCommand::Verify(arguments)) => backups::verify(screen, &arguments),
+        Command::Audit(audit::AuditCommand::Verify(arguments)) => audit::verify_files(screen, &arguments),
+        Command::Backup(backups::BackupCommand::Verify(arguments)) => backups::verify_backups(screen, &arguments),
         Command::Backup(backups::BackupCommand::Restore(arguments)) => {
-            backups::restore(screen, global.dry_run, &arguments)
+            backups::restore_backup(screen, global.dry_run, &arguments)
         }
         command => {
-            let watch = global.watch.as_deref().map(profile::duration).transpose().map_err(CommandError::Use)?;
-            let session = session(global, screen, &path)?;
+            let watch = global.watch.as_deref().map(profile::parse_duration).transpose().map_err(CommandError::Use)?;
+            let session = begin_session(global, screen, &path)?;
             match watch {
-                None => dispatch(&session, &command).await,
+                None => dispatch_command(&session, &command).await,
                 Some(_) if !only_reads(&command) => Err(CommandError::Use(
                     "--watch repeats commands that only read; this one changes something".to_owned(),
                 )),
                 Some(every) => loop {
                     session.screen.clear()?;
                     // What is wrong now may be right at the next look.
-                    match dispatch(&session, &command).await {
+                    match dispatch_command(&session, &command).await {
                         Err(CommandError::OutputClosed) => return Err(CommandError::OutputClosed),
                         Err(error) => eprintln!("registryctl: {error}"),
                         Ok(()) => {}
@@ -319,7 +319,7 @@ async fn run(arguments: Arguments) -> Result<(), CommandError> {
     }
 }
 
-fn session(global: Global, screen: Screen, path: &std::path::Path) -> Result<Session, CommandError> {
+fn begin_session(global: Global, screen: Screen, path: &std::path::Path) -> Result<Session, CommandError> {
     // With URLs at hand and no profile named, a broken or foreign file of profiles does not matter.
     let profile = if global.url.is_empty() || global.profile.is_some() {
         Profiles::read(path)?.chosen(global.profile.as_deref())?
@@ -331,7 +331,7 @@ fn session(global: Global, screen: Screen, path: &std::path::Path) -> Result<Ses
         urls.push(URL_DEFAULT.to_owned());
     }
     let timeout = global.timeout.or(profile.timeout);
-    let timeout = timeout.as_deref().map(profile::duration).transpose().map_err(CommandError::Use)?;
+    let timeout = timeout.as_deref().map(profile::parse_duration).transpose().map_err(CommandError::Use)?;
     let timeout = timeout.unwrap_or(TIMEOUT_DEFAULT);
     let mut config = ClientConfig::new(urls.iter().map(String::as_str));
     config.region = global.near.or(profile.region);
@@ -372,32 +372,32 @@ fn session(global: Global, screen: Screen, path: &std::path::Path) -> Result<Ses
     Ok(Session { client, screen, context, is_dry_run: global.dry_run, urls })
 }
 
-async fn dispatch(session: &Session, command: &Command) -> Result<(), CommandError> {
+async fn dispatch_command(session: &Session, command: &Command) -> Result<(), CommandError> {
     match command {
-        Command::Schema(command) => schemas::schema(session, command).await,
-        Command::Llm(command) => llm::run(session, command).await,
-        Command::Subject(command) => subjects::subject(session, command).await,
-        Command::Config(command) => settings::config(session, command).await,
-        Command::Mode(command) => settings::mode(session, command).await,
-        Command::Context(command) => settings::context(session, command).await,
-        Command::Draft(command) => lifecycle::draft(session, command).await,
-        Command::Lifecycle(command) => lifecycle::lifecycle(session, command).await,
-        Command::Policy(command) => governance::policy(session, command).await,
-        Command::Consumer(command) => governance::consumer(session, command).await,
-        Command::Events(command) => events::run(session, command).await,
-        Command::Audit(command) => audit::run(session, command).await,
-        Command::Auth(command) => auth::run(session, command).await,
-        Command::Cluster(command) => cluster::cluster(session, command).await,
-        Command::Member(command) => cluster::member(session, command).await,
-        Command::Leader(command) => cluster::leader(session, command).await,
-        Command::Snapshot(command) => cluster::snapshot(session, command).await,
-        Command::Backup(command) => backups::run(session, command).await,
-        Command::Export(arguments) => tree::export(session, arguments).await,
-        Command::Import(arguments) => tree::import(session, arguments).await,
-        Command::Plan(arguments) => apply::plan(session, arguments).await,
-        Command::Apply(arguments) => apply::apply(session, arguments).await,
-        Command::Doctor => doctor::run(session).await,
-        Command::Top(arguments) => top::run(session, arguments).await,
+        Command::Schema(command) => schemas::run_schema(session, command).await,
+        Command::Llm(command) => llm::run_llm(session, command).await,
+        Command::Subject(command) => subjects::run_subject(session, command).await,
+        Command::Config(command) => settings::run_config(session, command).await,
+        Command::Mode(command) => settings::run_mode(session, command).await,
+        Command::Context(command) => settings::run_context(session, command).await,
+        Command::Draft(command) => lifecycle::run_draft(session, command).await,
+        Command::Lifecycle(command) => lifecycle::run_lifecycle(session, command).await,
+        Command::Policy(command) => governance::run_policy(session, command).await,
+        Command::Consumer(command) => governance::run_consumer(session, command).await,
+        Command::Events(command) => events::run_events(session, command).await,
+        Command::Audit(command) => audit::run_audit(session, command).await,
+        Command::Auth(command) => auth::run_auth(session, command).await,
+        Command::Cluster(command) => cluster::run_cluster(session, command).await,
+        Command::Member(command) => cluster::run_member(session, command).await,
+        Command::Leader(command) => cluster::run_leader(session, command).await,
+        Command::Snapshot(command) => cluster::run_snapshot(session, command).await,
+        Command::Backup(command) => backups::run_backup(session, command).await,
+        Command::Export(arguments) => tree::run_export(session, arguments).await,
+        Command::Import(arguments) => tree::run_import(session, arguments).await,
+        Command::Plan(arguments) => apply::run_plan(session, arguments).await,
+        Command::Apply(arguments) => apply::run_apply(session, arguments).await,
+        Command::Doctor => doctor::run_doctor(session).await,
+        Command::Top(arguments) => top::run_top(session, arguments).await,
         Command::Certs(_) | Command::Profile(_) | Command::Completion { .. } | Command::Examples => Ok(()),
     }
 }
@@ -467,9 +467,9 @@ mod tests {
 
     #[test]
     fn a_header_has_a_name() {
-        assert_eq!(header("X-User: ada"), Ok(("x-user".to_owned(), "ada".to_owned())));
-        assert!(header("ada").is_err());
-        assert!(header(": ada").is_err());
-        assert!(header("a b: c").is_err());
+        assert_eq!(parse_header("X-User: ada"), Ok(("x-user".to_owned(), "ada".to_owned())));
+        assert!(parse_header("ada").is_err());
+        assert!(parse_header(": ada").is_err());
+        assert!(parse_header("a b: c").is_err());
     }
 }

@@ -127,7 +127,7 @@ impl Profiles {
 }
 
 /// A time such as `500ms`, `5s`, `2m`, `1h`; a bare number is seconds.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text} is no time: write 500ms, 5s, 2m or 1h");
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..split].parse().map_err(|_| wrong())?;
@@ -180,7 +180,12 @@ pub(crate) struct Given {
     pub(crate) tls: TlsFiles,
 }
 
-pub(crate) fn run(screen: Screen, path: &Path, given: Given, command: ProfileCommand) -> Result<(), CommandError> {
+pub(crate) fn run_profile(
+    screen: Screen,
+    path: &Path,
+    given: Given,
+    command: ProfileCommand,
+) -> Result<(), CommandError> {
     let mut known = Profiles::read(path)?;
     match command {
         ProfileCommand::List => {
@@ -244,11 +249,11 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("5"), Ok(Duration::from_secs(5)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("5"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
         for wrong in ["", "s", "5 s", "-1s", "5x", "99999999999999999h"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::screen::{Shown, time};
+use crate::screen::{Shown, time_text};
 use crate::search;
-use crate::source::{SchemaSource, text};
+use crate::source::{SchemaSource, read_text};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SchemaCommand {
@@ -158,12 +158,12 @@ impl SchemaCommand {
 
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
+pub(crate) async fn run_schema(session: &Session, command: &SchemaCommand) -> Done {
     let (client, screen) = (&session.client, session.screen);
     match command {
         SchemaCommand::Register { subject, source, normalize } => {
             let (subject, schema) = (session.subject(subject), source.read(session)?);
-            register(session, &subject, &schema, *normalize).await
+            register_schema(session, &subject, &schema, *normalize).await
         }
         SchemaCommand::Get { subject, version, id, guid, text, deleted } => {
             let context = session.subject("");
@@ -185,13 +185,13 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
             if *text {
                 return screen.write(&format!("{}\n", found.text));
             }
-            let mut shown = stored(&found);
+            let mut shown = stored_shown(&found);
             shown.tail = vec![String::new(), found.text.clone()];
             screen.show(&shown)
         }
         SchemaCommand::Lookup { subject, source, normalize } => {
             let found = client.lookup(&session.subject(subject), &source.read(session)?, *normalize).await?;
-            screen.show(&stored(&found))
+            screen.show(&stored_shown(&found))
         }
         SchemaCommand::Check { subject, source, version } => {
             let (subject, schema) = (session.subject(subject), source.read(session)?);
@@ -207,16 +207,18 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
                 Err(CommandError::Incompatible(format!("the schema is incompatible with {subject}")))
             }
         }
-        SchemaCommand::Diff { subject, from, to, file } => compare(session, subject, *from, *to, file.as_ref()).await,
+        SchemaCommand::Diff { subject, from, to, file } => {
+            compare_versions(session, subject, *from, *to, file.as_ref()).await
+        }
         SchemaCommand::Lint { source } => {
             let schema = source.read(session)?;
-            lint(session, &schema).await
+            lint_schema(session, &schema).await
         }
         SchemaCommand::Validate { subject, version, id, data, binary, message } => {
             let bytes = if *binary && data != std::path::Path::new("-") {
                 std::fs::read(data).map_err(|error| CommandError::file(data, error))?
             } else {
-                text(data)?.into_bytes()
+                read_text(data)?.into_bytes()
             };
             let question = v1::ValidateRequest {
                 subject: subject.as_deref().map(|subject| session.subject(subject)).unwrap_or_default(),
@@ -242,7 +244,7 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
             }
         }
         SchemaCommand::Versions { subject, deleted } => {
-            screen.show(&versions(&client.version_states(&session.subject(subject), *deleted).await?))
+            screen.show(&versions_shown(&client.version_states(&session.subject(subject), *deleted).await?))
         }
         SchemaCommand::ReferencedBy { subject, version } => {
             let ids = client.referenced_by(&session.subject(subject), version).await?;
@@ -250,7 +252,7 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
             let names = ids.iter().map(ToString::to_string).collect();
             screen.show(&Shown { columns: vec!["SCHEMA ID"], rows, json: json!(ids), names, ..Shown::default() })
         }
-        SchemaCommand::Search(arguments) => search::run(session, arguments).await,
+        SchemaCommand::Search(arguments) => search::run_search(session, arguments).await,
         SchemaCommand::Delete { subject, version, permanent } => {
             let subject = session.subject(subject);
             let how = if *permanent { " for good" } else { "" };
@@ -266,7 +268,7 @@ pub(crate) async fn schema(session: &Session, command: &SchemaCommand) -> Done {
     }
 }
 
-async fn register(session: &Session, subject: &str, schema: &NewSchema, normalize: bool) -> Done {
+async fn register_schema(session: &Session, subject: &str, schema: &NewSchema, normalize: bool) -> Done {
     if session.is_dry_run {
         match session.client.lookup(subject, schema, normalize).await {
             Ok(found) => {
@@ -285,11 +287,11 @@ async fn register(session: &Session, subject: &str, schema: &NewSchema, normaliz
         return session.only_says(&format!("register a new version of {subject}")).map(drop);
     }
     let found = session.client.register_as(subject, schema, normalize).await?;
-    session.screen.show(&stored(&found))
+    session.screen.show(&stored_shown(&found))
 }
 
 /// A stored schema: its fields, and all of it as JSON.
-fn stored(found: &StoredSchema) -> Shown {
+fn stored_shown(found: &StoredSchema) -> Shown {
     let references: Vec<Value> = found
         .references
         .iter()
@@ -325,15 +327,15 @@ fn stored(found: &StoredSchema) -> Shown {
     Shown::fields(json, &fields, name)
 }
 
-pub(crate) fn versions(answer: &v1::ListVersionsResponse) -> Shown {
+pub(crate) fn versions_shown(answer: &v1::ListVersionsResponse) -> Shown {
     let row = |version: &v1::Version| {
-        let sunset = version.deprecation.as_ref().map(|end| time(end.sunset_ms)).unwrap_or_default();
+        let sunset = version.deprecation.as_ref().map(|end| time_text(end.sunset_ms)).unwrap_or_default();
         vec![
             version.version.to_string(),
             version.semantic_version.clone(),
             version.state.clone(),
             version.id.to_string(),
-            time(version.created_ms),
+            time_text(version.created_ms),
             sunset,
             version.guid.clone(),
             version.revision.to_string(),
@@ -349,7 +351,7 @@ pub(crate) fn versions(answer: &v1::ListVersionsResponse) -> Shown {
 }
 
 /// Parses texts here, with the references of the registry.
-pub(crate) async fn parsed(
+pub(crate) async fn parse_schema(
     session: &Session,
     schema: &NewSchema,
     subject: Option<&str>,
@@ -360,8 +362,8 @@ pub(crate) async fn parsed(
         .map_err(|error| CommandError::Negative(error.to_string()))
 }
 
-async fn lint(session: &Session, schema: &NewSchema) -> Done {
-    let strict = parsed(session, schema, None, Strictness::New { validate_fields: true }).await?;
+async fn lint_schema(session: &Session, schema: &NewSchema) -> Done {
+    let strict = parse_schema(session, schema, None, Strictness::New { validate_fields: true }).await?;
     let mut remarks = Vec::new();
     let normal = strict.normalized().map_err(|error| CommandError::Negative(error.to_string()))?;
     if normal != strict.canonical() {
@@ -388,21 +390,21 @@ pub(crate) fn change_row(change: &v1::Change) -> Vec<String> {
         change.kind.clone(),
         change.element.clone(),
         change.path.clone(),
-        short(&change.old),
-        short(&change.new),
+        short_text(&change.old),
+        short_text(&change.new),
         breaks.to_owned(),
     ]
 }
 
 pub(crate) const CHANGE_COLUMNS: [&str; 6] = ["CHANGE", "ELEMENT", "PATH", "OLD", "NEW", "BREAKS"];
 
-fn short(text: &str) -> String {
+fn short_text(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() > 40 { line.chars().take(39).chain(['…']).collect() } else { line }
 }
 
 /// A diff that was made here, as the registry tells one.
-pub(crate) fn changes(diff: &diff::Diff) -> Vec<v1::Change> {
+pub(crate) fn change_messages(diff: &diff::Diff) -> Vec<v1::Change> {
     let of = |change: &diff::Change| {
         let (kind, old, new) = match &change.kind {
             diff::ChangeKind::Added { new } => ("ADDED", "", new.as_str()),
@@ -425,7 +427,13 @@ pub(crate) fn changes(diff: &diff::Diff) -> Vec<v1::Change> {
     diff.changes.iter().map(of).collect()
 }
 
-async fn compare(session: &Session, subject: &str, from: Option<u32>, to: Option<u32>, file: Option<&PathBuf>) -> Done {
+async fn compare_versions(
+    session: &Session,
+    subject: &str,
+    from: Option<u32>,
+    to: Option<u32>,
+    file: Option<&PathBuf>,
+) -> Done {
     let subject = session.subject(subject);
     let (changes, step) = match (from, file) {
         (Some(from), _) => {
@@ -438,11 +446,11 @@ async fn compare(session: &Session, subject: &str, from: Option<u32>, to: Option
         }
         (None, Some(file)) => {
             let latest = session.client.latest(&subject).await?;
-            let new = NewSchema { text: text(file)?, ..latest.as_new() };
-            let old = parsed(session, &latest.as_new(), Some(&subject), Strictness::Stored).await?;
-            let new = parsed(session, &new, Some(&subject), Strictness::New { validate_fields: false }).await?;
+            let new = NewSchema { text: read_text(file)?, ..latest.as_new() };
+            let old = parse_schema(session, &latest.as_new(), Some(&subject), Strictness::Stored).await?;
+            let new = parse_schema(session, &new, Some(&subject), Strictness::New { validate_fields: false }).await?;
             let found = diff::diff(&old, &new).map_err(|error| CommandError::Negative(error.to_string()))?;
-            (changes(&found), String::new())
+            (change_messages(&found), String::new())
         }
         (None, None) => return Err(CommandError::Use("diff needs FROM [TO], or --file".to_owned())),
     };

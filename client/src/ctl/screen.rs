@@ -77,11 +77,11 @@ impl Screen {
         let mut text = String::new();
         match self.output {
             Output::Json => text = format!("{:#}\n", shown.json),
-            Output::Yaml => yaml(&shown.json, 0, &mut text),
+            Output::Yaml => append_yaml(&shown.json, 0, &mut text),
             Output::Name => shown.names.iter().for_each(|name| text.push_str(&format!("{name}\n"))),
             Output::Table | Output::Wide => {
                 shown.head.iter().for_each(|line| text.push_str(&format!("{line}\n")));
-                text.push_str(&table(&shown.columns, &shown.rows, self.output == Output::Wide));
+                text.push_str(&table_text(&shown.columns, &shown.rows, self.output == Output::Wide));
                 shown.tail.iter().for_each(|line| text.push_str(&format!("{line}\n")));
             }
         }
@@ -102,7 +102,7 @@ impl Screen {
     /// As [`Screen::write`].
     pub(crate) fn write_bytes(self, bytes: &[u8]) -> Result<(), CommandError> {
         let mut output = std::io::stdout().lock();
-        written(output.write_all(bytes).and_then(|()| output.flush()))
+        check_written(output.write_all(bytes).and_then(|()| output.flush()))
     }
 
     /// Prints a line as soon as it is known: events.
@@ -114,7 +114,7 @@ impl Screen {
             Output::Json => self.write(&format!("{json}\n")),
             Output::Yaml => {
                 let mut document = "---\n".to_owned();
-                yaml(json, 0, &mut document);
+                append_yaml(json, 0, &mut document);
                 self.write(&document)
             }
             Output::Table | Output::Wide | Output::Name => self.write(&format!("{text}\n")),
@@ -148,7 +148,7 @@ pub(crate) enum Tone {
     Bad,
 }
 
-fn written(result: std::io::Result<()>) -> Result<(), CommandError> {
+fn check_written(result: std::io::Result<()>) -> Result<(), CommandError> {
     match result {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(CommandError::OutputClosed),
@@ -157,7 +157,7 @@ fn written(result: std::io::Result<()>) -> Result<(), CommandError> {
 }
 
 /// Columns as wide as their widest cell. Escapes of colours have no width.
-fn table(columns: &[&'static str], rows: &[Vec<String>], is_wide: bool) -> String {
+fn table_text(columns: &[&'static str], rows: &[Vec<String>], is_wide: bool) -> String {
     if columns.is_empty() {
         return String::new();
     }
@@ -168,14 +168,16 @@ fn table(columns: &[&'static str], rows: &[Vec<String>], is_wide: bool) -> Strin
     let cell = |row: &Vec<String>, position: usize| row.get(position).cloned().unwrap_or_default();
     let widths: Vec<usize> = kept
         .iter()
-        .map(|position| std::iter::once(&head).chain(rows).map(|row| width(&cell(row, *position))).max().unwrap_or(0))
+        .map(|position| {
+            std::iter::once(&head).chain(rows).map(|row| cell_width(&cell(row, *position))).max().unwrap_or(0)
+        })
         .collect();
     for row in std::iter::once(&head).chain(rows) {
         let mut line = String::new();
         for (position, most) in kept.iter().zip(&widths) {
             let cell = cell(row, *position);
             line.push_str(&cell);
-            line.push_str(&" ".repeat(most - width(&cell) + 2));
+            line.push_str(&" ".repeat(most - cell_width(&cell) + 2));
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -183,7 +185,7 @@ fn table(columns: &[&'static str], rows: &[Vec<String>], is_wide: bool) -> Strin
     text
 }
 
-fn width(cell: &str) -> usize {
+fn cell_width(cell: &str) -> usize {
     let (mut width, mut is_escape) = (0, false);
     for character in cell.chars() {
         match (is_escape, character) {
@@ -197,19 +199,19 @@ fn width(cell: &str) -> usize {
 }
 
 /// JSON as YAML. Texts are quoted as in JSON, which is YAML too, so none of them can be taken for something else.
-fn yaml(value: &Value, depth: usize, text: &mut String) {
+fn append_yaml(value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
                 text.push_str(&format!("{indent}{}:", yaml_key(name)));
-                nested(value, depth, text);
+                append_nested(value, depth, text);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
                 text.push_str(&format!("{indent}-"));
-                nested(item, depth, text);
+                append_nested(item, depth, text);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
@@ -218,7 +220,7 @@ fn yaml(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
-fn nested(value: &Value, depth: usize, text: &mut String) {
+fn append_nested(value: &Value, depth: usize, text: &mut String) {
     let is_leaf = match value {
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
@@ -228,7 +230,7 @@ fn nested(value: &Value, depth: usize, text: &mut String) {
         text.push_str(&format!(" {value}\n"));
     } else {
         text.push('\n');
-        yaml(value, depth + 1, text);
+        append_yaml(value, depth + 1, text);
     }
 }
 
@@ -241,7 +243,7 @@ fn yaml_key(name: &str) -> String {
 }
 
 /// Milliseconds since the Unix epoch as RFC 3339, in UTC; `-` for none.
-pub(crate) fn time(ms: u64) -> String {
+pub(crate) fn time_text(ms: u64) -> String {
     if ms == 0 {
         return "-".to_owned();
     }
@@ -258,14 +260,14 @@ mod tests {
     fn columns_are_as_wide_as_their_cells_and_wide_ones_are_left_out() {
         let rows = vec![vec!["a".to_owned(), "1".to_owned(), "x".to_owned()], vec!["\x1b[31mlong\x1b[0m".to_owned()]];
         let columns = ["NAME", "N", "+MORE"];
-        assert_eq!(table(&columns, &rows, false), "NAME  N\na     1\n\x1b[31mlong\x1b[0m\n");
-        assert_eq!(table(&columns, &rows, true), "NAME  N  MORE\na     1  x\n\x1b[31mlong\x1b[0m\n");
+        assert_eq!(table_text(&columns, &rows, false), "NAME  N\na     1\n\x1b[31mlong\x1b[0m\n");
+        assert_eq!(table_text(&columns, &rows, true), "NAME  N  MORE\na     1  x\n\x1b[31mlong\x1b[0m\n");
     }
 
     #[test]
     fn yaml_says_what_json_says() {
         let mut text = String::new();
-        yaml(&json!({"a": 1, "no": "yes", "b": [{"c": [], "d": null}, "x\ny"], "e": {}}), 0, &mut text);
+        append_yaml(&json!({"a": 1, "no": "yes", "b": [{"c": [], "d": null}, "x\ny"], "e": {}}), 0, &mut text);
         assert_eq!(text, "a: 1\n\"no\": \"yes\"\nb:\n  -\n    c: []\n    d: null\n  - \"x\\ny\"\ne: {}\n");
     }
 
@@ -278,7 +280,7 @@ mod tests {
             (1_796_083_199_999, "2026-11-30T23:59:59.999Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(time(ms), expected);
+            assert_eq!(time_text(ms), expected);
         }
     }
 }

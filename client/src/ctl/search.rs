@@ -4,7 +4,7 @@ use client::{message_json, v1};
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::screen::{Shown, time};
+use crate::screen::{Shown, time_text};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SearchArguments {
@@ -46,7 +46,7 @@ pub(crate) struct SearchArguments {
     limit: u32,
 }
 
-pub(crate) async fn run(session: &Session, arguments: &SearchArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_search(session: &Session, arguments: &SearchArguments) -> Result<(), CommandError> {
     let mut question = v1::SearchRequest {
         prefix: arguments.prefix.clone(),
         format: arguments.format.to_uppercase(),
@@ -81,7 +81,7 @@ pub(crate) async fn run(session: &Session, arguments: &SearchArguments) -> Resul
             version.semantic_version.clone(),
             version.state.clone(),
             version.id.to_string(),
-            time(version.created_ms),
+            time_text(version.created_ms),
             version.guid.clone(),
         ]
     };

@@ -138,7 +138,7 @@ fn shown(settings: &Settings, scope: Option<&str>) -> Result<Shown, CommandError
     Ok(Shown { columns: vec!["SETTING", "VALUE"], rows, json, names, ..Shown::default() })
 }
 
-pub(crate) async fn config(session: &Session, command: &ConfigCommand) -> Done {
+pub(crate) async fn run_config(session: &Session, command: &ConfigCommand) -> Done {
     let client = &session.client;
     match command {
         ConfigCommand::Get { scope: asked, inherited } => {
@@ -187,7 +187,7 @@ pub(crate) async fn config(session: &Session, command: &ConfigCommand) -> Done {
     }
 }
 
-pub(crate) async fn mode(session: &Session, command: &ModeCommand) -> Done {
+pub(crate) async fn run_mode(session: &Session, command: &ModeCommand) -> Done {
     let client = &session.client;
     match command {
         ModeCommand::Get { scope: asked, inherited } => {
@@ -221,7 +221,7 @@ pub(crate) async fn mode(session: &Session, command: &ModeCommand) -> Done {
     }
 }
 
-pub(crate) async fn context(session: &Session, command: &ContextCommand) -> Done {
+pub(crate) async fn run_context(session: &Session, command: &ContextCommand) -> Done {
     match command {
         ContextCommand::List => {
             let names = session.client.contexts().await?;

@@ -19,10 +19,10 @@ pub(crate) struct SchemaSource {
     #[arg(long)]
     pub(crate) format: Option<String>,
     /// What it refers to, as NAME=SUBJECT:VERSION; may be repeated. VERSION may be latest.
-    #[arg(long, value_parser = reference)]
+    #[arg(long, value_parser = parse_reference)]
     pub(crate) reference: Vec<Reference>,
     /// A metadata property, as NAME=VALUE; may be repeated.
-    #[arg(long, value_parser = property)]
+    #[arg(long, value_parser = parse_property)]
     pub(crate) property: Vec<(String, String)>,
 }
 
@@ -35,7 +35,7 @@ impl SchemaSource {
                 CommandError::Use(format!("what {} is cannot be told from its name: add --format", self.file.display()))
             })?,
         };
-        let mut schema = NewSchema::new(format, text(&self.file)?);
+        let mut schema = NewSchema::new(format, read_text(&self.file)?);
         for reference in &self.reference {
             schema.references.push(Reference { subject: session.subject(&reference.subject), ..reference.clone() });
         }
@@ -57,7 +57,7 @@ pub(crate) fn format_of(path: &Path) -> Option<Format> {
 }
 
 /// How files of a format end.
-pub(crate) fn ending(format: Format) -> &'static str {
+pub(crate) fn file_ending(format: Format) -> &'static str {
     match format {
         Format::Avro => "avsc",
         Format::Json => "schema.json",
@@ -66,7 +66,7 @@ pub(crate) fn ending(format: Format) -> &'static str {
 }
 
 /// A file's text; `-` is the standard input.
-pub(crate) fn text(path: &Path) -> Result<String, CommandError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(|error| CommandError::file("the standard input", error))?;
@@ -75,7 +75,7 @@ pub(crate) fn text(path: &Path) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|error| CommandError::file(path, error))
 }
 
-fn reference(text: &str) -> Result<Reference, String> {
+fn parse_reference(text: &str) -> Result<Reference, String> {
     let wrong = || format!("{text} is no reference: write NAME=SUBJECT:VERSION");
     let (name, rest) = text.split_once('=').ok_or_else(wrong)?;
     let (subject, version) = rest.rsplit_once(':').ok_or_else(wrong)?;
@@ -86,7 +86,7 @@ fn reference(text: &str) -> Result<Reference, String> {
     Ok(Reference { name: name.to_owned(), subject: subject.to_owned(), version })
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
+fn parse_property(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("{text} is no property: write NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -97,18 +97,18 @@ mod tests {
 
     #[test]
     fn a_reference_names_a_version() {
-        let read = |text| reference(text).map(|found| (found.name, found.subject, found.version));
+        let read = |text| parse_reference(text).map(|found| (found.name, found.subject, found.version));
         assert_eq!(read("units.proto=units:3"), Ok(("units.proto".to_owned(), "units".to_owned(), 3)));
         assert_eq!(read("a.B=:.eu:b:latest"), Ok(("a.B".to_owned(), ":.eu:b".to_owned(), -1)));
         for wrong in ["a", "a=b", "=b:1", "a=:1", "a=b:x"] {
-            assert!(reference(wrong).is_err(), "{wrong}");
+            assert!(parse_reference(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn names_of_files_tell_formats_and_back() {
         for format in Format::ALL {
-            assert_eq!(format_of(Path::new(&format!("1.{}", ending(format)))), Some(format));
+            assert_eq!(format_of(Path::new(&format!("1.{}", file_ending(format)))), Some(format));
         }
         assert_eq!(format_of(Path::new("x.txt")), None);
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::schemas::versions;
+use crate::schemas::versions_shown;
 use crate::screen::Shown;
 
 #[derive(Debug, Subcommand)]
@@ -46,7 +46,7 @@ impl SubjectCommand {
 
 type Done = Result<(), CommandError>;
 
-pub(crate) async fn subject(session: &Session, command: &SubjectCommand) -> Done {
+pub(crate) async fn run_subject(session: &Session, command: &SubjectCommand) -> Done {
     let (client, screen) = (&session.client, session.screen);
     match command {
         SubjectCommand::List { prefix, deleted } => {
@@ -55,7 +55,7 @@ pub(crate) async fn subject(session: &Session, command: &SubjectCommand) -> Done
             let rows = names.iter().map(|name| vec![name.clone()]).collect();
             screen.show(&Shown { columns: vec!["SUBJECT"], rows, json: json!(names), names, ..Shown::default() })
         }
-        SubjectCommand::Describe { subject } => describe(session, &session.subject(subject)).await,
+        SubjectCommand::Describe { subject } => describe_subject(session, &session.subject(subject)).await,
         SubjectCommand::Delete { subject, permanent } => {
             let subject = session.subject(subject);
             let how = if *permanent { " for good" } else { "" };
@@ -70,14 +70,14 @@ pub(crate) async fn subject(session: &Session, command: &SubjectCommand) -> Done
     }
 }
 
-async fn describe(session: &Session, subject: &str) -> Done {
+async fn describe_subject(session: &Session, subject: &str) -> Done {
     let client = &session.client;
     let states = client.version_states(subject, true).await?;
     let config = client.config(Some(subject), true).await?;
     let mode = client.mode(Some(subject), true).await?;
     let policy = client.policy(subject).await?;
     let consumers = client.consumers(subject, 0).await?;
-    let mut shown = versions(&states);
+    let mut shown = versions_shown(&states);
     let in_force = policy.in_force.clone().unwrap_or_default();
     shown.head = vec![
         format!("subject          {subject}"),

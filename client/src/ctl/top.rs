@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Session;
 use crate::cluster::urls_of;
 use crate::fail::CommandError;
-use crate::profile::duration;
+use crate::profile::parse_duration;
 use crate::screen::{Shown, Tone};
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ fn sum(text: &str, name: &str, fits: impl Fn(&str) -> bool) -> Option<f64> {
     total
 }
 
-fn counted(text: &str, at: Instant) -> Counted {
+fn read_counted(text: &str, at: Instant) -> Counted {
     let all = |name: &str| sum(text, name, |_| true);
     let requests = "schemareg_requests_total";
     // Milliseconds or seconds, as the node has it; the largest number there is means unknown.
@@ -73,20 +73,20 @@ fn counted(text: &str, at: Instant) -> Counted {
 }
 
 /// A count per second between two looks; a counter that fell began anew.
-fn rate(old: Option<f64>, new: f64, time: Duration) -> String {
+fn rate_text(old: Option<f64>, new: f64, time: Duration) -> String {
     match old {
         Some(old) if new >= old && !time.is_zero() => format!("{:.0}", (new - old) / time.as_secs_f64()),
         Some(_) | None => "–".to_owned(),
     }
 }
 
-pub(crate) async fn run(session: &Session, arguments: &TopArguments) -> Result<(), CommandError> {
-    let every = duration(&arguments.every).map_err(CommandError::Use)?.max(Duration::from_millis(100));
+pub(crate) async fn run_top(session: &Session, arguments: &TopArguments) -> Result<(), CommandError> {
+    let every = parse_duration(&arguments.every).map_err(CommandError::Use)?.max(Duration::from_millis(100));
     let mut before: BTreeMap<String, Counted> = BTreeMap::new();
     let mut views = 0;
     loop {
         views += 1;
-        view(session, &mut before).await?;
+        view_of(session, &mut before).await?;
         if arguments.count.is_some_and(|count| views >= count) {
             return Ok(());
         }
@@ -94,12 +94,12 @@ pub(crate) async fn run(session: &Session, arguments: &TopArguments) -> Result<(
     }
 }
 
-async fn view(session: &Session, before: &mut BTreeMap<String, Counted>) -> Result<(), CommandError> {
+async fn view_of(session: &Session, before: &mut BTreeMap<String, Counted>) -> Result<(), CommandError> {
     let status = session.client.status().await.ok();
     let urls = urls_of(session, status.as_ref());
     let asked = urls.iter().map(|(_, url)| async move {
         let text = session.client.metrics_of(url).await.ok()?;
-        Some((url.clone(), counted(&text, Instant::now())))
+        Some((url.clone(), read_counted(&text, Instant::now())))
     });
     let now: BTreeMap<String, Counted> = futures::future::join_all(asked).await.into_iter().flatten().collect();
     let newest = status.iter().flat_map(|status| &status.nodes).map(|node| node.last_log_index).max().unwrap_or(0);
@@ -119,10 +119,10 @@ async fn view(session: &Session, before: &mut BTreeMap<String, Counted>) -> Resu
         let old = before.get(url);
         let time = old.map_or(Duration::ZERO, |old| counted.at.duration_since(old.at));
         let cells = [
-            rate(old.map(|old| old.requests), counted.requests, time),
-            rate(old.map(|old| old.errors), counted.errors, time),
-            rate(old.map(|old| old.applied), counted.applied, time),
-            rate(old.map(|old| old.syncs), counted.syncs, time),
+            rate_text(old.map(|old| old.requests), counted.requests, time),
+            rate_text(old.map(|old| old.errors), counted.errors, time),
+            rate_text(old.map(|old| old.applied), counted.applied, time),
+            rate_text(old.map(|old| old.syncs), counted.syncs, time),
             row.map_or_else(|| "–".to_owned(), |row| newest.saturating_sub(row.applied_index).to_string()),
             counted.staleness_ms.map_or_else(|| "–".to_owned(), |ms| format!("{ms:.0}")),
         ];
@@ -162,11 +162,11 @@ mod tests {
                     schemareg_requests_total{operation=\"B\",status=\"503\"} 2\n\
                     schemareg_requests_total_other 9\nschemareg_raft_applied_index 7\n\
                     schemareg_read_staleness_milliseconds 18446744073709551615\n";
-        let found = counted(text, Instant::now());
+        let found = read_counted(text, Instant::now());
         assert_eq!((found.requests, found.errors, found.applied), (5.0, 2.0, 7.0));
         assert_eq!(found.staleness_ms, None);
-        assert_eq!(rate(Some(1.0), 5.0, Duration::from_secs(2)), "2");
-        assert_eq!(rate(Some(9.0), 5.0, Duration::from_secs(2)), "–");
-        assert_eq!(rate(None, 5.0, Duration::ZERO), "–");
+        assert_eq!(rate_text(Some(1.0), 5.0, Duration::from_secs(2)), "2");
+        assert_eq!(rate_text(Some(9.0), 5.0, Duration::from_secs(2)), "–");
+        assert_eq!(rate_text(None, 5.0, Duration::ZERO), "–");
     }
 }

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::Session;
 use crate::fail::CommandError;
-use crate::source::{ending, format_of};
+use crate::source::{file_ending, format_of};
 
 /// What may stand in a directory's name on every file system.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -170,7 +170,7 @@ impl Tree {
             } else if name == GLOBAL {
                 self.global = read_json(&path)?;
             } else if let Some(format) = format_of(&path) {
-                let subject = name.trim_end_matches(&format!(".{}", ending(format)));
+                let subject = name.trim_end_matches(&format!(".{}", file_ending(format)));
                 let subject = subject.rsplit_once('.').filter(|_| subject == name).map_or(subject, |(stem, _)| stem);
                 let text = std::fs::read_to_string(&path).map_err(|error| CommandError::file(&path, error))?;
                 let schema = NewSchema::new(format, text);
@@ -281,7 +281,7 @@ fn if_set<T>(found: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     }
 }
 
-pub(crate) async fn export(session: &Session, arguments: &ExportArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_export(session: &Session, arguments: &ExportArguments) -> Result<(), CommandError> {
     let (client, directory) = (&session.client, &arguments.directory);
     let names = client.subjects(&session.subject(&arguments.prefix), false).await?;
     if session.only_says(&format!("write {} subjects to {}", names.len(), directory.display()))? {
@@ -310,7 +310,7 @@ pub(crate) async fn export(session: &Session, arguments: &ExportArguments) -> Re
         };
         for number in client.versions(name, false).await? {
             let stored = client.version(name, &number.to_string()).await?;
-            let file = PathBuf::from(format!("{number}.{}", ending(stored.format)));
+            let file = PathBuf::from(format!("{number}.{}", file_ending(stored.format)));
             std::fs::write(place.join(&file), &stored.text)
                 .map_err(|error| CommandError::file(place.join(&file), error))?;
             let reference = |reference: &Reference| ReferenceManifest {
@@ -339,7 +339,7 @@ pub(crate) async fn export(session: &Session, arguments: &ExportArguments) -> Re
     )
 }
 
-pub(crate) async fn import(session: &Session, arguments: &ImportArguments) -> Result<(), CommandError> {
+pub(crate) async fn run_import(session: &Session, arguments: &ImportArguments) -> Result<(), CommandError> {
     let client = &session.client;
     let tree = Tree::read(&arguments.directory)?;
     let order = tree.in_order()?;

@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use super::{Framed, Part, Registry, SerializerConfig};
 use crate::{Client, ClientError, NewSchema};
 
-fn compile(parsed: &ParsedSchema) -> Result<apache_avro::Schema, ClientError> {
+fn compile_schema(parsed: &ParsedSchema) -> Result<apache_avro::Schema, ClientError> {
     let text = parsed.render(Rendering::Resolved).map_err(|error| ClientError::Data(error.to_string()))?;
     apache_avro::Schema::parse_str(&text)
         .map_err(|error| ClientError::Data(format!("apache-avro refuses the schema: {error}")))
 }
 
-fn unfit(error: &apache_avro::Error) -> ClientError {
+fn unfit_error(error: &apache_avro::Error) -> ClientError {
     ClientError::Data(format!("the data does not fit the schema: {error}"))
 }
 
@@ -32,7 +32,7 @@ pub struct AvroSerializer {
 impl AvroSerializer {
     /// A serialiser over a client.
     pub fn new(client: Client, config: SerializerConfig) -> Self {
-        Self { registry: Registry::new(client, Format::Avro, compile), config }
+        Self { registry: Registry::new(client, Format::Avro, compile_schema), config }
     }
 
     /// Serialises a value of a type.
@@ -48,8 +48,8 @@ impl AvroSerializer {
     ) -> Result<Framed, ClientError> {
         let found = self.registry.for_writing(&self.config, topic, part, schema, None).await?;
         let payload = {
-            let writer = GenericDatumWriter::builder(&found.code).build().map_err(|error| unfit(&error))?;
-            writer.write_ser_to_vec(value).map_err(|error| unfit(&error))?
+            let writer = GenericDatumWriter::builder(&found.code).build().map_err(|error| unfit_error(&error))?;
+            writer.write_ser_to_vec(value).map_err(|error| unfit_error(&error))?
         };
         self.registry.framed(&self.config, part, &found.stored, &[], payload)
     }
@@ -66,26 +66,26 @@ impl AvroSerializer {
         value: Value,
     ) -> Result<Framed, ClientError> {
         let found = self.registry.for_writing(&self.config, topic, part, schema, None).await?;
-        let payload = encode(&found.code, value)?;
+        let payload = encode_datum(&found.code, value)?;
         self.registry.framed(&self.config, part, &found.stored, &[], payload)
     }
 }
 
-fn encode(schema: &apache_avro::Schema, value: Value) -> Result<Vec<u8>, ClientError> {
-    let value = value.resolve(schema).map_err(|error| unfit(&error))?;
-    let writer = GenericDatumWriter::builder(schema).build().map_err(|error| unfit(&error))?;
-    writer.write_value_to_vec(value).map_err(|error| unfit(&error))
+fn encode_datum(schema: &apache_avro::Schema, value: Value) -> Result<Vec<u8>, ClientError> {
+    let value = value.resolve(schema).map_err(|error| unfit_error(&error))?;
+    let writer = GenericDatumWriter::builder(schema).build().map_err(|error| unfit_error(&error))?;
+    writer.write_value_to_vec(value).map_err(|error| unfit_error(&error))
 }
 
-fn decode(
+fn decode_datum(
     writer: &apache_avro::Schema,
     reader: Option<&apache_avro::Schema>,
     payload: &[u8],
 ) -> Result<Value, ClientError> {
     let mut rest = payload;
     let datum =
-        GenericDatumReader::builder(writer).maybe_reader_schema(reader).build().map_err(|error| unfit(&error))?;
-    let value = datum.read_value(&mut rest).map_err(|error| unfit(&error))?;
+        GenericDatumReader::builder(writer).maybe_reader_schema(reader).build().map_err(|error| unfit_error(&error))?;
+    let value = datum.read_value(&mut rest).map_err(|error| unfit_error(&error))?;
     if !rest.is_empty() {
         return Err(ClientError::Data(format!("{} bytes are left over after the Avro datum", rest.len())));
     }
@@ -103,7 +103,7 @@ pub struct AvroDeserializer {
 impl AvroDeserializer {
     /// Reads with the schema that wrote.
     pub fn new(client: Client) -> Self {
-        Self { registry: Registry::new(client, Format::Avro, compile), reader: None, context: None }
+        Self { registry: Registry::new(client, Format::Avro, compile_schema), reader: None, context: None }
     }
 
     /// Reads as this schema says: fields that it lacks are skipped, fields that the writer lacked have their default.
@@ -129,9 +129,9 @@ impl AvroDeserializer {
         match &self.reader {
             Some(reader) => {
                 let reader = self.registry.own(reader).await?;
-                decode(&writer.code, Some(&reader.code), payload)
+                decode_datum(&writer.code, Some(&reader.code), payload)
             }
-            None => decode(&writer.code, None, payload),
+            None => decode_datum(&writer.code, None, payload),
         }
     }
 
@@ -141,7 +141,7 @@ impl AvroDeserializer {
     /// As [`AvroDeserializer::deserialize_value`].
     pub async fn deserialize<T: DeserializeOwned>(&self, data: &[u8], header: Option<&[u8]>) -> Result<T, ClientError> {
         let value = self.deserialize_value(data, header).await?;
-        apache_avro::from_value(&value).map_err(|error| unfit(&error))
+        apache_avro::from_value(&value).map_err(|error| unfit_error(&error))
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn compiled(text: &str, references: &[ResolvedReference]) -> apache_avro::Schema {
-        compile(&ParsedSchema::parse(Format::Avro, text, references, Strictness::Stored).unwrap()).unwrap()
+        compile_schema(&ParsedSchema::parse(Format::Avro, text, references, Strictness::Stored).unwrap()).unwrap()
     }
 
     const WRITER: &str = r#"{"type":"record","name":"Reading","namespace":"t","fields":[
@@ -184,8 +184,8 @@ mod tests {
             let schema = compiled(WRITER, &[]);
             let json = serde_json::json!({"name": name, "value": value, "note": note});
             let written = value_of_json(&json);
-            let bytes = encode(&schema, written.clone()).unwrap();
-            let read = decode(&schema, None, &bytes).unwrap();
+            let bytes = encode_datum(&schema, written.clone()).unwrap();
+            let read = decode_datum(&schema, None, &bytes).unwrap();
             prop_assert_eq!(&read, &written.resolve(&schema).unwrap());
             // The registry's own validator agrees that the bytes fit.
             let ParsedSchema::Avro(own) = ParsedSchema::parse(Format::Avro, WRITER, &[], Strictness::Stored).unwrap() else {
@@ -198,8 +198,8 @@ mod tests {
         fn readers_promote_skip_and_fill_in(name in "[a-z]*", value in any::<i32>()) {
             let (writer, reader) = (compiled(WRITER, &[]), compiled(READER, &[]));
             let json = serde_json::json!({"name": name, "value": value, "note": null});
-            let bytes = encode(&writer, value_of_json(&json)).unwrap();
-            let read = decode(&writer, Some(&reader), &bytes).unwrap();
+            let bytes = encode_datum(&writer, value_of_json(&json)).unwrap();
+            let read = decode_datum(&writer, Some(&reader), &bytes).unwrap();
             let expected = Value::Record(vec![
                 ("value".to_owned(), Value::Long(i64::from(value))),
                 ("unit".to_owned(), Value::String("B".to_owned())),
@@ -216,8 +216,8 @@ mod tests {
         let reference = Reference { name: "t.Inner".to_owned(), subject: "inner".to_owned(), version: 1 };
         let schema = compiled(outer, &[ResolvedReference { reference, text: inner.to_owned() }]);
         let json = serde_json::json!({"a": {"x": 1}, "b": {"x": 2}});
-        let bytes = encode(&schema, value_of_json(&json)).unwrap();
+        let bytes = encode_datum(&schema, value_of_json(&json)).unwrap();
         assert_eq!(bytes, [2, 2, 4]);
-        assert!(decode(&schema, None, &[2, 2, 4, 0]).unwrap_err().to_string().contains("1 bytes are left over"));
+        assert!(decode_datum(&schema, None, &[2, 2, 4, 0]).unwrap_err().to_string().contains("1 bytes are left over"));
     }
 }

@@ -15,7 +15,7 @@ fn nothing(_: &ParsedSchema) -> Result<(), ClientError> {
     Ok(())
 }
 
-fn check(parsed: &ParsedSchema, text: &str) -> Result<(), ClientError> {
+fn check_document(parsed: &ParsedSchema, text: &str) -> Result<(), ClientError> {
     let ParsedSchema::Json(schema) = parsed else { return Ok(()) };
     check_against(schema, text)
 }
@@ -63,7 +63,7 @@ impl JsonSerializer {
         let found = self.registry.for_writing(&self.config, topic, part, schema, None).await?;
         let text = serde_json::to_string(value).map_err(|error| ClientError::Data(error.to_string()))?;
         if self.config.validate {
-            check(&found.parsed, &text)?;
+            check_document(&found.parsed, &text)?;
         }
         self.registry.framed(&self.config, part, &found.stored, &[], text.into_bytes())
     }
@@ -106,7 +106,7 @@ impl JsonDeserializer {
         let text = std::str::from_utf8(payload)
             .map_err(|error| ClientError::Data(format!("the data is not JSON: {error}")))?;
         if self.validate {
-            check(&found.parsed, text)?;
+            check_document(&found.parsed, text)?;
         }
         serde_json::from_str(text).map_err(|error| ClientError::Data(format!("the data is not what is read: {error}")))
     }

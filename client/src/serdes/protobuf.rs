@@ -8,7 +8,7 @@ use schema::{Format, ParsedSchema};
 use super::{Compiled, Framed, Part, Registry, SerializerConfig};
 use crate::{Client, ClientError, NewSchema};
 
-fn compile(parsed: &ParsedSchema) -> Result<Validator, ClientError> {
+fn compile_validator(parsed: &ParsedSchema) -> Result<Validator, ClientError> {
     match parsed {
         ParsedSchema::Protobuf(schema) => Validator::new(schema).map_err(|error| ClientError::Data(error.to_string())),
         ParsedSchema::Avro(_) | ParsedSchema::Json(_) => {
@@ -17,7 +17,10 @@ fn compile(parsed: &ParsedSchema) -> Result<Validator, ClientError> {
     }
 }
 
-fn descriptor(found: &Compiled<Validator>, selector: MessageSelector<'_>) -> Result<MessageDescriptor, ClientError> {
+fn message_descriptor(
+    found: &Compiled<Validator>,
+    selector: MessageSelector<'_>,
+) -> Result<MessageDescriptor, ClientError> {
     let ParsedSchema::Protobuf(schema) = &found.parsed else {
         return Err(ClientError::Data("the schema is not Protobuf".to_owned()));
     };
@@ -42,7 +45,7 @@ pub struct ProtobufSerializer {
 impl ProtobufSerializer {
     /// A serialiser over a client.
     pub fn new(client: Client, config: SerializerConfig) -> Self {
-        Self { registry: Registry::new(client, Format::Protobuf, compile), config }
+        Self { registry: Registry::new(client, Format::Protobuf, compile_validator), config }
     }
 
     /// The descriptor of a message of a schema, to make messages by; the first one without a name.
@@ -55,7 +58,7 @@ impl ProtobufSerializer {
         message: Option<&str>,
     ) -> Result<MessageDescriptor, ClientError> {
         let found = self.registry.own(schema).await?;
-        descriptor(&found, message.map_or(MessageSelector::First, MessageSelector::Name))
+        message_descriptor(&found, message.map_or(MessageSelector::First, MessageSelector::Name))
     }
 
     /// Serialises a message without generated code.
@@ -112,7 +115,7 @@ pub struct ProtobufDeserializer {
 impl ProtobufDeserializer {
     /// Reads with the schema that wrote.
     pub fn new(client: Client) -> Self {
-        Self { registry: Registry::new(client, Format::Protobuf, compile), context: None }
+        Self { registry: Registry::new(client, Format::Protobuf, compile_validator), context: None }
     }
 
     /// Ids are those of the context of this subject.
@@ -128,7 +131,7 @@ impl ProtobufDeserializer {
     /// [`ClientError::Data`] if the data is not framed or does not fit, and what finding the schema refuses.
     pub async fn deserialize_dynamic(&self, data: &[u8], header: Option<&[u8]>) -> Result<DynamicMessage, ClientError> {
         let (found, indexes, payload) = self.registry.for_reading(data, header, self.context.as_deref()).await?;
-        let descriptor = descriptor(&found, MessageSelector::Indexes(&indexes))?;
+        let descriptor = message_descriptor(&found, MessageSelector::Indexes(&indexes))?;
         DynamicMessage::decode(descriptor, payload)
             .map_err(|error| ClientError::Data(format!("the data does not fit the schema: {error}")))
     }
@@ -144,7 +147,7 @@ impl ProtobufDeserializer {
         name: &str,
     ) -> Result<M, ClientError> {
         let (found, indexes, payload) = self.registry.for_reading(data, header, self.context.as_deref()).await?;
-        let written = descriptor(&found, MessageSelector::Indexes(&indexes))?;
+        let written = message_descriptor(&found, MessageSelector::Indexes(&indexes))?;
         if written.full_name() != name {
             return Err(ClientError::Data(format!("the data is a {}, not a {name}", written.full_name())));
         }

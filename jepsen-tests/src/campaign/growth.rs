@@ -23,7 +23,6 @@ const WORK: u64 = 60;
 
 /// What a process holds.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[allow(missing_docs)]
 pub struct ProcessResources {
     /// File descriptors, but for tables.
     pub files: i64,
@@ -35,7 +34,6 @@ pub struct ProcessResources {
 
 /// What was measured of the node that was never restarted.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
 pub struct GrowthReport {
     pub commit: String,
     pub seed: u64,

@@ -24,7 +24,6 @@ const WORK: u64 = 150;
 
 /// The figures of a campaign of flipped bits.
 #[derive(Debug, Clone, Default, Serialize)]
-#[allow(missing_docs)]
 pub struct RotReport {
     pub commit: String,
     pub seed: u64,

@@ -38,7 +38,6 @@ pub const ZOO: [PlantedBug; 16] = [
 
 /// The result of the hunt for one bug.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub struct Hunt {
     pub bug: &'static str,
     pub about: &'static str,

@@ -15,7 +15,6 @@ const SHOWN_MAX: usize = 5;
 
 /// One line of the export.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[allow(missing_docs)]
 pub struct AuditRecord {
     pub position: u64,
     pub index: u64,
@@ -108,7 +107,6 @@ fn tree_hash(leaves: &[Hash]) -> Hash {
 
 /// The audit log of one node: its records, and the root that it reports for them.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub struct NodeAuditLog {
     pub records: Vec<AuditRecord>,
     pub root: String,

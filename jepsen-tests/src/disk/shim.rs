@@ -13,7 +13,6 @@ const SOURCE: &str = include_str!("shim.c");
 
 /// A number in the control file; see `shim.c` for what each means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ShimControl {
     SyncDelayUs,
     SyncDelayEvery,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Drill;
 use super::load::LoadHistory;
-use super::report::Strike;
+use super::strike::Strike;
 use crate::checker::verdict::Verdict;
 use crate::checker::{
     append, audit, contexts, feed, invariants, lifecycle, linear, references, revisions, sessions, settings, unknowns,

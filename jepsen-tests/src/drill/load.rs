@@ -39,7 +39,6 @@ pub type Observed = (Vec<Registration>, Vec<SubjectOperation>, Vec<SessionRead>)
 
 /// The histories of all workloads.
 #[derive(Debug, Default)]
-#[allow(missing_docs)]
 pub struct LoadHistory {
     pub registrations: Vec<Registration>,
     /// All other workloads.

@@ -1,5 +1,6 @@
 //! Drills: a cluster, clients, faults, and a verdict, under a name.
 
+mod artefacts;
 pub mod catalogue;
 pub mod checks;
 mod live_checks;
@@ -7,6 +8,7 @@ pub mod load;
 pub mod monitor;
 pub mod report;
 pub mod run;
+mod strike;
 pub mod timeline;
 
 use crate::cluster::Spec;

@@ -19,7 +19,6 @@ const PATIENCE: Duration = Duration::from_millis(800);
 
 /// One look at one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Sample {
     pub at_ms: u64,
     pub node: u64,

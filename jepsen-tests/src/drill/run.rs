@@ -11,10 +11,12 @@ use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::artefacts::write_artefacts;
 use super::checks::{CheckResults, check_broken_off, check_drill};
 use super::load::{Load, LoadHistory, Observed};
 use super::monitor::{self, Monitor, Sample};
-use super::report::{self, Report, Strike};
+use super::report::Report;
+use super::strike::Strike;
 use super::{Drill, catalogue, live_checks};
 use crate::client::Api;
 use crate::cluster::{Cluster, Spec};
@@ -96,7 +98,7 @@ pub async fn run_drill(drill: &Drill, options: &Options) -> Report {
         results: results.unwrap_or_else(|| CheckResults::broken(vec!["the drill had no results".to_owned()])),
     };
     if let Some(dir) = &options.artefacts {
-        report::write_artefacts(
+        write_artefacts(
             &dir.join(format!("{}-{}", drill.name, options.seed)),
             &report,
             notes.history.as_ref(),

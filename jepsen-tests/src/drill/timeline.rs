@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::monitor::Sample;
-use super::report::{Report, Strike};
+use super::report::Report;
+use super::strike::Strike;
 use crate::ops::SubjectOperation;
 
 const WIDTH: f64 = 1_100.0;

@@ -28,7 +28,6 @@ use crate::wait::until;
 
 /// A class of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Fault {
     KillLeader,
     KillFollower,

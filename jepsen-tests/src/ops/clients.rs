@@ -20,7 +20,6 @@ use crate::history::Recorder;
 
 /// How many processes of each workload run. The processes of a group share an object.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
 pub struct ClientCounts {
     pub rich_groups: u32,
     pub deleting_groups: u32,
@@ -75,7 +74,6 @@ impl Default for ClientCounts {
 
 /// The histories of all workloads that are judged by operations.
 #[derive(Debug, Default)]
-#[allow(missing_docs)]
 pub struct ClientHistories {
     pub subjects: Vec<SubjectOperation>,
     pub session_reads: Vec<SessionRead>,

@@ -36,7 +36,6 @@ pub fn import_id(content: u32) -> u32 {
 /// A mode of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
 pub enum Mode {
     ReadOnly,
     ReadWrite,
@@ -45,7 +44,6 @@ pub enum Mode {
 
 /// An operation on a context. Subjects are numbered; a content is the same schema in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Op {
     /// Registers a content, perhaps only if it becomes this version.
     Register {
@@ -94,7 +92,6 @@ impl IsWrite for Op {
 
 /// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Output {
     Done,
     Level(Level),

@@ -24,7 +24,6 @@ pub enum WriteOutcome {
 
 /// A write under one key; all attempts are one write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct LedgerEntry {
     pub key: String,
     pub principal: String,

@@ -28,7 +28,6 @@ use crate::history::IsWrite;
 
 /// A level of compatibility, as the model knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Level {
     None,
     Backward,
@@ -48,7 +47,6 @@ impl Level {
 
 /// An operation on a subject. A content is a number; [`family`] makes schemas of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Op {
     Register { content: u32 },
     Latest,
@@ -98,7 +96,6 @@ impl IsWrite for Op {
 
 /// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Output {
     /// A registration, a lookup or a read of a version.
     Version { version: u32, content: u32 },
@@ -118,7 +115,6 @@ pub enum Output {
 
 /// The workload that an operation on a subject belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum SubjectWorkload {
     /// Every operation that the model knows, except deletions.
     Rich,
@@ -130,7 +126,6 @@ pub enum SubjectWorkload {
 
 /// One operation of one process on a subject, with the ids that it was given. All attempts under one key are one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct SubjectOperation {
     pub workload: SubjectWorkload,
     pub process: u32,
@@ -184,7 +179,6 @@ pub enum Guarantee {
 
 /// A read of a process that follows its own writes, and what it had to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct SessionRead {
     pub node: u64,
     pub subject: String,

@@ -1,7 +1,9 @@
 //! The names of objects: which workload owns a subject is part of its name, and only this module writes and reads that part.
 
 use crate::schemas::Format;
-use crate::workload;
+
+/// The subject of schemas that are large and come many at once.
+pub const BULK: &str = "avro-bulk";
 
 /// The workload that owns a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,7 +109,7 @@ pub fn registration_subject(format: Format, number: usize) -> String {
 
 /// Is it the subject of large schemas that come many at once?
 pub fn is_bulk_subject(subject: &str) -> bool {
-    subject == workload::BULK
+    subject == BULK
 }
 
 #[cfg(test)]
@@ -125,7 +127,7 @@ mod tests {
         for format in Format::ALL {
             assert!(is_registration_subject(&registration_subject(format, 3)));
         }
-        assert!(is_registration_subject(workload::BULK));
+        assert!(is_registration_subject(BULK));
         assert_eq!(Owner::of_subject("orders"), None);
         assert_eq!(Owner::of_subject("double-x"), None, "a word is no letter");
     }

@@ -29,7 +29,6 @@ const NO_REFERENCE: u32 = 42_201;
 
 /// The side of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Side {
     /// The subject that is referred to.
     Target,
@@ -39,7 +38,6 @@ pub enum Side {
 
 /// An operation on a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Op {
     /// Register a content that nobody sent before as the next version of the target.
     Define { content: u32 },
@@ -67,7 +65,6 @@ impl Op {
 
 /// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Output {
     Version {
         version: u32,

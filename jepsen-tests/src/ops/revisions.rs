@@ -26,7 +26,6 @@ const BEYOND: u32 = 1;
 
 /// An operation on a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Action {
     Register { content: u32 },
     DeleteVersion { version: u32, permanent: bool },
@@ -38,7 +37,6 @@ pub enum Action {
 
 /// An action, and the revision at which it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Op {
     pub action: Action,
     /// The revision that `If-Match` names: one that a process has read, or [`FUTURE`].
@@ -53,7 +51,6 @@ impl IsWrite for Op {
 
 /// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Output {
     Done,
     Registered {

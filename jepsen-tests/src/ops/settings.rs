@@ -30,7 +30,6 @@ const INCOMPATIBLE: u32 = 40_901;
 /// A mode of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
 pub enum Mode {
     ReadOnly,
     ReadWrite,
@@ -38,7 +37,6 @@ pub enum Mode {
 
 /// An operation on the settings of a subject, or a registration between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Op {
     SetLevel { level: Level },
     UnsetLevel,
@@ -57,7 +55,6 @@ impl IsWrite for Op {
 
 /// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Output {
     Done,
     Level(Level),

@@ -36,7 +36,6 @@ pub struct Watchers {
 
 /// The events that a watcher saw.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub struct WatcherHistory {
     pub home: u64,
     pub transport: Transport,

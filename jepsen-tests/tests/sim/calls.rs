@@ -103,13 +103,13 @@ impl Calls {
         let limit = Duration::from_secs(60);
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            if self.service.consensus().leader() != Some(self.id) {
+            if self.service.consensus().leader_id() != Some(self.id) {
                 continue;
             }
             let caller = |name: &str| self.caller(name.to_owned(), Consistency::Default, limit);
             let level = Some(schema::compat::Level::None);
             let none = ConfigPatch { compatibility_level: Some(level), ..ConfigPatch::default() };
-            if self.service.found(&caller("found"), "sim").await.is_ok()
+            if self.service.found_cluster(&caller("found"), "sim").await.is_ok()
                 && self.service.set_config(&caller("level"), &Scope::top(), &none).await.is_ok()
             {
                 return self.world.founded();
@@ -152,7 +152,7 @@ impl Calls {
         Ok(match op {
             Op::Register { content } => {
                 let new = new_schema(subject, content);
-                let registered = service.register(caller, subject, &new, RegisterOptions::default()).await?;
+                let registered = service.register_schema(caller, subject, &new, RegisterOptions::default()).await?;
                 Said { logged: registered.is_new, ..one(&registered.found) }
             }
             Op::DeleteVersion { version: number, permanent: forever } => {
@@ -179,12 +179,13 @@ impl Calls {
                 let spec = VersionSpec::Number(version(number)?);
                 one(&self.version(caller, subject, spec).await?)
             }
-            Op::Lookup { content } => {
-                one(&service.lookup(caller, subject, &new_schema(subject, content), false, Include::Live).await?.0)
-            }
+            Op::Lookup { content } => one(&service
+                .lookup_schema(caller, subject, &new_schema(subject, content), false, Include::Live)
+                .await?
+                .0),
             Op::List { deleted } => {
                 let include = if deleted { Include::All } else { Include::Live };
-                let versions = service.versions(caller, subject, include).await?;
+                let versions = service.list_versions(caller, subject, include).await?;
                 Said::of(Output::Versions(versions.into_iter().map(|(version, _)| number(version)).collect()))
             }
             Op::Contents => {
@@ -213,13 +214,13 @@ impl Calls {
     ) -> Result<FoundSchema, ServiceError> {
         let question = format!("{subject} {spec:?}");
         if let Some(kept) = self.kept.get(&question)
-            && self.service.holds(&caller.wanted(), &kept.provenance).await?
+            && self.service.still_holds(&caller.wanted(), &kept.provenance).await?
         {
             return Ok(kept.found.clone());
         }
-        let tracked = self.service.version(caller, subject, spec, Include::Live).await?;
+        let tracked = self.service.show_version(caller, subject, spec, Include::Live).await?;
         let found = tracked.found.clone();
-        self.kept.put(&question, tracked, found.content.text.len());
+        self.kept.put_answer(&question, tracked, found.content.text.len());
         Ok(found)
     }
 

@@ -119,7 +119,7 @@ impl Machine {
                 }
                 let applied = registry::apply(&image.view, position, &envelope);
                 let applied = applied.expect("the state in memory answers, and the command is of this version");
-                applied.changes.iter().for_each(|(key, _)| self.state.revisions.note(key, index));
+                applied.changes.iter().for_each(|(key, _)| self.state.revisions.note_change(key, index));
                 image.view.write(&applied.changes);
                 digest = applied.digest;
                 response = Response { outcome: Some(applied.outcome), effective: applied.effective };

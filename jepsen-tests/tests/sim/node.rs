@@ -52,7 +52,7 @@ pub(crate) async fn run(id: u64, world: World) -> turmoil::Result {
 
 async fn live(id: u64, world: World, disk: Disk, seed: u64) {
     let timing = world.timing.profile.timing();
-    let mut settings = consensus::settings("sim", timing);
+    let mut settings = consensus::raft_settings("sim", timing);
     settings.enable_leader_restore = Some(world.bug() == Some(Bug::LeaderRestored));
     let settings = Arc::new(settings.validate().expect("the product's settings are possible"));
     let hub = Hub::open(hub::PORT).await;
@@ -107,7 +107,7 @@ async fn live(id: u64, world: World, disk: Disk, seed: u64) {
         drop(Runtime::spawn(async move { drop(raft.initialize(members).await) }));
     }
     drop(Runtime::spawn(orders(id, raft.clone(), consensus.clone(), world.clone())));
-    drop(Runtime::spawn(consensus.clone().compact(config.compaction)));
+    drop(Runtime::spawn(consensus.clone().run_compaction(config.compaction)));
     drop(Runtime::spawn(consensus.clone().watch_succession()));
     if world.watches_freshness {
         drop(Runtime::spawn(service.watch_freshness()));

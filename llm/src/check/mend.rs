@@ -14,7 +14,7 @@ const VISITS_MAX: u64 = 200_000;
 /// Mends a value; `may` says which repairs are wanted.
 pub(super) fn mend(schema: &Value, value: Value, may: &dyn Fn(&str) -> bool) -> (Value, Vec<Repair>) {
     let mut mender = Mender { root: schema, may, repairs: Vec::new(), visits: 0 };
-    let mended = mender.value(schema, value, "", 0);
+    let mended = mender.mend_value(schema, value, "", 0);
     (mended, mender.repairs)
 }
 
@@ -35,7 +35,7 @@ impl<'s> Mender<'s> {
         does
     }
 
-    fn value(&mut self, schema: &'s Value, value: Value, at: &str, depth: usize) -> Value {
+    fn mend_value(&mut self, schema: &'s Value, value: Value, at: &str, depth: usize) -> Value {
         self.visits += 1;
         if self.visits > VISITS_MAX || depth > 6 * PROJECTION_DEPTH_MAX {
             return value;
@@ -48,12 +48,12 @@ impl<'s> Mender<'s> {
                 self.root.get("$defs").and_then(|definitions| definitions.get(name_of(reference)))
             };
             return match target {
-                Some(target) => self.value(target, value, at, depth + 1),
+                Some(target) => self.mend_value(target, value, at, depth + 1),
                 None => value,
             };
         }
         if let Some(Value::Array(branches)) = object.get("anyOf").or_else(|| object.get("oneOf")) {
-            return self.union(branches, value, at, depth);
+            return self.mend_union(branches, value, at, depth);
         }
         let wanted = types(object);
         let nullable = object.get("nullable") == Some(&Value::Bool(true));
@@ -61,21 +61,21 @@ impl<'s> Mender<'s> {
             return value;
         }
         match self.typed(object, &wanted, value, at, depth) {
-            Value::Object(members) => Value::Object(self.object(object, members, at, depth)),
-            Value::Array(items) => Value::Array(self.array(object, items, at, depth)),
+            Value::Object(members) => Value::Object(self.mend_object(object, members, at, depth)),
+            Value::Array(items) => Value::Array(self.mend_array(object, items, at, depth)),
             other => other,
         }
     }
 
     /// The one branch that a value fits, or can be mended to fit.
-    fn union(&mut self, branches: &'s [Value], value: Value, at: &str, depth: usize) -> Value {
+    fn mend_union(&mut self, branches: &'s [Value], value: Value, at: &str, depth: usize) -> Value {
         if branches.iter().any(|branch| fits(self.root, branch, &value)) {
             return value;
         }
         let mut found: Option<(Value, Vec<Repair>)> = None;
         for branch in branches {
             let mut trial = Mender { root: self.root, may: self.may, repairs: Vec::new(), visits: self.visits };
-            let mended = trial.value(branch, value.clone(), at, depth + 1);
+            let mended = trial.mend_value(branch, value.clone(), at, depth + 1);
             self.visits = trial.visits;
             if fits(self.root, branch, &mended) {
                 if found.is_some() {
@@ -130,7 +130,7 @@ impl<'s> Mender<'s> {
             && let Some(items) = object.get("items")
         {
             let known = self.repairs.len();
-            let item = self.value(items, value.clone(), at, depth + 1);
+            let item = self.mend_value(items, value.clone(), at, depth + 1);
             if fits(self.root, items, &item) && self.does("single-as-array", at) {
                 return Value::Array(vec![item]);
             }
@@ -154,7 +154,7 @@ impl<'s> Mender<'s> {
         }
     }
 
-    fn object(&mut self, object: &'s Object, members: Object, at: &str, depth: usize) -> Object {
+    fn mend_object(&mut self, object: &'s Object, members: Object, at: &str, depth: usize) -> Object {
         let properties = object.get("properties").and_then(Value::as_object);
         let additional = object.get("additionalProperties");
         let required = object.get("required").and_then(Value::as_array);
@@ -172,7 +172,7 @@ impl<'s> Mender<'s> {
                     {
                         continue;
                     }
-                    self.value(schema, value, &place, depth + 1)
+                    self.mend_value(schema, value, &place, depth + 1)
                 }
                 (None, Some(Value::Bool(false))) => {
                     if self.does("unknown-key", &place) {
@@ -180,7 +180,7 @@ impl<'s> Mender<'s> {
                     }
                     value
                 }
-                (None, Some(schema)) => self.value(schema, value, &place, depth + 1),
+                (None, Some(schema)) => self.mend_value(schema, value, &place, depth + 1),
                 (None, None) => value,
             };
             mended.insert(name, value);
@@ -188,12 +188,12 @@ impl<'s> Mender<'s> {
         mended
     }
 
-    fn array(&mut self, object: &'s Object, items: Vec<Value>, at: &str, depth: usize) -> Vec<Value> {
+    fn mend_array(&mut self, object: &'s Object, items: Vec<Value>, at: &str, depth: usize) -> Vec<Value> {
         let prefix = object.get("prefixItems").and_then(Value::as_array);
         let mended = items.into_iter().enumerate().map(|(position, item)| {
             let schema = prefix.and_then(|prefix| prefix.get(position)).or_else(|| object.get("items"));
             match schema {
-                Some(schema) => self.value(schema, item, &format!("{at}/{position}"), depth + 1),
+                Some(schema) => self.mend_value(schema, item, &format!("{at}/{position}"), depth + 1),
                 None => item,
             }
         });

@@ -17,7 +17,7 @@ use schema::SchemaError;
 
 use crate::{Projection, Registered, Source};
 
-pub use response::{Said, read as read_response};
+pub use response::{Said, read_response};
 
 /// Most repairs of one answer: more than these, and it is another answer.
 pub const REPAIRS_MAX: usize = 100;
@@ -162,14 +162,14 @@ impl Checker<'_> {
     /// [`SchemaError`] for a registered schema that cannot judge.
     pub fn check(&self, answer: Answer<'_>) -> Result<Report, SchemaError> {
         match answer {
-            Answer::Value(value) => self.value(value, Vec::new()),
-            Answer::Text(text) => self.text(text),
+            Answer::Value(value) => self.check_value(value, Vec::new()),
+            Answer::Text(text) => self.check_text(text),
             Answer::Response(response) => match read_response(response) {
                 Said::Refused(why) => Ok(Report::without_value(Status::Refused, "", why)),
                 Said::Truncated(why) => Ok(Report::without_value(Status::Truncated, "", why)),
                 Said::Nothing(why) => Ok(Report::without_value(Status::Invalid, "", why)),
-                Said::Text(text) => self.text(&text),
-                Said::Value(value) => self.value(&value, Vec::new()),
+                Said::Text(text) => self.check_text(&text),
+                Said::Value(value) => self.check_value(&value, Vec::new()),
             },
         }
     }
@@ -180,11 +180,11 @@ impl Checker<'_> {
         policy.is_some_and(|least| self.policy >= least) && !self.without.iter().any(|unwanted| unwanted == code)
     }
 
-    fn text(&self, text: &str) -> Result<Report, SchemaError> {
-        match text::read(text, |code| self.may(code)) {
+    fn check_text(&self, text: &str) -> Result<Report, SchemaError> {
+        match text::read_text(text, |code| self.may(code)) {
             Ok((value, codes)) => {
                 let repairs = codes.into_iter().map(|code| Repair { code, pointer: String::new() });
-                self.value(&value, repairs.collect())
+                self.check_value(&value, repairs.collect())
             }
             Err(text::Unreadable::Truncated) => {
                 Ok(Report::without_value(Status::Truncated, "", "the text ends before its JSON does"))
@@ -195,7 +195,7 @@ impl Checker<'_> {
         }
     }
 
-    fn value(&self, value: &Value, repairs: Vec<Repair>) -> Result<Report, SchemaError> {
+    fn check_value(&self, value: &Value, repairs: Vec<Repair>) -> Result<Report, SchemaError> {
         let judged = self.judge(value)?;
         if let Ok(restored) = judged {
             let status = if repairs.is_empty() { Status::Valid } else { Status::Repaired };

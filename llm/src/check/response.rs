@@ -41,7 +41,7 @@ const MALFORMED: &[&str] =
     &["malformed_function_call", "unexpected_tool_call", "malformed_model_output", "malformed_tool_use"];
 
 /// Reads a response.
-pub fn read(response: &Value) -> Said {
+pub fn read_response(response: &Value) -> Said {
     let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str);
     if let Some(reason) = text("/promptFeedback/blockReason") {
         return Said::Refused(format!("the prompt was blocked: {reason}"));
@@ -84,7 +84,7 @@ pub fn read(response: &Value) -> Said {
 }
 
 /// The parts of an answer, wherever a provider lists them.
-fn parts(response: &Value) -> Vec<&Value> {
+fn text_parts(response: &Value) -> Vec<&Value> {
     let lists = ["/content", "/candidates/0/content/parts", "/output/message/content", "/message/content"];
     let mut parts: Vec<&Value> = lists.iter().filter_map(|list| response.pointer(list)?.as_array()).flatten().collect();
     // OpenAI's Responses: items, and messages among them with parts of their own.
@@ -96,14 +96,14 @@ fn parts(response: &Value) -> Vec<&Value> {
 }
 
 fn part_of_type(response: &Value, name: &str) -> Option<String> {
-    let part = parts(response).into_iter().find(|part| part["type"] == name)?;
+    let part = text_parts(response).into_iter().find(|part| part["type"] == name)?;
     part.get(name)?.as_str().map(str::to_owned)
 }
 
 /// The input of the first tool that is called.
 fn tool_input(response: &Value) -> Option<Said> {
     let calls = ["/choices/0/message/tool_calls/0/function/arguments", "/message/tool_calls/0/function/arguments"];
-    let from_parts = parts(response).into_iter().find_map(|part| {
+    let from_parts = text_parts(response).into_iter().find_map(|part| {
         let named = part.pointer("/functionCall/args").or_else(|| part.pointer("/toolUse/input"));
         named.or_else(|| match part["type"].as_str() {
             Some("tool_use") => part.get("input"),
@@ -128,8 +128,11 @@ fn written(response: &Value) -> Option<Said> {
     let is_thought = |part: &Value| {
         part["thought"] == true || matches!(part["type"].as_str(), Some("thinking" | "reasoning" | "reasoning_text"))
     };
-    let texts: Vec<&str> =
-        parts(response).into_iter().filter(|part| !is_thought(part)).filter_map(|part| part["text"].as_str()).collect();
+    let texts: Vec<&str> = text_parts(response)
+        .into_iter()
+        .filter(|part| !is_thought(part))
+        .filter_map(|part| part["text"].as_str())
+        .collect();
     if texts.is_empty() { None } else { Some(Said::Text(texts.concat())) }
 }
 
@@ -184,7 +187,7 @@ mod tests {
             ),
             (json!({"finish_reason": "COMPLETE", "message": {"content": [{"type": "text", "text": "{}"}]}}), answer()),
         ] {
-            assert_eq!(read(&response), expected, "{response}");
+            assert_eq!(read_response(&response), expected, "{response}");
         }
     }
 
@@ -199,7 +202,7 @@ mod tests {
             json!({"promptFeedback": {"blockReason": "OTHER"}}),
             json!({"stopReason": "guardrail_intervened", "output": {}}),
         ] {
-            assert!(matches!(read(&response), Said::Refused(_)), "{response}");
+            assert!(matches!(read_response(&response), Said::Refused(_)), "{response}");
         }
         for response in [
             json!({"choices": [{"finish_reason": "length", "message": {"content": "{}"}}]}),
@@ -209,10 +212,10 @@ mod tests {
             json!({"candidates": [{"finishReason": "MAX_TOKENS", "content": {"parts": [{"text": "{}"}]}}]}),
             json!({"done_reason": "length", "message": {"content": "{"}}),
         ] {
-            assert!(matches!(read(&response), Said::Truncated(_)), "{response}");
+            assert!(matches!(read_response(&response), Said::Truncated(_)), "{response}");
         }
         for response in [json!({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}), json!({}), json!([])] {
-            assert!(matches!(read(&response), Said::Nothing(_)), "{response}");
+            assert!(matches!(read_response(&response), Said::Nothing(_)), "{response}");
         }
     }
 }

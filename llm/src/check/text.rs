@@ -21,7 +21,7 @@ fn invalid(pointer: &str, message: impl Into<String>) -> Unreadable {
 }
 
 /// The value of a text, and the codes of the repairs that it took.
-pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec<&'static str>), Unreadable> {
+pub(super) fn read_text(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec<&'static str>), Unreadable> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(invalid("", format!("the text has {} bytes, and may have {TEXT_BYTES_MAX}", text.len())));
     }
@@ -33,26 +33,26 @@ pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec
         body = rest.trim_start();
         codes.push("byte-order-mark");
     }
-    if let Some(value) = parsed(body)? {
+    if let Some(value) = parse_candidate(body)? {
         return Ok((value, codes));
     }
     if matches!(extent(body), Extent::Open) && body.starts_with(['{', '[']) {
         return Err(Unreadable::Truncated);
     }
     if may("surrounding-text")
-        && let Some(inner) = inner(body)?
+        && let Some(inner) = inner_text(body)?
         && inner.len() < body.len()
     {
         body = inner;
         codes.push("surrounding-text");
-        if let Some(value) = parsed(body)? {
+        if let Some(value) = parse_candidate(body)? {
             return Ok((value, codes));
         }
     }
     if may("trailing-comma") {
         let without = without_trailing_commas(body);
         if without.len() < body.len()
-            && let Some(value) = parsed(&without)?
+            && let Some(value) = parse_candidate(&without)?
         {
             codes.push("trailing-comma");
             return Ok((value, codes));
@@ -64,9 +64,9 @@ pub(super) fn read(text: &str, may: impl Fn(&str) -> bool) -> Result<(Value, Vec
 }
 
 /// The value of a whole text of JSON; none if it is no JSON.
-fn parsed(text: &str) -> Result<Option<Value>, Unreadable> {
+fn parse_candidate(text: &str) -> Result<Option<Value>, Unreadable> {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Ok(None) };
-    match duplicate(text) {
+    match duplicate_member(text) {
         Some(pointer) => {
             Err(invalid(&pointer, "the key stands twice in its object, and parsers disagree which one counts"))
         }
@@ -75,7 +75,7 @@ fn parsed(text: &str) -> Result<Option<Value>, Unreadable> {
 }
 
 /// The value inside other text: of the one fenced block, else the first whole one.
-fn inner(text: &str) -> Result<Option<&str>, Unreadable> {
+fn inner_text(text: &str) -> Result<Option<&str>, Unreadable> {
     let fences: Vec<usize> = text.match_indices("```").map(|(position, _)| position).collect();
     if let [open, close] = fences.as_slice() {
         let block = &text[open + 3..*close];
@@ -155,7 +155,7 @@ fn without_trailing_commas(text: &str) -> String {
 }
 
 /// The place of the first key that stands twice in one object. The text is valid JSON.
-fn duplicate(text: &str) -> Option<String> {
+fn duplicate_member(text: &str) -> Option<String> {
     struct Level {
         /// Keys of an object; none for an array.
         keys: Option<BTreeSet<String>>,
@@ -223,10 +223,10 @@ mod tests {
             (r#"{"a":[1,"}"#, Err(Unreadable::Truncated)),
             (r#"Sure: {"a":[1"#, Err(Unreadable::Truncated)),
         ] {
-            assert_eq!(read(text, |_| true), expected, "{text}");
+            assert_eq!(read_text(text, |_| true), expected, "{text}");
         }
-        assert!(matches!(read("I cannot do that.", |_| true), Err(Unreadable::Invalid { .. })));
-        assert!(matches!(read("```json\n{}\n```", |_| false), Err(Unreadable::Invalid { .. })));
+        assert!(matches!(read_text("I cannot do that.", |_| true), Err(Unreadable::Invalid { .. })));
+        assert!(matches!(read_text("```json\n{}\n```", |_| false), Err(Unreadable::Invalid { .. })));
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
             (r#"{"x":[{"a":1},{"b":"a","c,":",","b":2}]}"#, Some("/x/1/b")),
             (r#"[{"a\"":1,"a":2},"a","a"]"#, None),
         ] {
-            assert_eq!(duplicate(text).as_deref(), expected, "{text}");
+            assert_eq!(duplicate_member(text).as_deref(), expected, "{text}");
         }
     }
 }

@@ -170,11 +170,11 @@ pub fn lint(source: &Source, dialects: &[&Dialect], options: &Options, about: &A
         found.add_for("name-nonascii", "", "write the name of the tool in ASCII", dialects);
     }
     if let Some(description) = &about.description {
-        words::judge(description, "", dialects, &mut found);
+        words::judge_words(description, "", dialects, &mut found);
     }
     if let Ok(tree) = &tree {
         // Avro and Protobuf have no place in the schema that was written: theirs is that of their JSON Schema.
-        rules::walk(tree, dialects, &mut found);
+        rules::walk_schema(tree, dialects, &mut found);
         if source.has_ambiguous_union() {
             found.add_for("union-ambiguous", "", "give the branches of the union types that differ in JSON", dialects);
         }

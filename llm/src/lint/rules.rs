@@ -41,11 +41,11 @@ struct Walk<'a> {
 }
 
 /// Looks at every schema in a tree.
-pub(super) fn walk(root: &Value, dialects: &[&Dialect], found: &mut Found) {
+pub(super) fn walk_schema(root: &Value, dialects: &[&Dialect], found: &mut Found) {
     let draft = root.get("$schema").and_then(Value::as_str).unwrap_or_default();
     let is_2020 = draft.contains("2020-12") || draft.contains("2019-09");
     let mut walk = Walk { dialects, found, descriptions: BTreeMap::new(), enum_values: 0, is_2020 };
-    walk.schema(root, "", 0);
+    walk.lint_schema(root, "", 0);
     if walk.enum_values > STATES_ENUM_VALUES {
         let message = format!("{} enum values may be too many states: use fewer, or texts", walk.enum_values);
         walk.for_gemini("states-risk", "", &message);
@@ -67,19 +67,19 @@ impl Walk<'_> {
         self.add_where(code, at, message, |dialect| dialect.kind().starts_with("gemini"));
     }
 
-    fn schema(&mut self, schema: &Value, at: &str, depth: usize) {
+    fn lint_schema(&mut self, schema: &Value, at: &str, depth: usize) {
         let Value::Object(object) = schema else { return };
         if depth > DEPTH_MAX {
             return;
         }
-        self.texts(object, at);
-        self.reference(object, at);
+        self.lint_texts(object, at);
+        self.lint_reference(object, at);
         self.drafts(object, at);
-        self.enumeration(object, at);
+        self.lint_enumeration(object, at);
         self.text_keywords(object, at);
-        self.numbers(object, at);
-        self.properties(object, at);
-        self.unions(object, at);
+        self.lint_numbers(object, at);
+        self.lint_properties(object, at);
+        self.lint_unions(object, at);
         if let Some(bound) = object.get("maxItems").or_else(|| object.get("minItems")).and_then(Value::as_u64)
             && bound > STATES_ITEMS
         {
@@ -91,42 +91,42 @@ impl Walk<'_> {
         }
         for keyword in ["items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"] {
             if let Some(child) = object.get(keyword) {
-                self.schema(child, &below(at, keyword), depth + 1);
+                self.lint_schema(child, &below(at, keyword), depth + 1);
             }
         }
         for keyword in ["anyOf", "oneOf", "allOf", "prefixItems"] {
             for (position, child) in object.get(keyword).and_then(Value::as_array).into_iter().flatten().enumerate() {
-                self.schema(child, &format!("{at}/{keyword}/{position}"), depth + 1);
+                self.lint_schema(child, &format!("{at}/{keyword}/{position}"), depth + 1);
             }
         }
         for keyword in ["properties", "$defs", "definitions", "patternProperties", "dependentSchemas"] {
             for (name, child) in object.get(keyword).and_then(Value::as_object).into_iter().flatten() {
-                self.schema(child, &below(&below(at, keyword), name), depth + 1);
+                self.lint_schema(child, &below(&below(at, keyword), name), depth + 1);
             }
         }
     }
 
-    fn texts(&mut self, object: &Object, at: &str) {
+    fn lint_texts(&mut self, object: &Object, at: &str) {
         for keyword in ["title", "description", "$comment"] {
             if let Some(text) = object.get(keyword).and_then(Value::as_str) {
-                words::judge(text, &below(at, keyword), self.dialects, self.found);
+                words::judge_words(text, &below(at, keyword), self.dialects, self.found);
             }
         }
         for keyword in ["default", "const", "pattern"] {
             if let Some(text) = object.get(keyword).and_then(Value::as_str) {
-                words::secret(text, &below(at, keyword), self.dialects, self.found);
+                words::find_secret(text, &below(at, keyword), self.dialects, self.found);
             }
         }
         for keyword in ["enum", "examples"] {
             for (position, text) in object.get(keyword).and_then(Value::as_array).into_iter().flatten().enumerate() {
                 if let Some(text) = text.as_str() {
-                    words::secret(text, &format!("{at}/{keyword}/{position}"), self.dialects, self.found);
+                    words::find_secret(text, &format!("{at}/{keyword}/{position}"), self.dialects, self.found);
                 }
             }
         }
     }
 
-    fn reference(&mut self, object: &Object, at: &str) {
+    fn lint_reference(&mut self, object: &Object, at: &str) {
         let Some(reference) = object.get("$ref").and_then(Value::as_str) else { return };
         if object.keys().any(|keyword| keyword != "$ref" && keyword != "$schema" && keyword != "$defs") {
             let message = "keywords stand beside $ref: some providers refuse that, so the reference is written out or put into an anyOf";
@@ -156,7 +156,7 @@ impl Walk<'_> {
         }
     }
 
-    fn enumeration(&mut self, object: &Object, at: &str) {
+    fn lint_enumeration(&mut self, object: &Object, at: &str) {
         let Some(values) = object.get("enum").and_then(Value::as_array) else { return };
         self.enum_values += values.len();
         let names = types(object);
@@ -203,7 +203,7 @@ impl Walk<'_> {
         }
     }
 
-    fn numbers(&mut self, object: &Object, at: &str) {
+    fn lint_numbers(&mut self, object: &Object, at: &str) {
         let names = types(object);
         if !names.iter().any(|name| name == "integer") {
             return;
@@ -222,7 +222,7 @@ impl Walk<'_> {
         }
     }
 
-    fn properties(&mut self, object: &Object, at: &str) {
+    fn lint_properties(&mut self, object: &Object, at: &str) {
         let Some(properties) = object.get("properties").and_then(Value::as_object) else { return };
         let place = below(at, "properties");
         let mut conclusions = 0_usize;
@@ -267,7 +267,7 @@ impl Walk<'_> {
     }
 
     /// Unions of objects: is there a constant that tells the branch, and does every branch begin with another key?
-    fn unions(&mut self, object: &Object, at: &str) {
+    fn lint_unions(&mut self, object: &Object, at: &str) {
         for keyword in ["anyOf", "oneOf"] {
             let branches: Vec<&Object> = object
                 .get(keyword)

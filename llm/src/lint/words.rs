@@ -48,7 +48,7 @@ fn is_hidden(letter: char) -> bool {
 }
 
 /// Judges a text that a model reads.
-pub(super) fn judge(text: &str, pointer: &str, dialects: &[&Dialect], found: &mut Found) {
+pub(super) fn judge_words(text: &str, pointer: &str, dialects: &[&Dialect], found: &mut Found) {
     let lower = text.to_lowercase();
     let why = if text.chars().any(is_hidden) {
         Some("it holds characters that nobody sees: write it again")
@@ -62,11 +62,11 @@ pub(super) fn judge(text: &str, pointer: &str, dialects: &[&Dialect], found: &mu
     if let Some(why) = why {
         found.add_for("description-suspicious", pointer, why, dialects);
     }
-    secret(text, pointer, dialects, found);
+    find_secret(text, pointer, dialects, found);
 }
 
 /// Judges any text of a schema.
-pub(super) fn secret(text: &str, pointer: &str, dialects: &[&Dialect], found: &mut Found) {
+pub(super) fn find_secret(text: &str, pointer: &str, dialects: &[&Dialect], found: &mut Found) {
     let is_secret = |word: &str| SECRETS.iter().any(|(begin, least)| word.starts_with(begin) && word.len() >= *least);
     let mut words = text.split(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`' | '=' | ','));
     if text.starts_with("-----BEGIN ") || words.any(is_secret) {

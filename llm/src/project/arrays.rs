@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::unions::or_null;
+use super::marks::or_null;
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::{Closed, Optional, Tuples};
@@ -10,11 +10,11 @@ use crate::restore::MARK;
 use crate::tree::{Object, below};
 
 impl Projector<'_> {
-    pub(super) fn array(&mut self, object: &Object, at: &str) -> Result<Object, Stop> {
+    pub(super) fn project_array(&mut self, object: &Object, at: &str) -> Result<Object, Stop> {
         if let Some(Value::Array(items)) = object.get("prefixItems")
             && !items.is_empty()
         {
-            return self.tuple(items, object, at);
+            return self.project_tuple(items, object, at);
         }
         let items = object.get("items").or_else(|| object.get("unevaluatedItems"));
         match items {
@@ -34,14 +34,14 @@ impl Projector<'_> {
             }
             Some(Value::Object(schema)) if !schema.is_empty() => {
                 let source = Value::Object(schema.clone());
-                let items = self.node(&source, &below(at, "*"))?;
+                let items = self.project_node(&source, &below(at, "*"))?;
                 let mut out = Object::from_iter([("type".to_owned(), json!("array"))]);
                 out.insert("items".to_owned(), items);
                 Ok(out)
             }
             _ => {
                 let message = "the array says nothing about its items: give them a schema";
-                match self.untyped(at, "array-untyped-items", message, object)? {
+                match self.project_untyped(at, "array-untyped-items", message, object)? {
                     Value::Object(out) => Ok(out),
                     other => Ok(Object::from_iter([("const".to_owned(), other)])),
                 }
@@ -49,7 +49,7 @@ impl Projector<'_> {
         }
     }
 
-    pub(super) fn tuple(&mut self, items: &[Value], object: &Object, at: &str) -> Result<Object, Stop> {
+    pub(super) fn project_tuple(&mut self, items: &[Value], object: &Object, at: &str) -> Result<Object, Stop> {
         let rules = &self.dialect.rules;
         let count = |keyword: &str| object.get(keyword).and_then(Value::as_u64);
         let least = count("minItems").unwrap_or(0);
@@ -63,7 +63,7 @@ impl Projector<'_> {
         let rest = object.get("items").filter(|rest| rest.is_object());
         let mut written = Vec::with_capacity(items.len());
         for (position, item) in items.iter().enumerate() {
-            written.push(self.node(item, &format!("{at}/{position}"))?);
+            written.push(self.project_node(item, &format!("{at}/{position}"))?);
         }
         let mut out = Object::new();
         match rules.tuples {
@@ -72,7 +72,7 @@ impl Projector<'_> {
                 out.insert("prefixItems".to_owned(), Value::Array(written));
                 match rest {
                     Some(rest) => {
-                        let rest = self.node(rest, &below(at, "*"))?;
+                        let rest = self.project_node(rest, &below(at, "*"))?;
                         out.insert("items".to_owned(), rest);
                     }
                     None if rules.untyped => {

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
-use super::unions::or_null;
+use super::marks::{describe, or_null};
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::{Closed, Maps, Optional};
@@ -11,7 +10,7 @@ use crate::restore::MARK;
 use crate::tree::{Object, below};
 
 impl Projector<'_> {
-    pub(super) fn object(&mut self, object: &Object, at: &str) -> Result<Object, Stop> {
+    pub(super) fn project_object(&mut self, object: &Object, at: &str) -> Result<Object, Stop> {
         let rules = &self.dialect.rules;
         let empty = Object::new();
         let properties = object.get("properties").and_then(Value::as_object).unwrap_or(&empty);
@@ -23,13 +22,13 @@ impl Projector<'_> {
             if let Some(rest) = rest
                 && patterns.is_empty()
             {
-                return self.map(rest, object, at);
+                return self.project_map(rest, object, at);
             }
             if let (1, None) = (patterns.len(), rest)
                 && let Some((pattern, value)) = patterns.iter().next()
                 && !rules.untyped
             {
-                let mut written = self.map(value, object, at)?;
+                let mut written = self.project_map(value, object, at)?;
                 let mut words = Vec::new();
                 self.drop("patternProperties", &json!(pattern), at, &mut words)?;
                 describe(&mut written, &words);
@@ -38,7 +37,7 @@ impl Projector<'_> {
             if !is_closed && !rules.untyped {
                 let message =
                     "the object says nothing about its properties: list them, or give additionalProperties a schema";
-                return match self.untyped(at, "free-form-object", message, object)? {
+                return match self.project_untyped(at, "free-form-object", message, object)? {
                     Value::Object(out) => Ok(out),
                     other => Ok(Object::from_iter([("const".to_owned(), other)])),
                 };
@@ -87,7 +86,7 @@ impl Projector<'_> {
                 // It may not be there, and in a closed object it is not.
                 continue;
             }
-            let schema = match self.node(source, &place) {
+            let schema = match self.project_node(source, &place) {
                 Ok(schema) => schema,
                 Err(Stop::Deep(_)) if !is_required => continue,
                 Err(stop) => return Err(stop),
@@ -153,7 +152,7 @@ impl Projector<'_> {
         let rules = &self.dialect.rules;
         if rules.closed == Closed::AsRegistered {
             if let Some(rest) = rest {
-                let rest = self.node(rest, &below(at, "*"))?;
+                let rest = self.project_node(rest, &below(at, "*"))?;
                 out.insert("additionalProperties".to_owned(), rest);
             } else if let Some(additional) = object.get("additionalProperties") {
                 out.insert("additionalProperties".to_owned(), additional.clone());
@@ -161,14 +160,14 @@ impl Projector<'_> {
             if !patterns.is_empty() {
                 let mut written = Object::new();
                 for (pattern, schema) in patterns {
-                    written.insert(pattern.clone(), self.node(schema, &below(at, "*"))?);
+                    written.insert(pattern.clone(), self.project_node(schema, &below(at, "*"))?);
                 }
                 out.insert("patternProperties".to_owned(), Value::Object(written));
             }
             return Ok(());
         }
         if let Some(rest) = rest {
-            let rest = self.node(rest, &below(at, "*"))?;
+            let rest = self.project_node(rest, &below(at, "*"))?;
             out.insert("additionalProperties".to_owned(), rest);
         } else if rules.closed == Closed::Always {
             out.insert("additionalProperties".to_owned(), json!(false));
@@ -189,10 +188,10 @@ impl Projector<'_> {
     }
 
     /// Step 8: an object with any keys.
-    pub(super) fn map(&mut self, value: &Value, object: &Object, at: &str) -> Result<Object, Stop> {
+    pub(super) fn project_map(&mut self, value: &Value, object: &Object, at: &str) -> Result<Object, Stop> {
         let rules = &self.dialect.rules;
         if rules.maps == Maps::Kept && !object.contains_key("patternProperties") {
-            let value = self.node(value, &below(at, "*"))?;
+            let value = self.project_node(value, &below(at, "*"))?;
             let mut out = Object::new();
             out.insert("type".to_owned(), json!("object"));
             if let Some(required) = object.get("required") {
@@ -205,7 +204,7 @@ impl Projector<'_> {
             out.insert("additionalProperties".to_owned(), value);
             return Ok(out);
         }
-        let value = self.node(value, &below(at, "*"))?;
+        let value = self.project_node(value, &below(at, "*"))?;
         self.lose(
             "map-as-pairs",
             at,

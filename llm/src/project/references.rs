@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
+use super::marks::describe;
 use super::{Flat, Projector, Stop, UNROLLED};
 use crate::Refusal;
 use crate::dialect::{Recursion, References, Siblings};
@@ -135,7 +135,7 @@ impl Projector<'_> {
             let source = self.normal.target(name).cloned().unwrap_or(Value::Bool(true));
             // A definition is written once, as if it stood alone.
             let (depth, unrolling) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.unrolling));
-            let definition = self.definition(&source, name);
+            let definition = self.project_definition(&source, name);
             self.depth = depth;
             self.unrolling = unrolling;
             let definition = definition?;
@@ -144,7 +144,7 @@ impl Projector<'_> {
         let mut kept = Object::new();
         let mut words = Vec::new();
         for (keyword, value) in annotations {
-            self.annotation(keyword, value, at, &mut kept, &mut words)?;
+            self.project_annotation(keyword, value, at, &mut kept, &mut words)?;
         }
         describe(&mut kept, &words);
         if kept.is_empty() {
@@ -161,16 +161,16 @@ impl Projector<'_> {
     }
 
     /// The body of a definition: its own reference is followed, so that it is never only a reference to itself.
-    pub(super) fn definition(&mut self, source: &Value, name: &str) -> Result<Value, Stop> {
+    pub(super) fn project_definition(&mut self, source: &Value, name: &str) -> Result<Value, Stop> {
         let at = if name == "#" { "#root".to_owned() } else { format!("#{name}") };
         match source {
             Value::Object(members) if members.contains_key("$ref") || members.contains_key("allOf") => {
                 let mut object = self.resolved(members.clone(), &at, false)?;
                 object.remove(UNROLLED);
                 self.nodes += 1;
-                self.keywords(object, &at)
+                self.project_keywords(object, &at)
             }
-            other => self.node(other, &at),
+            other => self.project_node(other, &at),
         }
     }
 

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::unions::or_null;
+use super::marks::{describe, or_null};
 use super::{Projector, Stop};
 use crate::dialect::{Closed, Support};
-use crate::limits::DESCRIPTION_CHARACTERS_MAX;
 use crate::restore::MARK;
 use crate::tree::{Object, in_words, is_annotation, type_of_keyword};
 use crate::{Refusal, patterns};
@@ -14,8 +13,8 @@ impl Projector<'_> {
     /// A schema of one type, or null beside it.
     pub(super) fn typed(&mut self, name: &str, object: Object, nullable: bool, at: &str) -> Result<Value, Stop> {
         let mut out = match name {
-            "object" => self.object(&object, at)?,
-            "array" => self.array(&object, at)?,
+            "object" => self.project_object(&object, at)?,
+            "array" => self.project_array(&object, at)?,
             "string" | "number" | "integer" | "boolean" | "null" => {
                 Object::from_iter([("type".to_owned(), json!(name))])
             }
@@ -33,9 +32,9 @@ impl Projector<'_> {
                 continue;
             }
             if is_annotation(keyword) {
-                self.annotation(keyword, value, at, &mut out, &mut words)?;
+                self.project_annotation(keyword, value, at, &mut out, &mut words)?;
             } else if !is_written_with_its_type(keyword) && !out.contains_key(keyword) {
-                self.constraint(name, keyword, value, &object, at, &mut out, &mut words)?;
+                self.project_constraint(name, keyword, value, &object, at, &mut out, &mut words)?;
             }
         }
         describe(&mut out, &words);
@@ -43,7 +42,7 @@ impl Projector<'_> {
         Ok(if nullable { or_null(schema, self.dialect.rules.null) } else { schema })
     }
 
-    pub(super) fn annotation(
+    pub(super) fn project_annotation(
         &mut self,
         keyword: &str,
         value: &Value,
@@ -85,7 +84,7 @@ impl Projector<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of them are the place of one keyword")]
-    pub(super) fn constraint(
+    pub(super) fn project_constraint(
         &mut self,
         type_name: &str,
         keyword: &str,
@@ -104,7 +103,7 @@ impl Projector<'_> {
         match keyword {
             "pattern" => {
                 let pattern = value.as_str().unwrap_or_default();
-                match patterns::written(pattern, rules.patterns).filter(|_| accepted) {
+                match patterns::write_pattern(pattern, rules.patterns).filter(|_| accepted) {
                     Some(written) => {
                         out.insert(keyword.to_owned(), json!(written));
                     }
@@ -122,7 +121,7 @@ impl Projector<'_> {
             }
             "minLength" | "maxLength" if accepted && !rules.lengths_beside_pattern => {
                 let pattern = object.get("pattern").and_then(Value::as_str);
-                if pattern.is_some_and(|pattern| patterns::written(pattern, rules.patterns).is_some()) {
+                if pattern.is_some_and(|pattern| patterns::write_pattern(pattern, rules.patterns).is_some()) {
                     self.drop(keyword, value, at, words)?;
                 } else {
                     out.insert(keyword.to_owned(), value.clone());
@@ -167,22 +166,6 @@ impl Projector<'_> {
         }
         Ok(())
     }
-}
-
-/// Appends constraints in words to the description.
-pub(super) fn describe(out: &mut Object, words: &[String]) {
-    if words.is_empty() {
-        return;
-    }
-    let own = out.get("description").and_then(Value::as_str).unwrap_or_default();
-    let separator = if own.is_empty() { "" } else { " " };
-    let text = format!("{own}{separator}[{}]", words.join("; "));
-    let text = match text.char_indices().nth(DESCRIPTION_CHARACTERS_MAX) {
-        Some((end, _)) if own.chars().count() < DESCRIPTION_CHARACTERS_MAX => format!("{}…]", &text[..end]),
-        Some(_) => own.to_owned(),
-        None => text,
-    };
-    out.insert("description".to_owned(), json!(text));
 }
 
 /// An exclusive bound of integers as an inclusive one, unless a tighter one stands there.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
+use super::marks::describe;
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::Null;
@@ -34,10 +34,10 @@ impl Projector<'_> {
             branches.push(Value::Object(branch));
         }
         rest.insert("anyOf".to_owned(), Value::Array(branches));
-        self.union(rest, at)
+        self.project_union(rest, at)
     }
 
-    pub(super) fn union(&mut self, mut object: Object, at: &str) -> Result<Value, Stop> {
+    pub(super) fn project_union(&mut self, mut object: Object, at: &str) -> Result<Value, Stop> {
         let (any, one) = (object.remove("anyOf"), object.remove("oneOf"));
         let is_one = one.is_some();
         let branches = match (any, one) {
@@ -87,7 +87,7 @@ impl Projector<'_> {
         let mut written = Vec::new();
         let mut deep = None;
         for (place, source) in &sources {
-            match self.node(source, place) {
+            match self.project_node(source, place) {
                 Ok(branch) => written.push(branch),
                 // A branch that would go on without end is left away while another is there.
                 Err(Stop::Deep(place)) => deep = Some(place),
@@ -123,7 +123,7 @@ impl Projector<'_> {
         }
         let mut words = Vec::new();
         for (keyword, value) in annotations {
-            self.annotation(keyword, value, at, &mut out, &mut words)?;
+            self.project_annotation(keyword, value, at, &mut out, &mut words)?;
         }
         describe(&mut out, &words);
         Ok(Value::Object(out))
@@ -222,44 +222,4 @@ pub(super) fn exclude_each_other(one: &Object, other: &Object, normal: &Normal) 
             (_, _) => false,
         }
     })
-}
-
-/// The same schema, or null.
-pub(super) fn or_null(schema: Value, null: Null) -> Value {
-    let Value::Object(mut object) = schema else { return schema };
-    if null == Null::Flag {
-        object.insert("nullable".to_owned(), json!(true));
-        return Value::Object(object);
-    }
-    if let Some(Value::Array(branches)) = object.get_mut("anyOf") {
-        branches.push(json!({"type": "null"}));
-        return Value::Object(object);
-    }
-    let simple = !object.contains_key("const") && !object.contains_key("$ref") && !object.contains_key("oneOf");
-    match object.get("type").cloned() {
-        Some(Value::String(name)) if simple => {
-            object.insert("type".to_owned(), json!([name, "null"]));
-            if let Some(Value::Array(values)) = object.get_mut("enum")
-                && !values.contains(&Value::Null)
-            {
-                values.push(Value::Null);
-            }
-            Value::Object(object)
-        }
-        _ => {
-            if simple && let Some(Value::Array(values)) = object.get_mut("enum") {
-                values.push(Value::Null);
-                if let Some(Value::Array(names)) = object.get_mut("type") {
-                    names.push(json!("null"));
-                }
-                return Value::Object(object);
-            }
-            let description = object.remove("description");
-            let mut out = Object::from_iter([("anyOf".to_owned(), json!([object, {"type": "null"}]))]);
-            if let Some(description) = description {
-                out.insert("description".to_owned(), description);
-            }
-            Value::Object(out)
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::typed::describe;
+use super::marks::describe;
 use super::{Projector, Stop};
 use crate::Refusal;
 use crate::dialect::EnumValues;
@@ -10,7 +10,7 @@ use crate::tree::{Object, has_type, is_annotation, type_of, types};
 
 impl Projector<'_> {
     /// `const` and `enum`.
-    pub(super) fn values(&mut self, object: Object, at: &str) -> Result<Value, Stop> {
+    pub(super) fn project_values(&mut self, object: Object, at: &str) -> Result<Value, Stop> {
         let rules = &self.dialect.rules;
         let constant = object.get("const").cloned();
         let values = match (&constant, object.get("enum")) {
@@ -70,7 +70,7 @@ impl Projector<'_> {
         let mut words = Vec::new();
         for (keyword, value) in &object {
             if is_annotation(keyword) {
-                self.annotation(keyword, value, at, &mut out, &mut words)?;
+                self.project_annotation(keyword, value, at, &mut out, &mut words)?;
             } else if !matches!(keyword.as_str(), "type" | "const" | "enum") && !self.is_said_by(keyword, value, &out) {
                 self.drop(keyword, value, at, &mut words)?;
             }
@@ -146,7 +146,7 @@ impl Projector<'_> {
         }
         for (keyword, value) in object {
             if is_annotation(keyword) {
-                self.annotation(keyword, value, at, &mut out, &mut words)?;
+                self.project_annotation(keyword, value, at, &mut out, &mut words)?;
             }
         }
         describe(&mut out, &words);

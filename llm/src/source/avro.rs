@@ -99,7 +99,7 @@ struct Reader {
 impl Reader {
     fn read(&mut self, tree: &Value, namespace: &str) -> Type {
         match tree {
-            Value::String(name) => primitive(name).unwrap_or_else(|| Type::Named(full_name(name, namespace))),
+            Value::String(name) => primitive_type(name).unwrap_or_else(|| Type::Named(full_name(name, namespace))),
             Value::Array(branches) => Type::Union(branches.iter().map(|branch| self.read(branch, namespace)).collect()),
             Value::Object(members) => self.complex(members, namespace),
             Value::Null | Value::Bool(_) | Value::Number(_) => Type::Null,
@@ -144,13 +144,13 @@ impl Reader {
                 let size = members.get("size").and_then(Value::as_u64).unwrap_or(0);
                 let size = usize::try_from(size).unwrap_or(usize::MAX);
                 self.named.insert(name.clone(), Named::Fixed { size });
-                match logical(members) {
+                match logical_type(members) {
                     Some(found) if found.fits_fixed(size) => Type::Logical(found, Carrier::Fixed { name, size }),
                     Some(_) | None => Type::Named(name),
                 }
             }
             Some(name) => {
-                let plain = primitive(name).unwrap_or_else(|| Type::Named(full_name(name, namespace)));
+                let plain = primitive_type(name).unwrap_or_else(|| Type::Named(full_name(name, namespace)));
                 let carrier = match plain {
                     Type::Int => Carrier::Int,
                     Type::Long => Carrier::Long,
@@ -158,7 +158,7 @@ impl Reader {
                     Type::Bytes => Carrier::Bytes,
                     _ => return plain,
                 };
-                match logical(members) {
+                match logical_type(members) {
                     Some(found) if found.fits(&carrier) => Type::Logical(found, carrier),
                     Some(_) | None => plain,
                 }
@@ -172,7 +172,7 @@ fn full_name(name: &str, namespace: &str) -> String {
     if name.contains('.') || namespace.is_empty() { name.to_owned() } else { format!("{namespace}.{name}") }
 }
 
-fn primitive(name: &str) -> Option<Type> {
+fn primitive_type(name: &str) -> Option<Type> {
     Some(match name {
         "null" => Type::Null,
         "boolean" => Type::Boolean,
@@ -186,7 +186,7 @@ fn primitive(name: &str) -> Option<Type> {
     })
 }
 
-fn logical(members: &Object) -> Option<Logical> {
+fn logical_type(members: &Object) -> Option<Logical> {
     let number = |name: &str| members.get(name).and_then(Value::as_u64);
     Some(match members.get("logicalType")?.as_str()? {
         "decimal" => {
@@ -326,7 +326,7 @@ impl Avro {
             writer.root = Some(name.clone());
         }
         let mut schema = match &self.root {
-            Type::Named(name) => writer.definition(name, 0)?,
+            Type::Named(name) => writer.write_definition(name, 0)?,
             other => writer.of(other, 0)?,
         };
         if !writer.definitions.is_empty() {
@@ -369,18 +369,18 @@ impl Writer<'_> {
             Type::Logical(logical, _) => logical.as_json_schema(),
             Type::Array(items) => json!({"type": "array", "items": self.of(items, depth + 1)?}),
             Type::Map(values) => json!({"type": "object", "additionalProperties": self.of(values, depth + 1)?}),
-            Type::Union(branches) => self.union(branches, depth)?,
+            Type::Union(branches) => self.write_union(branches, depth)?,
             Type::Named(name) => {
                 if self.root.as_ref() == Some(name) {
                     return Ok(json!({"$ref": "#"}));
                 }
                 if matches!(self.avro.named.get(name), Some(Named::Fixed { .. }) | None) {
-                    return self.definition(name, depth);
+                    return self.write_definition(name, depth);
                 }
                 if !self.definitions.contains_key(name) {
                     // A name that is being written counts as written.
                     self.definitions.insert(name.clone(), Value::Null);
-                    let definition = self.definition(name, depth)?;
+                    let definition = self.write_definition(name, depth)?;
                     self.definitions.insert(name.clone(), definition);
                 }
                 json!({"$ref": format!("#/$defs/{name}")})
@@ -388,14 +388,14 @@ impl Writer<'_> {
         })
     }
 
-    fn definition(&mut self, name: &str, depth: usize) -> Result<Value, Refusal> {
+    fn write_definition(&mut self, name: &str, depth: usize) -> Result<Value, Refusal> {
         let avro = self.avro;
         Ok(match avro.named.get(name) {
             Some(Named::Record { doc, fields }) => {
                 let mut properties = Map::new();
                 let mut required = Vec::new();
                 for field in fields {
-                    let (schema, optional) = self.field(field, depth + 1)?;
+                    let (schema, optional) = self.write_field(field, depth + 1)?;
                     properties.insert(field.name.clone(), schema);
                     if !optional {
                         required.push(field.name.clone());
@@ -426,7 +426,7 @@ impl Writer<'_> {
     }
 
     /// The schema of a field, and whether it may be left away.
-    fn field(&mut self, field: &Field, depth: usize) -> Result<(Value, bool), Refusal> {
+    fn write_field(&mut self, field: &Field, depth: usize) -> Result<(Value, bool), Refusal> {
         let not_null = match (&field.of, &field.default) {
             (Type::Union(branches), Some(Value::Null)) => match branches.as_slice() {
                 [Type::Null, only] => Some(only),
@@ -447,7 +447,7 @@ impl Writer<'_> {
         Ok((schema, not_null.is_some() || is_nullable_by_default))
     }
 
-    fn union(&mut self, branches: &[Type], depth: usize) -> Result<Value, Refusal> {
+    fn write_union(&mut self, branches: &[Type], depth: usize) -> Result<Value, Refusal> {
         let is_ambiguous = self.avro.is_ambiguous(branches);
         let mut written = Vec::new();
         for branch in branches {
@@ -491,7 +491,7 @@ impl Type {
     }
 }
 
-fn wrong(at: &str, message: impl Into<String>) -> RestoreError {
+fn wrong_value(at: &str, message: impl Into<String>) -> RestoreError {
     RestoreError { pointer: at.to_owned(), message: message.into() }
 }
 
@@ -509,17 +509,17 @@ impl Avro {
 
     fn value(&self, of: &Type, value: Value, at: &str, depth: usize) -> Result<Value, RestoreError> {
         if depth > 6 * PROJECTION_DEPTH_MAX {
-            return Err(wrong(at, "the value nests too deep"));
+            return Err(wrong_value(at, "the value nests too deep"));
         }
         match (of, value) {
             (Type::Long, Value::String(digits)) => {
                 let number: i64 = digits
                     .parse()
-                    .map_err(|_| wrong(at, format!("\"{digits}\" is no whole number that fits 64 bits")))?;
+                    .map_err(|_| wrong_value(at, format!("\"{digits}\" is no whole number that fits 64 bits")))?;
                 Ok(json!(number))
             }
             (Type::Bytes, Value::String(text)) => Ok(as_latin1(&from_base64(&text, at)?)),
-            (Type::Logical(logical, carrier), value) => scalar(*logical, carrier, value, at),
+            (Type::Logical(logical, carrier), value) => encode_scalar(*logical, carrier, value, at),
             (Type::Array(items), Value::Array(values)) => values
                 .into_iter()
                 .enumerate()
@@ -542,7 +542,7 @@ impl Avro {
                 (Some(Named::Fixed { size }), Value::String(text)) => {
                     let bytes = from_base64(&text, at)?;
                     if bytes.len() != *size {
-                        return Err(wrong(at, format!("the text holds {} bytes instead of {size}", bytes.len())));
+                        return Err(wrong_value(at, format!("the text holds {} bytes instead of {size}", bytes.len())));
                     }
                     Ok(as_latin1(&bytes))
                 }
@@ -639,40 +639,47 @@ fn is_digits(value: &Value) -> bool {
 }
 
 fn from_base64(text: &str, at: &str) -> Result<Vec<u8>, RestoreError> {
-    STANDARD.decode(text).map_err(|problem| wrong(at, format!("the text is no base64: {problem}")))
+    STANDARD.decode(text).map_err(|problem| wrong_value(at, format!("the text is no base64: {problem}")))
 }
 
-fn scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result<Value, RestoreError> {
+fn encode_scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result<Value, RestoreError> {
     let text = match (logical, value) {
-        (Logical::Duration, Value::Object(members)) => return duration(&members, at),
+        (Logical::Duration, Value::Object(members)) => return encode_duration(&members, at),
         (_, Value::String(text)) => text,
         (_, other) => return Ok(other),
     };
     let units = |found: Option<i64>, what: &str| {
-        found.map(|units| json!(units)).ok_or_else(|| wrong(at, format!("\"{text}\" is no {what} of the field's unit")))
+        found
+            .map(|units| json!(units))
+            .ok_or_else(|| wrong_value(at, format!("\"{text}\" is no {what} of the field's unit")))
     };
     match logical {
         Logical::Decimal { precision, scale } => {
             let bytes = decimal::unscaled(&text, precision, scale).ok_or_else(|| {
-                wrong(at, format!("\"{text}\" is no decimal of {precision} digits, {scale} of them after the point"))
+                wrong_value(
+                    at,
+                    format!("\"{text}\" is no decimal of {precision} digits, {scale} of them after the point"),
+                )
             })?;
             let bytes = match carrier {
-                Carrier::Fixed { size, .. } => decimal::extended(bytes, *size)
-                    .ok_or_else(|| wrong(at, format!("\"{text}\" needs more than {size} bytes")))?,
+                Carrier::Fixed { size, .. } => decimal::extend_sign(bytes, *size)
+                    .ok_or_else(|| wrong_value(at, format!("\"{text}\" needs more than {size} bytes")))?,
                 Carrier::Int | Carrier::Long | Carrier::Text | Carrier::Bytes => bytes,
             };
             Ok(as_latin1(&bytes))
         }
         Logical::Uuid => match carrier {
             Carrier::Fixed { .. } => {
-                let bytes = uuid(&text).ok_or_else(|| wrong(at, format!("\"{text}\" is no UUID")))?;
+                let bytes = uuid_bytes(&text).ok_or_else(|| wrong_value(at, format!("\"{text}\" is no UUID")))?;
                 Ok(as_latin1(&bytes))
             }
             Carrier::Int | Carrier::Long | Carrier::Text | Carrier::Bytes => Ok(Value::String(text)),
         },
-        Logical::Date => units(time::days(&text).filter(|days| i32::try_from(*days).is_ok()), "date, as 2026-01-31,"),
+        Logical::Date => {
+            units(time::days_of(&text).filter(|days| i32::try_from(*days).is_ok()), "date, as 2026-01-31,")
+        }
         Logical::TimeOfDay(digits) => units(time::time_of_day(&text, digits), "time, as 23:59:59,"),
-        Logical::Timestamp(digits) => units(time::timestamp(&text, digits), "instant, as 2026-01-31T23:59:59Z,"),
+        Logical::Timestamp(digits) => units(time::timestamp_text(&text, digits), "instant, as 2026-01-31T23:59:59Z,"),
         Logical::LocalTimestamp(digits) => {
             units(time::local_timestamp(&text, digits), "time without an offset, as 2026-01-31T23:59:59,")
         }
@@ -680,17 +687,17 @@ fn scalar(logical: Logical, carrier: &Carrier, value: Value, at: &str) -> Result
     }
 }
 
-fn duration(members: &Object, at: &str) -> Result<Value, RestoreError> {
+fn encode_duration(members: &Object, at: &str) -> Result<Value, RestoreError> {
     let mut bytes = Vec::new();
     for name in ["months", "days", "millis"] {
         let part = members.get(name).and_then(Value::as_u64).and_then(|part| u32::try_from(part).ok());
-        let part = part.ok_or_else(|| wrong(&below(at, name), "a whole number of 32 bits is wanted"))?;
+        let part = part.ok_or_else(|| wrong_value(&below(at, name), "a whole number of 32 bits is wanted"))?;
         bytes.extend(part.to_le_bytes());
     }
     Ok(as_latin1(&bytes))
 }
 
-fn uuid(text: &str) -> Option<Vec<u8>> {
+fn uuid_bytes(text: &str) -> Option<Vec<u8>> {
     let groups: Vec<&str> = text.split('-').collect();
     if groups.iter().map(|group| group.len()).ne([8, 4, 4, 4, 12]) || !text.is_ascii() {
         return None;

@@ -40,10 +40,10 @@ pub(super) fn unscaled(text: &str, precision: u64, scale: u64) -> Option<Vec<u8>
     if magnitude.first().is_none_or(|first| first & 0x80 != 0) {
         magnitude.insert(0, 0);
     }
-    Some(if negative { negated(&magnitude) } else { magnitude })
+    Some(if negative { negate_magnitude(&magnitude) } else { magnitude })
 }
 
-fn negated(magnitude: &[u8]) -> Vec<u8> {
+fn negate_magnitude(magnitude: &[u8]) -> Vec<u8> {
     let mut bytes: Vec<u8> = magnitude.iter().map(|byte| !byte).collect();
     for byte in bytes.iter_mut().rev() {
         let (sum, overflows) = byte.overflowing_add(1);
@@ -61,7 +61,7 @@ fn negated(magnitude: &[u8]) -> Vec<u8> {
 }
 
 /// The same number in `size` bytes; `None` if it needs more.
-pub(super) fn extended(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
+pub(super) fn extend_sign(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
     let missing = size.checked_sub(bytes.len())?;
     let sign = if bytes.first().is_some_and(|first| first & 0x80 != 0) { 0xFF } else { 0 };
     let mut extended = vec![sign; missing];
@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn every_number_of_two_bytes_is_that_of_the_machine() {
         for number in i16::MIN..=i16::MAX {
-            let bytes = unscaled(&number.to_string(), 5, 0).and_then(|bytes| extended(bytes, 2));
+            let bytes = unscaled(&number.to_string(), 5, 0).and_then(|bytes| extend_sign(bytes, 2));
             assert_eq!(bytes, Some(number.to_be_bytes().to_vec()), "{number}");
         }
-        assert_eq!(extended(vec![1, 0, 0], 2), None);
+        assert_eq!(extend_sign(vec![1, 0, 0], 2), None);
     }
 }

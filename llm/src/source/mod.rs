@@ -135,7 +135,7 @@ impl Source {
         match &self.form {
             Form::Json { .. } => Ok(value),
             Form::Avro(schema) => schema.encode(value),
-            Form::Protobuf(schema) => schema.splice(value),
+            Form::Protobuf(schema) => schema.convert_splice(value),
         }
     }
 
@@ -145,7 +145,7 @@ impl Source {
     /// [`SchemaError`] for a schema that cannot be used for validation.
     pub fn validator(&self) -> Result<Registered, SchemaError> {
         if let Form::Protobuf(schema) = &self.form {
-            return Ok(Registered::Protobuf(schema.message().clone()));
+            return Ok(Registered::Protobuf(schema.convert_message().clone()));
         }
         ParsedSchema::parse(self.format(), &self.text, &self.references, Strictness::Stored)
             .map(|parsed| Registered::Parsed(Box::new(parsed)))

@@ -26,7 +26,7 @@ impl Protobuf {
         Ok(Self { message })
     }
 
-    pub(super) fn message(&self) -> &Message {
+    pub(super) fn convert_message(&self) -> &Message {
         &self.message
     }
 
@@ -36,7 +36,7 @@ impl Protobuf {
             Writer { int64, nodes: 0, root: root.full_name().to_owned(), definitions: Map::new(), depth: 0 };
         let mut schema = match well_known(root.full_name()) {
             Some(schema) => schema,
-            None => writer.message(root)?,
+            None => writer.write_message(root)?,
         };
         if !writer.definitions.is_empty() {
             writer.definitions.sort_keys();
@@ -47,7 +47,7 @@ impl Protobuf {
 
     /// A value in ProtoJSON: the one key under the name of a `oneof` stands in the message itself. What is of another kind
     /// than the schema wants stays as it is, for validation to judge.
-    pub(super) fn splice(&self, value: Value) -> Result<Value, RestoreError> {
+    pub(super) fn convert_splice(&self, value: Value) -> Result<Value, RestoreError> {
         message(self.message.descriptor(), value, "", 0)
     }
 }
@@ -97,11 +97,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn message(&mut self, message: &MessageDescriptor) -> Result<Value, Refusal> {
+    fn write_message(&mut self, message: &MessageDescriptor) -> Result<Value, Refusal> {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in message.fields().filter(|field| !has_written_oneof(field)) {
-            let schema = self.field(&field)?;
+            let schema = self.write_field(&field)?;
             if field.cardinality() == Cardinality::Required {
                 required.push(field.json_name().to_owned());
             }
@@ -111,7 +111,7 @@ impl Writer {
             let mut branches = Vec::new();
             for field in oneof.fields() {
                 let name = field.json_name();
-                let schema = self.field(&field)?;
+                let schema = self.write_field(&field)?;
                 branches.push(json!({
                     "type": "object",
                     "properties": {name: schema},
@@ -130,21 +130,20 @@ impl Writer {
         }))
     }
 
-    fn field(&mut self, field: &FieldDescriptor) -> Result<Value, Refusal> {
+    fn write_field(&mut self, field: &FieldDescriptor) -> Result<Value, Refusal> {
         if field.is_map() {
             let Kind::Message(entry) = field.kind() else { return Ok(json!({})) };
-            let mut map =
-                json!({"type": "object", "additionalProperties": self.kind(&entry.map_entry_value_field().kind())?});
+            let mut map = json!({"type": "object", "additionalProperties": self.write_kind(&entry.map_entry_value_field().kind())?});
             if let Some(pattern) = key_pattern(&entry.map_entry_key_field().kind()) {
                 map["propertyNames"] = json!({"pattern": pattern});
             }
             return Ok(map);
         }
-        let one = self.kind(&field.kind())?;
+        let one = self.write_kind(&field.kind())?;
         Ok(if field.is_list() { json!({"type": "array", "items": one}) } else { one })
     }
 
-    fn kind(&mut self, kind: &Kind) -> Result<Value, Refusal> {
+    fn write_kind(&mut self, kind: &Kind) -> Result<Value, Refusal> {
         self.nodes += 1;
         self.depth += 1;
         if self.nodes > PROJECTION_NODES_MAX || self.depth > 2 * PROJECTION_DEPTH_MAX {
@@ -181,11 +180,11 @@ impl Writer {
                 let names: Vec<String> = found.values().map(|value| value.name().to_owned()).collect();
                 json!({"type": "string", "enum": names})
             }
-            Kind::Message(found) => return self.nested(found),
+            Kind::Message(found) => return self.write_nested(found),
         })
     }
 
-    fn nested(&mut self, message: &MessageDescriptor) -> Result<Value, Refusal> {
+    fn write_nested(&mut self, message: &MessageDescriptor) -> Result<Value, Refusal> {
         let name = message.full_name();
         if let Some(schema) = well_known(name) {
             return Ok(schema);
@@ -193,7 +192,7 @@ impl Writer {
         if is_wrapper(name) {
             // Absent and null are one for a wrapper, so an optional property says all of it.
             return match message.fields().next() {
-                Some(value) => self.kind(&value.kind()),
+                Some(value) => self.write_kind(&value.kind()),
                 None => Ok(json!({})),
             };
         }
@@ -203,7 +202,7 @@ impl Writer {
         if !self.definitions.contains_key(name) {
             // A message that is being written counts as written.
             self.definitions.insert(name.to_owned(), Value::Null);
-            let definition = self.message(message)?;
+            let definition = self.write_message(message)?;
             self.definitions.insert(name.to_owned(), definition);
         }
         Ok(json!({"$ref": format!("#/$defs/{name}")}))

@@ -2,7 +2,7 @@
 //! but the offset that stands in the text.
 
 /// Days from 1970-01-01 of a date `2026-02-28` in the Gregorian calendar.
-pub(super) fn days(text: &str) -> Option<i64> {
+pub(super) fn days_of(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, '-');
     let (year, month, day) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -49,12 +49,12 @@ pub(super) fn time_of_day(text: &str, digits: u32) -> Option<i64> {
 /// Units since 1970-01-01T00:00:00 of a date and a time, without an offset.
 pub(super) fn local_timestamp(text: &str, digits: u32) -> Option<i64> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
-    let seconds = days(date)?.checked_mul(86_400)?;
+    let seconds = days_of(date)?.checked_mul(86_400)?;
     seconds.checked_mul(10_i64.checked_pow(digits)?)?.checked_add(time_of_day(time, digits)?)
 }
 
 /// The same of an instant, whose offset is `Z` or `+02:00`.
-pub(super) fn timestamp(text: &str, digits: u32) -> Option<i64> {
+pub(super) fn timestamp_text(text: &str, digits: u32) -> Option<i64> {
     let unit = 10_i64.checked_pow(digits)?;
     if let Some(local) = text.strip_suffix(['Z', 'z']) {
         return local_timestamp(local, digits);
@@ -98,7 +98,7 @@ mod tests {
             ("+026-01-01", None),
             ("2026-01-01x", None),
         ] {
-            assert_eq!(days(text), expected, "{text}");
+            assert_eq!(days_of(text), expected, "{text}");
         }
     }
 
@@ -116,7 +116,7 @@ mod tests {
             ("9999-12-31T00:00:00Z", 9, None),
             ("é1970-01-01T00:00:00+é1:00", 3, None),
         ] {
-            assert_eq!(timestamp(text, digits), expected, "{text}");
+            assert_eq!(timestamp_text(text, digits), expected, "{text}");
         }
         assert_eq!(time_of_day("23:59:59.25", 6), Some(86_399_250_000));
         assert_eq!(local_timestamp("1970-01-02T00:00:00", 3), Some(86_400_000));

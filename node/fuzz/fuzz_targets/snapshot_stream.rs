@@ -48,7 +48,7 @@ fuzz_target!(|input: &[u8]| {
     let snap = dir.path().join("snap");
     std::fs::create_dir(&snap).expect("a scratch directory");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let received = runtime.block_on(incoming::receive(&snap, "c", futures::stream::iter(parts)));
+    let received = runtime.block_on(incoming::receive_snapshot(&snap, "c", futures::stream::iter(parts)));
 
     let names = |dir: &Path| {
         let entries = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry"));

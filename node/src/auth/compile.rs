@@ -85,7 +85,7 @@ impl Compiled {
         }
         let roles: BTreeMap<String, RoleRow> = query::roles(view)?.into_iter().collect();
         for (name, binding) in query::bindings(view)? {
-            compiled.bind(&name, &binding, &roles);
+            compiled.add_binding(&name, &binding, &roles);
         }
         compiled.has_custom = !custom.is_empty();
         for (name, text) in custom {
@@ -101,7 +101,7 @@ impl Compiled {
         Ok(compiled)
     }
 
-    fn bind(&mut self, name: &str, binding: &BindingRow, roles: &BTreeMap<String, RoleRow>) {
+    fn add_binding(&mut self, name: &str, binding: &BindingRow, roles: &BTreeMap<String, RoleRow>) {
         let BindingRow { role, grantee, reach, .. } = binding;
         let (permissions, on_own) = match (built_in(role), roles.get(role)) {
             (Some(role), _) => (role.permissions.map(|found| found.into_iter().collect()), role.on_own),
@@ -206,7 +206,7 @@ impl Compiled {
     }
 
     /// Could the principal be allowed this, of anything?
-    pub(super) fn could(&self, principal: &Principal, permission: Permission) -> bool {
+    pub(super) fn could_be_permitted(&self, principal: &Principal, permission: Permission) -> bool {
         let of_roles = self.grants.iter().any(|grant| {
             grant.permissions.as_ref().is_none_or(|found| found.contains(&permission))
                 && is_granted_to(&grant.grantee, principal)
@@ -262,7 +262,7 @@ fn policy_text(grantee: &Grantee, permissions: Option<&HashSet<Permission>>, rea
     if *grantee == Grantee::Authenticated {
         conditions.push("!(principal is Anonymous)".to_owned());
     }
-    let in_context = |context: &Context| format!("resource.context == {}", quoted(context.as_str()));
+    let in_context = |context: &Context| format!("resource.context == {}", cedar_text(context.as_str()));
     let of_subject = |context: &Context, name: String| {
         format!("resource is Subject && {} && resource.name {name}", in_context(context))
     };
@@ -270,13 +270,13 @@ fn policy_text(grantee: &Grantee, permissions: Option<&HashSet<Permission>>, rea
         Reach::Cluster => {}
         Reach::Context { context } => conditions.push(in_context(context)),
         Reach::Subject { subject } => {
-            conditions.push(of_subject(&subject.context, format!("== {}", quoted(&subject.name))));
+            conditions.push(of_subject(&subject.context, format!("== {}", cedar_text(&subject.name))));
         }
         Reach::Prefix { context, prefix } => {
-            conditions.push(of_subject(context, format!("like {}", pattern(prefix, false, true))));
+            conditions.push(of_subject(context, format!("like {}", cedar_pattern(prefix, false, true))));
         }
         Reach::Glob { context, pattern: text } => {
-            conditions.push(of_subject(context, format!("like {}", pattern(text, true, false))));
+            conditions.push(of_subject(context, format!("like {}", cedar_pattern(text, true, false))));
         }
     }
     if !condition.is_empty() {
@@ -287,7 +287,7 @@ fn policy_text(grantee: &Grantee, permissions: Option<&HashSet<Permission>>, rea
 }
 
 /// A text as a literal of Cedar.
-fn quoted(text: &str) -> String {
+fn cedar_text(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
     for character in text.chars() {
@@ -298,7 +298,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A text as a pattern of Cedar. A star of the text is a wildcard, or means itself.
-fn pattern(text: &str, is_glob: bool, is_prefix: bool) -> String {
+fn cedar_pattern(text: &str, is_glob: bool, is_prefix: bool) -> String {
     let mut literal = String::from("\"");
     for character in text.chars() {
         match character {

@@ -65,7 +65,7 @@ impl Credentials {
     /// What the headers show; nothing if they do not claim anything.
     ///
     /// # Errors
-    /// [`Unreadable`]: there is something that is no credential of a kind that is known here. It counts as wrong, never as
+    /// `Unreadable`: there is something that is no credential of a kind that is known here. It counts as wrong, never as
     /// absent.
     pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Unreadable> {
         let mut values = headers.get_all(AUTHORIZATION).iter();

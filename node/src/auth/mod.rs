@@ -1,7 +1,7 @@
 //! Who may do what: decisions from the accounts, roles, bindings and policies of the replicated state.
 //!
-//! [`Authority`] compiles them into one set of Cedar policies ([`compile`]) whenever the state says that they have changed,
-//! and evaluates that ([`model`]). What it decided is remembered by thread until the next change, so that the hot path costs
+//! [`Authority`] compiles them into one set of Cedar policies (`compile`) whenever the state says that they have changed,
+//! and evaluates that (`model`). What it decided is remembered by thread until the next change, so that the hot path costs
 //! a look into a table that no other core touches. Where a configuration has no `[auth]`, or it is off, everybody may do
 //! everything. Never here: transports, and who asks (that is the edge's).
 
@@ -31,7 +31,6 @@ use model::Attributes;
 use oidc::{Oidc, Verified};
 
 pub use compile::{InvalidPolicy, check_policies};
-pub(crate) use oidc::is_safe;
 
 pub use credentials::{Credentials, NewKey, hash_of_secret, new_key};
 pub use roles::built_in;
@@ -121,15 +120,15 @@ impl Authority {
     }
 
     /// What is compiled of the state as this node has applied it, and its epoch.
-    fn compiled(&self) -> Result<(u64, Arc<Compiled>), ServiceError> {
-        self.refresh()?;
+    fn newest_compiled(&self) -> Result<(u64, Arc<Compiled>), ServiceError> {
+        self.refresh_if_changed()?;
         // The epoch first: what is compiled after it is never older.
         let epoch = self.inner.epoch.load(Ordering::Acquire);
         Ok((epoch, self.inner.current.read().clone()))
     }
 
     /// Compiles again if access has changed since. Reads the state once for each applied index at most.
-    fn refresh(&self) -> Result<u64, ServiceError> {
+    fn refresh_if_changed(&self) -> Result<u64, ServiceError> {
         let Inner { state, seen, epoch, compiling, current, .. } = &*self.inner;
         let applied = state.applied_index().0;
         if seen.load(Ordering::Acquire) == applied {
@@ -156,7 +155,7 @@ impl Authority {
     ///
     /// # Errors
     /// Only if the state cannot be read: then nothing is allowed.
-    pub fn may(
+    pub fn is_permitted(
         &self,
         principal: &Principal,
         origin: &Origin,
@@ -166,16 +165,16 @@ impl Authority {
         if !self.inner.is_on || is_internal(principal) || permission == Permission::Public {
             return Ok(true);
         }
-        let epoch = self.refresh()?;
+        let epoch = self.refresh_if_changed()?;
         let fetch = || self.inner.current.read().clone();
-        let known = remembered::find(self.inner.instance, epoch, fetch, principal, permission, target);
+        let known = remembered::find_decision(self.inner.instance, epoch, fetch, principal, permission, target);
         let compiled = match known {
             remembered::Found::Decision(allowed) => return Ok(allowed),
             remembered::Found::Compiled(compiled) => compiled,
         };
         let decision = self.evaluate(&compiled, principal, origin, permission, target)?;
         if !compiled.needs_attributes(permission) {
-            remembered::keep(self.inner.instance, epoch, principal, permission, target, decision.allowed);
+            remembered::keep_decision(self.inner.instance, epoch, principal, permission, target, decision.allowed);
         }
         Ok(decision.allowed)
     }
@@ -183,8 +182,8 @@ impl Authority {
     /// The decision with the policies behind it, never a remembered one.
     ///
     /// # Errors
-    /// As [`Authority::may`].
-    pub fn explain(
+    /// As [`Authority::is_permitted`].
+    pub fn explain_decision(
         &self,
         principal: &Principal,
         origin: &Origin,
@@ -194,7 +193,7 @@ impl Authority {
         if !self.inner.is_on {
             return Ok(Decision { allowed: true, policies: vec!["authorisation is off".to_owned()] });
         }
-        let (_, compiled) = self.compiled()?;
+        let (_, compiled) = self.newest_compiled()?;
         self.evaluate(&compiled, principal, origin, permission, target)
     }
 
@@ -222,7 +221,7 @@ impl Authority {
     /// there are policies above roles, nobody is taken to: they may ask for more than names.
     ///
     /// # Errors
-    /// As [`Authority::may`].
+    /// As [`Authority::is_permitted`].
     pub fn may_all(
         &self,
         principal: &Principal,
@@ -233,14 +232,14 @@ impl Authority {
             return Ok(true);
         }
         // What is bound to the cluster as a whole has no condition: it holds for each subject, too.
-        Ok(self.may(principal, origin, permission, Target::Cluster)?
+        Ok(self.is_permitted(principal, origin, permission, Target::Cluster)?
             && !self.inner.current.read().has_custom_policies())
     }
 
-    /// Could the principal do this to anything at all? Never false for what [`Authority::may`] allows somewhere.
+    /// Could the principal do this to anything at all? Never false for what [`Authority::is_permitted`] allows somewhere.
     ///
     /// # Errors
-    /// As [`Authority::may`].
+    /// As [`Authority::is_permitted`].
     pub fn may_somewhere(&self, principal: &Principal, permission: Permission) -> Result<bool, ServiceError> {
         if !self.inner.is_on || is_internal(principal) || permission == Permission::Public {
             return Ok(true);
@@ -248,33 +247,40 @@ impl Authority {
         if is_root(principal) && matches!(permission, Permission::AccessRead | Permission::AccessWrite) {
             return Ok(true);
         }
-        let (_, compiled) = self.compiled()?;
-        Ok(compiled.could(principal, permission))
+        let (_, compiled) = self.newest_compiled()?;
+        Ok(compiled.could_be_permitted(principal, permission))
     }
 
-    /// As [`Authority::may`], with the refusal that the client gets.
+    /// As [`Authority::is_permitted`], with the refusal that the client gets.
     ///
     /// # Errors
     /// 40101 if nobody said who asks, 40301 if whoever asks may not.
-    pub fn check(
+    pub fn refuse_unless_permitted(
         &self,
         principal: &Principal,
         origin: &Origin,
         permission: Permission,
         target: Target<'_>,
     ) -> Result<(), ServiceError> {
-        if self.may(principal, origin, permission, target)? { Ok(()) } else { Err(denied(principal, permission)) }
+        if self.is_permitted(principal, origin, permission, target)? {
+            Ok(())
+        } else {
+            Err(permission_denied(principal, permission))
+        }
     }
 
     /// The principal that credentials speak for, and when they end if they say so; none if they are not good now.
     ///
     /// # Errors
     /// Only if the state cannot be read.
-    pub fn identify(&self, credentials: &Credentials) -> Result<Option<(Principal, Option<u64>)>, ServiceError> {
+    pub fn identify_principal(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Option<(Principal, Option<u64>)>, ServiceError> {
         let now_ms = self.inner.clock.wall_ms();
         match credentials {
             Credentials::Basic { .. } | Credentials::Key { .. } => {
-                let (_, compiled) = self.compiled()?;
+                let (_, compiled) = self.newest_compiled()?;
                 Ok(compiled.account_of(credentials, now_ms).map(|principal| (principal, None)))
             }
             Credentials::Token(token) => match self.inner.oidc.verify_once(self.inner.instance, token, now_ms) {
@@ -292,11 +298,11 @@ impl Authority {
     }
 
     /// Fetches the keys of an identity provider, if those that are known do not fit a token of it.
-    pub async fn prepare(&self, credentials: &Credentials) {
+    pub async fn prepare_credentials(&self, credentials: &Credentials) {
         let Credentials::Token(token) = credentials else { return };
         let Inner { oidc, clock, instance, .. } = &*self.inner;
         if let Verified::NeedsKeys(issuer) = oidc.verify_once(*instance, token, clock.wall_ms()) {
-            oidc.fetch(issuer).await;
+            oidc.fetch_keys(issuer).await;
         }
     }
 
@@ -313,20 +319,20 @@ impl Authority {
         if !self.inner.is_on || is_internal(principal) {
             return Ok(());
         }
-        let (_, compiled) = self.compiled()?;
+        let (_, compiled) = self.newest_compiled()?;
         let now_ms = self.inner.clock.wall_ms();
         let has_ended = origin.expires_ms.is_some_and(|expires| expires <= now_ms)
             || origin.key.as_ref().is_some_and(|key| !compiled.is_key_good(key, now_ms));
         if has_ended {
             return Err(ServiceError::new(code::UNAUTHORIZED, "Unauthorized"));
         }
-        if self.may_somewhere(principal, permission)? { Ok(()) } else { Err(denied(principal, permission)) }
+        if self.may_somewhere(principal, permission)? { Ok(()) } else { Err(permission_denied(principal, permission)) }
     }
 
     /// What would be decided with this policy among the others.
     ///
     /// # Errors
-    /// As [`Authority::may`]; [`code::UNPROCESSABLE`] for a policy that is none.
+    /// As [`Authority::is_permitted`]; [`code::UNPROCESSABLE`] for a policy that is none.
     pub fn would_allow(
         &self,
         principal: &Principal,
@@ -358,7 +364,7 @@ fn is_root(principal: &Principal) -> bool {
 }
 
 /// The refusal. It names the permission and nothing of what is there.
-pub fn denied(principal: &Principal, permission: Permission) -> ServiceError {
+pub fn permission_denied(principal: &Principal, permission: Permission) -> ServiceError {
     if principal.kind == PrincipalKind::Anonymous {
         return ServiceError::new(code::UNAUTHORIZED, "Unauthorized");
     }

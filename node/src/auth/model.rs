@@ -126,9 +126,9 @@ impl Question {
         let what = target_entity(target, attributes)?;
         let request = Request::new(
             who.uid(),
-            uid(&TYPES.action, permission.name()),
+            entity_uid(&TYPES.action, permission.name()),
             what.uid(),
-            facts(origin, now_ms)?,
+            request_facts(origin, now_ms)?,
             // Everything here is built to the schema; a test asks every permission of every kind of resource.
             None,
         )?;
@@ -137,41 +137,41 @@ impl Question {
     }
 }
 
-fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
+fn entity_uid(of: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id))
 }
 
 pub(super) fn group_uid(name: &str) -> EntityUid {
-    uid(&TYPES.group, name)
+    entity_uid(&TYPES.group, name)
 }
 
 pub(super) fn action_uid(permission: Permission) -> EntityUid {
-    uid(&TYPES.action, permission.name())
+    entity_uid(&TYPES.action, permission.name())
 }
 
 /// The name of the type of a principal.
 pub(super) fn principal_uid(kind: PrincipalKind, name: &str) -> EntityUid {
     match kind {
-        PrincipalKind::User => uid(&TYPES.user, name),
-        PrincipalKind::ServiceAccount | PrincipalKind::Node | PrincipalKind::System => uid(&TYPES.account, name),
-        PrincipalKind::Anonymous => uid(&TYPES.anonymous, name),
+        PrincipalKind::User => entity_uid(&TYPES.user, name),
+        PrincipalKind::ServiceAccount | PrincipalKind::Node | PrincipalKind::System => entity_uid(&TYPES.account, name),
+        PrincipalKind::Anonymous => entity_uid(&TYPES.anonymous, name),
     }
 }
 
-fn text(value: &str) -> RestrictedExpression {
+fn text_value(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
 }
 
-fn texts<'a>(values: impl IntoIterator<Item = &'a String>) -> RestrictedExpression {
-    RestrictedExpression::new_set(values.into_iter().map(|value| text(value)))
+fn text_set<'a>(values: impl IntoIterator<Item = &'a String>) -> RestrictedExpression {
+    RestrictedExpression::new_set(values.into_iter().map(|value| text_value(value)))
 }
 
 fn principal_entity(principal: &Principal) -> Result<Entity, Unaskable> {
     let Principal { kind, name, groups, authentication } = principal;
     let attributes = [
-        ("name".to_owned(), text(name)),
-        ("groups".to_owned(), texts(groups)),
-        ("authentication".to_owned(), text(authentication.name())),
+        ("name".to_owned(), text_value(name)),
+        ("groups".to_owned(), text_set(groups)),
+        ("authentication".to_owned(), text_value(authentication.name())),
     ];
     let parents = groups.iter().map(|group| group_uid(group));
     Ok(Entity::new_with_tags(principal_uid(*kind, name), attributes, parents, [])?)
@@ -179,26 +179,26 @@ fn principal_entity(principal: &Principal) -> Result<Entity, Unaskable> {
 
 fn target_entity(target: Target<'_>, attributes: &Attributes) -> Result<Entity, Unaskable> {
     let (own, name, context) = match target {
-        Target::Cluster => (uid(&TYPES.cluster, "cluster"), "", ""),
-        Target::Context(context) => (uid(&TYPES.context, context.as_str()), "", context.as_str()),
+        Target::Cluster => (entity_uid(&TYPES.cluster, "cluster"), "", ""),
+        Target::Context(context) => (entity_uid(&TYPES.context, context.as_str()), "", context.as_str()),
         Target::Subject(subject) => {
-            (uid(&TYPES.subject, &subject.qualified()), subject.name.as_str(), subject.context.as_str())
+            (entity_uid(&TYPES.subject, &subject.qualified()), subject.name.as_str(), subject.context.as_str())
         }
     };
     let Attributes { properties, labels, state } = attributes;
     let attributes = [
-        ("name".to_owned(), text(name)),
-        ("context".to_owned(), text(context)),
-        ("owner".to_owned(), text(properties.get("owner").map_or("", String::as_str))),
-        ("state".to_owned(), text(state)),
-        ("labels".to_owned(), texts(labels)),
+        ("name".to_owned(), text_value(name)),
+        ("context".to_owned(), text_value(context)),
+        ("owner".to_owned(), text_value(properties.get("owner").map_or("", String::as_str))),
+        ("state".to_owned(), text_value(state)),
+        ("labels".to_owned(), text_set(labels)),
     ];
-    let tags = properties.iter().map(|(name, value)| (name.clone(), text(value)));
+    let tags = properties.iter().map(|(name, value)| (name.clone(), text_value(value)));
     Ok(Entity::new_with_tags(own, attributes, [], tags)?)
 }
 
 /// What a policy may ask about the moment: UTC; Monday is 1.
-fn facts(origin: &Origin, now_ms: u64) -> Result<Facts, Unaskable> {
+fn request_facts(origin: &Origin, now_ms: u64) -> Result<Facts, Unaskable> {
     const HOUR_MS: u64 = 60 * 60 * 1000;
     let long = |number: u64| RestrictedExpression::new_long(i64::try_from(number).unwrap_or(i64::MAX));
     let hours = now_ms / HOUR_MS;

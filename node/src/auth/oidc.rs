@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::config::IssuerConfig;
+use crate::config::{IssuerConfig, is_safe_url};
 
 /// Between two attempts to fetch the keys of an issuer: whoever sends tokens with invented key ids causes no more.
 const FETCH_INTERVAL_MIN: Duration = Duration::from_secs(10);
@@ -84,12 +84,12 @@ impl Oidc {
             keys: RwLock::default(),
             asked: Mutex::default(),
         };
-        let http = if issuers.is_empty() { None } else { client() };
+        let http = if issuers.is_empty() { None } else { http_client() };
         Self { issuers: issuers.iter().map(issuer).collect(), http }
     }
 
     /// Looks at a token with what is known of its issuer.
-    pub(super) fn verify(&self, token: &str, now_ms: u64) -> Verified {
+    pub(super) fn verify_token(&self, token: &str, now_ms: u64) -> Verified {
         let Some(claimed) = issuer_claim(token) else { return Verified::Bad("it is no token") };
         let found = self.issuers.iter().position(|issuer| issuer.config.issuer == claimed);
         let Some(number) = found else { return Verified::Bad("its issuer is not configured") };
@@ -117,7 +117,7 @@ impl Oidc {
     }
 
     /// Fetches the keys of an issuer, unless somebody did a moment ago.
-    pub(super) async fn fetch(&self, number: usize) {
+    pub(super) async fn fetch_keys(&self, number: usize) {
         let Some(issuer) = self.issuers.get(number) else { return };
         let mut asked = issuer.asked.lock().await;
         if asked.is_some_and(|asked| clock::now().duration_since(asked) < FETCH_INTERVAL_MIN) {
@@ -148,11 +148,11 @@ impl Oidc {
         }
         let url = if config.jwks_url.is_empty() {
             let base = config.issuer.trim_end_matches('/');
-            let found: Discovery = self.document(&format!("{base}/.well-known/openid-configuration")).await?;
+            let found: Discovery = self.fetch_document(&format!("{base}/.well-known/openid-configuration")).await?;
             if found.issuer != config.issuer {
                 return Err(format!("its discovery document is of the issuer {}", found.issuer));
             }
-            if !is_safe(&found.jwks_uri) {
+            if !is_safe_url(&found.jwks_uri) {
                 return Err(format!("its keys are at {}, which is not https", found.jwks_uri));
             }
             found.jwks_uri
@@ -160,7 +160,7 @@ impl Oidc {
             config.jwks_url.clone()
         };
         // A key that cannot be read is of no use to anybody, and no reason to drop the others.
-        let set: Value = self.document(&url).await?;
+        let set: Value = self.fetch_document(&url).await?;
         let keys = set["keys"].as_array().cloned().unwrap_or_default();
         let keys = keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()).take(KEYS_MAX);
         let set = JwkSet { keys: keys.collect() };
@@ -171,7 +171,7 @@ impl Oidc {
         Ok(readable.collect())
     }
 
-    async fn document<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {
+    async fn fetch_document<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {
         let http = self.http.as_ref().ok_or("there is no client to ask with")?;
         let mut answer = http.get(url).send().await.map_err(|error| format!("{url}: {error}"))?;
         if !answer.status().is_success() {
@@ -189,18 +189,11 @@ impl Oidc {
 }
 
 /// Asks identity providers. Redirects are not followed: what is configured is what is asked.
-fn client() -> Option<reqwest::Client> {
+fn http_client() -> Option<reqwest::Client> {
     // Somebody in this process may have chosen already: then that holds.
     drop(rustls::crypto::ring::default_provider().install_default());
     let http = reqwest::Client::builder().timeout(FETCH_TIME_MAX).redirect(reqwest::redirect::Policy::none()).build();
     http.inspect_err(|error| tracing::error!(%error, "set up the client for identity providers")).ok()
-}
-
-/// May documents be fetched from there? In clear text from this machine only.
-pub(crate) fn is_safe(url: &str) -> bool {
-    let of_this_machine =
-        ["http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/", "http://[::1]"];
-    url.starts_with("https://") || of_this_machine.iter().any(|prefix| url.starts_with(prefix))
 }
 
 /// Never a secret that others may have: a public key for signatures.
@@ -333,7 +326,7 @@ thread_local! {
 }
 
 impl Oidc {
-    /// As [`Oidc::verify`], but each thread verifies a token once in a while only.
+    /// As [`Oidc::verify_token`], but each thread verifies a token once in a while only.
     pub(super) fn verify_once(&self, instance: u64, token: &str, now_ms: u64) -> Verified {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&instance.to_le_bytes());
@@ -347,7 +340,7 @@ impl Oidc {
         if let Some(known) = known {
             return known;
         }
-        let verified = self.verify(token, now_ms);
+        let verified = self.verify_token(token, now_ms);
         if let Verified::Good(principal, expires_ms) = &verified {
             REMEMBERED.with_borrow_mut(|remembered| {
                 if remembered.tokens.len() >= REMEMBERED_MAX {
@@ -433,10 +426,10 @@ mod tests {
     #[test]
     fn documents_come_over_tls_or_from_this_machine() {
         for good in ["https://idp.example/x", "http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"] {
-            assert!(is_safe(good), "{good}");
+            assert!(is_safe_url(good), "{good}");
         }
         for bad in ["http://idp.example", "http://localhost.evil.example/", "http://127.0.0.1.evil/", "file:///x", ""] {
-            assert!(!is_safe(bad), "{bad}");
+            assert!(!is_safe_url(bad), "{bad}");
         }
     }
 }

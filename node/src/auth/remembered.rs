@@ -22,7 +22,7 @@ enum About {
 }
 
 impl About {
-    fn is(&self, target: Target<'_>) -> bool {
+    fn is_about(&self, target: Target<'_>) -> bool {
         match (self, target) {
             (Self::Cluster, Target::Cluster) => true,
             (Self::Context(own), Target::Context(context)) => own == context,
@@ -69,7 +69,7 @@ pub(super) enum Found {
 }
 
 /// What the thread remembers of this epoch; `fetch` gives what is compiled where the epoch is new to it.
-pub(super) fn find(
+pub(super) fn find_decision(
     instance: u64,
     epoch: u64,
     fetch: impl FnOnce() -> Arc<Compiled>,
@@ -79,9 +79,9 @@ pub(super) fn find(
 ) -> Found {
     OF_THREAD.with_borrow_mut(|of_thread| {
         if let Some(known) = of_thread.as_ref().filter(|known| known.instance == instance && known.epoch == epoch) {
-            let number = number(&known.hasher, principal, permission, target);
+            let number = hash_of(&known.hasher, principal, permission, target);
             let found = known.decisions.get(&number).into_iter().flatten().find(|found| {
-                found.permission == permission && found.about.is(target) && found.principal == *principal
+                found.permission == permission && found.about.is_about(target) && found.principal == *principal
             });
             return match found {
                 Some(found) => Found::Decision(found.allowed),
@@ -103,7 +103,7 @@ pub(super) fn find(
 }
 
 /// Remembers a decision until the epoch ends.
-pub(super) fn keep(
+pub(super) fn keep_decision(
     instance: u64,
     epoch: u64,
     principal: &Principal,
@@ -120,7 +120,7 @@ pub(super) fn keep(
             known.decisions.clear();
             known.count = 0;
         }
-        let number = number(&known.hasher, principal, permission, target);
+        let number = hash_of(&known.hasher, principal, permission, target);
         let remembered = Remembered { principal: principal.clone(), permission, about: About::of(target), allowed };
         known.decisions.entry(number).or_default().push(remembered);
         known.count += 1;
@@ -128,7 +128,7 @@ pub(super) fn keep(
 }
 
 /// Where to look; equal numbers are told apart by what is remembered itself.
-fn number(hasher: &RandomState, principal: &Principal, permission: Permission, target: Target<'_>) -> u64 {
+fn hash_of(hasher: &RandomState, principal: &Principal, permission: Permission, target: Target<'_>) -> u64 {
     let about = match target {
         Target::Cluster => ("", ""),
         Target::Context(context) => (context.as_str(), ""),

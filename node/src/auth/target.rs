@@ -20,7 +20,7 @@ pub enum Named {
 
 impl Named {
     /// As decisions take it.
-    pub fn target(&self) -> Target<'_> {
+    pub fn as_target(&self) -> Target<'_> {
         match self {
             Self::Cluster => Target::Cluster,
             Self::Context(context) => Target::Context(context),

@@ -54,7 +54,7 @@ fn compiled(changes: &[Change]) -> Compiled {
 
 fn decide(compiled: &Compiled, who: &Principal, permission: P, target: Target<'_>) -> bool {
     let decision = compiled.decide(who, &Origin::default(), NOW_MS, permission, target, &Attributes::default());
-    let could = compiled.could(who, permission);
+    let could = compiled.could_be_permitted(who, permission);
     assert!(!decision.allowed || could, "{permission:?} is allowed, but could not be");
     decision.allowed
 }
@@ -72,7 +72,7 @@ fn nothing_is_allowed_that_no_role_allows() {
             for target in [Target::Cluster, Target::Context(&eu), Target::Subject(&s)] {
                 assert!(!decide(&nobody, &who, *permission, target), "{who} {permission:?} {target:?}");
             }
-            assert!(!nobody.could(&who, *permission));
+            assert!(!nobody.could_be_permitted(&who, *permission));
         }
     }
 }
@@ -161,7 +161,7 @@ fn a_publisher_deletes_what_is_its_own_only() {
     assert!(delete(&ada, "ada") && delete(&ada, "team"));
     assert!(!delete(&ada, "") && !delete(&ada, "bob") && !delete(&user("bob"), "bob"));
     assert!(roles.needs_attributes(P::SubjectDelete) && !roles.needs_attributes(P::SubjectRead));
-    assert!(roles.could(&ada, P::SubjectDelete) && !roles.could(&ada, P::SubjectPurge));
+    assert!(roles.could_be_permitted(&ada, P::SubjectDelete) && !roles.could_be_permitted(&ada, P::SubjectPurge));
 }
 
 #[test]
@@ -218,8 +218,11 @@ fn policies_may_ask_for_the_moment_the_network_and_the_second_factor() {
     assert!(!allowed(&mfa, Some("192.168.0.1"), NOW_MS) && !allowed(&mfa, None, NOW_MS));
     assert!(!allowed(&mfa, Some("10.1.2.3"), NOW_MS + 6 * HOUR_MS), "in the evening");
     assert!(!allowed(&mfa, Some("10.1.2.3"), NOW_MS + 48 * HOUR_MS), "on a Saturday");
-    assert!(roles.could(&user("anybody"), P::ClusterChange), "who asks is decided by more than can be seen early");
-    assert!(!roles.could(&user("anybody"), P::ClusterRead));
+    assert!(
+        roles.could_be_permitted(&user("anybody"), P::ClusterChange),
+        "who asks is decided by more than can be seen early"
+    );
+    assert!(!roles.could_be_permitted(&user("anybody"), P::ClusterRead));
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Default for RatesConfig {
 
 impl RatesConfig {
     /// For whoever has no figures of their own.
-    pub fn rates(&self) -> Rates {
+    pub fn usual_rates(&self) -> Rates {
         let Self { read, search, validate, write, admin, failed_logins, overrides: _ } = *self;
         Rates { read, search, validate, write, admin, failed_logins }
     }
@@ -65,7 +65,7 @@ impl RatesConfig {
 
 impl RateOverride {
     /// These figures, and for the others the usual ones.
-    pub fn over(&self, usual: Rates) -> Rates {
+    pub fn applied_to(&self, usual: Rates) -> Rates {
         Rates {
             read: self.read.unwrap_or(usual.read),
             search: self.search.unwrap_or(usual.search),
@@ -126,19 +126,19 @@ impl Default for IssuerConfig {
 
 impl AuthConfig {
     /// What is wrong with it, if anything is.
-    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+    pub(super) fn first_fault(&self) -> Option<(&'static str, String)> {
         const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
         /// A clock that is further away than this is wrong.
         const LEEWAY_SECONDS_MAX: u64 = 300;
         let mut prefixes = std::collections::BTreeSet::new();
         for IssuerConfig { issuer, audiences, jwks_url, algorithms, prefix, leeway_seconds, .. } in &self.issuers {
-            if !crate::auth::is_safe(issuer) {
+            if !is_safe_url(issuer) {
                 return Some(("auth.issuers.issuer", format!("must be an https URL, not \"{issuer}\"")));
             }
             if audiences.is_empty() || audiences.iter().any(String::is_empty) {
                 return Some(("auth.issuers.audiences", format!("must name what the tokens of {issuer} are for")));
             }
-            if !jwks_url.is_empty() && !crate::auth::is_safe(jwks_url) {
+            if !jwks_url.is_empty() && !is_safe_url(jwks_url) {
                 return Some(("auth.issuers.jwks_url", format!("must be an https URL, not \"{jwks_url}\"")));
             }
             if let Some(unknown) = algorithms.iter().find(|name| !ALGORITHMS.contains(&name.as_str())) {
@@ -160,4 +160,11 @@ impl AuthConfig {
         }
         None
     }
+}
+
+/// May documents be fetched from there? In clear text from this machine only.
+pub(crate) fn is_safe_url(url: &str) -> bool {
+    let of_this_machine =
+        ["http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/", "http://[::1]"];
+    url.starts_with("https://") || of_this_machine.iter().any(|prefix| url.starts_with(prefix))
 }

@@ -8,6 +8,7 @@ use crate::tls;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
     #[error("read {path}: {source}")]
     Read { path: String, source: std::io::Error },
@@ -53,7 +54,7 @@ impl Config {
                 return Err(parse(of_file.unwrap_or(error).to_string()));
             }
         };
-        let wrong = config.faults();
+        let wrong = config.all_faults();
         if wrong.is_empty() {
             return Ok(config);
         }
@@ -65,7 +66,7 @@ impl Config {
     }
 
     /// Everything that is wrong with the values: key and reason.
-    fn faults(&self) -> Vec<(String, String)> {
+    fn all_faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         let mut wrong = |key: &str, reason: &str| faults.push((key.to_owned(), reason.to_owned()));
         if self.node.id == 0 {
@@ -90,7 +91,7 @@ impl Config {
         if count_max == 0 || head_ms_max == 0 || idle_ms_max == 0 || write_ms_max == 0 {
             wrong("connections", "must be at least 1 each");
         }
-        if let Some((key, reason)) = self.auth.fault() {
+        if let Some((key, reason)) = self.auth.first_fault() {
             wrong(key, &reason);
         }
         if self.rates.overrides.iter().any(|found| found.principal.is_empty()) {

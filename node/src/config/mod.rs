@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::consistency::Consistency;
 use crate::sockets::Patience;
 use crate::tls::{PeerTlsConfig, TlsConfig};
+pub(crate) use access::is_safe_url;
 pub use access::{AuthConfig, IssuerConfig, RateOverride, Rates, RatesConfig};
 pub use load::ConfigError;
 

@@ -24,7 +24,7 @@ pub enum Agreement {
 }
 
 /// Decides from our digest and those that peers gave.
-fn judge(members: usize, ours: &[u8], others: &[Vec<u8>]) -> Agreement {
+fn judge_digests(members: usize, ours: &[u8], others: &[Vec<u8>]) -> Agreement {
     let majority = members / 2 + 1;
     let same = others.iter().filter(|digest| digest.as_slice() == ours).count();
     if same + 1 >= majority {
@@ -45,13 +45,13 @@ impl Consensus {
         let Some(ours) = self.state.digest_at(index) else { return (index, Agreement::Unknown) };
         let standing = self.standing();
         let asked = standing.nodes.keys().filter(|id| **id != self.node_id).map(|id| async move {
-            let target = self.target(*id)?;
+            let target = self.target_of(*id)?;
             let asked = self.peers.state_digest(&target, StateDigestRequest { index: index.0 }, ASK_TIME_MAX);
             let digest = asked.await.ok()?.digest.to_vec();
             (!digest.is_empty()).then_some(digest)
         });
         let others: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-        (index, judge(standing.nodes.len(), &ours, &others))
+        (index, judge_digests(standing.nodes.len(), &ours, &others))
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
 
     fn check(members: usize, others: &[&[u8]], expected: Agreement) {
         let others: Vec<_> = others.iter().map(|digest| digest.to_vec()).collect();
-        assert_eq!(judge(members, b"a", &others), expected, "{members} members, others {others:?}");
+        assert_eq!(judge_digests(members, b"a", &others), expected, "{members} members, others {others:?}");
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn next_hold(config: &CompactionConfig, figures: Figures, hold: Option<Hold>) ->
 /// Followers that lag further than this get a snapshot anyway; the log is not kept for them.
 const LAG_KEEPS: u64 = 10;
 
-fn decide(config: &CompactionConfig, figures: Figures, hold: Option<Hold>) -> Due {
+fn decide_compaction(config: &CompactionConfig, figures: Figures, hold: Option<Hold>) -> Due {
     let mut upto = figures.snapshot.min(figures.applied.saturating_sub(config.keep_entries));
     if let Some(slowest) = figures.slowest
         && figures.applied.saturating_sub(slowest) < config.keep_entries.saturating_mul(LAG_KEEPS)
@@ -85,13 +85,13 @@ fn decide(config: &CompactionConfig, figures: Figures, hold: Option<Hold>) -> Du
 
 impl Consensus {
     /// Runs until the task is dropped.
-    pub async fn compact(self, config: CompactionConfig) {
+    pub async fn run_compaction(self, config: CompactionConfig) {
         let (mut asked, mut hold) = (0, None);
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let figures = self.figures();
+            let figures = self.compaction_figures();
             hold = next_hold(&config, figures, hold);
-            let due = decide(&config, figures, hold);
+            let due = decide_compaction(&config, figures, hold);
             if let Some(upto) = due.purge {
                 tracing::info!(upto, "purge the log");
                 if let Err(error) = self.raft.trigger().purge_log(upto).await {
@@ -116,7 +116,7 @@ impl Consensus {
         self.raft.trigger().snapshot().await.map_err(|error| error.to_string())
     }
 
-    fn figures(&self) -> Figures {
+    fn compaction_figures(&self) -> Figures {
         let metrics = self.raft.metrics().borrow_watched().clone();
         let index = |id: Option<raft_store::types::LogId>| id.map_or(0, |id| id.index());
         Figures {
@@ -136,7 +136,7 @@ mod tests {
     fn the_log_is_kept_behind_a_snapshot_that_is_on_its_way_and_not_for_ever() {
         let config = CompactionConfig { snapshot_entries: 100, keep_entries: 50 };
         let figures = |applied, snapshot, purged, slowest| Figures { applied, snapshot, purged, slowest };
-        let upto = |figures, hold| decide(&config, figures, hold).purge;
+        let upto = |figures, hold| decide_compaction(&config, figures, hold).purge;
         // A learner that has nothing: the log is purged up to 900, the snapshot at 950 is sent to it.
         let begun = next_hold(&config, figures(1_000, 950, 900, Some(0)), None);
         assert_eq!(begun, Some(Hold { from: 950, looks: HOLD_LOOKS }));
@@ -163,7 +163,7 @@ mod tests {
     fn check(applied: u64, snapshot: u64, purged: u64, slowest: Option<u64>, purge: Option<u64>, due: bool) {
         let config = CompactionConfig { snapshot_entries: 100, keep_entries: 50 };
         let figures = Figures { applied, snapshot, purged, slowest };
-        assert_eq!(decide(&config, figures, None), Due { purge, snapshot: due });
+        assert_eq!(decide_compaction(&config, figures, None), Due { purge, snapshot: due });
     }
 
     #[test]

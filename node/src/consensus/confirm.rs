@@ -36,12 +36,12 @@ impl Consensus {
                 error => ReadIndexError::Unavailable(error.to_string()),
             })
         };
-        let (linearizer, ()) = tokio::try_join!(index, self.confirm(limit))?;
+        let (linearizer, ()) = tokio::try_join!(index, self.confirm_leadership(limit))?;
         Ok(linearizer)
     }
 
     /// Asks the other voters until those who follow this leader are a majority, in both configurations of a joint one.
-    async fn confirm(&self, limit: Duration) -> Result<(), ReadIndexError> {
+    async fn confirm_leadership(&self, limit: Duration) -> Result<(), ReadIndexError> {
         let metrics = self.raft.metrics().borrow_watched().clone();
         if metrics.state != ServerState::Leader || !metrics.vote.is_committed() {
             return Err(ReadIndexError::NoLeader);
@@ -51,7 +51,7 @@ impl Consensus {
         let question =
             AppendEntriesRequest { vote: metrics.vote, prev_log_id: None, entries: Vec::new(), leader_commit: None };
         let others = membership.voter_ids().filter(|id| *id != self.node_id);
-        let mut asked: FuturesUnordered<_> = others.map(|id| self.follows(id, &question, limit)).collect();
+        let mut asked: FuturesUnordered<_> = others.map(|id| self.does_follow(id, &question, limit)).collect();
         let mut following = BTreeSet::from([self.node_id]);
         while !is_quorum(membership.get_joint_config(), &following) {
             match asked.next().await {
@@ -64,13 +64,13 @@ impl Consensus {
     }
 
     /// Gives the id of a voter that accepts the vote in question.
-    async fn follows(
+    async fn does_follow(
         &self,
         id: u64,
         question: &AppendEntriesRequest<TypeConfig>,
         limit: Duration,
     ) -> Result<u64, Status> {
-        let target = self.target(id).ok_or_else(|| Status::unavailable(format!("no address of node {id}")))?;
+        let target = self.target_of(id).ok_or_else(|| Status::unavailable(format!("no address of node {id}")))?;
         let answer = self.peers.append(&target, append_to_wire(question), limit).await?;
         match stream_result_from_wire(answer)? {
             Ok(_) => Ok(id),

@@ -90,7 +90,7 @@ impl Network {
     }
 
     /// Takes over the addresses of the membership in effect. openraft keeps the connections of a member that has moved.
-    pub(super) fn learn(&self, members: impl Iterator<Item = (u64, String)>) {
+    pub(super) fn learn_addresses(&self, members: impl Iterator<Item = (u64, String)>) {
         *self.addresses.write() = members.collect();
     }
 
@@ -100,7 +100,7 @@ impl Network {
     }
 
     /// Where a peer is to be reached: its address in the membership, unless the configuration says otherwise.
-    pub(super) fn address<'a>(&'a self, to: u64, address: &'a str) -> &'a str {
+    pub(super) fn known_address<'a>(&'a self, to: u64, address: &'a str) -> &'a str {
         self.overrides.get(&to).map_or(address, String::as_str)
     }
 
@@ -109,7 +109,7 @@ impl Network {
     /// # Errors
     /// [`Status`] if the address is not one.
     pub fn client(&self, to: u64, address: &str) -> Result<Client, Status> {
-        let address = self.address(to, address);
+        let address = self.known_address(to, address);
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| Status::invalid_argument(format!("the address {address} of node {to}: {error}")))?
             .connect_timeout(CONNECT_TIME_MAX)
@@ -131,7 +131,10 @@ impl Network {
 }
 
 /// Gives up a call at its time limit, whatever the transport does.
-pub(super) async fn bounded<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+pub(super) async fn within_limit<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
     tokio::time::timeout(limit, call)
         .await
         .unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer in time")))

@@ -53,7 +53,7 @@ pub fn append_from_wire(wire: peer::AppendRequest) -> Result<AppendEntriesReques
     let mut entries = Vec::with_capacity(wire.entries.len());
     let mut next = prev_log_id.map_or(Some(0), |id| id.index().checked_add(1));
     for record in &wire.entries {
-        let entry = codec::decode_entry(record).map_err(|error| damaged(&error))?;
+        let entry = codec::decode_entry(record).map_err(|error| damaged_record(&error))?;
         // openraft only asserts this in debug builds; a gap would be a hole in the log.
         if Some(entry.log_id.index()) != next {
             return Err(Status::invalid_argument("the entries are not contiguous"));
@@ -138,7 +138,7 @@ pub fn vote_response_from_wire(wire: peer::VoteResponse) -> Result<VoteResponse<
 }
 
 /// The answer to a record that cannot be read.
-pub fn damaged(error: &CodecError) -> Status {
+pub fn damaged_record(error: &CodecError) -> Status {
     Status::invalid_argument(format!("a record of the request cannot be read: {error}"))
 }
 

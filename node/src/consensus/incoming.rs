@@ -14,7 +14,7 @@ use raft_store::state::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, descr
 use raft_store::types::{SnapshotMeta, Vote};
 use tonic::Status;
 
-use super::convert::{damaged, id_from_wire, vote_from_wire};
+use super::convert::{damaged_record, id_from_wire, vote_from_wire};
 
 /// A sender that is silent for so long has stopped.
 const PROGRESS_TIME_MAX: Duration = Duration::from_secs(30);
@@ -56,20 +56,20 @@ impl Incoming {
             return Err(Status::invalid_argument("the manifest names files that cannot be"));
         }
         let dir = snap.join(format!("incoming-{}-{}", manifest.index, manifest.term));
-        fs::create_dir_all(&dir).map_err(|error| disk("create", &dir, &error))?;
+        fs::create_dir_all(&dir).map_err(|error| disk_failure("create", &dir, &error))?;
         Ok(Self { dir, manifest })
     }
 
     /// The files that are not there yet, complete and unchanged.
-    pub(super) fn missing(&self) -> Vec<u32> {
-        (0_u32..).zip(&self.manifest.files).filter(|(_, file)| !self.has(file)).map(|(number, _)| number).collect()
+    pub(super) fn missing_files(&self) -> Vec<u32> {
+        (0_u32..).zip(&self.manifest.files).filter(|(_, file)| !self.has_file(file)).map(|(number, _)| number).collect()
     }
 
-    fn has(&self, entry: &FileEntry) -> bool {
+    fn has_file(&self, entry: &FileEntry) -> bool {
         describe(&self.dir.join(&entry.name)).is_ok_and(|found| found == *entry)
     }
 
-    fn write(&self, chunk: &peer::SnapshotChunk) -> Result<(), Status> {
+    fn write_chunk(&self, chunk: &peer::SnapshotChunk) -> Result<(), Status> {
         let entry = self.manifest.files.get(chunk.file as usize);
         let entry = entry.ok_or_else(|| Status::invalid_argument("a chunk is of a file that the manifest lacks"))?;
         if crc32c::crc32c(&chunk.data) != chunk.crc32c {
@@ -87,7 +87,7 @@ impl Incoming {
             file.seek(SeekFrom::Start(chunk.offset))?;
             file.write_all(&chunk.data).map(|()| true)
         };
-        match write().map_err(|error| disk("write", &path, &error))? {
+        match write().map_err(|error| disk_failure("write", &path, &error))? {
             true => Ok(()),
             // A file with holes costs the sender nothing and the receiver all the time of reading it.
             false => Err(Status::invalid_argument("a chunk does not follow the one before it")),
@@ -100,7 +100,7 @@ impl Incoming {
 ///
 /// # Errors
 /// [`Status`] says what is wrong with it.
-pub async fn receive(
+pub async fn receive_snapshot(
     snap: &Path,
     cluster_id: &str,
     mut parts: impl Stream<Item = Result<peer::SnapshotPart, Status>> + Unpin,
@@ -111,19 +111,19 @@ pub async fn receive(
     let incoming = Incoming::open(snap, cluster_id, &header)?;
     let mut empty: Vec<_> = incoming.manifest.files.iter().filter(|file| file.size == 0).collect();
     while let Some(file) = empty.pop() {
-        File::create(incoming.dir.join(&file.name)).map_err(|error| disk("create", &incoming.dir, &error))?;
+        File::create(incoming.dir.join(&file.name)).map_err(|error| disk_failure("create", &incoming.dir, &error))?;
     }
     while let Some(part) = next(&mut parts).await? {
         match part {
-            Part::Chunk(chunk) => incoming.write(&chunk)?,
+            Part::Chunk(chunk) => incoming.write_chunk(&chunk)?,
             Part::Header(_) => return Err(Status::invalid_argument("a snapshot has one header")),
         }
     }
-    let missing = incoming.missing().len();
+    let missing = incoming.missing_files().len();
     if missing > 0 {
         return Err(Status::aborted(format!("{missing} files of the snapshot did not arrive")));
     }
-    let membership = codec::decode_membership(&header.membership).map_err(|error| damaged(&error))?;
+    let membership = codec::decode_membership(&header.membership).map_err(|error| damaged_record(&error))?;
     Ok(Received {
         vote: vote_from_wire(header.vote)?,
         meta: SnapshotMeta { last_log_id: header.last.map(id_from_wire), last_membership: membership },
@@ -139,7 +139,7 @@ async fn next(
     message.map(|part| part.part.ok_or_else(|| Status::invalid_argument("an empty part"))).transpose()
 }
 
-fn disk(action: &str, path: &Path, error: &std::io::Error) -> Status {
+fn disk_failure(action: &str, path: &Path, error: &std::io::Error) -> Status {
     tracing::error!(path = %path.display(), %error, "{action} a file of a snapshot");
     Status::internal("the disk failed")
 }
@@ -173,7 +173,7 @@ mod tests {
         };
         let parts = std::iter::once(Part::Header(header)).chain(chunks.iter().map(chunk));
         let parts = parts.map(|part| Ok(peer::SnapshotPart { part: Some(part) }));
-        receive(snap, "c", futures::stream::iter(parts)).await.map_err(|status| status.code())
+        receive_snapshot(snap, "c", futures::stream::iter(parts)).await.map_err(|status| status.code())
     }
 
     #[tokio::test]

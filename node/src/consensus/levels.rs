@@ -27,7 +27,7 @@ struct Reports {
 }
 
 /// The level to raise to, if any.
-fn decide(reports: &Reports) -> Option<u8> {
+fn decide_level(reports: &Reports) -> Option<u8> {
     let Reports { in_force, held, changing, supported } = reports;
     if *held || *changing {
         return None;
@@ -38,7 +38,7 @@ fn decide(reports: &Reports) -> Option<u8> {
 }
 
 /// The level that a program supports which says this of itself: one from before levels were told says nothing.
-pub(super) fn told(supported: u32) -> u8 {
+pub(super) fn reported_level(supported: u32) -> u8 {
     u8::try_from(supported).unwrap_or(u8::MAX).max(level::BASE)
 }
 
@@ -68,10 +68,10 @@ impl Consensus {
                 return Some(self.supported_level);
             }
             let answer = self.ask_status(id, ASK_TIME_MAX).await?.ok()?;
-            Some(told(answer.level_supported))
+            Some(reported_level(answer.level_supported))
         });
         let supported = join_all(asked).await;
-        decide(&Reports { in_force, held, changing: standing.is_changing(), supported })
+        decide_level(&Reports { in_force, held, changing: standing.is_changing(), supported })
     }
 }
 
@@ -104,12 +104,15 @@ mod tests {
             (reports(u8::MAX, &[Some(u8::MAX)]), None),
         ];
         for (reports, expected) in cases {
-            assert_eq!(decide(&reports), expected, "{reports:?}");
+            assert_eq!(decide_level(&reports), expected, "{reports:?}");
         }
     }
 
     #[test]
     fn a_program_that_says_nothing_supports_the_first_level() {
-        assert_eq!([told(0), told(1), told(2), told(u32::MAX)], [level::BASE, 1, 2, u8::MAX]);
+        assert_eq!(
+            [reported_level(0), reported_level(1), reported_level(2), reported_level(u32::MAX)],
+            [level::BASE, 1, 2, u8::MAX]
+        );
     }
 }

@@ -16,7 +16,7 @@ use proto::peer::StatusResponse;
 use raft_store::types::Node;
 use tonic::Code;
 
-use super::quorum::{Report, is_removed, lacking, names};
+use super::quorum::{Report, find_lacking, is_removed, joined_ids};
 use super::{Consensus, Role, Standing, Target, levels};
 use crate::clock::Deadline;
 
@@ -31,6 +31,7 @@ const ADDRESS_BYTES_MAX: usize = 512;
 
 /// Why the membership was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
 pub enum MembershipError {
     #[error("this node does not lead; the leader is {}", leader.map_or("not known".to_owned(), |id| format!("node {id}")))]
     NotLeader { leader: Option<u64> },
@@ -100,7 +101,7 @@ impl MemberChange {
     }
 
     /// What is wrong with it whoever the members are.
-    pub fn fault(&self) -> Option<String> {
+    pub fn first_fault(&self) -> Option<String> {
         match self {
             Self::Add { id, node } | Self::Update { id, node } => fault_of(*id, node, &BTreeMap::new()),
             Self::Promote { .. } | Self::Remove { .. } | Self::Finish | Self::TakeBack => None,
@@ -167,7 +168,7 @@ impl Consensus {
     /// # Errors
     /// [`MembershipError`] says what stands against it.
     pub async fn check_change(&self, change: &MemberChange, named: &BTreeSet<u64>) -> Result<(), MembershipError> {
-        let standing = self.leading()?;
+        let standing = self.standing_if_leader()?;
         let refused = |why: String| Err(MembershipError::Refused(why));
         let ends_one = matches!(change, MemberChange::Finish | MemberChange::TakeBack);
         match (ends_one, standing.is_changing(), standing.voter_sets.len() > 1) {
@@ -226,8 +227,8 @@ impl Consensus {
         }
         let mut sets = standing.voter_sets.clone();
         sets.push(change.voters_after(&standing.voter_sets));
-        match lacking(&sets, &answering, named) {
-            Some((number, lacking)) => refused(lacking.sentence(number + 1 == sets.len())),
+        match find_lacking(&sets, &answering, named) {
+            Some((number, lacking)) => refused(lacking.in_words(number + 1 == sets.len())),
             None => Ok(()),
         }
     }
@@ -237,13 +238,13 @@ impl Consensus {
     /// # Errors
     /// [`MembershipError`].
     pub async fn make_change(&self, change: &MemberChange, deadline: Deadline) -> Result<(), MembershipError> {
-        let standing = self.leading()?;
+        let standing = self.standing_if_leader()?;
         match change.clone() {
             MemberChange::Add { id, node } => {
-                self.change(ChangeMembers::AddNodes(BTreeMap::from([(id, node)])), true, deadline).await
+                self.change_membership(ChangeMembers::AddNodes(BTreeMap::from([(id, node)])), true, deadline).await
             }
             MemberChange::Update { id, node } => {
-                self.change(ChangeMembers::SetNodes(BTreeMap::from([(id, node)])), true, deadline).await
+                self.change_membership(ChangeMembers::SetNodes(BTreeMap::from([(id, node)])), true, deadline).await
             }
             MemberChange::Promote { id } => {
                 if standing.voters.contains(&id) {
@@ -263,17 +264,17 @@ impl Consensus {
                 if !self.is_reachable(id).await {
                     return Err(MembershipError::Refused(format!("node {id} does not answer: it has no vote")));
                 }
-                self.change(ChangeMembers::AddVoterIds(BTreeSet::from([id])), true, deadline).await
+                self.change_membership(ChangeMembers::AddVoterIds(BTreeSet::from([id])), true, deadline).await
             }
             MemberChange::Remove { id } => {
                 if standing.voters.contains(&id) {
-                    self.change(ChangeMembers::RemoveVoters(BTreeSet::from([id])), true, deadline).await?;
+                    self.change_membership(ChangeMembers::RemoveVoters(BTreeSet::from([id])), true, deadline).await?;
                 }
-                self.change(ChangeMembers::RemoveNodes(BTreeSet::from([id])), false, deadline).await
+                self.change_membership(ChangeMembers::RemoveNodes(BTreeSet::from([id])), false, deadline).await
             }
             MemberChange::Finish | MemberChange::TakeBack => {
                 let goal = change.voters_after(&standing.voter_sets);
-                self.change(ChangeMembers::ReplaceAllVoters(goal), true, deadline).await
+                self.change_membership(ChangeMembers::ReplaceAllVoters(goal), true, deadline).await
             }
         }
     }
@@ -285,7 +286,7 @@ impl Consensus {
     /// # Errors
     /// [`MembershipError`].
     pub async fn transfer_leader(&self, to: Option<u64>) -> Result<u64, MembershipError> {
-        let standing = self.leading()?;
+        let standing = self.standing_if_leader()?;
         if let Some(id) = to {
             self.check_known(id, &standing)?;
         }
@@ -310,7 +311,7 @@ impl Consensus {
         let failed = |error: openraft::errors::Fatal<_>| MembershipError::Refused(error.to_string());
         self.raft.trigger().transfer_leader(target).await.map_err(failed)?;
         self.leader_changes(Some(self.node_id()), Duration::from_millis(2 * self.timing.election_ms_max + 1_000)).await;
-        match self.leader() {
+        match self.leader_id() {
             Some(leader) if leader != self.node_id() => Ok(leader),
             Some(_) | None => Err(MembershipError::TimedOut("the transfer of the leadership".into())),
         }
@@ -366,7 +367,7 @@ impl Consensus {
         let address = &node.peer_address;
         match self.peers.status(&target, self.ask_time()).await {
             Ok(status) => {
-                let (supported, in_force) = (levels::told(status.level_supported), self.level_in_force());
+                let (supported, in_force) = (levels::reported_level(status.level_supported), self.level_in_force());
                 if supported < in_force {
                     return refused(format!(
                         "node {id} at {address} runs version {}, which knows cluster levels up to {supported}; level \
@@ -392,7 +393,7 @@ impl Consensus {
         if standing.nodes.contains_key(&id) {
             return Ok(());
         }
-        Err(MembershipError::Unknown { id, members: names(&standing.nodes.keys().copied().collect()) })
+        Err(MembershipError::Unknown { id, members: joined_ids(&standing.nodes.keys().copied().collect()) })
     }
 
     fn ask_time(&self) -> Duration {
@@ -403,7 +404,7 @@ impl Consensus {
         self.ask_status(id, self.ask_time()).await.is_some_and(|answer| answer.is_ok())
     }
 
-    fn leading(&self) -> Result<Standing, MembershipError> {
+    fn standing_if_leader(&self) -> Result<Standing, MembershipError> {
         let standing = self.standing();
         if standing.role == Role::Leader {
             Ok(standing)
@@ -419,7 +420,7 @@ impl Consensus {
         Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matched))
     }
 
-    async fn change(
+    async fn change_membership(
         &self,
         change: ChangeMembers<u64, Node>,
         retain: bool,
@@ -429,7 +430,7 @@ impl Consensus {
         let only_if = Precondition::LastMembershipLogId { last_membership_log_id: seen };
         let changed = self.raft.change_membership(change, retain, only_if);
         let late = || MembershipError::TimedOut("the change of the membership".into());
-        match tokio::time::timeout(deadline.left(), changed).await.map_err(|_| late())? {
+        match tokio::time::timeout(deadline.time_left(), changed).await.map_err(|_| late())? {
             Ok(_) => Ok(()),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
                 Err(MembershipError::NotLeader { leader: forward.leader_id })

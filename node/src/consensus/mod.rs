@@ -39,7 +39,7 @@ pub use peers::{Answer, Peers, Target};
 pub use propose::ProposeError;
 pub use raft::Raft;
 pub use read_index::ReadIndexError;
-pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve};
+pub use server::{Gate, HOPS_MAX, ROLE_STARTING, serve_peers};
 pub use state::{Snapshot, State, Store};
 pub use strangers::{Refusal, Refusals};
 
@@ -83,12 +83,16 @@ pub enum StartError {
 
 /// What a node is in its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Role {
+    /// It leads: it proposes, and answers for what is committed.
     Leader,
+    /// It asks for votes.
     Candidate,
+    /// It has a vote and follows.
     Follower,
+    /// It follows without a vote.
     Learner,
+    /// Consensus has ended on this node.
     Shutdown,
 }
 
@@ -122,23 +126,34 @@ impl From<ServerState> for Role {
 
 /// What a node knows of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Standing {
+    /// What it is at the moment.
     pub role: Role,
+    /// The newest term that it knows.
     pub term: u64,
+    /// The leader that it knows of, if any.
     pub leader_id: Option<u64>,
+    /// The last entry in its log; 0 if there is none.
     pub last_log_index: u64,
+    /// The last entry that it knows to be committed.
     pub committed_index: u64,
+    /// The last entry that it has applied.
     pub applied_index: u64,
+    /// The last entry that its newest snapshot covers; 0 without one.
     pub snapshot_index: u64,
+    /// The last entry that its log has let go of; 0 if it has all.
     pub purged_index: u64,
+    /// The members with a vote.
     pub voters: Vec<u64>,
     /// The sets of voters that have to agree: one, or two while the voters change.
     pub voter_sets: Vec<BTreeSet<u64>>,
     /// Is the newest membership that this node has decided?
     pub membership_decided: bool,
+    /// The members without a vote.
     pub learners: Vec<u64>,
+    /// All members, with where they are reached.
     pub nodes: BTreeMap<u64, Node>,
+    /// Why consensus has ended, if it has.
     pub failed: Option<String>,
     /// This node was removed from its cluster, and knows it.
     pub removed: bool,
@@ -157,14 +172,14 @@ impl Standing {
 
     /// A change that is under way, for the operator.
     pub fn describe_change(&self) -> String {
-        let sets: Vec<_> = self.voter_sets.iter().map(|set| format!("voters {}", quorum::names(set))).collect();
+        let sets: Vec<_> = self.voter_sets.iter().map(|set| format!("voters {}", quorum::joined_ids(set))).collect();
         let decided = if self.membership_decided { "decided" } else { "not decided yet" };
         format!("{}, {decided}", sets.join(" to "))
     }
 }
 
 /// openraft's settings, the same for every node of a cluster.
-pub fn settings(cluster_id: &str, timing: Timing) -> openraft::Config {
+pub fn raft_settings(cluster_id: &str, timing: Timing) -> openraft::Config {
     openraft::Config {
         cluster_name: cluster_id.to_owned(),
         heartbeat_interval: timing.heartbeat_ms,
@@ -228,7 +243,7 @@ impl Consensus {
         let mut metrics = self.raft.server_metrics();
         loop {
             let membership = metrics.borrow_watched().membership_config.clone();
-            network.learn(membership.nodes().map(|(id, node)| (*id, node.peer_address.clone())));
+            network.learn_addresses(membership.nodes().map(|(id, node)| (*id, node.peer_address.clone())));
             if metrics.changed().await.is_err() {
                 return;
             }
@@ -248,7 +263,7 @@ impl Consensus {
         gate: &Gate,
     ) -> Result<Self, StartError> {
         let timing = config.cluster.profile.timing();
-        let settings = Arc::new(settings(&config.cluster.id, timing).validate()?);
+        let settings = Arc::new(raft_settings(&config.cluster.id, timing).validate()?);
         let machine = StateMachine::new(state.clone());
         let raft = RegistryRaft::new(config.node.id, settings, network.clone(), log.clone(), machine).await?;
         let consensus = Self::new(Parts {
@@ -260,7 +275,7 @@ impl Consensus {
             timing,
             supported_level: gate.supported_level(),
         });
-        gate.open(consensus.clone(), raft);
+        gate.open_with(consensus.clone(), raft);
         Ok(consensus)
     }
 
@@ -283,7 +298,7 @@ impl Consensus {
     ///
     /// # Errors
     /// A text for the operator, if there is a cluster already.
-    pub async fn initialize(&self, members: &[MemberConfig]) -> Result<(), String> {
+    pub async fn initialize_cluster(&self, members: &[MemberConfig]) -> Result<(), String> {
         let nodes: BTreeMap<u64, Node> = members
             .iter()
             .map(|member| {
@@ -300,7 +315,7 @@ impl Consensus {
     }
 
     /// The leader as this node knows it.
-    pub fn leader(&self) -> Option<u64> {
+    pub fn leader_id(&self) -> Option<u64> {
         self.raft.metrics().borrow_watched().current_leader
     }
 
@@ -344,7 +359,8 @@ impl Consensus {
     pub async fn wait_applied(&self, index: LogIndex, deadline: Deadline) -> bool {
         let applied = self.state.applied();
         // Most often it is there already, and then no timer is needed.
-        applied.get() >= index.0 || tokio::time::timeout(deadline.left(), applied.reach(index.0)).await.is_ok()
+        applied.get() >= index.0
+            || tokio::time::timeout(deadline.time_left(), applied.advance_to(index.0)).await.is_ok()
     }
 
     /// After this long without a heartbeat the others elect a new leader.
@@ -353,7 +369,7 @@ impl Consensus {
     }
 
     /// The term now.
-    pub fn term(&self) -> u64 {
+    pub fn current_term(&self) -> u64 {
         self.raft.metrics().borrow_watched().current_term
     }
 
@@ -393,7 +409,7 @@ impl Consensus {
     }
 
     /// A member, to be asked something.
-    fn target(&self, id: u64) -> Option<Target> {
+    fn target_of(&self, id: u64) -> Option<Target> {
         let address = self.raft.metrics().borrow_watched().membership_config.get_node(&id)?.peer_address.clone();
         Some(Target { id, address })
     }
@@ -404,7 +420,7 @@ impl Consensus {
         id: u64,
         limit: Duration,
     ) -> Option<Result<proto::peer::StatusResponse, tonic::Status>> {
-        let target = self.target(id)?;
+        let target = self.target_of(id)?;
         Some(self.peers.status(&target, limit).await)
     }
 

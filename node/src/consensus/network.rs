@@ -22,7 +22,7 @@ use raft_store::state::SnapshotDir;
 use raft_store::types::{Node, TypeConfig, Vote};
 use tonic::{Request, Status};
 
-use super::connect::{CONNECT_TIME_MAX, Client, Network, bounded};
+use super::connect::{CONNECT_TIME_MAX, Client, Network, within_limit};
 
 use super::convert::{
     append_to_wire, id_to_wire, stream_result_from_wire, vote_request_to_wire, vote_response_from_wire, vote_to_wire,
@@ -53,7 +53,7 @@ impl Peer {
             self.client = self.network.client(self.target, &moved);
             self.address = moved;
         }
-        self.client.clone().map_err(|status| unreachable(&status))
+        self.client.clone().map_err(|status| unreachable_error(&status))
     }
 
     /// Sends one message and waits for its answer, as long as openraft says.
@@ -69,12 +69,13 @@ impl Peer {
         let limit = option.hard_ttl();
         let mut request = Request::new(message);
         request.set_timeout(limit);
-        let answer = bounded(limit, call(self.client()?, request)).await.map_err(|status| unreachable(&status))?;
+        let answer =
+            within_limit(limit, call(self.client()?, request)).await.map_err(|status| unreachable_error(&status))?;
         Ok(answer.into_inner())
     }
 }
 
-fn unreachable(status: &Status) -> RPCError<TypeConfig> {
+fn unreachable_error(status: &Status) -> RPCError<TypeConfig> {
     match status.code() {
         // The peer is there and answers: worth another try at once.
         tonic::Code::InvalidArgument | tonic::Code::Internal | tonic::Code::FailedPrecondition => {
@@ -94,7 +95,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
         let wire = append_to_wire(&request);
         let answer = self.call(wire, &option, |mut client, wire| async move { client.append(wire).await }).await?;
-        let result = stream_result_from_wire(answer).map_err(|status| unreachable(&status))?;
+        let result = stream_result_from_wire(answer).map_err(|status| unreachable_error(&status))?;
         let last = request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
         Ok(match result {
             Ok(id) if id == last => AppendEntriesResponse::Success,
@@ -124,11 +125,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
                 return Ok(Box::pin(futures::stream::empty()) as BoxStream<'s, _>);
             }
             let limit = option.hard_ttl().max(CONNECT_TIME_MAX);
-            let answers =
-                bounded(limit, client.stream_append(requests)).await.map_err(|status| unreachable(&status))?;
+            let answers = within_limit(limit, client.stream_append(requests))
+                .await
+                .map_err(|status| unreachable_error(&status))?;
             let results = answers
                 .into_inner()
-                .map(|answer| answer.and_then(stream_result_from_wire).map_err(|status| unreachable(&status)));
+                .map(|answer| answer.and_then(stream_result_from_wire).map_err(|status| unreachable_error(&status)));
             Ok(Box::pin(results) as BoxStream<'s, _>)
         })
     }
@@ -140,7 +142,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let wire = vote_request_to_wire(&request);
         let answer = self.call(wire, &option, |mut client, wire| async move { client.vote(wire).await }).await?;
-        vote_response_from_wire(answer).map_err(|status| unreachable(&status))
+        vote_response_from_wire(answer).map_err(|status| unreachable_error(&status))
     }
 
     async fn pre_vote(
@@ -150,7 +152,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let wire = vote_request_to_wire(&request);
         let answer = self.call(wire, &option, |mut client, wire| async move { client.pre_vote(wire).await }).await?;
-        vote_response_from_wire(answer).map_err(|status| unreachable(&status))
+        vote_response_from_wire(answer).map_err(|status| unreachable_error(&status))
     }
 
     async fn full_snapshot(
@@ -163,11 +165,11 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         let client = self.client().map_err(StreamingError::from)?;
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
-            sent = transfer::send(client, &vote, &snapshot, self.network.snapshot_bytes_per_second) => match sent {
+            sent = transfer::send_snapshot(client, &vote, &snapshot, self.network.snapshot_bytes_per_second) => match sent {
                 Ok(vote) => Ok(SnapshotResponse::new(vote)),
                 Err(status) => {
                     tracing::warn!(to = self.target, %status, "send a snapshot");
-                    Err(StreamingError::from(unreachable(&status)))
+                    Err(StreamingError::from(unreachable_error(&status)))
                 }
             },
         }

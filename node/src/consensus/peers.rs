@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tonic::Status;
 
-use super::connect::{Client, Network, bounded};
+use super::connect::{Client, Network, within_limit};
 
 /// Another node, as the membership knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl GrpcPeers {
         match self.client(to) {
             Ok(client) => {
                 let call = call(client);
-                Box::pin(async move { Ok(bounded(limit, call).await?.into_inner()) })
+                Box::pin(async move { Ok(within_limit(limit, call).await?.into_inner()) })
             }
             Err(status) => Box::pin(std::future::ready(Err(status))),
         }
@@ -120,7 +120,7 @@ impl Peers for GrpcPeers {
     }
 
     fn is_gone(&self, to: &Target) -> BoxFuture<'_, bool> {
-        let address = self.network.address(to.id, &to.address).to_owned();
+        let address = self.network.known_address(to.id, &to.address).to_owned();
         Box::pin(async move { is_gone(&address).await })
     }
 }

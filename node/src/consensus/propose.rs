@@ -10,7 +10,7 @@ use registry::{LogIndex, Principal};
 use tonic::Status;
 
 use super::Consensus;
-use super::convert::damaged;
+use super::convert::damaged_record;
 use crate::clock::Deadline;
 use crate::trace::TraceContext;
 
@@ -47,7 +47,7 @@ impl Consensus {
         let raft = self.raft.clone();
         // In a task of its own, so that a caller who gives up does not cut it in half.
         let task = tokio::spawn(async move { raft.write(proposal).await });
-        let written = match tokio::time::timeout(deadline.left(), task).await {
+        let written = match tokio::time::timeout(deadline.time_left(), task).await {
             Err(_) => return Err(ProposeError::Unknown("the proposal was not committed in time".to_owned())),
             Ok(Err(error)) => return Err(ProposeError::Unknown(format!("the proposal's task ended: {error}"))),
             Ok(Ok(written)) => written,
@@ -71,7 +71,7 @@ impl Consensus {
     ///
     /// # Errors
     /// As [`Consensus::propose`].
-    pub async fn forward(
+    pub async fn forward_proposal(
         &self,
         leader: u64,
         proposal: &Proposal,
@@ -80,8 +80,8 @@ impl Consensus {
         trace: Option<TraceContext>,
     ) -> Result<(Response, LogIndex), ProposeError> {
         use peer::propose_response::Result as Wire;
-        let Some(target) = self.target(leader) else { return Err(ProposeError::NotLeader(None)) };
-        let left = deadline.left();
+        let Some(target) = self.target_of(leader) else { return Err(ProposeError::NotLeader(None)) };
+        let left = deadline.time_left();
         let request = peer::ProposeRequest {
             proposal: codec::encode_proposal(proposal).into(),
             hops,
@@ -114,7 +114,7 @@ impl Consensus {
     /// [`Status`] if the command cannot be read.
     pub async fn answer_propose(&self, ask: peer::ProposeRequest) -> Result<peer::ProposeResponse, Status> {
         use peer::propose_response::Result as Wire;
-        let proposal = codec::decode_proposal(&ask.proposal).map_err(|error| damaged(&error))?;
+        let proposal = codec::decode_proposal(&ask.proposal).map_err(|error| damaged_record(&error))?;
         let deadline = Deadline::after(Duration::from_millis(ask.deadline_ms).min(PROPOSE_TIME_MAX));
         let trace = TraceContext::parse(&ask.traceparent);
         if let Some(trace) = trace {
@@ -126,7 +126,7 @@ impl Consensus {
             && leader != self.node_id
             && ask.hops > 1
         {
-            proposed = self.forward(leader, &proposal, ask.hops - 1, deadline, trace).await;
+            proposed = self.forward_proposal(leader, &proposal, ask.hops - 1, deadline, trace).await;
         }
         let result = match proposed {
             Ok((response, index)) => {

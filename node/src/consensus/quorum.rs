@@ -16,11 +16,11 @@ pub(super) struct Lacking {
 
 impl Lacking {
     /// For the operator: what was found, and what to do.
-    pub fn sentence(&self, is_new: bool) -> String {
+    pub fn in_words(&self, is_new: bool) -> String {
         let Self { voters, silent } = self;
         let (which, count, answer) =
             (if is_new { "new" } else { "present" }, voters.len(), voters.len() - silent.len());
-        let (needed, silent) = (count / 2 + 1, names(silent));
+        let (needed, silent) = (count / 2 + 1, joined_ids(silent));
         format!(
             "of the {count} voters of the {which} configuration {answer} answer now, and {needed} are needed: the change would \
              begin and could not end, and no write would succeed meanwhile. Nodes that do not answer: {silent}. Start them, \
@@ -31,7 +31,7 @@ impl Lacking {
 
 /// The first of these sets of voters that has no answering majority. A voter that is `named` counts as if it answered: the
 /// operator vouches for it.
-pub(super) fn lacking(
+pub(super) fn find_lacking(
     sets: &[BTreeSet<u64>],
     answering: &BTreeSet<u64>,
     named: &BTreeSet<u64>,
@@ -45,7 +45,7 @@ pub(super) fn lacking(
 }
 
 /// Ids for a sentence: `3,5`.
-pub(super) fn names(ids: &BTreeSet<u64>) -> String {
+pub(super) fn joined_ids(ids: &BTreeSet<u64>) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
@@ -102,15 +102,15 @@ mod tests {
             (&[1, 2, 3], &[1, 3], &[1, 2], &[9], Some(1)),
         ];
         for (present, after, answering, named, expected) in cases {
-            let found = lacking(&[set(present), set(after)], &set(answering), &set(named));
+            let found = find_lacking(&[set(present), set(after)], &set(answering), &set(named));
             assert_eq!(found.map(|(number, _)| number), *expected, "{present:?} to {after:?}, {answering:?} answer");
         }
     }
 
     #[test]
     fn the_refusal_names_who_is_silent_and_what_to_do() {
-        let (number, lacking) = lacking(&[set(&[1, 2, 3, 5])], &set(&[1, 2]), &set(&[])).unwrap();
-        let sentence = lacking.sentence(number == 0);
+        let (number, lacking) = find_lacking(&[set(&[1, 2, 3, 5])], &set(&[1, 2]), &set(&[])).unwrap();
+        let sentence = lacking.in_words(number == 0);
         for part in ["of the 4 voters", "2 answer now", "3 are needed", "without=3,5"] {
             assert!(sentence.contains(part), "{part}: {sentence}");
         }

@@ -29,15 +29,15 @@ impl Consensus {
     /// # Errors
     /// [`ReadIndexError`]: the state may be stale.
     pub async fn read_index(&self, deadline: Deadline) -> Result<LogIndex, ReadIndexError> {
-        let leader = self.leader().ok_or(ReadIndexError::NoLeader)?;
+        let leader = self.leader_id().ok_or(ReadIndexError::NoLeader)?;
         if planted("lease-read") && leader == self.node_id {
             return Ok(self.state.applied_index());
         }
         let linearizer = if leader == self.node_id {
-            self.local_linearizer(deadline.left()).await?
+            self.local_linearizer(deadline.time_left()).await?
         } else {
-            let target = self.target(leader).ok_or(ReadIndexError::NoLeader)?;
-            let call = self.peers.read_index(&target, deadline.left());
+            let target = self.target_of(leader).ok_or(ReadIndexError::NoLeader)?;
+            let call = self.peers.read_index(&target, deadline.time_left());
             let answer = self.while_leading(leader, call).await.ok_or(ReadIndexError::NoLeader)?;
             let answer = answer.map_err(|status| ReadIndexError::Unavailable(status.to_string()))?;
             let read = answer.read.ok_or_else(|| ReadIndexError::Unavailable("no index was given".to_owned()))?;
@@ -49,7 +49,7 @@ impl Consensus {
             )
         };
         let index = LogIndex(linearizer.read_log_id().index());
-        match self.raft.await_ready(linearizer, deadline.left()).await {
+        match self.raft.await_ready(linearizer, deadline.time_left()).await {
             // openraft's figure may run ahead of the view that readers open; ours is set after the batch is written.
             Ok(true) => self.wait_applied(index, deadline).await.then_some(index).ok_or(ReadIndexError::TimedOut),
             Ok(false) => Err(ReadIndexError::TimedOut),

@@ -105,7 +105,7 @@ impl Gate {
     }
 
     /// Lets peers in.
-    pub(super) fn open(&self, consensus: Consensus, raft: RegistryRaft) {
+    pub(super) fn open_with(&self, consensus: Consensus, raft: RegistryRaft) {
         // Set once at start; a second call would change nothing.
         drop(self.inside.set(Inside { consensus, raft }));
     }
@@ -116,7 +116,7 @@ impl Gate {
     }
 
     /// Lets in who may take part: the way in, and who calls, where the connection proves it.
-    fn admit<T>(&self, request: &Request<T>) -> Result<(&Inside, Caller), Status> {
+    fn admit_request<T>(&self, request: &Request<T>) -> Result<(&Inside, Caller), Status> {
         let caller = self.check_identity(request)?;
         let inside = self.inside.get().ok_or_else(|| Status::unavailable("this node has not started yet"))?;
         if let Some(node) = caller.node
@@ -171,7 +171,7 @@ struct Caller {
 }
 
 /// Serves the peer port until it is closed.
-pub async fn serve(
+pub async fn serve_peers(
     gate: Gate,
     listener: tokio::net::TcpListener,
     connections: Connections,
@@ -181,10 +181,15 @@ pub async fn serve(
     let service =
         PeerServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let door = tonic::service::Routes::new(service).prepare();
-    sockets::serve(listener, Serve { protocol: Protocol::Peer, door, handshake: gateway, connections }, stages).await;
+    sockets::serve_listener(
+        listener,
+        Serve { protocol: Protocol::Peer, door, handshake: gateway, connections },
+        stages,
+    )
+    .await;
 }
 
-fn stopped(error: &impl std::fmt::Display) -> Status {
+fn stopped_status(error: &impl std::fmt::Display) -> Status {
     Status::unavailable(format!("consensus has stopped on this node: {error}"))
 }
 
@@ -196,7 +201,7 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::AppendRequest>>,
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
-        let (Inside { consensus, raft }, caller) = self.admit(&request)?;
+        let (Inside { consensus, raft }, caller) = self.admit_request(&request)?;
         // The first request that cannot be read ends the stream, and with it the connection of that leader.
         let gate = self.clone();
         let requests = request.into_inner().scan((), move |(), request| {
@@ -214,18 +219,18 @@ impl Peer for Gate {
         }));
         let results = raft.stream_append(requests).map(|result| match result {
             Ok(result) => Ok(stream_result_to_wire(&result)),
-            Err(error) => Err(stopped(&error)),
+            Err(error) => Err(stopped_status(&error)),
         });
         Ok(Response::new(Box::pin(results)))
     }
 
     async fn append(&self, request: Request<peer::AppendRequest>) -> Result<Response<peer::AppendResponse>, Status> {
-        let (Inside { raft, .. }, caller) = self.admit(&request)?;
+        let (Inside { raft, .. }, caller) = self.admit_request(&request)?;
         self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let request = self.known_entries(request.into_inner())?;
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
-        let answer = raft.append_entries(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.append_entries(request).await.map_err(|error| stopped_status(&error))?;
         if answer.is_conflict() && prev.is_none() {
             return Err(Status::internal("a conflict without a previous entry"));
         }
@@ -233,20 +238,20 @@ impl Peer for Gate {
     }
 
     async fn vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let (Inside { raft, .. }, caller) = self.admit(&request)?;
+        let (Inside { raft, .. }, caller) = self.admit_request(&request)?;
         self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let request = vote_request_from_wire(request.into_inner())?;
-        let answer = raft.vote(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.vote(request).await.map_err(|error| stopped_status(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
     async fn pre_vote(&self, request: Request<peer::VoteRequest>) -> Result<Response<peer::VoteResponse>, Status> {
-        let (Inside { consensus, raft }, caller) = self.admit(&request)?;
+        let (Inside { consensus, raft }, caller) = self.admit_request(&request)?;
         self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let request = vote_request_from_wire(request.into_inner())?;
         // Another finds the leader gone: worth a look of one's own, for when it asks again.
         consensus.doubt_leader();
-        let answer = raft.pre_vote(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.pre_vote(request).await.map_err(|error| stopped_status(&error))?;
         Ok(Response::new(vote_response_to_wire(&answer)))
     }
 
@@ -254,12 +259,12 @@ impl Peer for Gate {
         &self,
         request: Request<peer::SnapshotHeader>,
     ) -> Result<Response<peer::SnapshotWanted>, Status> {
-        let (_, caller) = self.admit(&request)?;
+        let (_, caller) = self.admit_request(&request)?;
         self.check_vote(caller, request.get_ref().vote.as_ref())?;
         let (snap, cluster_id) = (self.snap.clone(), self.cluster_id.clone());
         let header = request.into_inner();
         let files = tokio::task::spawn_blocking(move || {
-            incoming::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing())
+            incoming::Incoming::open(&snap, &cluster_id, &header).map(|incoming| incoming.missing_files())
         });
         let files = files.await.map_err(|error| Status::internal(error.to_string()))??;
         Ok(Response::new(peer::SnapshotWanted { files }))
@@ -269,13 +274,13 @@ impl Peer for Gate {
         &self,
         request: Request<Streaming<peer::SnapshotPart>>,
     ) -> Result<Response<peer::SnapshotResponse>, Status> {
-        let (Inside { raft, .. }, caller) = self.admit(&request)?;
-        let received = incoming::receive(&self.snap, &self.cluster_id, request.into_inner()).await?;
+        let (Inside { raft, .. }, caller) = self.admit_request(&request)?;
+        let received = incoming::receive_snapshot(&self.snap, &self.cluster_id, request.into_inner()).await?;
         self.check_vote(caller, Some(&vote_to_wire(&received.vote)))?;
         tracing::info!(index = received.snapshot.manifest().index, "install a snapshot");
         let snapshot = SnapshotOf::<TypeConfig, SnapshotDir> { meta: received.meta, snapshot: received.snapshot };
         let answer: SnapshotResponse<TypeConfig> =
-            raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped(&error))?;
+            raft.install_full_snapshot(received.vote, snapshot).await.map_err(|error| stopped_status(&error))?;
         Ok(Response::new(peer::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
     }
 
@@ -283,11 +288,11 @@ impl Peer for Gate {
         &self,
         request: Request<peer::TransferLeaderRequest>,
     ) -> Result<Response<peer::TransferLeaderResponse>, Status> {
-        let (Inside { raft, .. }, caller) = self.admit(&request)?;
+        let (Inside { raft, .. }, caller) = self.admit_request(&request)?;
         self.check_vote(caller, request.get_ref().from.as_ref())?;
         let wire = request.into_inner();
         let request = TransferLeaderRequest::new(vote_from_wire(wire.from)?, wire.to, wire.last.map(id_from_wire));
-        let answer = raft.handle_transfer_leader(request).await.map_err(|error| stopped(&error))?;
+        let answer = raft.handle_transfer_leader(request).await.map_err(|error| stopped_status(&error))?;
         let reason = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
         Ok(Response::new(peer::TransferLeaderResponse { accepted: answer.is_ok(), reason }))
     }
@@ -296,11 +301,11 @@ impl Peer for Gate {
         &self,
         request: Request<peer::ReadIndexRequest>,
     ) -> Result<Response<peer::ReadIndexResponse>, Status> {
-        Ok(Response::new(self.admit(&request)?.0.consensus.answer_read_index().await?))
+        Ok(Response::new(self.admit_request(&request)?.0.consensus.answer_read_index().await?))
     }
 
     async fn propose(&self, request: Request<peer::ProposeRequest>) -> Result<Response<peer::ProposeResponse>, Status> {
-        let (inside, _) = self.admit(&request)?;
+        let (inside, _) = self.admit_request(&request)?;
         Ok(Response::new(inside.consensus.answer_propose(request.into_inner()).await?))
     }
 
@@ -309,7 +314,7 @@ impl Peer for Gate {
         request: Request<peer::StateDigestRequest>,
     ) -> Result<Response<peer::StateDigestResponse>, Status> {
         let digest =
-            self.admit(&request)?.0.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
+            self.admit_request(&request)?.0.consensus.state().digest_at(registry::LogIndex(request.into_inner().index));
         let digest = digest.map(|digest| digest.to_vec().into()).unwrap_or_default();
         Ok(Response::new(peer::StateDigestResponse { digest }))
     }

@@ -32,12 +32,12 @@ impl<'a> Snapshot<'a> {
 
     /// The same state, which fails to be read at the deadline: what a list looks at may be long.
     #[must_use]
-    pub fn until(&self, deadline: Deadline) -> Snapshot<'a> {
+    pub fn with_deadline(&self, deadline: Deadline) -> Snapshot<'a> {
         Snapshot { deadline: Some(deadline), ..Snapshot::new(self.view, self.applied) }
     }
 
     /// Rows that were looked at.
-    pub fn rows(&self) -> u64 {
+    pub fn rows_read(&self) -> u64 {
         self.rows.get()
     }
 
@@ -46,7 +46,7 @@ impl<'a> Snapshot<'a> {
         self.deadline.is_some_and(Deadline::has_passed)
     }
 
-    fn count(&self) -> Result<(), ViewError> {
+    fn count_row(&self) -> Result<(), ViewError> {
         let rows = self.rows.get() + 1;
         self.rows.set(rows);
         if rows.is_multiple_of(ROWS_PER_LOOK) && self.is_late() {
@@ -66,7 +66,7 @@ impl View for Snapshot<'_> {
         if let Some(footprint) = &self.footprint {
             footprint.borrow_mut().add_key(key);
         }
-        self.count()?;
+        self.count_row()?;
         self.view.get(key)
     }
 
@@ -76,7 +76,7 @@ impl View for Snapshot<'_> {
         }
         let mut counted = Ok(());
         self.view.scan(range, &mut |key, row| {
-            counted = self.count();
+            counted = self.count_row();
             if counted.is_ok() { visit(key, row) } else { ControlFlow::Break(()) }
         })?;
         counted
@@ -93,7 +93,7 @@ impl View for Snapshot<'_> {
         }
         let mut counted = Ok(());
         self.view.scan_terms(terms, after, &mut |since, has_all| {
-            counted = self.count();
+            counted = self.count_row();
             if counted.is_ok() { visit(since, has_all) } else { ControlFlow::Break(()) }
         })?;
         counted
@@ -229,7 +229,7 @@ impl Store for OnDisk {
         gauge("log_tail_bytes", "Memory of recent log entries, decoded and as records", tail as u64);
         gauge("log_tail_bytes_max", "Limit of the memory of recent log entries", tail_max as u64);
         gauge("scrub_bytes_total", "Bytes on the disk that were verified", scrubbed.bytes());
-        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds());
+        gauge("scrub_rounds_total", "Times that everything on the disk was verified", scrubbed.rounds_ended());
         for (name, value) in self.state.figures() {
             gauge(&format!("rocksdb_state_{name}"), "Figure of the state database", value);
         }

@@ -28,7 +28,7 @@ struct Reign {
 }
 
 /// The place of `own` among the voters that may follow `leader`: higher priority first, then lower id.
-fn place<'a>(own: u64, leader: u64, voters: impl Iterator<Item = (u64, &'a Node)>) -> Option<u32> {
+fn place_in_line<'a>(own: u64, leader: u64, voters: impl Iterator<Item = (u64, &'a Node)>) -> Option<u32> {
     let mut order: Vec<_> =
         voters.filter(|(id, _)| *id != leader).map(|(id, node)| (std::cmp::Reverse(node.priority), id)).collect();
     order.sort_unstable();
@@ -40,27 +40,27 @@ impl Consensus {
     pub async fn watch_succession(self) {
         loop {
             self.leader_doubted.notified().await;
-            if let Some(reign) = self.reign()
+            if let Some(reign) = self.observed_reign()
                 && self.peers.is_gone(&reign.leader).await
             {
-                self.succeed(&reign).await;
+                self.stand_for_election(&reign).await;
             }
         }
     }
 
     /// The reign of another node under which this one is a voter.
-    fn reign(&self) -> Option<Reign> {
+    fn observed_reign(&self) -> Option<Reign> {
         let metrics = self.raft.metrics().borrow_watched().clone();
         let leader = metrics.current_leader.filter(|leader| *leader != self.node_id)?;
         let membership = metrics.membership_config.membership();
         let target = Target { id: leader, address: membership.get_node(&leader)?.peer_address.clone() };
         let voters = membership.voter_ids().filter_map(|id| Some((id, membership.get_node(&id)?)));
-        let place = place(self.node_id, leader, voters)?;
+        let place = place_in_line(self.node_id, leader, voters)?;
         Some(Reign { vote: metrics.vote, leader: target, place })
     }
 
-    async fn succeed(&self, reign: &Reign) {
-        tracing::info!(leader = reign.leader.id, term = self.term(), "the leader's process is gone");
+    async fn stand_for_election(&self, reign: &Reign) {
+        tracing::info!(leader = reign.leader.id, term = self.current_term(), "the leader's process is gone");
         // Named as the successor of itself, the leader only loses its lease here; nobody is told to take over.
         let release = TransferLeaderRequest::new(reign.vote, reign.leader.id, None);
         if self.raft.handle_transfer_leader(release).await.is_err() {
@@ -93,7 +93,11 @@ mod tests {
 
     fn check(own: u64, leader: u64, priorities: &[(u64, u32)], expected: Option<u32>) {
         let voters = voters(priorities);
-        assert_eq!(place(own, leader, voters.iter().map(|(id, node)| (*id, node))), expected, "{own} after {leader}");
+        assert_eq!(
+            place_in_line(own, leader, voters.iter().map(|(id, node)| (*id, node))),
+            expected,
+            "{own} after {leader}"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::connect::{Client, bounded};
+use super::connect::{Client, within_limit};
 use super::convert::{id_to_wire, vote_from_wire, vote_to_wire};
 
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -30,17 +30,17 @@ const PROGRESS_TIME_MAX: Duration = Duration::from_secs(30);
 const INSTALL_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// Sends a snapshot and waits until it is installed.
-pub(super) async fn send(
+pub(super) async fn send_snapshot(
     mut client: Client,
     vote: &Vote,
     snapshot: &SnapshotOf<TypeConfig, SnapshotDir>,
     bytes_per_second: u64,
 ) -> Result<Vote, Status> {
     let header = header_of(vote, snapshot)?;
-    let wanted = bounded(PROGRESS_TIME_MAX, client.offer_snapshot(header.clone())).await?.into_inner().files;
+    let wanted = within_limit(PROGRESS_TIME_MAX, client.offer_snapshot(header.clone())).await?.into_inner().files;
     let (tx, rx) = mpsc::channel(CHUNKS_AHEAD);
     let dir = snapshot.snapshot.clone();
-    let producer = tokio::spawn(produce(tx, header, dir, wanted, bytes_per_second));
+    let producer = tokio::spawn(produce_parts(tx, header, dir, wanted, bytes_per_second));
     let answer = tokio::time::timeout(INSTALL_TIME_MAX, client.install_snapshot(ReceiverStream::new(rx))).await;
     producer.abort();
     match answer {
@@ -60,7 +60,7 @@ fn header_of(vote: &Vote, snapshot: &SnapshotOf<TypeConfig, SnapshotDir>) -> Res
     })
 }
 
-async fn produce(
+async fn produce_parts(
     tx: mpsc::Sender<peer::SnapshotPart>,
     header: peer::SnapshotHeader,
     dir: SnapshotDir,

@@ -12,82 +12,83 @@ use registry::{
 };
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::auth::{Decision, NewKey, Origin, Target, built_in};
 use crate::service::ServiceError;
 
 /// Answers an operation.
-pub(super) async fn answer(on: On<'_>, operation: Access) -> Answer {
+pub(super) async fn answer_access(on: On<'_>, operation: Access) -> Answer {
     let (service, caller) = (&on.front.service, on.caller);
     let name = || on.parameter("name").to_owned();
     match operation {
-        Access::WhoAmI => Ok(Reply::json(&principal_body(&caller.actor.principal))),
+        Access::WhoAmI => Ok(Reply::json_body(&principal_body(&caller.actor.principal))),
         Access::CanI => {
             let asked = ExplainRequest {
-                permission: on.request.query("permission").unwrap_or_default().to_owned(),
-                subject: on.request.query("subject").map(str::to_owned),
-                context: on.request.query("context").map(str::to_owned),
+                permission: on.request.query_value("permission").unwrap_or_default().to_owned(),
+                subject: on.request.query_value("subject").map(str::to_owned),
+                context: on.request.query_value("context").map(str::to_owned),
                 ..ExplainRequest::default()
             };
             // Which policies there are is for those to see who may see them.
-            let decision = on.explain(&caller.actor.principal, &caller.origin, &asked)?;
-            Ok(Reply::json(&DecisionBody { allowed: decision.allowed, policies: Vec::new() }))
+            let decision = on.explain_decision(&caller.actor.principal, &caller.origin, &asked)?;
+            Ok(Reply::json_body(&DecisionBody { allowed: decision.allowed, policies: Vec::new() }))
         }
         Access::Explain => {
-            let asked: ExplainRequest = on.request.json()?;
-            let Decision { allowed, policies } = on.explain(&principal_of(&asked)?, &Origin::default(), &asked)?;
-            Ok(Reply::json(&DecisionBody { allowed, policies }))
+            let asked: ExplainRequest = on.request.json_body()?;
+            let Decision { allowed, policies } =
+                on.explain_decision(&principal_of(&asked)?, &Origin::default(), &asked)?;
+            Ok(Reply::json_body(&DecisionBody { allowed, policies }))
         }
         Access::ListAccounts => {
-            let accounts = service.accounts(caller).await?;
-            Ok(Reply::json(&accounts.into_iter().map(account_body).collect::<Vec<_>>()))
+            let accounts = service.list_accounts(caller).await?;
+            Ok(Reply::json_body(&accounts.into_iter().map(account_body).collect::<Vec<_>>()))
         }
         Access::PutAccount => {
-            let AccountRequest { description, owner, disabled } = on.request.json()?;
+            let AccountRequest { description, owner, disabled } = on.request.json_body()?;
             on.change_access(AccessCommand::PutAccount { name: name(), description, owner, disabled }).await?;
-            found(service.accounts(caller).await?, &name(), account_body)
+            found_or_missing(service.list_accounts(caller).await?, &name(), account_body)
         }
         Access::DeleteAccount => on.access_changed(AccessCommand::DeleteAccount { name: name() }).await,
         Access::CreateKey => {
-            let KeyRequest { name: purpose, expires_ms } = on.request.json()?;
+            let KeyRequest { name: purpose, expires_ms } = on.request.json_body()?;
             let NewKey { key, secret } = service.create_key(caller, &name(), &purpose, expires_ms).await?;
             let token = format!("{}.{secret}", key.id);
-            Ok(Reply::json(&NewKeyBody { id: key.id, secret, token }))
+            Ok(Reply::json_body(&NewKeyBody { id: key.id, secret, token }))
         }
         Access::RevokeKey => {
             on.access_changed(AccessCommand::RevokeKey { account: name(), id: on.parameter("id").to_owned() }).await
         }
         Access::ListRoles => {
             let own = BUILT_IN_ROLES.iter().filter_map(|name| built_in_body(name));
-            let made = service.roles(caller).await?.into_iter().map(role_body);
-            Ok(Reply::json(&own.chain(made).collect::<Vec<_>>()))
+            let made = service.list_roles(caller).await?.into_iter().map(role_body);
+            Ok(Reply::json_body(&own.chain(made).collect::<Vec<_>>()))
         }
         Access::PutRole => {
-            let RoleRequest { description, permissions } = on.request.json()?;
+            let RoleRequest { description, permissions } = on.request.json_body()?;
             let permissions = permissions.into_iter().collect();
             on.change_access(AccessCommand::PutRole { name: name(), description, permissions }).await?;
-            found(service.roles(caller).await?, &name(), role_body)
+            found_or_missing(service.list_roles(caller).await?, &name(), role_body)
         }
         Access::DeleteRole => on.access_changed(AccessCommand::DeleteRole { name: name() }).await,
         Access::ListBindings => {
-            let bindings = service.bindings(caller).await?;
-            Ok(Reply::json(&bindings.into_iter().map(binding_body).collect::<Vec<_>>()))
+            let bindings = service.list_bindings(caller).await?;
+            Ok(Reply::json_body(&bindings.into_iter().map(binding_body).collect::<Vec<_>>()))
         }
         Access::PutBinding => {
-            let body: BindingBody = on.request.json()?;
+            let body: BindingBody = on.request.json_body()?;
             let (grantee, reach) = (grantee_of(&body)?, reach_of(&body)?);
             on.change_access(AccessCommand::PutBinding { name: name(), role: body.role, grantee, reach }).await?;
-            found(service.bindings(caller).await?, &name(), binding_body)
+            found_or_missing(service.list_bindings(caller).await?, &name(), binding_body)
         }
         Access::DeleteBinding => on.access_changed(AccessCommand::DeleteBinding { name: name() }).await,
         Access::ListAccessPolicies => {
             let policies = service.access_policies(caller).await?;
-            Ok(Reply::json(&policies.into_iter().map(policy_body).collect::<Vec<_>>()))
+            Ok(Reply::json_body(&policies.into_iter().map(policy_body).collect::<Vec<_>>()))
         }
         Access::PutAccessPolicy => {
-            let AccessPolicyRequest { description, text } = on.request.json()?;
+            let AccessPolicyRequest { description, text } = on.request.json_body()?;
             on.change_access(AccessCommand::PutPolicy { name: name(), description, text }).await?;
-            found(service.access_policies(caller).await?, &name(), policy_body)
+            found_or_missing(service.access_policies(caller).await?, &name(), policy_body)
         }
         Access::DeleteAccessPolicy => on.access_changed(AccessCommand::DeletePolicy { name: name() }).await,
     }
@@ -100,17 +101,17 @@ impl On<'_> {
 
     async fn access_changed(&self, command: AccessCommand) -> Answer {
         self.change_access(command).await?;
-        Ok(Reply::nothing())
+        Ok(Reply::no_content())
     }
 
-    fn explain(
+    fn explain_decision(
         &self,
         principal: &Principal,
         origin: &Origin,
         asked: &ExplainRequest,
     ) -> Result<Decision, ServiceError> {
         let permission = Permission::from_name(&asked.permission)
-            .ok_or_else(|| bad(format!("There is no permission '{}'", asked.permission)))?;
+            .ok_or_else(|| unprocessable_error(format!("There is no permission '{}'", asked.permission)))?;
         let context = context_of(asked.context.as_deref())?;
         let authority = self.front.service.authority();
         match (&asked.subject, &context) {
@@ -119,27 +120,33 @@ impl On<'_> {
                     Some(context) => Subject::parse_in(context, subject)?,
                     None => Subject::parse(subject)?,
                 };
-                authority.explain(principal, origin, permission, Target::Subject(&subject))
+                authority.explain_decision(principal, origin, permission, Target::Subject(&subject))
             }
-            (None, Some(context)) => authority.explain(principal, origin, permission, Target::Context(context)),
-            (None, None) => authority.explain(principal, origin, permission, Target::Cluster),
+            (None, Some(context)) => {
+                authority.explain_decision(principal, origin, permission, Target::Context(context))
+            }
+            (None, None) => authority.explain_decision(principal, origin, permission, Target::Cluster),
         }
     }
 }
 
-fn bad(message: impl Into<String>) -> ServiceError {
+fn unprocessable_error(message: impl Into<String>) -> ServiceError {
     ServiceError::new(code::UNPROCESSABLE, message)
 }
 
 /// The one of a list that was changed just now.
-fn found<R, B: serde::Serialize>(all: Vec<(String, R)>, name: &str, body: impl Fn((String, R)) -> B) -> Answer {
+fn found_or_missing<R, B: serde::Serialize>(
+    all: Vec<(String, R)>,
+    name: &str,
+    body: impl Fn((String, R)) -> B,
+) -> Answer {
     let found = all.into_iter().find(|(found, _)| found == name);
     let found = found.ok_or_else(|| ServiceError::new(code::ACCESS_NOT_FOUND, "It was removed again"))?;
-    Ok(Reply::json(&body(found)))
+    Ok(Reply::json_body(&body(found)))
 }
 
 fn context_of(text: Option<&str>) -> Result<Option<Context>, ServiceError> {
-    text.map(Context::parse).transpose().map_err(|error| bad(error.to_string()))
+    text.map(Context::parse).transpose().map_err(|error| unprocessable_error(error.to_string()))
 }
 
 fn principal_of(asked: &ExplainRequest) -> Result<Principal, ServiceError> {
@@ -147,7 +154,7 @@ fn principal_of(asked: &ExplainRequest) -> Result<Principal, ServiceError> {
         (Some(name), None) => Principal::of(PrincipalKind::User, name, Authentication::Oidc),
         (None, Some(name)) => Principal::of(PrincipalKind::ServiceAccount, name, Authentication::Basic),
         (None, None) => Principal::anonymous(),
-        (Some(_), Some(_)) => return Err(bad("user and account exclude each other")),
+        (Some(_), Some(_)) => return Err(unprocessable_error("user and account exclude each other")),
     };
     principal.groups = asked.groups.clone();
     Ok(principal)
@@ -163,7 +170,7 @@ fn grantee_of(body: &BindingBody) -> Result<Grantee, ServiceError> {
     found.extend(authenticated.then_some(Grantee::Authenticated));
     match (found.pop(), found.is_empty()) {
         (Some(grantee), true) => Ok(grantee),
-        _ => Err(bad("A binding names exactly one of user, group, account, anyone and authenticated")),
+        _ => Err(unprocessable_error("A binding names exactly one of user, group, account, anyone and authenticated")),
     }
 }
 
@@ -176,7 +183,7 @@ fn reach_of(body: &BindingBody) -> Result<Reach, ServiceError> {
         (Some(subject), None, None) => Ok(Reach::Subject { subject: Subject::parse_in(&context, subject)? }),
         (None, Some(prefix), None) => Ok(Reach::Prefix { context, prefix: prefix.clone() }),
         (None, None, Some(pattern)) => Ok(Reach::Glob { context, pattern: pattern.clone() }),
-        _ => Err(bad("A binding names at most one of subject, prefix and pattern")),
+        _ => Err(unprocessable_error("A binding names at most one of subject, prefix and pattern")),
     }
 }
 

@@ -10,61 +10,61 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::consensus::MemberChange;
 use crate::service::{BackupFile, BackupsShown, ChangeView, ClusterView, MemberView, ServiceError};
 
 /// Answers an operation.
-pub(super) async fn answer(on: On<'_>, operation: Cluster) -> Answer {
+pub(super) async fn answer_cluster(on: On<'_>, operation: Cluster) -> Answer {
     let (service, caller) = (&on.front.service, on.caller);
     match operation {
-        Cluster::ShowCluster => Ok(Reply::json(&status_body(service.cluster_view().await))),
+        Cluster::ShowCluster => Ok(Reply::json_body(&status_body(service.cluster_view().await))),
         Cluster::AddMember => {
-            let body: MemberBody = on.request.json()?;
+            let body: MemberBody = on.request.json_body()?;
             let id = body.node_id;
-            on.change(MemberChange::Add { id, node: node_of(body) }).await?;
-            Ok(Reply::json(&json!({"added": id})))
+            on.change_members(MemberChange::Add { id, node: node_of(body) }).await?;
+            Ok(Reply::json_body(&json!({"added": id})))
         }
         Cluster::UpdateMember => {
-            let (id, body) = (on.member()?, on.request.json::<MemberBody>()?);
+            let (id, body) = (on.member_id()?, on.request.json_body::<MemberBody>()?);
             if body.node_id != id {
                 return Err(ServiceError::new(code::UNPROCESSABLE, "node_id is the id that the path names"));
             }
-            on.change(MemberChange::Update { id, node: node_of(body) }).await?;
-            Ok(Reply::json(&json!({"updated": id})))
+            on.change_members(MemberChange::Update { id, node: node_of(body) }).await?;
+            Ok(Reply::json_body(&json!({"updated": id})))
         }
         Cluster::PromoteMember => {
-            let id = on.member()?;
-            on.change(MemberChange::Promote { id }).await?;
-            Ok(Reply::json(&json!({"promoted": id})))
+            let id = on.member_id()?;
+            on.change_members(MemberChange::Promote { id }).await?;
+            Ok(Reply::json_body(&json!({"promoted": id})))
         }
         Cluster::RemoveMember => {
-            let id = on.member()?;
-            on.change(MemberChange::Remove { id }).await?;
-            Ok(Reply::json(&json!({"removed": id})))
+            let id = on.member_id()?;
+            on.change_members(MemberChange::Remove { id }).await?;
+            Ok(Reply::json_body(&json!({"removed": id})))
         }
         Cluster::FinishMemberChange => {
-            on.change(MemberChange::Finish).await?;
-            Ok(Reply::json(&json!({"finished": true})))
+            on.change_members(MemberChange::Finish).await?;
+            Ok(Reply::json_body(&json!({"finished": true})))
         }
         Cluster::TakeBackMemberChange => {
-            on.change(MemberChange::TakeBack).await?;
-            Ok(Reply::json(&json!({"taken_back": true})))
+            on.change_members(MemberChange::TakeBack).await?;
+            Ok(Reply::json_body(&json!({"taken_back": true})))
         }
         Cluster::TransferLeader => {
-            let TransferBody { to } = on.request.json()?;
-            Ok(Reply::json(&json!({"leader_id": service.transfer_leader(caller, to).await?})))
+            let TransferBody { to } = on.request.json_body()?;
+            Ok(Reply::json_body(&json!({"leader_id": service.transfer_leader(caller, to).await?})))
         }
         Cluster::TakeSnapshot => {
             service.take_snapshot(caller).await?;
-            Ok(Reply::json(&json!({"asked": true})))
+            Ok(Reply::json_body(&json!({"asked": true})))
         }
         Cluster::GetStateHash => on.state_hash(),
         Cluster::CreateBackup => {
-            let BackupWish { kind } = on.request.json()?;
-            Ok(Reply::json(&backup_body(service.create_backup(caller, kind).await?)))
+            let BackupWish { kind } = on.request.json_body()?;
+            Ok(Reply::json_body(&backup_body(service.create_backup(caller, kind).await?)))
         }
-        Cluster::ListBackups => Ok(Reply::json(&backups_body(service.backups().await?))),
+        Cluster::ListBackups => Ok(Reply::json_body(&backups_body(service.show_backups().await?))),
     }
 }
 
@@ -107,12 +107,12 @@ fn backups_body(shown: BackupsShown) -> BackupsBody {
 }
 
 impl On<'_> {
-    fn member(&self) -> Result<u64, ServiceError> {
+    fn member_id(&self) -> Result<u64, ServiceError> {
         self.parameter("id").parse().map_err(|_| ServiceError::new(code::NOT_FOUND, "No such node"))
     }
 
-    async fn change(&self, change: MemberChange) -> Result<(), ServiceError> {
-        let ids = self.request.query("without").unwrap_or_default();
+    async fn change_members(&self, change: MemberChange) -> Result<(), ServiceError> {
+        let ids = self.request.query_value("without").unwrap_or_default();
         let named = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::parse);
         let named = named.collect::<Result<_, _>>();
         let named = named.map_err(|_| ServiceError::new(code::UNPROCESSABLE, "without names node ids: without=3,5"))?;
@@ -120,11 +120,11 @@ impl On<'_> {
     }
 
     fn state_hash(&self) -> Answer {
-        let index = self.request.query("index").map(str::parse::<u64>).transpose();
+        let index = self.request.query_value("index").map(str::parse::<u64>).transpose();
         let index = index.map_err(|_| ServiceError::new(code::UNPROCESSABLE, "index is a log index"))?;
         let (index, digest) = self.front.service.state_hash(index.map(LogIndex))?;
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Reply::json(&json!({"index": index.0, "digest": digest})))
+        Ok(Reply::json_body(&json!({"index": index.0, "digest": digest})))
     }
 }
 

@@ -9,5 +9,6 @@ pub mod grpc;
 pub mod http;
 mod llm;
 mod native;
+mod on;
 mod server;
 mod streams;

@@ -12,10 +12,11 @@ use proto::operations::{Part, Stream};
 use proto::v1;
 use tokio::sync::mpsc;
 
-use super::http::Front;
-use super::http::reply::{MEDIA_TYPES, Reply, with_standing_headers};
+use super::http::media::MEDIA_TYPES;
+use super::http::reply::{Reply, with_standing_headers};
 use super::http::request::Request;
-use super::native::{cloud_event, csv_of, filter, json_of};
+use super::native::{cloud_event, csv_of, event_filter, json_of};
+use super::on::Front;
 use crate::clock::Deadline;
 use crate::edge::Admitted;
 use crate::service::{AuditFilter, Caller, Consistency, ServiceError, Watcher};
@@ -26,12 +27,17 @@ const CSV_HEAD: &str = "position,index,time_ms,principal,node_id,action,reason,r
                         digest_before,digest_after,authentication,address,user_agent,trace_id\n";
 
 /// Answers a stream.
-pub(super) async fn answer(front: &Front, admitted: &Arc<Admitted>, stream: Stream, request: HttpRequest) -> Response {
-    let begun = begin(front, admitted, stream, request).await;
+pub(super) async fn answer_stream(
+    front: &Front,
+    admitted: &Arc<Admitted>,
+    stream: Stream,
+    request: HttpRequest,
+) -> Response {
+    let begun = begin_stream(front, admitted, stream, request).await;
     with_standing_headers(begun.unwrap_or_else(|error| Reply::error(&error).into_response(MEDIA_TYPES[2])))
 }
 
-async fn begin(
+async fn begin_stream(
     front: &Front,
     admitted: &Arc<Admitted>,
     stream: Stream,
@@ -39,20 +45,20 @@ async fn begin(
 ) -> Result<Response, ServiceError> {
     let (mut parts, _) = request.into_parts();
     let request = Request::new(parts.clone(), bytes::Bytes::new())?;
-    let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
+    let caller = admitted.caller_of(|fingerprint| request.describe_content(fingerprint));
     let cluster_id = front.service.cluster_id().to_owned();
     front.service.authorize_operation(&caller, admitted.operation, admitted.place.context(), |part| match part {
-        Part::Path(name) => Some(admitted.place.parameter(name).to_owned()),
-        Part::Query(name) | Part::Field(name) | Part::Body(name) => request.query(name).map(str::to_owned),
+        Part::Path(name) => Some(admitted.place.path_parameter(name).to_owned()),
+        Part::Query(name) | Part::Field(name) | Part::Body(name) => request.query_value(name).map(str::to_owned),
     })?;
     match stream {
         Stream::Watch => {
-            let watcher = watch(front, &caller, &request).await?;
+            let watcher = begin_watch(front, &caller, &request).await?;
             let events = futures::StreamExt::map(server_sent(watcher, cluster_id), Ok::<_, std::convert::Infallible>);
             Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
         }
         Stream::WatchWebSocket => {
-            let watcher = watch(front, &caller, &request).await?;
+            let watcher = begin_watch(front, &caller, &request).await?;
             let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await.map_err(|_| {
                 ServiceError::new(code::BAD_REQUEST, "This path is a WebSocket; /api/v1/events has server-sent events")
             })?;
@@ -63,13 +69,13 @@ async fn begin(
                 drop(admitted);
             }))
         }
-        Stream::ExportAudit => Ok(export(front, admitted, &caller, &request)),
+        Stream::ExportAudit => Ok(export_audit(front, admitted, &caller, &request)),
         Stream::StreamBackup => Ok(bytes_of(front.service.stream_backup(&caller)?, None)),
         Stream::DownloadBackup => {
-            let offset = request.query("offset").map(str::parse::<u64>).transpose();
+            let offset = request.query_value("offset").map(str::parse::<u64>).transpose();
             let offset = offset.map_err(|_| ServiceError::new(code::UNPROCESSABLE, "offset is a number of bytes"))?;
             let offset = offset.unwrap_or(0);
-            let (length, pieces) = front.service.open_backup(admitted.place.parameter("name"), offset).await?;
+            let (length, pieces) = front.service.open_backup(admitted.place.path_parameter("name"), offset).await?;
             Ok(bytes_of(pieces, Some(length.saturating_sub(offset))))
         }
         Stream::ValidateStream => Err(ServiceError::new(code::NOT_FOUND, "Bulk validation is a stream of gRPC")),
@@ -87,9 +93,9 @@ fn bytes_of(pieces: mpsc::Receiver<std::io::Result<bytes::Bytes>>, length: Optio
 }
 
 /// `Last-Event-ID` of a browser that comes back wins over `after`.
-async fn watch(front: &Front, caller: &Caller, request: &Request) -> Result<Watcher, ServiceError> {
-    let text = |name: &str| request.query(name).unwrap_or_default().to_owned();
-    let kinds = request.query("kinds").into_iter().flat_map(|kinds| kinds.split(',')).map(ToOwned::to_owned);
+async fn begin_watch(front: &Front, caller: &Caller, request: &Request) -> Result<Watcher, ServiceError> {
+    let text = |name: &str| request.query_value(name).unwrap_or_default().to_owned();
+    let kinds = request.query_value("kinds").into_iter().flat_map(|kinds| kinds.split(',')).map(ToOwned::to_owned);
     let message = v1::WatchRequest {
         after: text("after"),
         kinds: kinds.collect(),
@@ -100,7 +106,7 @@ async fn watch(front: &Front, caller: &Caller, request: &Request) -> Result<Watc
         "" => None,
         token => Some(token.parse()?),
     };
-    front.service.watch(caller, after, filter(&message)?).await
+    front.service.watch_events(caller, after, event_filter(&message)?).await
 }
 
 /// Server-sent events: the id is the token, the data a CloudEvent. A comment moves the token on while nothing happens.
@@ -160,9 +166,9 @@ async fn send_all(mut socket: WebSocket, mut watcher: Watcher, cluster_id: Strin
 }
 
 /// All records from a position on, as JSON lines or CSV, batch by batch.
-fn export(front: &Front, admitted: &Admitted, caller: &Caller, request: &Request) -> Response {
-    let is_csv = request.query("format") == Some("csv");
-    let number = |name: &str| request.query(name).and_then(|text| text.parse::<u64>().ok());
+fn export_audit(front: &Front, admitted: &Admitted, caller: &Caller, request: &Request) -> Response {
+    let is_csv = request.query_value("format") == Some("csv");
+    let number = |name: &str| request.query_value(name).and_then(|text| text.parse::<u64>().ok());
     let filter = AuditFilter {
         from: number("from").unwrap_or(0),
         to: number("to"),

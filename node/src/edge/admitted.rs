@@ -7,88 +7,17 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 use proto::error_code as code;
-use proto::operations::{Confluent, Matched, Operation, OperationId, Resource};
+use proto::operations::{Confluent, Operation, OperationId};
 use registry::limits::REQUEST_ID_BYTES_MAX;
 use registry::{Actor, Context, LogIndex, Principal, RequestId};
 
 use super::kept::{BodyDigest, Kept, KeptReply, Shelf};
+use super::place::Place;
 use super::slots::Slot;
 use crate::auth::Origin;
 use crate::clock::Deadline;
 use crate::service::{Caller, Consistency, Provenance, Service, ServiceError, UNKEYED, Wanted};
 use crate::trace::TraceContext;
-
-/// What the path of a request names, qualified by the context in front of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
-    context: Option<Context>,
-    parameters: Vec<(&'static str, String)>,
-    is_folder: bool,
-}
-
-impl Place {
-    /// What a matched path names.
-    ///
-    /// # Errors
-    /// [`code::BAD_REQUEST`] for a context that cannot be one, or that cannot hold what the path asks for.
-    pub fn of(matched: Matched) -> Result<Self, ServiceError> {
-        let Matched { operation, context, mut parameters, .. } = matched;
-        let malformed = || ServiceError::new(code::BAD_REQUEST, "The path names an impossible context");
-        let context = context.map(|context| Context::parse(&context)).transpose().map_err(|_| malformed())?;
-        let is_setting = matches!(operation.resource, Resource::Scope(_) | Resource::TopScope);
-        if let Some(context) = &context {
-            // Above all contexts there are settings, and nothing else.
-            if context.is_global() && !is_setting {
-                return Err(malformed());
-            }
-            for (name, value) in &mut parameters {
-                if *name == "subject" {
-                    *value = qualified(context, value);
-                }
-            }
-        }
-        Ok(Self { context, parameters, is_folder: false })
-    }
-
-    /// Notes whether the path ends with a slash. It asks for the same; but addresses in a page are relative to it.
-    #[must_use]
-    pub(super) fn with_slash(self, is_folder: bool) -> Self {
-        Self { is_folder, ..self }
-    }
-
-    /// Does the path end with a slash?
-    pub fn is_folder(&self) -> bool {
-        self.is_folder
-    }
-
-    /// The context in front of the path.
-    pub fn context(&self) -> Option<&Context> {
-        self.context.as_ref()
-    }
-
-    /// A parameter of the path; a subject is qualified. Empty if the path has none of this name.
-    pub fn parameter(&self, name: &str) -> &str {
-        self.parameters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
-    }
-
-    /// All parameters of the path.
-    pub fn parameters(&self) -> &[(&'static str, String)] {
-        &self.parameters
-    }
-
-    /// The subject or context whose settings the path names; none is the top.
-    pub fn scope(&self) -> Option<String> {
-        let named = self.parameters.iter().find(|(known, _)| *known == "subject").map(|(_, value)| value.clone());
-        let context = self.context.as_ref().filter(|context| !context.is_default());
-        named.or_else(|| context.map(|context| qualified(context, "")))
-    }
-}
-
-/// `/contexts/.ctx/subjects/x` is `/subjects/:.ctx:x`.
-fn qualified(context: &Context, subject: &str) -> String {
-    let is_qualified = subject.starts_with(":.");
-    if is_qualified || context.is_default() { subject.to_owned() } else { format!(":{context}:{subject}") }
-}
 
 /// What a request wants besides its operation, from its headers: the same for HTTP and gRPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +101,7 @@ pub struct Fingerprint(blake3::Hasher);
 
 impl Fingerprint {
     /// Adds a part of the request; its length goes in, so that parts cannot run into each other.
-    pub fn add(&mut self, part: &[u8]) {
+    pub fn add_part(&mut self, part: &[u8]) {
         self.0.update(&(part.len() as u64).to_le_bytes());
         self.0.update(part);
     }
@@ -211,7 +140,7 @@ impl Admitted {
     /// Who asks, under which id, until when, and how fresh the answer must be. `content` adds what the request says besides
     /// its path: the same key with another request, or from another principal, is another change, never the earlier one's
     /// answer.
-    pub fn caller(&self, content: impl FnOnce(&mut Fingerprint)) -> Caller {
+    pub fn caller_of(&self, content: impl FnOnce(&mut Fingerprint)) -> Caller {
         let Wishes { key, if_revision, .. } = &self.wishes;
         let Wanted { consistency, at_least, deadline } = self.wanted();
         let request_id = match key {
@@ -250,24 +179,24 @@ impl Admitted {
     pub async fn repeated(&self, service: &Service, body: &BodyDigest) -> Result<Option<Arc<Kept>>, ServiceError> {
         let kept = self.shelf.as_ref().and_then(|shelf| shelf.get(self.operation, body));
         let Some(kept) = kept else { return Ok(None) };
-        Ok(service.holds(&self.wanted(), &kept.provenance).await?.then_some(kept))
+        Ok(service.still_holds(&self.wanted(), &kept.provenance).await?.then_some(kept))
     }
 
     /// Keeps a reply for others who ask the same, if this is a question of that kind.
-    pub fn keep(&self, body: &BodyDigest, reply: KeptReply, provenance: Provenance) {
+    pub fn keep_reply(&self, body: &BodyDigest, reply: KeptReply, provenance: Provenance) {
         if let Some(shelf) = &self.shelf {
-            shelf.put(body, Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
+            shelf.put_reply(body, Kept { operation: self.operation, place: self.place.clone(), reply, provenance });
         }
     }
 
     fn fingerprint(&self, content: impl FnOnce(&mut Fingerprint)) -> String {
         let mut fingerprint = Fingerprint(blake3::Hasher::new());
-        fingerprint.add(self.principal.to_string().as_bytes());
-        fingerprint.add(self.operation.name.as_bytes());
-        fingerprint.add(self.place.context().map_or("", Context::as_str).as_bytes());
-        for (name, value) in &self.place.parameters {
-            fingerprint.add(name.as_bytes());
-            fingerprint.add(value.as_bytes());
+        fingerprint.add_part(self.principal.to_string().as_bytes());
+        fingerprint.add_part(self.operation.name.as_bytes());
+        fingerprint.add_part(self.place.context().map_or("", Context::as_str).as_bytes());
+        for (name, value) in self.place.path_parameters() {
+            fingerprint.add_part(name.as_bytes());
+            fingerprint.add_part(value.as_bytes());
         }
         content(&mut fingerprint);
         fingerprint.0.finalize().to_hex().chars().take(32).collect()
@@ -279,7 +208,7 @@ impl Admitted {
     }
 
     /// A door says why it refused the request, for the record of changes that were not made.
-    pub fn refuse(&self, request_id: Option<&RequestId>, error: &ServiceError) {
+    pub fn note_refusal(&self, request_id: Option<&RequestId>, error: &ServiceError) {
         let request_id = request_id.cloned().unwrap_or_else(|| RequestId(self.request_id.clone()));
         *self.refused.lock() = Some((request_id, error.clone()));
     }
@@ -297,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_context_in_front_of_the_path_qualifies_what_follows() {
-        let subject = |path: &str| place(path).unwrap().parameter("subject").to_owned();
+        let subject = |path: &str| place(path).unwrap().path_parameter("subject").to_owned();
         assert_eq!(subject("/contexts/.eu/subjects/s/versions"), ":.eu:s");
         assert_eq!(subject("/contexts/eu/subjects/s/versions"), ":.eu:s");
         assert_eq!(subject("/contexts/./subjects/s/versions"), "s");
@@ -310,7 +239,7 @@ mod tests {
 
     #[test]
     fn settings_are_those_of_the_subject_the_context_or_the_top() {
-        let scope = |path: &str| place(path).unwrap().scope();
+        let scope = |path: &str| place(path).unwrap().named_scope();
         assert_eq!(scope("/config"), None);
         assert_eq!(scope("/config/s"), Some("s".to_owned()));
         assert_eq!(scope("/contexts/eu/config"), Some(":.eu:".to_owned()));

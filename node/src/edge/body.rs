@@ -18,7 +18,7 @@ impl<F: FnOnce(Option<&HeaderMap>) + Send + Unpin + 'static> Observed<F> {
         Self { inner, on_end: Some(on_end) }
     }
 
-    fn end(&mut self, trailers: Option<&HeaderMap>) {
+    fn end_once(&mut self, trailers: Option<&HeaderMap>) {
         if let Some(on_end) = self.on_end.take() {
             on_end(trailers);
         }
@@ -34,10 +34,10 @@ impl<F: FnOnce(Option<&HeaderMap>) + Send + Unpin + 'static> HttpBody for Observ
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(trailers) = frame.trailers_ref() {
-                    self.end(Some(trailers));
+                    self.end_once(Some(trailers));
                 }
             }
-            Poll::Ready(Some(Err(_)) | None) => self.end(None),
+            Poll::Ready(Some(Err(_)) | None) => self.end_once(None),
             Poll::Pending => {}
         }
         polled
@@ -54,6 +54,6 @@ impl<F: FnOnce(Option<&HeaderMap>) + Send + Unpin + 'static> HttpBody for Observ
 
 impl<F: FnOnce(Option<&HeaderMap>) + Send + Unpin + 'static> Drop for Observed<F> {
     fn drop(&mut self) {
-        self.end(None);
+        self.end_once(None);
     }
 }

@@ -28,7 +28,7 @@ struct Window {
 
 impl Window {
     /// Counts one failure. May it be written, and how many of the window before were not?
-    fn count(&mut self, now: Instant) -> (bool, u64) {
+    fn count_failure(&mut self, now: Instant) -> (bool, u64) {
         let mut left_out = 0;
         if now.saturating_duration_since(self.begun) >= WINDOW {
             left_out = self.failed.saturating_sub(LINES_MAX);
@@ -41,14 +41,14 @@ impl Window {
 
 impl Failures {
     /// Writes the line, if the error is of this side.
-    pub(super) fn log(&self, request_id: &str, operation: &str, error: &ServiceError) {
+    pub(super) fn log_failure(&self, request_id: &str, operation: &str, error: &ServiceError) {
         if error.code.status() < 500 {
             return;
         }
         let now = clock::now();
         let counted = {
             let mut windows = self.windows.lock();
-            windows.entry(error.code).or_insert(Window { begun: now, failed: 0 }).count(now)
+            windows.entry(error.code).or_insert(Window { begun: now, failed: 0 }).count_failure(now)
         };
         let (may, left_out) = counted;
         let code = error.code.0;
@@ -69,9 +69,9 @@ mod tests {
     fn a_flood_is_counted_and_told_of_when_it_is_over() {
         let begun = clock::now();
         let mut window = Window { begun, failed: 0 };
-        let written = (0..1_000).filter(|_| window.count(begun).0).count();
+        let written = (0..1_000).filter(|_| window.count_failure(begun).0).count();
         assert_eq!(written as u64, LINES_MAX);
-        assert_eq!(window.count(begun + WINDOW), (true, 800));
-        assert_eq!(window.count(begun + WINDOW), (true, 0));
+        assert_eq!(window.count_failure(begun + WINDOW), (true, 800));
+        assert_eq!(window.count_failure(begun + WINDOW), (true, 0));
     }
 }

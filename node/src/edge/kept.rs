@@ -3,7 +3,7 @@
 //! A reply that rests on little and changes seldom, a schema by its id, a version, is shaped once by its door and kept as bytes
 //! with the operation that it answers and what its path names, so that a path is decoded once. The pipeline before it is the
 //! same for a kept reply as for any other: slot, principal, permission, wishes, metrics, stamp. Only then is it asked whether
-//! the reply still holds ([`crate::service::Service::holds`]).
+//! the reply still holds ([`crate::service::Service::still_holds`]).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use axum::body::{Body, Bytes};
 use http::{HeaderMap, HeaderValue, Response};
 use proto::operations::Operation;
 
-use super::admitted::Place;
+use super::place::Place;
 use crate::service::{Answers, Provenance, ServiceError};
 
 /// Bytes of replies that are kept on a node.
@@ -81,8 +81,8 @@ impl Shelf {
         self.replies.get(&self.question(operation, body))
     }
 
-    pub(super) fn put(&self, body: &BodyDigest, kept: Kept) {
+    pub(super) fn put_reply(&self, body: &BodyDigest, kept: Kept) {
         let bytes = kept.reply.body.len() + size_of::<Kept>();
-        self.replies.put(&self.question(kept.operation, body), kept, bytes);
+        self.replies.put_answer(&self.question(kept.operation, body), kept, bytes);
     }
 }

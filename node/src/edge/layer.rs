@@ -79,11 +79,11 @@ where
             trace_id = %begun.trace.trace_id(),
             operation = tracing::field::Empty,
         );
-        Box::pin(answer(layer, door, begun, request).instrument(span))
+        Box::pin(answer_request(layer, door, begun, request).instrument(span))
     }
 }
 
-async fn answer<S, B, R>(
+async fn answer_request<S, B, R>(
     layer: EdgeLayer,
     mut door: S,
     begun: Begun,
@@ -97,18 +97,19 @@ where
 {
     let EdgeLayer { edge, transport, refuse, repeat } = layer;
     let started = clock::now();
-    edge.prepare(request.headers()).await;
+    edge.prepare_principal(request.headers()).await;
     let operation;
     let is_whole = request.body().is_end_stream();
     let address = request.extensions().get::<ClientAddress>().map(|ClientAddress(address)| address.ip());
-    let admitted = edge.admit(transport, &begun, request.method(), request.uri(), request.headers(), is_whole, address);
+    let admitted =
+        edge.admit_request(transport, &begun, request.method(), request.uri(), request.headers(), is_whole, address);
     let mut response = match admitted {
         Ok(admitted) => {
             operation = Some(admitted.operation);
             tracing::Span::current().record("operation", admitted.operation.name);
-            if let Some(mut response) = repeated(&edge, &admitted, repeat, request.headers()).await {
-                edge.answered(transport, operation, status(transport, &response), started);
-                edge.stamp(&begun, response.headers_mut());
+            if let Some(mut response) = repeated_reply(&edge, &admitted, repeat, request.headers()).await {
+                edge.record_answer(transport, operation, status_of(transport, &response), started);
+                edge.stamp_headers(&begun, response.headers_mut());
                 return Ok(response);
             }
             let admitted = Arc::new(admitted);
@@ -118,34 +119,39 @@ where
                 Some(limit) => match tokio::time::timeout(limit, door.call(request)).await {
                     Ok(response) => response?.map(Body::new),
                     Err(_) => {
-                        let error = late(admitted.operation);
-                        admitted.refuse(None, &error);
+                        let error = too_late(admitted.operation);
+                        admitted.note_refusal(None, &error);
                         refuse(&Refusal::Error(error))
                     }
                 },
             };
             edge.record_refused(&admitted);
-            observed(&edge, transport, admitted, started, response)
+            observed_response(&edge, transport, admitted, started, response)
         }
         Err((asked, refusal)) => {
             operation = asked;
             if let Refusal::Error(error) = &refusal {
-                edge.failed(&begun.request_id, operation, error);
+                edge.record_failure(&begun.request_id, operation, error);
             }
             let response = refuse(&refusal);
-            edge.answered(transport, operation, status(transport, &response), started);
+            edge.record_answer(transport, operation, status_of(transport, &response), started);
             response
         }
     };
     tracing::debug!(status = response.status().as_u16(), operation = operation.map(|o| o.name), "answered");
-    edge.stamp(&begun, response.headers_mut());
+    edge.stamp_headers(&begun, response.headers_mut());
     Ok(response)
 }
 
 /// A kept reply to the same question, if it still holds.
-async fn repeated(edge: &Edge, admitted: &Admitted, repeat: Repeat, headers: &HeaderMap) -> Option<Response<Body>> {
+async fn repeated_reply(
+    edge: &Edge,
+    admitted: &Admitted,
+    repeat: Repeat,
+    headers: &HeaderMap,
+) -> Option<Response<Body>> {
     let kept = admitted.kept.as_deref()?;
-    match edge.holds(admitted, kept).await {
+    match edge.still_holds(admitted, kept).await {
         Ok(true) => repeat(Ok(&kept.reply), headers),
         Ok(false) => None,
         Err(error) => repeat(Err(&error), headers),
@@ -153,7 +159,7 @@ async fn repeated(edge: &Edge, admitted: &Admitted, repeat: Repeat, headers: &He
 }
 
 /// What does not come back in time although each of its parts has a deadline.
-fn late(operation: &Operation) -> ServiceError {
+fn too_late(operation: &Operation) -> ServiceError {
     if operation.kind.is_change() {
         ServiceError::timed_out("The request took too long; it may have taken effect")
     } else {
@@ -162,7 +168,7 @@ fn late(operation: &Operation) -> ServiceError {
 }
 
 /// Counts the answer: at once where it is whole, at its end where only that says how it went, or how long it took.
-fn observed(
+fn observed_response(
     edge: &Edge,
     transport: Transport,
     admitted: Arc<Admitted>,
@@ -175,13 +181,13 @@ fn observed(
         Transport::Grpc => !response.headers().contains_key("grpc-status"),
     };
     if !ends_later {
-        edge.answered(transport, Some(operation), status(transport, &response), started);
+        edge.record_answer(transport, Some(operation), status_of(transport, &response), started);
         return response;
     }
     let (parts, body) = response.into_parts();
     let (edge, head) = (edge.clone(), parts.status.as_u16());
     let on_end = move |trailers: Option<&HeaderMap>| {
-        edge.answered(transport, Some(operation), status_at_end(transport, head, trailers), started);
+        edge.record_answer(transport, Some(operation), status_at_end(transport, head, trailers), started);
         // The slot is given back here.
         drop(admitted);
     };
@@ -189,7 +195,7 @@ fn observed(
 }
 
 /// The status that metrics show of an answer that is whole: HTTP's, or gRPC's code.
-fn status(transport: Transport, response: &Response<Body>) -> u16 {
+fn status_of(transport: Transport, response: &Response<Body>) -> u16 {
     match transport {
         Transport::Http => response.status().as_u16(),
         Transport::Grpc => code_of(response.headers()),

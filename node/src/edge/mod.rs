@@ -7,13 +7,14 @@
 //!
 //! Doors get an [`Admitted`] request and translate. Who could not do what is asked to anything at all is refused here,
 //! before a byte of the body is read; whether it may be done to what the request names, the doors ask
-//! ([`crate::service::Service::authorize`]) as soon as they have read it.
+//! ([`crate::service::Service::authorize_subject`]) as soon as they have read it.
 
 mod admitted;
 mod body;
 mod failures;
 mod kept;
 mod layer;
+mod place;
 mod principal;
 mod rates;
 mod slots;
@@ -38,10 +39,11 @@ use crate::clock;
 use crate::random::RequestNames;
 use crate::service::{Answers, Attempt, Consistency, Service, ServiceError};
 use crate::trace::{TRACEPARENT, TraceContext};
-use admitted::{Place, Wishes};
+use admitted::Wishes;
 use failures::Failures;
 use kept::{KEPT_BYTES_MAX, Shelf};
-use principal::{authenticated, principal_of};
+use place::Place;
+use principal::{authenticate_request, principal_of};
 use rates::Rates;
 use slots::Slots;
 
@@ -128,7 +130,7 @@ impl Begun {
             Some(_) | None => own_name.to_string(),
         };
         let trace = header(&TRACE).and_then(TraceContext::parse);
-        let trace = trace.map_or_else(|| TraceContext::begin(own_name), |trace| trace.child(own_name));
+        let trace = trace.map_or_else(|| TraceContext::begin(own_name), |trace| trace.child_span(own_name));
         Self { request_id, own_name, trace }
     }
 }
@@ -154,7 +156,7 @@ impl Edge {
 
     /// Lets a request in, or says why not, and what it asked for if that is known. `is_whole`: it has no body.
     #[allow(clippy::too_many_arguments, reason = "the head of a request, taken apart")]
-    fn admit(
+    fn admit_request(
         &self,
         transport: Transport,
         begun: &Begun,
@@ -171,12 +173,12 @@ impl Edge {
         let (operation, place) = match &kept {
             Some(kept) => (kept.operation, Ok(kept.place.clone())),
             None => {
-                let (operation, place) = found(transport, method, uri).map_err(|refusal| (None, refusal))?;
+                let (operation, place) = find_operation(transport, method, uri).map_err(|refusal| (None, refusal))?;
                 (operation, place.map(Arc::new))
             }
         };
         let refused = |error| (Some(operation), Refusal::Error(error));
-        let slot = slots.take(operation).ok_or_else(|| refused(no_slot(operation)))?;
+        let slot = slots.take_slot(operation).ok_or_else(|| refused(no_slot(operation)))?;
         let place = place.map_err(refused)?;
         if !matches!(operation.id, OperationId::Cluster(_) | OperationId::Server(_)) {
             service.check_member().map_err(refused)?;
@@ -184,7 +186,7 @@ impl Edge {
         let config = service.config();
         let exceeded = |exceeded| (Some(operation), Refusal::Exceeded(exceeded));
         let agent = || principal::user_agent(headers);
-        let (principal, mut origin) = match self.principal(operation, headers, address) {
+        let (principal, mut origin) = match self.principal_of(operation, headers, address) {
             Ok(found) => found,
             Err(error) => {
                 if error.code == code::UNAUTHORIZED {
@@ -198,7 +200,7 @@ impl Edge {
         if operation.kind.is_change() {
             origin.user_agent = agent();
         }
-        rates.take(&principal, address, operation).map_err(exceeded)?;
+        rates.take_request(&principal, address, operation).map_err(exceeded)?;
         service.authorize_somewhere(&principal, operation.permission).map_err(|error| {
             let origin = Origin { user_agent: agent(), ..origin.clone() };
             self.record_denied(operation, Some(&principal), &origin, begun, &error);
@@ -233,21 +235,21 @@ impl Edge {
     }
 
     /// Would the door give this reply again?
-    async fn holds(&self, admitted: &Admitted, kept: &Kept) -> Result<bool, ServiceError> {
-        self.inner.service.holds(&admitted.wanted(), &kept.provenance).await
+    async fn still_holds(&self, admitted: &Admitted, kept: &Kept) -> Result<bool, ServiceError> {
+        self.inner.service.still_holds(&admitted.wanted(), &kept.provenance).await
     }
 
     /// What must be known before a request can be let in, where that takes time.
-    async fn prepare(&self, headers: &HeaderMap) {
+    async fn prepare_principal(&self, headers: &HeaderMap) {
         let authority = self.inner.service.authority();
         if authority.is_on() && headers.contains_key(http::header::AUTHORIZATION) {
-            principal::prepare(authority, headers).await;
+            principal::prepare_principal(authority, headers).await;
         }
     }
 
     /// Who asks. What claims to be somebody and is not counts as wrong, never as nobody; only what anybody may ask is
     /// answered all the same.
-    fn principal(
+    fn principal_of(
         &self,
         operation: &Operation,
         headers: &HeaderMap,
@@ -258,7 +260,7 @@ impl Edge {
         if !service.authority().is_on() {
             return Ok((principal_of(headers, trusted_header), Origin { address, ..Origin::default() }));
         }
-        match authenticated(service.authority(), headers, trusted_header, address) {
+        match authenticate_request(service.authority(), headers, trusted_header, address) {
             Err(_) if operation.kind == Kind::Probe => Ok((Principal::anonymous(), Origin::default())),
             found => found,
         }
@@ -297,7 +299,7 @@ impl Edge {
     /// Logs a request that failed on this side, and records a change that was not made.
     fn record_refused(&self, admitted: &Admitted) {
         let Some((request_id, error)) = admitted.refused.lock().take() else { return };
-        self.failed(&admitted.request_id, Some(admitted.operation), &error);
+        self.record_failure(&admitted.request_id, Some(admitted.operation), &error);
         if admitted.operation.kind.is_change() {
             let action = admitted.operation.audit_name();
             self.inner.service.record_attempt(&Attempt {
@@ -311,24 +313,30 @@ impl Edge {
         }
     }
 
-    fn failed(&self, request_id: &str, operation: Option<&'static Operation>, error: &ServiceError) {
-        self.inner.failures.log(request_id, operation.map_or("unknown", |operation| operation.name), error);
+    fn record_failure(&self, request_id: &str, operation: Option<&'static Operation>, error: &ServiceError) {
+        self.inner.failures.log_failure(request_id, operation.map_or("unknown", |operation| operation.name), error);
     }
 
-    fn answered(&self, transport: Transport, operation: Option<&'static Operation>, status: u16, started: Instant) {
+    fn record_answer(
+        &self,
+        transport: Transport,
+        operation: Option<&'static Operation>,
+        status: u16,
+        started: Instant,
+    ) {
         let time = clock::now().saturating_duration_since(started);
-        self.inner.service.metrics().answered(transport.name(), operation, status, time);
+        self.inner.service.metrics().count_answer(transport.name(), operation, status, time);
     }
 
     /// Tells which node answered, and how much it knew.
-    fn stamp(&self, begun: &Begun, headers: &mut HeaderMap) {
+    fn stamp_headers(&self, begun: &Begun, headers: &mut HeaderMap) {
         let Inner { service, node_id, region, .. } = &*self.inner;
         let mark = service.mark();
         if let Ok(request_id) = HeaderValue::from_str(&begun.request_id) {
             headers.insert(&REQUEST_ID, request_id);
         }
         headers.insert(&INDEX, mark.applied.0.into());
-        headers.insert(&TERM, service.term().into());
+        headers.insert(&TERM, service.current_term().into());
         headers.insert(&STALENESS, mark.staleness_ms.map_or(HeaderValue::from_static("unknown"), HeaderValue::from));
         headers.insert(&NODE, node_id.clone());
         // Where not everybody may see the same, a cache that many share must keep nothing.
@@ -352,19 +360,19 @@ static REGION: HeaderName = HeaderName::from_static("x-registry-region");
 
 /// The operation that a request asks for, and what its path names.
 #[allow(clippy::type_complexity, reason = "an operation is known although its context is impossible")]
-fn found(
+fn find_operation(
     transport: Transport,
     method: &Method,
     uri: &Uri,
 ) -> Result<(&'static Operation, Result<Place, ServiceError>), Refusal> {
     let not_found = || {
-        let message = format!("HTTP 404 Not Found: there is no path {}", shown(uri.path()));
+        let message = format!("HTTP 404 Not Found: there is no path {}", shown_path(uri.path()));
         Refusal::Error(ServiceError::new(code::NOT_FOUND, message))
     };
     match transport {
         Transport::Grpc => {
             let operation = find_rpc(uri.path()).ok_or_else(|| {
-                let message = format!("There is no method {}", shown(uri.path()));
+                let message = format!("There is no method {}", shown_path(uri.path()));
                 Refusal::Error(ServiceError::new(code::METHOD_NOT_ALLOWED, message))
             })?;
             Ok((operation, Ok(Place::default())))
@@ -387,7 +395,7 @@ fn found(
 }
 
 /// A path as messages show it.
-fn shown(path: &str) -> String {
+fn shown_path(path: &str) -> String {
     /// Longest path that is shown whole, in characters.
     const SHOWN_MAX: usize = 200;
     let mut shown: String = path.chars().take(SHOWN_MAX).collect();

@@ -27,7 +27,7 @@ pub(super) fn principal_of(headers: &HeaderMap, trusted_header: &str) -> Princip
 ///
 /// # Errors
 /// 40101 for credentials that are not good, always with the same words: what was wrong with them helps an attacker only.
-pub(super) fn authenticated(
+pub(super) fn authenticate_request(
     authority: &Authority,
     headers: &HeaderMap,
     trusted_header: &str,
@@ -36,7 +36,7 @@ pub(super) fn authenticated(
     let wrong = || ServiceError::new(code::UNAUTHORIZED, "Unauthorized");
     match Credentials::of(headers).map_err(|_| wrong())? {
         Some(credentials) => {
-            let (principal, expires_ms) = authority.identify(&credentials)?.ok_or_else(wrong)?;
+            let (principal, expires_ms) = authority.identify_principal(&credentials)?.ok_or_else(wrong)?;
             let key = credentials.key_id().map(Arc::from);
             Ok((principal, Origin { address, key, expires_ms, ..Origin::default() }))
         }
@@ -52,9 +52,9 @@ pub(super) fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
 }
 
 /// Sees to it that a token can be verified: of a key that is not known, its issuer is asked.
-pub(super) async fn prepare(authority: &Authority, headers: &HeaderMap) {
+pub(super) async fn prepare_principal(authority: &Authority, headers: &HeaderMap) {
     if let Ok(Some(credentials)) = Credentials::of(headers) {
-        authority.prepare(&credentials).await;
+        authority.prepare_credentials(&credentials).await;
     }
 }
 

@@ -100,21 +100,21 @@ impl Quota {
 
     /// Time that one of them uses up.
     fn interval_ns(self) -> u64 {
-        nanoseconds(self.burst) / self.count
+        as_nanoseconds(self.burst) / self.count
     }
 
     /// Up to when a client has used up what it took, if it takes one more; else how long it has to wait.
-    fn take(self, used_up_ns: u64, now_ns: u64) -> Result<u64, Duration> {
+    fn take_one(self, used_up_ns: u64, now_ns: u64) -> Result<u64, Duration> {
         let next = used_up_ns.max(now_ns) + self.interval_ns();
         let ahead = next - now_ns;
-        match ahead.checked_sub(nanoseconds(self.burst)) {
+        match ahead.checked_sub(as_nanoseconds(self.burst)) {
             None | Some(0) => Ok(next),
             Some(wait) => Err(Duration::from_nanos(wait)),
         }
     }
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+fn as_nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -133,7 +133,7 @@ pub struct Exceeded {
 
 impl Exceeded {
     /// As a client is told.
-    pub fn error(&self) -> ServiceError {
+    pub fn as_error(&self) -> ServiceError {
         let Self { class, quota, window_s, wait_s } = self;
         let message = format!("Too many requests of the class {class}: {quota} in {window_s} s; wait {wait_s} s");
         ServiceError::new(code::TOO_MANY_REQUESTS, message)
@@ -153,8 +153,8 @@ pub(super) struct Rates {
 
 impl Rates {
     pub(super) fn new(config: &RatesConfig) -> Self {
-        let usual = config.rates();
-        let overrides = config.overrides.iter().map(|found| (found.principal.clone(), found.over(usual)));
+        let usual = config.usual_rates();
+        let overrides = config.overrides.iter().map(|found| (found.principal.clone(), found.applied_to(usual)));
         Self {
             usual,
             overrides: overrides.collect(),
@@ -165,7 +165,7 @@ impl Rates {
     }
 
     /// Counts a request of a client, or says that it is one too many.
-    pub(super) fn take(
+    pub(super) fn take_request(
         &self,
         principal: &Principal,
         address: Option<IpAddr>,
@@ -175,24 +175,24 @@ impl Rates {
         let own = if self.overrides.is_empty() { None } else { self.overrides.get(&principal.to_string()) };
         let Some(quota) = quota_of(own.unwrap_or(&self.usual), class) else { return Ok(()) };
         let client = match principal.kind {
-            PrincipalKind::Anonymous => self.number(class, network(address)),
-            kind => self.number(class, (kind, &principal.name)),
+            PrincipalKind::Anonymous => self.client_number(class, network_of(address)),
+            kind => self.client_number(class, (kind, &principal.name)),
         };
-        self.count(client, class, quota)
+        self.count_request(client, class, quota)
     }
 
     /// Counts an attempt to be somebody that failed. Who else comes from that address is not kept out.
     pub(super) fn failed_login(&self, address: Option<IpAddr>) -> Result<(), Exceeded> {
         let Some(quota) = quota_of(&self.usual, Class::Login) else { return Ok(()) };
-        self.count(self.number(Class::Login, network(address)), Class::Login, quota)
+        self.count_request(self.client_number(Class::Login, network_of(address)), Class::Login, quota)
     }
 
-    fn number(&self, class: Class, client: impl std::hash::Hash) -> u64 {
+    fn client_number(&self, class: Class, client: impl std::hash::Hash) -> u64 {
         self.hasher.hash_one((class, client))
     }
 
-    fn count(&self, client: u64, class: Class, quota: Quota) -> Result<(), Exceeded> {
-        let now_ns = nanoseconds(clock::now().duration_since(self.begin));
+    fn count_request(&self, client: u64, class: Class, quota: Quota) -> Result<(), Exceeded> {
+        let now_ns = as_nanoseconds(clock::now().duration_since(self.begin));
         let shard = usize::try_from(client % SHARDS as u64).unwrap_or(0);
         let taken = take_of(&mut self.shards[shard].lock(), client, quota, now_ns);
         taken.map_err(|wait| Exceeded {
@@ -215,7 +215,7 @@ fn take_of(shard: &mut HashMap<u64, u64>, client: u64, quota: Quota, now_ns: u64
         }
     }
     let used_up_ns = shard.entry(client).or_insert(0);
-    *used_up_ns = quota.take(*used_up_ns, now_ns)?;
+    *used_up_ns = quota.take_one(*used_up_ns, now_ns)?;
     Ok(())
 }
 
@@ -232,7 +232,7 @@ fn quota_of(figures: &Figures, class: Class) -> Option<Quota> {
 }
 
 /// Whose an address is: with IPv6 one customer has a network of 2⁶⁴ addresses.
-fn network(address: Option<IpAddr>) -> Option<IpAddr> {
+fn network_of(address: Option<IpAddr>) -> Option<IpAddr> {
     address.map(|address| match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
@@ -293,7 +293,7 @@ mod tests {
         let read = all().find(|operation| operation.name == "GetSchemaById").unwrap();
         let probe = all().find(|operation| operation.name == "ProbeLive").unwrap();
         let taken = |principal: &Principal, address: Option<IpAddr>, operation| {
-            (0..100).filter(|_| rates.take(principal, address, operation).is_ok()).count()
+            (0..100).filter(|_| rates.take_request(principal, address, operation).is_ok()).count()
         };
         let user = |name: &str| Principal::user(name, Authentication::Oidc);
         let address = |text: &str| Some(text.parse::<IpAddr>().unwrap());
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(taken(&nobody, address("10.0.0.2"), read), 5);
         assert_eq!(taken(&nobody, address("2001:db8::1"), read), 5);
         assert_eq!(taken(&nobody, address("2001:db8::2"), read), 0, "one network");
-        let exceeded = rates.take(&user("ada"), None, read).unwrap_err();
+        let exceeded = rates.take_request(&user("ada"), None, read).unwrap_err();
         assert_eq!(exceeded, Exceeded { class: "read", quota: 5, window_s: 5, wait_s: 1 });
         // Failed logins are limited unless the configuration says otherwise.
         let failed = (0..10_000).filter(|_| rates.failed_login(address("10.0.0.1")).is_ok()).count();

@@ -23,7 +23,7 @@ impl Places {
         Self(Arc::new(AtomicUsize::new(count)))
     }
 
-    fn take(&self) -> Option<Slot> {
+    fn take_place(&self) -> Option<Slot> {
         let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |free| free.checked_sub(1));
         taken.ok().map(|_| Slot { places: self.clone() })
     }
@@ -59,9 +59,9 @@ impl Slots {
     }
 
     /// A place for an operation; none if all are taken, at once.
-    pub fn take(&self, operation: &Operation) -> Option<Slot> {
+    pub fn take_slot(&self, operation: &Operation) -> Option<Slot> {
         let own = if operation.is_stream() { &self.streams } else { &self.requests };
-        own.take().or_else(|| if operation.has_reserve() { self.reserve.take() } else { None })
+        own.take_place().or_else(|| if operation.has_reserve() { self.reserve.take_place() } else { None })
     }
 }
 
@@ -78,27 +78,27 @@ mod tests {
     #[test]
     fn probes_and_administration_are_answered_when_all_slots_are_taken() {
         let slots = Slots::new(1, 8_192);
-        let first = slots.take(named("RegisterSchema")).unwrap();
+        let first = slots.take_slot(named("RegisterSchema")).unwrap();
         for name in ["RegisterSchema", "GetSchemaById", "RegisterVersion", "GetVersion"] {
-            assert!(slots.take(named(name)).is_none(), "{name}");
+            assert!(slots.take_slot(named(name)).is_none(), "{name}");
         }
         let probes: Vec<_> = ["ProbeLive", "GetMetrics", "CheckHealth", "ShowCluster", "TransferLeader"]
-            .map(|name| slots.take(named(name)))
+            .map(|name| slots.take_slot(named(name)))
             .into();
         assert!(probes.iter().all(Option::is_some));
         drop(first);
-        assert!(slots.take(named("GetVersion")).is_some());
+        assert!(slots.take_slot(named("GetVersion")).is_some());
     }
 
     #[test]
     fn listeners_keep_nobody_from_asking() {
         let slots = Slots::new(1, 8_192);
-        let streams: Vec<_> = std::iter::from_fn(|| slots.take(named("Watch"))).collect();
+        let streams: Vec<_> = std::iter::from_fn(|| slots.take_slot(named("Watch"))).collect();
         assert_eq!(streams.len(), STREAMS_MAX);
         let few = Slots::new(1, 320);
-        let streams_of_few: Vec<_> = std::iter::from_fn(|| few.take(named("Watch"))).collect();
+        let streams_of_few: Vec<_> = std::iter::from_fn(|| few.take_slot(named("Watch"))).collect();
         assert_eq!(streams_of_few.len(), 160, "half of the connections");
-        assert!(slots.take(named("GetSchemaById")).is_some());
-        assert!(slots.take(named("ExportAudit")).is_none());
+        assert!(slots.take_slot(named("GetSchemaById")).is_some());
+        assert!(slots.take_slot(named("ExportAudit")).is_none());
     }
 }

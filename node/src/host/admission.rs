@@ -58,7 +58,7 @@ const ASK_TIME_MAX: Duration = Duration::from_millis(1_000);
 const ASK_ROUNDS_PER_LINE: u32 = 25;
 
 /// Asks the peers of the configuration until they have said enough.
-async fn hear(
+async fn hear_members(
     config: &Config,
     network: &Network,
     judge: impl Fn(u64, usize, &[StatusResponse]) -> Verdict,
@@ -115,7 +115,7 @@ async fn hear(
 /// [`StartError`] if the node must not start.
 pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), StartError> {
     let node_id = config.node.id;
-    match hear(config, network, judge_empty_disk).await? {
+    match hear_members(config, network, judge_empty_disk).await? {
         Verdict::Start | Verdict::Join | Verdict::Wait => Ok(()),
         Verdict::Refuse => Err(StartError::Damaged(format!(
             "node {node_id} is a voter of this cluster, but its disk is empty: it has forgotten its vote and its \
@@ -130,7 +130,7 @@ pub async fn admit_empty_disk(config: &Config, network: &Network) -> Result<(), 
 /// # Errors
 /// [`StartError::Mismatch`] if there is a cluster without this node.
 pub async fn admit_bootstrap(config: &Config, network: &Network) -> Result<bool, StartError> {
-    match hear(config, network, judge_bootstrap).await? {
+    match hear_members(config, network, judge_bootstrap).await? {
         Verdict::Start => Ok(true),
         Verdict::Join | Verdict::Wait => Ok(false),
         Verdict::Refuse => Err(StartError::Mismatch(format!(

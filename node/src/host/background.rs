@@ -26,7 +26,7 @@ const DETAIL_CHARACTERS_MAX: usize = 200;
 const FOUND_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Waits until what was committed before the last stop is applied again.
-pub(super) async fn recover(consensus: Consensus, phase: Phase) {
+pub(super) async fn watch_recovery(consensus: Consensus, phase: Phase) {
     const ROUND: Duration = Duration::from_secs(5);
     while !consensus.wait_for_recovery(ROUND).await {
         if consensus.standing().voters.is_empty() {
@@ -40,16 +40,16 @@ pub(super) async fn recover(consensus: Consensus, phase: Phase) {
 }
 
 /// Gives a new cluster its identity, where this node leads; ends as soon as somebody has a leader.
-pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: String, random: Random) {
+pub(super) async fn found_cluster(service: Service, consensus: Consensus, cluster_id: String, random: Random) {
     let node_id = consensus.node_id();
     loop {
         tokio::time::sleep(FOUND_INTERVAL).await;
-        match consensus.leader() {
+        match consensus.leader_id() {
             None => continue,
             Some(leader) if leader != node_id => return,
             Some(_) => {}
         }
-        let name = random.uuid();
+        let name = random.next_uuid();
         let caller = Caller {
             actor: Actor { principal: Principal::system(), node_id },
             origin: Origin::default(),
@@ -60,7 +60,7 @@ pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: St
             if_revision: None,
             trace: TraceContext::begin(name),
         };
-        match service.found(&caller, &cluster_id).await {
+        match service.found_cluster(&caller, &cluster_id).await {
             Ok(()) => return,
             Err(error) => tracing::debug!(%error, "give the cluster its identity"),
         }
@@ -69,7 +69,7 @@ pub(super) async fn found(service: Service, consensus: Consensus, cluster_id: St
 
 /// Leaves the record of a restore in the new cluster, once it has its identity.
 pub(super) async fn record_restore(service: Service, consensus: Consensus, data_dir: PathBuf, random: Random) {
-    let Some(restored) = restore::unrecorded(&data_dir) else { return };
+    let Some(restored) = restore::unrecorded_restore(&data_dir) else { return };
     let restore::Restored { from_cluster, index, digest, rows, entries, backups } = restored;
     let node_id = consensus.node_id();
     let caller = || Caller {
@@ -81,7 +81,7 @@ pub(super) async fn record_restore(service: Service, consensus: Consensus, data_
         consistency: Consistency::Local,
         at_least: None,
         if_revision: None,
-        trace: TraceContext::begin(random.uuid()),
+        trace: TraceContext::begin(random.next_uuid()),
     };
     let details = [
         ("from", from_cluster),
@@ -100,7 +100,7 @@ pub(super) async fn record_restore(service: Service, consensus: Consensus, data_
             continue;
         }
         match service.record_restore(&caller(), details.clone()).await {
-            Ok(()) => return restore::recorded(&data_dir),
+            Ok(()) => return restore::mark_recorded(&data_dir),
             Err(error) => tracing::warn!(%error, "record the restore"),
         }
     }
@@ -119,12 +119,12 @@ pub(super) async fn make_root_key(service: Service, data_dir: PathBuf, random: R
         let caller = Caller {
             actor: Actor { principal: Principal::of(PrincipalKind::Node, &name, Authentication::Internal), node_id },
             origin: Origin::default(),
-            request_id: RequestId(format!("{UNKEYED}root-key:{}", random.uuid())),
+            request_id: RequestId(format!("{UNKEYED}root-key:{}", random.next_uuid())),
             deadline: Deadline::after(FOUND_TIME_MAX),
             consistency: Consistency::Local,
             at_least: None,
             if_revision: None,
-            trace: TraceContext::begin(random.uuid()),
+            trace: TraceContext::begin(random.next_uuid()),
         };
         match service.create_root_key(&caller).await {
             Ok(made) => break made,
@@ -156,7 +156,7 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Compares this replica with the others; returns with the reason when it must not go on.
-pub(super) async fn compare(consensus: Consensus) -> String {
+pub(super) async fn compare_digests(consensus: Consensus) -> String {
     loop {
         tokio::time::sleep(COMPARE_INTERVAL).await;
         match consensus.compare_replicas().await {
@@ -174,5 +174,5 @@ pub(super) async fn compare(consensus: Consensus) -> String {
 
 /// Verifies the disk; returns with what is damaged: nothing may rest on it any more.
 pub(super) async fn watch_disk(config: ScrubConfig, scrubber: Scrubber) -> String {
-    scrub::run(config, scrubber).await
+    scrub::run_scrubber(config, scrubber).await
 }

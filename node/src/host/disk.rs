@@ -58,11 +58,14 @@ pub enum Level {
 
 /// The figures of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Space {
+    /// Bytes that may still be written.
     pub free: u64,
+    /// Bytes of the whole disk.
     pub total: u64,
+    /// Bytes below which writes of clients are refused.
     pub reserve: u64,
+    /// What follows from these.
     pub level: Level,
 }
 
@@ -82,7 +85,7 @@ impl DiskSpace {
         })
     }
 
-    fn set(&self, space: Space) {
+    fn set_space(&self, space: Space) {
         let Inner { is_known, free, total, reserve, level } = &*self.inner;
         free.store(space.free, Ordering::Relaxed);
         total.store(space.total, Ordering::Relaxed);
@@ -113,7 +116,7 @@ fn reserve_of(config: &DiskConfig, total: u64) -> u64 {
 
 /// What so much space comes to. A level is left only when there is some more than it needs, so that a node at its edge does
 /// not change its mind with every file that it removes.
-fn judge(free: u64, reserve: u64, before: Level) -> Level {
+fn judge_level(free: u64, reserve: u64, before: Level) -> Level {
     let with_margin = |bytes: u64, level: Level| if before >= level { bytes.saturating_add(bytes / 8) } else { bytes };
     if free < with_margin(reserve, Level::Low) {
         Level::Low
@@ -160,7 +163,7 @@ fn take_ballast(data: &Path, total: u64) -> io::Result<()> {
 }
 
 /// Looks at the disk, for ever.
-pub(super) async fn watch(config: DiskConfig, data: PathBuf, space: DiskSpace, consensus: Consensus) {
+pub(super) async fn watch_disk(config: DiskConfig, data: PathBuf, space: DiskSpace, consensus: Consensus) {
     let mut level = Level::Enough;
     let mut leave_in = 0;
     loop {
@@ -168,7 +171,7 @@ pub(super) async fn watch(config: DiskConfig, data: PathBuf, space: DiskSpace, c
         let looked = tokio::task::spawn_blocking(move || {
             let found = space_of(&path)?;
             let (free, total) = found;
-            if level == Level::Enough && judge(free, reserve_of(&settings, total), level) == Level::Enough {
+            if level == Level::Enough && judge_level(free, reserve_of(&settings, total), level) == Level::Enough {
                 take_ballast(&path, total)?;
             }
             Ok::<_, io::Error>(found)
@@ -176,11 +179,11 @@ pub(super) async fn watch(config: DiskConfig, data: PathBuf, space: DiskSpace, c
         match looked.await {
             Ok(Ok((free, total))) => {
                 let reserve = reserve_of(&config, total);
-                let now = judge(free, reserve, level);
-                space.set(Space { free, total, reserve, level: now });
+                let now = judge_level(free, reserve, level);
+                space.set_space(Space { free, total, reserve, level: now });
                 consensus.set_disk_is_low(now == Level::Low);
                 if now != level {
-                    tell(now, level, free, reserve);
+                    log_level(now, level, free, reserve);
                     level = now;
                 }
             }
@@ -188,7 +191,7 @@ pub(super) async fn watch(config: DiskConfig, data: PathBuf, space: DiskSpace, c
             // The runtime is shutting down.
             Err(_) => return,
         }
-        if level == Level::Low && consensus.leader() == Some(consensus.node_id()) {
+        if level == Level::Low && consensus.leader_id() == Some(consensus.node_id()) {
             if leave_in == 0 {
                 leave_in = LEAVE_INTERVAL.as_millis() / LOOK_INTERVAL.as_millis();
                 if let Some(to) = consensus.leave_to_a_disk_with_space(ASK_TIME_MAX).await {
@@ -201,7 +204,7 @@ pub(super) async fn watch(config: DiskConfig, data: PathBuf, space: DiskSpace, c
     }
 }
 
-fn tell(now: Level, before: Level, free: u64, reserve: u64) {
+fn log_level(now: Level, before: Level, free: u64, reserve: u64) {
     match now {
         Level::Low => tracing::error!(
             free,
@@ -237,7 +240,7 @@ mod tests {
             (0, Enough, Low),
         ];
         for (free, before, expected) in cases {
-            assert_eq!(judge(free, 1_000, before), expected, "{free} after {before:?}");
+            assert_eq!(judge_level(free, 1_000, before), expected, "{free} after {before:?}");
         }
     }
 

@@ -94,13 +94,13 @@ impl StartError {
     }
 
     /// Of a file or directory that could not be read or written.
-    pub(super) fn disk(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn disk_error(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Disk { doing, path, source }
     }
 
     /// Of a database that does not open: only its text tells a lock and a full disk from damage.
-    fn database(text: String) -> Self {
+    fn database_error(text: String) -> Self {
         const LOCKED: [&str; 2] = ["lock hold by current process", "While lock file"];
         const DISK: [&str; 4] =
             ["No space left on device", "Read-only file system", "Permission denied", "Too many open files"];
@@ -118,7 +118,7 @@ impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Io { doing, path, source } => Self::Disk { doing, path, source },
-            OpenError::Database { .. } => Self::database(error.to_string()),
+            OpenError::Database { .. } => Self::database_error(error.to_string()),
             damaged => Self::Damaged(damaged.to_string()),
         }
     }
@@ -129,7 +129,7 @@ impl From<StateError> for StartError {
         match error {
             StateError::File { action, place, source } => Self::Disk { doing: action, path: place.into(), source },
             StateError::Level { .. } => Self::Mismatch(format!("open the state: {error}")),
-            StateError::Database { .. } => Self::database(format!("open the state: {error}")),
+            StateError::Database { .. } => Self::database_error(format!("open the state: {error}")),
             damaged => Self::Damaged(format!("open the state: {damaged}")),
         }
     }
@@ -190,15 +190,15 @@ mod tests {
             (listen(io::ErrorKind::PermissionDenied), 78),
             (listen(io::ErrorKind::InvalidInput), 78),
             (
-                StartError::database(
+                StartError::database_error(
                     "IO error: While lock file: /d/raft/LOCK: Resource temporarily unavailable".into(),
                 ),
                 75,
             ),
-            (StartError::database("IO error: lock hold by current process, acquire time 1".into()), 75),
-            (StartError::database("IO error: No space left on device: While appending to file".into()), 73),
-            (StartError::database("Corruption: block checksum mismatch".into()), 65),
-            (StartError::disk("create", "/d")(io::ErrorKind::ReadOnlyFilesystem.into()), 73),
+            (StartError::database_error("IO error: lock hold by current process, acquire time 1".into()), 75),
+            (StartError::database_error("IO error: No space left on device: While appending to file".into()), 73),
+            (StartError::database_error("Corruption: block checksum mismatch".into()), 65),
+            (StartError::disk_error("create", "/d")(io::ErrorKind::ReadOnlyFilesystem.into()), 73),
             (StartError::Mismatch("the directory belongs to another node".into()), 78),
             (StartError::System { doing: "start a thread", reason: "no more".into() }, 71),
         ];

@@ -38,7 +38,7 @@ pub enum Disk {
 /// [`StartError`]: it is another node's or another cluster's, it is damaged, or it cannot be read.
 pub fn check_identity(config: &Config) -> Result<Disk, StartError> {
     let data = &config.node.data_dir;
-    fs::create_dir_all(data).map_err(StartError::disk("create the data directory", data))?;
+    fs::create_dir_all(data).map_err(StartError::disk_error("create the data directory", data))?;
     let path = data.join("NODE");
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -52,7 +52,7 @@ pub fn check_identity(config: &Config) -> Result<Disk, StartError> {
             }
             return Ok(Disk::Empty);
         }
-        Err(error) => return Err(StartError::disk("read", &path)(error)),
+        Err(error) => return Err(StartError::disk_error("read", &path)(error)),
     };
     let found: Identity = serde_json::from_slice(&text)
         .map_err(|error| StartError::Damaged(format!("{} cannot be read: {error}", path.display())))?;
@@ -104,5 +104,5 @@ pub fn write_identity(config: &Config, initialized: bool) -> Result<(), StartErr
         fs::rename(&temporary, data.join("NODE"))?;
         File::open(data)?.sync_all()
     };
-    write(data).map_err(StartError::disk("write", data.join("NODE")))
+    write(data).map_err(StartError::disk_error("write", data.join("NODE")))
 }

@@ -31,14 +31,14 @@ impl Listeners {
     ///
     /// # Errors
     /// [`StartError::Listen`] names the key and the address that cannot be bound.
-    pub async fn bind(config: &Config) -> Result<Self, StartError> {
+    pub async fn bind_all(config: &Config) -> Result<Self, StartError> {
         let grpc = match &config.grpc {
-            Some(grpc) => Some(listen("grpc.listen", &grpc.listen).await?),
+            Some(grpc) => Some(listen_on("grpc.listen", &grpc.listen).await?),
             None => None,
         };
         Ok(Self {
-            peer: listen("peer.listen", &config.peer.listen).await?,
-            http: listen("http.listen", &config.http.listen).await?,
+            peer: listen_on("peer.listen", &config.peer.listen).await?,
+            http: listen_on("http.listen", &config.http.listen).await?,
             grpc,
         })
     }
@@ -64,6 +64,6 @@ impl Listeners {
     }
 }
 
-async fn listen(key: &'static str, address: &str) -> Result<TcpListener, StartError> {
+async fn listen_on(key: &'static str, address: &str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address: address.to_owned(), source })
 }

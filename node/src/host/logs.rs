@@ -32,7 +32,7 @@ pub fn left_out() -> u64 {
 }
 
 /// Sets up logs of the process.
-pub fn start() {
+pub fn start_logging() {
     let filter = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,openraft=warn"));
     let registry = tracing_subscriber::registry().with(filter());
     let lines = fmt::layer().with_writer(std::io::stderr);

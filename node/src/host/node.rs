@@ -175,10 +175,10 @@ pub fn run(
         shown,
     };
     let ended = tokio::spawn(async move {
-        let seed = node.random.number();
+        let seed = node.random.next_number();
         let lived = async {
             tokio::select! {
-                ended = node.live(listeners) => ended.map_err(End::from),
+                ended = node.run_until_stopped(listeners) => ended.map_err(End::from),
                 reason = reason_of(failure) => Err(End::Fatal(reason)),
                 reason = reason_of(outdating) => Err(End::Outdated(reason)),
             }
@@ -221,7 +221,7 @@ struct Opened {
 }
 
 impl Node {
-    async fn live(self, listeners: Listeners) -> Result<(), StartError> {
+    async fn run_until_stopped(self, listeners: Listeners) -> Result<(), StartError> {
         let Listeners { peer, http, grpc } = listeners;
         let disk = identity::check_identity(&self.config)?;
         let config = &self.config;
@@ -252,39 +252,39 @@ impl Node {
         // The other nodes are heard until consensus has stopped: the leadership is handed over by them.
         let (_peer_stage, peer_stages) = watch::channel(Stage::Serving);
         let mut peers = JoinSet::new();
-        peers.spawn(consensus::serve(gate.clone(), peer, doors.peer.clone(), guards.peer.clone(), peer_stages));
+        peers.spawn(consensus::serve_peers(gate.clone(), peer, doors.peer.clone(), guards.peer.clone(), peer_stages));
 
         let phase = Phase::default();
         let opened = tokio::select! {
-            opened = self.open(disk, &network, &gate, &phase, metrics) => opened?,
+            opened = self.open_parts(disk, &network, &gate, &phase, metrics) => opened?,
             () = starting::answer_http(&http, &guards.http) => return Ok(()),
-            () = starting::refuse(grpc.as_ref()) => return Ok(()),
-            () = stopped(self.stopping.clone(), Stop::Drained) => return Ok(()),
+            () = starting::refuse_connections(grpc.as_ref()) => return Ok(()),
+            () = until_stopped(self.stopping.clone(), Stop::Drained) => return Ok(()),
         };
         let service = opened.service.clone();
-        gate.judge_members_by(move || service.silence());
+        gate.judge_members_by(move || service.time_since_confirmation());
         let (stage, stages) = watch::channel(Stage::Serving);
-        let fronts = self.serve(&opened.service, &phase, (&doors, &guards), &stages, http, grpc);
+        let fronts = self.serve_clients(&opened.service, &phase, (&doors, &guards), &stages, http, grpc);
         self.shown.send_replace(Some(Serving { service: opened.service.clone(), phase: phase.clone() }));
 
-        stopped(self.stopping.clone(), Stop::Drained).await;
+        until_stopped(self.stopping.clone(), Stop::Drained).await;
         phase.set_draining();
         stage.send_replace(Stage::Draining);
         let window = tokio::time::sleep(Duration::from_millis(config.http.drain_ms));
         hand_over(&opened.consensus).await;
         tokio::select! {
             () = window => {}
-            () = stopped(self.stopping.clone(), Stop::Now) => tracing::info!("told again to stop: no longer waiting for clients"),
+            () = until_stopped(self.stopping.clone(), Stop::Now) => tracing::info!("told again to stop: no longer waiting for clients"),
         }
         stage.send_replace(Stage::Closing);
         opened.service.end_watches();
-        self.close(opened, fronts, peers).await;
+        self.close_parts(opened, fronts, peers).await;
         tracing::info!("stopped");
         Ok(())
     }
 
     /// Everything between bound ports and serving; dropped half-way where the node is told to stop.
-    async fn open(
+    async fn open_parts(
         &self,
         disk: Disk,
         network: &Network,
@@ -306,10 +306,10 @@ impl Node {
         if disk == Disk::Empty {
             identity::write_identity(config, true)?;
         }
-        let key = NodeKey::load(&config.node.data_dir, &config.cluster.id, config.node.id, &self.random)
-            .map_err(StartError::disk("read or make the node's audit key in", &config.node.data_dir))?;
+        let key = NodeKey::load_or_make(&config.node.data_dir, &config.cluster.id, config.node.id, &self.random)
+            .map_err(StartError::disk_error("read or make the node's audit key in", &config.node.data_dir))?;
         let attempts = Attempts::start(&config.node.data_dir, self.clock.clone())
-            .map_err(StartError::disk("open the record of refused changes in", &config.node.data_dir))?;
+            .map_err(StartError::disk_error("open the record of refused changes in", &config.node.data_dir))?;
         let (network_of_raft, clock) = (network.clone(), self.clock.clone());
         let consensus = Consensus::start(config, network_of_raft, log.clone(), state.clone(), clock, gate).await?;
         let is_new = self.bootstrap && self.make_cluster(&consensus, network).await?;
@@ -326,15 +326,20 @@ impl Node {
         let mut background = JoinSet::new();
         background.spawn(consensus.clone().tell_addresses(network.clone()));
         background.spawn(consensus.clone().watch_succession());
-        background.spawn(consensus.clone().compact(config.compaction.clone()));
+        background.spawn(consensus.clone().run_compaction(config.compaction.clone()));
         background.spawn(service.clone().watch_freshness());
         let (data, space) = (config.node.data_dir.clone(), service.metrics().disk().clone());
-        background.spawn(disk::watch(config.disk.clone(), data, space, consensus.clone()));
+        background.spawn(disk::watch_disk(config.disk.clone(), data, space, consensus.clone()));
         background.spawn(service.clone().watch_level(self.outdated.clone()));
         background.spawn(service.clone().watch_membership());
-        background.spawn(background::recover(consensus.clone(), phase.clone()));
+        background.spawn(background::watch_recovery(consensus.clone(), phase.clone()));
         let cluster_id = config.cluster.id.clone();
-        background.spawn(background::found(service.clone(), consensus.clone(), cluster_id, self.random.clone()));
+        background.spawn(background::found_cluster(
+            service.clone(),
+            consensus.clone(),
+            cluster_id,
+            self.random.clone(),
+        ));
         background.spawn(service.clone().keep_backups());
         let data_dir = config.node.data_dir.clone();
         background.spawn(background::record_restore(service.clone(), consensus.clone(), data_dir, self.random.clone()));
@@ -343,7 +348,7 @@ impl Node {
             background.spawn(background::make_root_key(service.clone(), data_dir, self.random.clone()));
         }
         let on_fatal = self.on_fatal.clone();
-        let compared = background::compare(consensus.clone());
+        let compared = background::compare_digests(consensus.clone());
         background.spawn(async move { on_fatal(&compared.await) });
         let on_fatal = self.on_fatal.clone();
         let watched = background::watch_disk(config.scrub.clone(), scrubber);
@@ -360,7 +365,7 @@ impl Node {
             let log = LogStore::open(log_config)?;
             let state = StateStore::open(&data, on_fatal)?;
             let applied = state.applied_state().0.map(|id| id.index());
-            let purged = log.purged().map(|id| id.index());
+            let purged = log.last_purged().map(|id| id.index());
             if purged > applied {
                 return Err(StartError::Damaged(format!(
                     "the log is purged up to {purged:?}, but the state has applied only {applied:?}: entries are lost on \
@@ -380,7 +385,7 @@ impl Node {
             return Ok(false);
         }
         let members = &self.config.cluster.members;
-        match consensus.initialize(members).await {
+        match consensus.initialize_cluster(members).await {
             Ok(()) => {
                 tracing::info!(members = members.len(), "a new cluster");
                 Ok(true)
@@ -391,7 +396,7 @@ impl Node {
         }
     }
 
-    fn serve(
+    fn serve_clients(
         &self,
         service: &Service,
         phase: &Phase,
@@ -409,7 +414,7 @@ impl Node {
         let mut fronts = JoinSet::new();
         if let Some(listener) = grpc {
             let (edge, service, phase) = (edge.clone(), service.clone(), phase.clone());
-            let served = doors::grpc::serve(
+            let served = doors::grpc::serve_grpc(
                 edge,
                 service,
                 phase,
@@ -428,11 +433,11 @@ impl Node {
         tracing::info!(node = node.id, region = %node.region, http = %self.config.http.listen, "serving");
         let (service, phase) = (service.clone(), phase.clone());
         let (connections, gateway) = (doors.http.clone(), guards.http.clone());
-        fronts.spawn(doors::http::serve(edge, service, phase, http, connections, gateway, stages.clone()));
+        fronts.spawn(doors::http::serve_http(edge, service, phase, http, connections, gateway, stages.clone()));
         fronts
     }
 
-    async fn close(&self, opened: Opened, fronts: JoinSet<()>, mut peers: JoinSet<()>) {
+    async fn close_parts(&self, opened: Opened, fronts: JoinSet<()>, mut peers: JoinSet<()>) {
         let Opened { consensus, log, state, service, mut background } = opened;
         drop(tokio::time::timeout(DRAIN_TIME_MAX, fronts.join_all()).await);
         background.shutdown().await;
@@ -461,8 +466,8 @@ struct Doors {
 impl Doors {
     /// Shares out what this process may have open, and lets the metrics show it.
     fn open(config: &Config, has_grpc: bool, metrics: &Metrics) -> Self {
-        let limit = descriptors::limit();
-        let shares = descriptors::share(limit, config.connections.count_max, has_grpc);
+        let limit = descriptors::soft_limit();
+        let shares = descriptors::share_out(limit, config.connections.count_max, has_grpc);
         let of = |count| Connections::new(count, config.connections.patience());
         let doors = Self { http: of(shares.http), grpc: of(shares.grpc), peer: of(shares.peer) };
         metrics.watch_connections("http", &doors.http);
@@ -516,7 +521,7 @@ impl Guards {
 
 /// Hands the leadership over, so that the others need not wait for an election.
 async fn hand_over(consensus: &Consensus) {
-    if consensus.leader() == Some(consensus.node_id()) {
+    if consensus.leader_id() == Some(consensus.node_id()) {
         match consensus.transfer_leader(None).await {
             Ok(to) => tracing::info!(to, "the leadership is handed over"),
             Err(error) => tracing::warn!(%error, "the leadership is not handed over"),
@@ -525,6 +530,6 @@ async fn hand_over(consensus: &Consensus) {
 }
 
 /// Waits until the node is told to stop so, or more so; its handle being gone says so, too.
-async fn stopped(mut stopping: watch::Receiver<Stop>, stop: Stop) {
+async fn until_stopped(mut stopping: watch::Receiver<Stop>, stop: Stop) {
     drop(stopping.wait_for(|told| *told >= stop).await);
 }

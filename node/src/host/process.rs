@@ -13,7 +13,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 const KIBIBYTE: u64 = 1024;
 
 /// Appends the figures in the text format of Prometheus.
-pub(super) fn print(text: &mut String) {
+pub(super) fn append_figures(text: &mut String) {
     let mut add = |name: &str, kind: &str, help: &str, value: &dyn std::fmt::Display| {
         text.push_str(&format!("# HELP process_{name} {help}\n# TYPE process_{name} {kind}\nprocess_{name} {value}\n"));
     };
@@ -35,7 +35,7 @@ pub(super) fn print(text: &mut String) {
         add("open_fds", "gauge", "Files and sockets that are open", &open.count());
     }
     if getrlimit(Resource::Nofile).current.is_some() {
-        add("max_fds", "gauge", "Files and sockets that may be open", &descriptors::limit());
+        add("max_fds", "gauge", "Files and sockets that may be open", &descriptors::soft_limit());
     }
     if let Some(seconds) = start_seconds() {
         add("start_time_seconds", "gauge", "When this process began, in seconds since 1970", &seconds);
@@ -43,7 +43,7 @@ pub(super) fn print(text: &mut String) {
 }
 
 /// The fields of `/proc/self/stat` behind the name of the program, which may hold anything.
-fn stat() -> Option<Vec<u64>> {
+fn read_stat() -> Option<Vec<u64>> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = text.rsplit_once(')')?;
     Some(fields.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect())
@@ -51,14 +51,14 @@ fn stat() -> Option<Vec<u64>> {
 
 #[allow(clippy::cast_precision_loss, reason = "2^53 ticks are three million years")]
 fn cpu_seconds() -> Option<f64> {
-    let stat = stat()?;
+    let stat = read_stat()?;
     // Fields 14 and 15 of proc(5): user and system; the first here is field 3.
     Some((stat.get(11)? + stat.get(12)?) as f64 / TICKS_PER_SECOND)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "2^53 ticks are three million years")]
 fn start_seconds() -> Option<f64> {
-    let since_boot = *stat()?.get(19)? as f64 / TICKS_PER_SECOND;
+    let since_boot = *read_stat()?.get(19)? as f64 / TICKS_PER_SECOND;
     let text = fs::read_to_string("/proc/stat").ok()?;
     let boot: f64 = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
     Some(boot + since_boot)

@@ -33,12 +33,12 @@ struct Facts {
 pub fn reasons_against(service: &Service, phase: &Phase) -> Vec<String> {
     let consensus = service.consensus();
     let standing = consensus.standing();
-    reasons(Facts {
+    unready_reasons(Facts {
         started: phase.has_started(),
         draining: phase.is_draining(),
         founded: !standing.voters.is_empty(),
         leader: standing.leader_id,
-        silence: service.silence(),
+        silence: service.time_since_confirmation(),
         silence_max: service.silence_max(),
         lag: standing.committed_index.saturating_sub(standing.applied_index),
         removed: standing.removed,
@@ -46,7 +46,7 @@ pub fn reasons_against(service: &Service, phase: &Phase) -> Vec<String> {
     })
 }
 
-fn reasons(facts: Facts) -> Vec<String> {
+fn unready_reasons(facts: Facts) -> Vec<String> {
     let mut reasons = Vec::new();
     if !facts.started {
         reasons.push("not recovered yet".to_owned());
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn each_fact_alone_keeps_clients_away() {
-        assert_eq!(reasons(well()), Vec::<String>::new());
+        assert_eq!(unready_reasons(well()), Vec::<String>::new());
         let cases = [
             (Facts { started: false, ..well() }, "not recovered yet"),
             (Facts { draining: true, ..well() }, "draining"),
@@ -111,7 +111,7 @@ mod tests {
             (Facts { failed: Some("the disk is gone".to_owned()), ..well() }, "the disk is gone"),
         ];
         for (facts, reason) in cases {
-            assert_eq!(reasons(facts), [reason]);
+            assert_eq!(unready_reasons(facts), [reason]);
         }
     }
 }

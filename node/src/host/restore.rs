@@ -66,7 +66,7 @@ struct Candidate {
 ///
 /// # Errors
 /// [`StartError`] says what is wrong with the directory, the configuration or a backup. Nothing is left of it then.
-pub fn restore(config: &Config, asked: &Restore) -> Result<Restored, StartError> {
+pub fn restore_backup(config: &Config, asked: &Restore) -> Result<Restored, StartError> {
     let data = &config.node.data_dir;
     if identity::check_identity(config)? == Disk::Known {
         let place = data.display();
@@ -74,7 +74,7 @@ pub fn restore(config: &Config, asked: &Restore) -> Result<Restored, StartError>
     }
     let node = member_of(config)?;
     let keys = keys_of(asked)?;
-    let chain = chain_of(candidates(asked, &keys)?, asked.to_index)?;
+    let chain = chain_of(find_candidates(asked, &keys)?, asked.to_index)?;
     if let Some(same) = chain.iter().find(|found| found.header.cluster_id == config.cluster.id) {
         return Err(StartError::Mismatch(format!(
             "cluster.id is {}, as in {}: a restored registry is a new cluster and needs a new id, so that no node and no \
@@ -85,8 +85,8 @@ pub fn restore(config: &Config, asked: &Restore) -> Result<Restored, StartError>
     }
     let building = data.join(BUILDING);
     remove_if_there(&building)?;
-    fs::create_dir_all(&building).map_err(StartError::disk("create", &building))?;
-    let built = build(&building, &chain, &keys, asked, config, node);
+    fs::create_dir_all(&building).map_err(StartError::disk_error("create", &building))?;
+    let built = build_state(&building, &chain, &keys, asked, config, node);
     let (rebuilt, mut restored) = match built {
         Ok(built) => built,
         Err(error) => {
@@ -114,23 +114,23 @@ fn member_of(config: &Config) -> Result<Node, StartError> {
 
 fn keys_of(asked: &Restore) -> Result<BackupKeys, StartError> {
     let Some(path) = &asked.key_file else { return Ok(BackupKeys::default()) };
-    let text = fs::read_to_string(path).map_err(StartError::disk("read the key file", path))?;
+    let text = fs::read_to_string(path).map_err(StartError::disk_error("read the key file", path))?;
     BackupKeys::parse(&text).map_err(|error| StartError::Mismatch(format!("{}: {error}", path.display())))
 }
 
 /// Reads the beginnings of the files that are named, or of those in a directory that is.
-fn candidates(asked: &Restore, keys: &BackupKeys) -> Result<Vec<Candidate>, StartError> {
+fn find_candidates(asked: &Restore, keys: &BackupKeys) -> Result<Vec<Candidate>, StartError> {
     let mut found = Vec::new();
     for source in &asked.sources {
         if !source.is_dir() {
-            found.push(candidate(source, keys)?);
+            found.push(read_candidate(source, keys)?);
             continue;
         }
-        for entry in fs::read_dir(source).map_err(StartError::disk("list", source))? {
-            let path = entry.map_err(StartError::disk("list", source))?.path();
+        for entry in fs::read_dir(source).map_err(StartError::disk_error("list", source))? {
+            let path = entry.map_err(StartError::disk_error("list", source))?.path();
             if path.extension().is_some_and(|ending| ending == "srbackup") {
                 // Among many, one that is damaged matters only if it is needed; then the chain has a gap.
-                match candidate(&path, keys) {
+                match read_candidate(&path, keys) {
                     Ok(candidate) => found.push(candidate),
                     Err(error) => tracing::warn!(%error, "this backup is passed over"),
                 }
@@ -140,17 +140,17 @@ fn candidates(asked: &Restore, keys: &BackupKeys) -> Result<Vec<Candidate>, Star
     Ok(found)
 }
 
-fn candidate(path: &Path, keys: &BackupKeys) -> Result<Candidate, StartError> {
-    let reader = open(path, keys)?;
+fn read_candidate(path: &Path, keys: &BackupKeys) -> Result<Candidate, StartError> {
+    let reader = open_backup(path, keys)?;
     Ok(Candidate { path: path.to_owned(), header: reader.header().clone(), name: reader.name() })
 }
 
-fn open(path: &Path, keys: &BackupKeys) -> Result<BackupReader<BufReader<File>>, StartError> {
-    let file = File::open(path).map_err(StartError::disk("open", path))?;
-    BackupReader::open(BufReader::with_capacity(1 << 20, file), keys).map_err(|error| refused(path, &error))
+fn open_backup(path: &Path, keys: &BackupKeys) -> Result<BackupReader<BufReader<File>>, StartError> {
+    let file = File::open(path).map_err(StartError::disk_error("open", path))?;
+    BackupReader::open(BufReader::with_capacity(1 << 20, file), keys).map_err(|error| refused_error(path, &error))
 }
 
-fn refused(path: &Path, error: &dyn std::fmt::Display) -> StartError {
+fn refused_error(path: &Path, error: &dyn std::fmt::Display) -> StartError {
     StartError::Damaged(format!("{}: {error}", path.display()))
 }
 
@@ -190,7 +190,8 @@ fn chain_of(mut found: Vec<Candidate>, to_index: Option<u64>) -> Result<Vec<Cand
 }
 
 fn claim_of(path: &Path, header: &Header) -> Result<Claim, StartError> {
-    let hash = |text: &str| from_hex::<32>(text).ok_or_else(|| refused(path, &"its header holds a hash that is none"));
+    let hash =
+        |text: &str| from_hex::<32>(text).ok_or_else(|| refused_error(path, &"its header holds a hash that is none"));
     Ok(Claim {
         digest: hash(&header.at.state_digest)?,
         cluster_id: header.cluster_id.clone(),
@@ -200,7 +201,7 @@ fn claim_of(path: &Path, header: &Header) -> Result<Claim, StartError> {
     })
 }
 
-fn build(
+fn build_state(
     building: &Path,
     chain: &[Candidate],
     keys: &BackupKeys,
@@ -221,7 +222,8 @@ fn build(
     for one in rest {
         entries_in(&mut state, one, keys, asked, &mut restored)?;
     }
-    let rebuilt = state.finish(&config.cluster.id, config.node.id, node).map_err(|error| failed(building, error))?;
+    let rebuilt =
+        state.finish(&config.cluster.id, config.node.id, node).map_err(|error| rebuild_error(building, error))?;
     Ok((rebuilt, restored))
 }
 
@@ -235,28 +237,28 @@ fn rows_in(
 ) -> Result<EntriesIn, StartError> {
     let path = &full.path;
     tracing::info!(backup = %path.display(), index = full.header.at.index, "restore the rows");
-    let mut rows = RowsIn::begin(building).map_err(|error| failed(path, error))?;
-    let mut reader = open(path, keys)?;
+    let mut rows = RowsIn::begin(building).map_err(|error| rebuild_error(path, error))?;
+    let mut reader = open_backup(path, keys)?;
     loop {
-        match reader.next_part().map_err(|error| refused(path, &error))? {
+        match reader.next_part().map_err(|error| refused_error(path, &error))? {
             Part::Rows(part) => {
                 restored.rows += part.len() as u64;
                 for (key, value) in part {
-                    rows.put(&key, &value).map_err(|error| failed(path, error))?;
+                    rows.put(&key, &value).map_err(|error| rebuild_error(path, error))?;
                 }
             }
-            Part::Entries(_) => return Err(refused(path, &"a full backup holds entries of the log")),
+            Part::Entries(_) => return Err(refused_error(path, &"a full backup holds entries of the log")),
             Part::End(trailer) => {
                 let signature = trailer.signature.as_ref();
                 verify_signature(&trailer.hash, signature, asked.signed_by.as_deref())
-                    .map_err(|error| refused(path, &error))?;
+                    .map_err(|error| refused_error(path, &error))?;
                 break;
             }
         }
     }
     let Header { at, term, leader_id, .. } = &full.header;
     let position = LogPosition { index: LogIndex(at.index), term: *term };
-    rows.finish(position, *leader_id, &claim_of(path, &full.header)?).map_err(|error| failed(path, error))
+    rows.finish(position, *leader_id, &claim_of(path, &full.header)?).map_err(|error| rebuild_error(path, error))
 }
 
 /// Applies the entries of an incremental backup, up to the target. All of it is read: one that is damaged behind the target
@@ -271,36 +273,36 @@ fn entries_in(
     let path = &one.path;
     tracing::info!(backup = %path.display(), index = one.header.at.index, "apply the entries");
     let since = one.header.since.as_ref().map(|since| since.state_digest.clone()).unwrap_or_default();
-    let digest = state.digest().map_err(|error| failed(path, error))?;
+    let digest = state.digest().map_err(|error| rebuild_error(path, error))?;
     if backup::hex(&digest) != since {
-        return Err(refused(path, &"it follows another state than the one before it: it is of another history"));
+        return Err(refused_error(path, &"it follows another state than the one before it: it is of another history"));
     }
     let target = asked.to_index.unwrap_or(u64::MAX);
-    let mut reader = open(path, keys)?;
+    let mut reader = open_backup(path, keys)?;
     loop {
-        match reader.next_part().map_err(|error| refused(path, &error))? {
+        match reader.next_part().map_err(|error| refused_error(path, &error))? {
             Part::Entries(part) => {
                 for (index, record) in part.into_iter().filter(|(index, _)| *index <= target) {
-                    state.apply(index, &record).map_err(|error| failed(path, error))?;
+                    state.apply(index, &record).map_err(|error| rebuild_error(path, error))?;
                     restored.entries += 1;
                 }
             }
-            Part::Rows(_) => return Err(refused(path, &"an incremental backup holds rows")),
+            Part::Rows(_) => return Err(refused_error(path, &"an incremental backup holds rows")),
             Part::End(trailer) => {
                 let signature = trailer.signature.as_ref();
                 verify_signature(&trailer.hash, signature, asked.signed_by.as_deref())
-                    .map_err(|error| refused(path, &error))?;
+                    .map_err(|error| refused_error(path, &error))?;
                 break;
             }
         }
     }
     if one.header.at.index <= target {
-        state.check(&claim_of(path, &one.header)?).map_err(|error| failed(path, error))?;
+        state.check(&claim_of(path, &one.header)?).map_err(|error| rebuild_error(path, error))?;
     }
     Ok(())
 }
 
-fn failed(path: &Path, error: RebuildError) -> StartError {
+fn rebuild_error(path: &Path, error: RebuildError) -> StartError {
     match error {
         RebuildError::State(error) => StartError::from(error),
         RebuildError::Log(error) => StartError::from(error),
@@ -310,7 +312,7 @@ fn failed(path: &Path, error: RebuildError) -> StartError {
         | RebuildError::Key { .. }
         | RebuildError::Entry { .. }
         | RebuildError::Order { .. }
-        | RebuildError::Differs { .. } => refused(path, &error),
+        | RebuildError::Differs { .. } => refused_error(path, &error),
     }
 }
 
@@ -319,7 +321,7 @@ fn move_into_place(config: &Config, building: &Path, restored: &Restored) -> Res
     let data = &config.node.data_dir;
     for part in PARTS {
         let (from, to) = (building.join(part), data.join(part));
-        fs::rename(&from, &to).map_err(StartError::disk("move into place", &to))?;
+        fs::rename(&from, &to).map_err(StartError::disk_error("move into place", &to))?;
     }
     remove_if_there(building)?;
     let path = data.join(RECORD);
@@ -329,24 +331,26 @@ fn move_into_place(config: &Config, building: &Path, restored: &Restored) -> Res
         file.sync_all()?;
         File::open(data)?.sync_all()
     };
-    write().map_err(StartError::disk("write", &path))?;
+    write().map_err(StartError::disk_error("write", &path))?;
     identity::write_identity(config, true)
 }
 
 fn remove_if_there(place: &Path) -> Result<(), StartError> {
     match fs::remove_dir_all(place) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StartError::disk("remove", place)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StartError::disk_error("remove", place)(error))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// What the cluster still has to have a record of.
-pub(super) fn unrecorded(data: &Path) -> Option<Restored> {
+pub(super) fn unrecorded_restore(data: &Path) -> Option<Restored> {
     serde_json::from_slice(&fs::read(data.join(RECORD)).ok()?).ok()
 }
 
 /// The cluster has its record.
-pub(super) fn recorded(data: &Path) {
+pub(super) fn mark_recorded(data: &Path) {
     if let Err(error) = fs::remove_file(data.join(RECORD)) {
         tracing::warn!(%error, "remove the note of the restore");
     }

@@ -28,7 +28,7 @@ pub async fn at_start(config: &ScrubConfig, log: LogStore, state: StateStore) ->
 }
 
 /// Goes on, a step at a time; returns with what is damaged.
-pub async fn run(config: ScrubConfig, mut scrubber: Scrubber) -> String {
+pub async fn run_scrubber(config: ScrubConfig, mut scrubber: Scrubber) -> String {
     if config.bytes_per_second == 0 {
         return std::future::pending().await;
     }
@@ -40,7 +40,7 @@ pub async fn run(config: ScrubConfig, mut scrubber: Scrubber) -> String {
         match stepped.await {
             Ok((same, Ok(step))) => {
                 scrubber = same;
-                tokio::time::sleep(rest(&config, step)).await;
+                tokio::time::sleep(rest_after(&config, step)).await;
             }
             Ok((_, Err(damage))) => return damage.to_string(),
             // The runtime is shutting down, or a step panicked: neither is a reason to go on.
@@ -50,7 +50,7 @@ pub async fn run(config: ScrubConfig, mut scrubber: Scrubber) -> String {
 }
 
 /// How long to rest after a step.
-fn rest(config: &ScrubConfig, step: Step) -> Duration {
+fn rest_after(config: &ScrubConfig, step: Step) -> Duration {
     let pace = Duration::from_millis(step.bytes.saturating_mul(1_000) / config.bytes_per_second.max(1));
     // Even where there is nothing to read, a round is not begun at once.
     if step.ends_round { pace + Duration::from_secs(config.pause_seconds.max(1)) } else { pace }
@@ -63,12 +63,12 @@ mod tests {
     #[test]
     fn the_pace_is_the_configured_one() {
         let config = ScrubConfig { start_bytes_max: 0, bytes_per_second: 1_000_000, pause_seconds: 60 };
-        let rest = |bytes, ends_round| rest(&config, Step { bytes, ends_round }).as_millis();
+        let rest = |bytes, ends_round| rest_after(&config, Step { bytes, ends_round }).as_millis();
         assert_eq!(rest(2_000_000, false), 2_000);
         assert_eq!(rest(500, false), 0);
         assert_eq!(rest(0, true), 60_000);
         assert_eq!(
-            super::rest(&ScrubConfig { pause_seconds: 0, ..config }, Step { bytes: 0, ends_round: true }).as_secs(),
+            rest_after(&ScrubConfig { pause_seconds: 0, ..config }, Step { bytes: 0, ends_round: true }).as_secs(),
             1
         );
     }

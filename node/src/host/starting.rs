@@ -28,7 +28,9 @@ pub(super) async fn answer_http(listener: &TcpListener, gateway: &Gateway) {
         while connections.try_join_next().is_some() {}
         if let Ok((stream, _)) = listener.accept().await {
             let gateway = gateway.clone();
-            connections.spawn(async move { tokio::time::timeout(CONNECTION_TIME_MAX, answer(stream, &gateway)).await });
+            connections.spawn(async move {
+                tokio::time::timeout(CONNECTION_TIME_MAX, answer_connection(stream, &gateway)).await
+            });
         } else {
             // Too many open files, for instance: it passes, and must not turn this into a busy loop.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -37,7 +39,7 @@ pub(super) async fn answer_http(listener: &TcpListener, gateway: &Gateway) {
 }
 
 /// Closes every connection: a client of gRPC takes that for UNAVAILABLE and tries again.
-pub(super) async fn refuse(listener: Option<&TcpListener>) {
+pub(super) async fn refuse_connections(listener: Option<&TcpListener>) {
     let Some(listener) = listener else { return std::future::pending().await };
     loop {
         if listener.accept().await.is_err() {
@@ -46,7 +48,7 @@ pub(super) async fn refuse(listener: Option<&TcpListener>) {
     }
 }
 
-async fn answer(stream: TcpStream, gateway: &Gateway) -> std::io::Result<()> {
+async fn answer_connection(stream: TcpStream, gateway: &Gateway) -> std::io::Result<()> {
     let mut stream = gateway.secure(stream).await?.stream;
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
@@ -54,7 +56,7 @@ async fn answer(stream: TcpStream, gateway: &Gateway) -> std::io::Result<()> {
             return Ok(());
         }
     }
-    stream.write_all(response(&head).as_bytes()).await?;
+    stream.write_all(starting_response(&head).as_bytes()).await?;
     stream.shutdown().await?;
     // The rest of a body is read: closing over unread bytes would reset the connection before the answer is seen.
     let mut rest = [0; 4096];
@@ -62,7 +64,7 @@ async fn answer(stream: TcpStream, gateway: &Gateway) -> std::io::Result<()> {
     Ok(())
 }
 
-fn response(head: &[u8]) -> String {
+fn starting_response(head: &[u8]) -> String {
     let head = String::from_utf8_lossy(head);
     let path = head.split_ascii_whitespace().nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
     let (status, body) = match path {

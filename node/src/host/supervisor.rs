@@ -38,23 +38,23 @@ impl Supervisor {
     }
 
     /// The node is asked to stop.
-    pub fn stopping(&self) {
-        self.tell("STOPPING=1");
+    pub fn tell_stopping(&self) {
+        self.tell_state("STOPPING=1");
     }
 
     /// Waits until the node is ready and says so; gives signs of life all the while, for ever. They come from the runtime
     /// that answers clients: one that hangs gives none.
-    pub async fn watch(&self, ready: impl Future<Output = bool>) {
+    pub async fn watch_readiness(&self, ready: impl Future<Output = bool>) {
         let alive = async {
             let Some(silence_max) = self.silence_max else { return std::future::pending().await };
             loop {
-                self.tell("WATCHDOG=1");
+                self.tell_state("WATCHDOG=1");
                 tokio::time::sleep((silence_max / 3).max(WATCHDOG_INTERVAL_MIN)).await;
             }
         };
         let ready = async {
             if ready.await {
-                self.tell("READY=1\nSTATUS=serving");
+                self.tell_state("READY=1\nSTATUS=serving");
             }
             std::future::pending::<()>().await;
         };
@@ -64,7 +64,7 @@ impl Supervisor {
         }
     }
 
-    fn tell(&self, state: &str) {
+    fn tell_state(&self, state: &str) {
         if let Some(socket) = &self.socket
             && let Err(error) = socket.send(state.as_bytes())
         {
@@ -84,10 +84,11 @@ mod tests {
         let heard = UnixDatagram::bind(&path).unwrap();
         heard.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let supervisor = Supervisor::of(path.to_str(), Some("150000")).unwrap();
-        let watched =
-            async { tokio::time::timeout(Duration::from_millis(180), supervisor.watch(async { true })).await };
+        let watched = async {
+            tokio::time::timeout(Duration::from_millis(180), supervisor.watch_readiness(async { true })).await
+        };
         assert!(watched.await.is_err(), "it goes on for ever");
-        supervisor.stopping();
+        supervisor.tell_stopping();
         let mut said = Vec::new();
         while said.last().is_none_or(|last| last != "STOPPING=1") {
             let mut buffer = [0; 100];
@@ -102,11 +103,11 @@ mod tests {
     async fn an_abstract_socket_is_one_and_no_supervisor_is_none() {
         let name = format!("schemareg-test-{}", std::process::id());
         let heard = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        Supervisor::of(Some(&format!("@{name}")), None).unwrap().stopping();
+        Supervisor::of(Some(&format!("@{name}")), None).unwrap().tell_stopping();
         let mut buffer = [0; 100];
         assert_eq!(heard.recv(&mut buffer).unwrap(), "STOPPING=1".len());
-        Supervisor::of(None, Some("1")).unwrap().stopping();
-        Supervisor::of(Some(""), None).unwrap().stopping();
+        Supervisor::of(None, Some("1")).unwrap().tell_stopping();
+        Supervisor::of(Some(""), None).unwrap().tell_stopping();
         assert!(Supervisor::of(Some("/no/such/socket"), None).is_err());
     }
 }

@@ -140,7 +140,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// A request was answered.
-    pub fn answered(
+    pub fn count_answer(
         &self,
         transport: &'static str,
         operation: Option<&'static Operation>,
@@ -169,23 +169,23 @@ impl Metrics {
     }
 
     /// A version was registered.
-    pub fn registered(&self, format: Format) {
+    pub fn count_registration(&self, format: Format) {
         self.inner.registered.get_or_create(&FormatLabel { format: format.name() }).inc();
     }
 
     /// A compatibility check was done.
-    pub fn compared(&self, format: Format, compatible: bool) {
+    pub fn count_comparison(&self, format: Format, compatible: bool) {
         let result = if compatible { "compatible" } else { "incompatible" };
         self.inner.compared.get_or_create(&VerdictLabels { format: format.name(), result }).inc();
     }
 
     /// A write was taken to the leader.
-    pub fn forwarded(&self) {
+    pub fn count_forwarded(&self) {
         self.inner.forwarded.inc();
     }
 
     /// A prepared write was stale.
-    pub fn stale(&self) {
+    pub fn count_stale(&self) {
         self.inner.stale.inc();
     }
 
@@ -219,7 +219,7 @@ impl Metrics {
     }
 
     /// Everything in the text format of Prometheus. What consensus and the store know is read at this moment.
-    pub fn render(&self, figures: &Figures) -> String {
+    pub fn render_text(&self, figures: &Figures) -> String {
         let mut text = String::new();
         let Figures { standing, hears_quorum, staleness_ms, store } = figures;
         const HAS_ROLE: &str = "1 for the role that the node has";
@@ -268,7 +268,7 @@ impl Metrics {
         text.push_str("# HELP schemareg_log_lines_left_out_total Warnings that repeated and were not written\n");
         text.push_str("# TYPE schemareg_log_lines_left_out_total counter\n");
         text.push_str(&format!("schemareg_log_lines_left_out_total {left_out}\n"));
-        process::print(&mut text);
+        process::append_figures(&mut text);
         self.print_connections(&mut text);
         self.print_certificates(&mut text);
         let mut counted = String::new();
@@ -319,12 +319,12 @@ impl Metrics {
         let listeners = self.inner.connections.lock();
         let (mut open, mut most, mut closed) = (String::new(), String::new(), String::new());
         for (listener, connections) in listeners.iter() {
-            let count = connections.count();
+            let count = connections.open_count();
             open.push_str(&format!("schemareg_connections{{listener=\"{listener}\"}} {count}\n"));
             let count_max = connections.count_max();
             most.push_str(&format!("schemareg_connections_max{{listener=\"{listener}\"}} {count_max}\n"));
             for cause in Cause::ALL {
-                let (name, count) = (cause.name(), connections.closed(cause));
+                let (name, count) = (cause.name(), connections.closed_by(cause));
                 let labels = format!("listener=\"{listener}\",cause=\"{name}\"");
                 closed.push_str(&format!("schemareg_connections_closed_total{{{labels}}} {count}\n"));
             }
@@ -347,8 +347,8 @@ mod tests {
     fn figures(hears_quorum: bool, staleness_ms: Option<u64>) -> String {
         let metrics = Metrics::default();
         let operation = all().find(|operation| operation.name == "GetSchemaById");
-        metrics.answered("http", operation, 200, Duration::from_millis(1));
-        metrics.forwarded();
+        metrics.count_answer("http", operation, 200, Duration::from_millis(1));
+        metrics.count_forwarded();
         let standing = Standing {
             role: Role::Leader,
             term: 3,
@@ -367,7 +367,7 @@ mod tests {
             removed: false,
         };
         let store = vec![("wal_syncs_total".to_owned(), "Groups of log writes synced to disk", 7)];
-        metrics.render(&Figures { standing, hears_quorum, staleness_ms, store })
+        metrics.render_text(&Figures { standing, hears_quorum, staleness_ms, store })
     }
 
     /// Each sample is described once, by the name under which it stands, and counters alone end in `_total`.

@@ -5,9 +5,9 @@ use proto::operations::{Operation, Part, Permission};
 use registry::{Context, Principal, Subject};
 use schema::Reference;
 
-use super::read::aliased;
+use super::read::resolve_alias;
 use super::{Caller, Service, ServiceError};
-use crate::auth::{Named, Target, denied, targets_of};
+use crate::auth::{Named, Target, permission_denied, targets_of};
 
 impl Service {
     /// Refuses whoever could do this to nothing at all.
@@ -18,7 +18,7 @@ impl Service {
         if self.inner.authority.may_somewhere(principal, permission)? {
             return Ok(());
         }
-        Err(denied(principal, permission))
+        Err(permission_denied(principal, permission))
     }
 
     /// Refuses an operation on what the request names, and on the subject that a named alias stands for. `part` gives the
@@ -38,8 +38,8 @@ impl Service {
         }
         for (permission, named) in targets_of(operation, context, part)? {
             match &named {
-                Named::Subject(subject) => self.authorize(caller, permission, subject)?,
-                Named::Context(_) | Named::Cluster => self.authorize_target(caller, permission, named.target())?,
+                Named::Subject(subject) => self.authorize_subject(caller, permission, subject)?,
+                Named::Context(_) | Named::Cluster => self.authorize_target(caller, permission, named.as_target())?,
             }
         }
         Ok(())
@@ -49,12 +49,17 @@ impl Service {
     ///
     /// # Errors
     /// 40101, 40301.
-    pub fn authorize(&self, caller: &Caller, permission: Permission, subject: &Subject) -> Result<(), ServiceError> {
+    pub fn authorize_subject(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        subject: &Subject,
+    ) -> Result<(), ServiceError> {
         if !self.inner.authority.is_on() {
             return Ok(());
         }
         self.authorize_target(caller, permission, Target::Subject(subject))?;
-        let meant = self.inner.consensus.state().read(|view| aliased(view, subject))?;
+        let meant = self.inner.consensus.state().read(|view| resolve_alias(view, subject))?;
         if meant == *subject {
             return Ok(());
         }
@@ -71,21 +76,29 @@ impl Service {
         permission: Permission,
         target: Target<'_>,
     ) -> Result<(), ServiceError> {
-        self.inner.authority.check(&caller.actor.principal, &caller.origin, permission, target)
+        self.inner.authority.refuse_unless_permitted(&caller.actor.principal, &caller.origin, permission, target)
     }
 
     /// May the caller do this to a subject? For lists, which leave out what may not be seen.
-    pub(super) fn may(&self, caller: &Caller, permission: Permission, subject: &Subject) -> Result<bool, ServiceError> {
-        self.inner.authority.may(&caller.actor.principal, &caller.origin, permission, Target::Subject(subject))
+    pub(super) fn is_permitted(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        subject: &Subject,
+    ) -> Result<bool, ServiceError> {
+        self.inner.authority.is_permitted(&caller.actor.principal, &caller.origin, permission, Target::Subject(subject))
     }
 
     /// May the caller read a subject?
+    ///
+    /// # Errors
+    /// [`ServiceError`] if the rules of access cannot be read from the state.
     pub fn may_read(&self, caller: &Caller, subject: &Subject) -> Result<bool, ServiceError> {
-        self.may(caller, Permission::SubjectRead, subject)
+        self.is_permitted(caller, Permission::SubjectRead, subject)
     }
 
     /// Keeps those of a list whose subject the caller may see.
-    pub(super) fn visible<T>(
+    pub(super) fn keep_visible<T>(
         &self,
         caller: &Caller,
         permission: Permission,
@@ -97,7 +110,7 @@ impl Service {
         }
         let mut visible = Vec::with_capacity(items.len());
         for item in items {
-            if self.may(caller, permission, subject_of(&item))? {
+            if self.is_permitted(caller, permission, subject_of(&item))? {
                 visible.push(item);
             }
         }

@@ -7,7 +7,7 @@ use registry::{
     AccessCommand, AccessDone, AccessPolicyRow, AccountRow, BindingRow, Command, Done, Grantee, Outcome, Reach, RoleRow,
 };
 
-use super::read::Kind;
+use super::provenance::Kind;
 use super::{Caller, Service, ServiceError};
 use crate::auth::{NewKey, ROOT_ACCOUNT, check_policies, new_key};
 
@@ -16,24 +16,24 @@ impl Service {
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn accounts(&self, caller: &Caller) -> Result<Vec<(String, AccountRow)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::accounts(view)?)).await
+    pub async fn list_accounts(&self, caller: &Caller) -> Result<Vec<(String, AccountRow)>, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| Ok(query::accounts(view)?)).await
     }
 
     /// The roles that somebody made.
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn roles(&self, caller: &Caller) -> Result<Vec<(String, RoleRow)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::roles(view)?)).await
+    pub async fn list_roles(&self, caller: &Caller) -> Result<Vec<(String, RoleRow)>, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| Ok(query::roles(view)?)).await
     }
 
     /// All bindings.
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn bindings(&self, caller: &Caller) -> Result<Vec<(String, BindingRow)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::bindings(view)?)).await
+    pub async fn list_bindings(&self, caller: &Caller) -> Result<Vec<(String, BindingRow)>, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| Ok(query::bindings(view)?)).await
     }
 
     /// All policies above roles.
@@ -41,7 +41,7 @@ impl Service {
     /// # Errors
     /// Only if the read cannot be confirmed.
     pub async fn access_policies(&self, caller: &Caller) -> Result<Vec<(String, AccessPolicyRow)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::access_policies(view)?)).await
+        self.read_consistently(caller, Kind::Mutable, |view| Ok(query::access_policies(view)?)).await
     }
 
     /// Changes who may do what.
@@ -51,7 +51,7 @@ impl Service {
     /// cannot be used or that would keep the caller from taking it back.
     pub async fn change_access(&self, caller: &Caller, command: AccessCommand) -> Result<(), ServiceError> {
         self.check_access(caller, &command)?;
-        self.change(caller, Command::Access(command), |done| match done {
+        self.commit_change(caller, Command::Access(command), |done| match done {
             Done::Access(AccessDone::Changed | AccessDone::UseRecorded { .. }) => Ok(()),
             done => Err(ServiceError::unexpected(&Outcome::Done(done))),
         })
@@ -107,10 +107,10 @@ impl Service {
         expires_ms: Option<u64>,
     ) -> Result<NewKey, ServiceError> {
         let random = &self.inner.random;
-        let (id, salt) = (random.uuid().into_bytes(), random.uuid().into_bytes());
+        let (id, salt) = (random.next_uuid().into_bytes(), random.next_uuid().into_bytes());
         let new = new_key(id, random.key_bytes(), salt, name, expires_ms);
         let command = AccessCommand::AddKey { account: account.to_owned(), key: new.key.clone() };
-        self.change(caller, Command::Access(command), |done| match done {
+        self.commit_change(caller, Command::Access(command), |done| match done {
             Done::Access(AccessDone::KeyAdded { id }) if id == new.key.id => Ok(()),
             Done::Access(AccessDone::KeyAdded { id }) => Err(ServiceError::new(
                 code::ACCESS_CONFLICT,

@@ -1,6 +1,6 @@
 //! Answers that are kept as they go out, bounded by their bytes.
 //!
-//! What is kept is a copy and decides nothing: who gives an answer again asks [`super::Service::holds`] first, which compares
+//! What is kept is a copy and decides nothing: who gives an answer again asks [`super::Service::still_holds`] first, which compares
 //! what the answer rests on with what has changed since. So nothing is removed when the state changes; an answer that no
 //! longer holds is replaced when somebody asks for it, or goes when its place is needed.
 //!
@@ -61,14 +61,14 @@ impl<V> Answers<V> {
         }
     }
 
-    fn shard(&self, question: &str) -> &RwLock<Shard<V>> {
+    fn shard_of(&self, question: &str) -> &RwLock<Shard<V>> {
         let hash = self.hasher.hash_one(question);
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
     }
 
     /// The answer to a question, if it is kept. It need not hold any more.
     pub fn get(&self, question: &str) -> Option<Arc<V>> {
-        let shard = self.shard(question).read();
+        let shard = self.shard_of(question).read();
         let entry = shard.by_question.get(question)?;
         if !entry.is_used.load(Ordering::Relaxed) {
             entry.is_used.store(true, Ordering::Relaxed);
@@ -78,13 +78,13 @@ impl<V> Answers<V> {
 
     /// Keeps an answer of so many bytes, in the place of an earlier one to the same question. What nobody has asked for lately
     /// makes room for it. One that would fill a shard by itself is not kept.
-    pub fn put(&self, question: &str, answer: V, bytes: usize) {
+    pub fn put_answer(&self, question: &str, answer: V, bytes: usize) {
         let weight = bytes + 2 * question.len() + ENTRY_BYTES;
         if weight > self.shard_bytes_max / 4 {
             return;
         }
         let entry = Entry { answer: Arc::new(answer), weight, is_used: AtomicBool::new(false) };
-        let mut shard = self.shard(question).write();
+        let mut shard = self.shard_of(question).write();
         let before = shard.bytes;
         let question: Arc<str> = question.into();
         shard.bytes += weight;
@@ -122,9 +122,9 @@ mod tests {
     fn what_is_asked_for_stays_and_the_bytes_are_bounded() {
         let (bytes_max, gauge) = (SHARDS * 10_000, Gauge::default());
         let answers = Answers::new(bytes_max, gauge.clone());
-        answers.put("wanted", 0, 500);
+        answers.put_answer("wanted", 0, 500);
         for number in 1..10_000 {
-            answers.put(&format!("/schemas/ids/{number}"), number, 500);
+            answers.put_answer(&format!("/schemas/ids/{number}"), number, 500);
             assert_eq!(answers.get("wanted").as_deref(), Some(&0), "after {number}");
             assert!(usize::try_from(gauge.get()).unwrap() <= bytes_max);
         }
@@ -136,11 +136,11 @@ mod tests {
     fn an_answer_takes_the_place_of_the_earlier_one() {
         let gauge = Gauge::default();
         let answers = Answers::new(SHARDS * 10_000, gauge.clone());
-        answers.put("q", 1, 100);
+        answers.put_answer("q", 1, 100);
         let one = gauge.get();
-        answers.put("q", 2, 100);
+        answers.put_answer("q", 2, 100);
         assert_eq!((answers.get("q").as_deref(), gauge.get()), (Some(&2), one));
-        answers.put("large", 3, 10_000);
+        answers.put_answer("large", 3, 10_000);
         assert_eq!(answers.get("large"), None);
         assert_eq!(answers.get("other"), None);
     }

@@ -8,11 +8,11 @@ use registry::{
 };
 
 use super::{Caller, NewSchema, RegisterOptions, Service, ServiceError};
-use crate::service::read::Kind;
+use crate::service::provenance::Kind;
 
 /// Which associations are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "fields are named after what they hold")]
 pub enum AssociationQuery {
     /// Of the resource with this id.
     Resource(String),
@@ -24,10 +24,12 @@ pub enum AssociationQuery {
 
 /// What else must hold for an association to be listed; nothing given means anything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct AssociationFilter {
+    /// The type of the resource.
     pub kind: Option<String>,
+    /// What the subject is for the resource (`key`, `value`); empty means any.
     pub roles: Vec<String>,
+    /// How strongly they are tied.
     pub lifecycle: Option<Lifecycle>,
 }
 
@@ -47,10 +49,12 @@ impl AssociationFilter {
 
 /// A schema that is to be registered before its subject is tied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AssociatedSchema {
+    /// The subject that gets it.
     pub subject: Subject,
+    /// The schema.
     pub schema: NewSchema,
+    /// How it is registered.
     pub options: RegisterOptions,
 }
 
@@ -59,13 +63,13 @@ impl Service {
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn associations(
+    pub async fn find_associations(
         &self,
         caller: &Caller,
         wanted: &AssociationQuery,
         filter: &AssociationFilter,
     ) -> Result<Vec<AssociationRow>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let mut found = match wanted {
                 AssociationQuery::Resource(id) => query::associations_of_resource(view, id)?,
                 AssociationQuery::Named { name, namespace } => {
@@ -74,7 +78,7 @@ impl Service {
                 AssociationQuery::Subject(subject) => query::associations_of_subject(view, subject)?,
             };
             found.retain(|row| filter.admits(row));
-            self.visible(caller, Permission::AssociationRead, found, |row| &row.subject)
+            self.keep_visible(caller, Permission::AssociationRead, found, |row| &row.subject)
         })
         .await
     }
@@ -93,7 +97,7 @@ impl Service {
     ) -> Result<Vec<AssociationRow>, ServiceError> {
         self.authorize_associations(caller, resource, changes, schemas)?;
         let done = self.change_associations_now(caller, resource, changes, schemas, dry_run).await;
-        if dry_run { done } else { self.or_earlier(caller, done, changed) }
+        if dry_run { done } else { self.or_earlier(caller, done, changed_associations) }
     }
 
     /// Refuses changes of which one touches a subject that the caller may not tie, register to, or delete.
@@ -121,13 +125,15 @@ impl Service {
             // What the role is tied to now loses its tie.
             let now = tied.iter().filter(|row| row.resource.kind == resource.kind && row.role == *role);
             for subject in now.map(|row| &row.subject).chain(wanted) {
-                self.authorize(caller, Permission::AssociationWrite, subject)?;
+                self.authorize_subject(caller, Permission::AssociationWrite, subject)?;
                 if cascade {
-                    self.authorize(caller, Permission::SubjectDelete, subject)?;
+                    self.authorize_subject(caller, Permission::SubjectDelete, subject)?;
                 }
             }
         }
-        schemas.iter().try_for_each(|schema| self.authorize(caller, Permission::SubjectRegister, &schema.subject))
+        schemas
+            .iter()
+            .try_for_each(|schema| self.authorize_subject(caller, Permission::SubjectRegister, &schema.subject))
     }
 
     async fn change_associations_now(
@@ -142,7 +148,7 @@ impl Service {
         let command = AssociationsCommand::Change { resource: resource.clone(), changes: changes.to_vec() };
         let command = Command::Associations(command);
         let planned = self.inner.consensus.state().read(|view| registry::dry_run(view, &command))?;
-        match changed(planned) {
+        match changed_associations(planned) {
             Ok(associations) if dry_run => return Ok(associations),
             // A schema that is registered first may make the difference.
             Err(error) if error.code == proto::error_code::NO_ACTIVE_VERSION && !schemas.is_empty() && !dry_run => {}
@@ -151,19 +157,19 @@ impl Service {
         for AssociatedSchema { subject, schema, options } in schemas {
             // Each is a change of its own, with a request id of its own under that of the whole.
             let request_id = registry::RequestId(format!("{}:{}", caller.request_id, subject));
-            let caller = Caller { request_id: shortened(request_id), ..caller.clone() };
-            self.register(&caller, subject, schema, *options).await?;
+            let caller = Caller { request_id: shortened_id(request_id), ..caller.clone() };
+            self.register_schema(&caller, subject, schema, *options).await?;
         }
-        self.change(caller, command, |done| changed(Outcome::Done(done))).await
+        self.commit_change(caller, command, |done| changed_associations(Outcome::Done(done))).await
     }
 }
 
 /// A request id within its limit; a long one is told by its hash.
-fn shortened(id: registry::RequestId) -> registry::RequestId {
+fn shortened_id(id: registry::RequestId) -> registry::RequestId {
     registry::RequestId(format!("derived:{}", blake3::hash(id.0.as_bytes()).to_hex()))
 }
 
-fn changed(outcome: Outcome) -> Result<Vec<AssociationRow>, ServiceError> {
+fn changed_associations(outcome: Outcome) -> Result<Vec<AssociationRow>, ServiceError> {
     match outcome {
         Outcome::Done(Done::Associations(AssociationsDone::Changed { associations })) => Ok(associations),
         Outcome::Refused(refusal) => Err(ServiceError::refused(&refusal)),

@@ -16,43 +16,55 @@ const BATCH_COUNT_MAX: usize = 100;
 
 /// How a request without an operation is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Meaning {
+    /// It makes what is not there, and fails for what is there and different.
     Create,
+    /// It makes or changes.
     Upsert,
 }
 
 /// What is asked for about one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct ResourceRequest {
+    /// The resource's name in its namespace.
     pub name: Option<String>,
+    /// Where the name is unique, such as a Kafka cluster.
     pub namespace: Option<String>,
+    /// The resource's id, unique everywhere.
     pub id: Option<String>,
+    /// The type of the resource; `topic` if it is left out.
     pub kind: Option<String>,
+    /// What is asked for.
     pub associations: Vec<WantedAssociation>,
 }
 
 /// One association as it is asked for; what is left out has its usual value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct WantedAssociation {
+    /// The subject that is tied to the resource.
     pub subject: Option<String>,
+    /// What the subject is for the resource: `key` or `value`.
     pub role: Option<String>,
+    /// `STRONG` or `WEAK`.
     pub lifecycle: Option<String>,
+    /// Is the association to be neither changed nor removed any more?
     pub frozen: Option<bool>,
     /// CREATE, UPSERT or DELETE.
     pub operation: Option<String>,
+    /// Is a deletion to delete strongly tied subjects, too?
     pub cascade: bool,
+    /// A schema to register before the subject is tied.
     pub schema: Option<(NewSchema, RegisterOptions)>,
 }
 
 /// A request about one resource, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AssociationPlan {
+    /// The resource.
     pub resource: Resource,
+    /// What changes, in one command.
     pub changes: Vec<AssociationChange>,
+    /// What is registered before.
     pub schemas: Vec<AssociatedSchema>,
 }
 
@@ -70,26 +82,26 @@ impl AssociationPlan {
 ///
 /// # Errors
 /// [`code::INVALID_ASSOCIATION`] for what cannot be, [`code::INVALID_SUBJECT`].
-pub fn plan(
+pub fn plan_request(
     request: ResourceRequest,
     meaning: Meaning,
     context: &Context,
     dry_run: bool,
     random: &Random,
 ) -> Result<AssociationPlan, ServiceError> {
-    let name = checked(request.name, "resourceName")?;
-    let namespace = checked(request.namespace, "resourceNamespace")?;
+    let name = checked_text(request.name, "resourceName")?;
+    let namespace = checked_text(request.namespace, "resourceNamespace")?;
     let id = match request.id.filter(|id| !id.is_empty()) {
         None if dry_run => format!("{namespace}:{name}"),
-        id => checked(id, "resourceId")?,
+        id => checked_text(id, "resourceId")?,
     };
     let kind = request.kind.filter(|kind| !kind.is_empty()).unwrap_or_else(|| TOPIC.to_owned());
     if kind != TOPIC {
-        return Err(invalid("resourceType", "must be 'topic'"));
+        return Err(invalid_property("resourceType", "must be 'topic'"));
     }
     let resource = Resource { id, kind, name, namespace };
     if request.associations.is_empty() {
-        return Err(invalid("associations", "cannot be null or empty"));
+        return Err(invalid_property("associations", "cannot be null or empty"));
     }
     check_batch(request.associations.len())?;
     let mut frozen = None;
@@ -99,16 +111,16 @@ pub fn plan(
             && *frozen.get_or_insert(asked) != asked
         {
             let why = "all associations for a resource must be consistently frozen or non-frozen";
-            return Err(invalid("frozen", why));
+            return Err(invalid_property("frozen", why));
         }
-        let (change, schema) = change(&resource, wanted, meaning, context, random)?;
+        let (change, schema) = plan_change(&resource, wanted, meaning, context, random)?;
         changes.push(change);
         schemas.extend(schema);
     }
     Ok(AssociationPlan { resource, changes, schemas })
 }
 
-fn change(
+fn plan_change(
     resource: &Resource,
     wanted: WantedAssociation,
     meaning: Meaning,
@@ -118,7 +130,7 @@ fn change(
     let role = match wanted.role.as_deref() {
         None | Some("") => "value",
         Some(role @ ("key" | "value")) => role,
-        Some(_) => return Err(invalid("associationType", "must be either 'key' or 'value'")),
+        Some(_) => return Err(invalid_property("associationType", "must be either 'key' or 'value'")),
     };
     let role = role.to_owned();
     let is_create = match wanted.operation.as_deref().map(str::to_ascii_uppercase).as_deref() {
@@ -126,7 +138,7 @@ fn change(
         Some("CREATE") => true,
         Some("UPSERT") => false,
         Some("DELETE") => return Ok((AssociationChange::Delete { role, cascade: wanted.cascade }, None)),
-        Some(_) => return Err(invalid("opType", "must be CREATE, UPSERT or DELETE")),
+        Some(_) => return Err(invalid_property("opType", "must be CREATE, UPSERT or DELETE")),
     };
     let usual = format!(":.{}:{}-{role}", resource.namespace, resource.name);
     let named = wanted.subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| usual.clone());
@@ -134,19 +146,19 @@ fn change(
     let lifecycle = wanted.lifecycle.as_deref().filter(|name| !name.is_empty()).map(lifecycle_named).transpose()?;
     // Whoever freezes an association gives up the choice of its subject.
     if wanted.frozen == Some(true) && subject != Subject::parse(&usual)? {
-        return Err(invalid("subject", &format!("frozen associations must use subject '{usual}'")));
+        return Err(invalid_property("subject", &format!("frozen associations must use subject '{usual}'")));
     }
     let is_weak = lifecycle == Some(Lifecycle::Weak) || (is_create && lifecycle.is_none());
     if lifecycle == Some(Lifecycle::Weak) && wanted.schema.is_some() {
-        return Err(invalid("lifecycle", "cannot be WEAK when schema is provided"));
+        return Err(invalid_property("lifecycle", "cannot be WEAK when schema is provided"));
     }
     if is_weak && wanted.schema.is_none() && wanted.frozen == Some(true) {
-        return Err(invalid("frozen", "association with lifecycle of WEAK cannot be frozen"));
+        return Err(invalid_property("frozen", "association with lifecycle of WEAK cannot be frozen"));
     }
     // A schema comes with a subject that is the resource's own.
     let lifecycle = lifecycle.or(wanted.schema.is_some().then_some(Lifecycle::Strong));
     let schema = wanted.schema.map(|(schema, options)| AssociatedSchema { subject: subject.clone(), schema, options });
-    let guid = Guid(random.uuid().into_bytes());
+    let guid = Guid(random.next_uuid().into_bytes());
     let wish = AssociationWish { guid, subject, role, lifecycle, frozen: wanted.frozen };
     let change = if is_create { AssociationChange::Create(wish) } else { AssociationChange::Upsert(wish) };
     Ok((change, schema))
@@ -157,7 +169,7 @@ fn change(
 /// # Errors
 /// [`code::INVALID_ASSOCIATION`].
 pub fn lifecycle_named(name: &str) -> Result<Lifecycle, ServiceError> {
-    Lifecycle::from_name(name).ok_or_else(|| invalid("lifecycle", "must be STRONG or WEAK"))
+    Lifecycle::from_name(name).ok_or_else(|| invalid_property("lifecycle", "must be STRONG or WEAK"))
 }
 
 /// Refuses a batch with too many parts.
@@ -168,22 +180,22 @@ pub fn check_batch(count: usize) -> Result<(), ServiceError> {
     if count <= BATCH_COUNT_MAX {
         return Ok(());
     }
-    Err(invalid("requests", &format!("has {count} parts; {BATCH_COUNT_MAX} are allowed")))
+    Err(invalid_property("requests", &format!("has {count} parts; {BATCH_COUNT_MAX} are allowed")))
 }
 
 /// An association that cannot be, because of a property.
-pub fn invalid(property: &str, detail: &str) -> ServiceError {
+pub fn invalid_property(property: &str, detail: &str) -> ServiceError {
     let message = format!("The association specified an invalid value for property: '{property}', detail: {detail}");
     ServiceError::new(code::INVALID_ASSOCIATION, message)
 }
 
-fn checked(text: Option<String>, property: &str) -> Result<String, ServiceError> {
+fn checked_text(text: Option<String>, property: &str) -> Result<String, ServiceError> {
     let text = text.unwrap_or_default();
     if text.is_empty() {
-        return Err(invalid(property, "cannot be null or empty"));
+        return Err(invalid_property(property, "cannot be null or empty"));
     }
     if text.len() > RESOURCE_BYTES_MAX || text.chars().any(char::is_control) {
-        return Err(invalid(property, "is too long or has control characters"));
+        return Err(invalid_property(property, "is too long or has control characters"));
     }
     Ok(text)
 }
@@ -205,7 +217,7 @@ mod tests {
 
     fn planned(meaning: Meaning, wanted: WantedAssociation) -> Result<AssociationPlan, String> {
         let context = Context::default_context();
-        plan(asked(vec![wanted]), meaning, &context, false, &random()).map_err(|error| error.message)
+        plan_request(asked(vec![wanted]), meaning, &context, false, &random()).map_err(|error| error.message)
     }
 
     fn with_schema(wanted: WantedAssociation) -> WantedAssociation {
@@ -256,10 +268,13 @@ mod tests {
         ];
         let context = Context::default_context();
         assert!(
-            plan(asked(both), Meaning::Create, &context, false, &random()).unwrap_err().message.contains("'frozen'")
+            plan_request(asked(both), Meaning::Create, &context, false, &random())
+                .unwrap_err()
+                .message
+                .contains("'frozen'")
         );
         assert!(
-            plan(asked(vec![]), Meaning::Create, &context, false, &random())
+            plan_request(asked(vec![]), Meaning::Create, &context, false, &random())
                 .unwrap_err()
                 .message
                 .contains("'associations'")

@@ -58,7 +58,7 @@ impl Attempts {
     pub fn start(data_dir: &Path, clock: Clock) -> io::Result<Self> {
         let mut writer = Writer::open(data_dir.join("attempts"))?;
         let (waiting, queue) = sync_channel(WAITING_MAX);
-        std::thread::Builder::new().name("attempts".to_owned()).spawn(move || writer.run(&queue))?;
+        std::thread::Builder::new().name("attempts".to_owned()).spawn(move || writer.write_queue(&queue))?;
         Ok(Self { clock, waiting: Some(waiting) })
     }
 
@@ -73,7 +73,7 @@ impl Attempts {
     }
 
     /// Records that a change was not made, or somebody kept out. `source` is what is to be kept of where it came from.
-    pub(super) fn record(&self, attempt: &Attempt<'_>, source: &RequestSource) {
+    pub(super) fn record_attempt(&self, attempt: &Attempt<'_>, source: &RequestSource) {
         let Some(waiting) = &self.waiting else { return };
         let Attempt { principal, origin: _, request_id, trace, action, error } = attempt;
         let authentication = principal.map(|principal| principal.authentication.name());
@@ -118,17 +118,17 @@ impl Writer {
         Ok(Self { dir, file, bytes, last })
     }
 
-    fn run(&mut self, queue: &Receiver<serde_json::Value>) {
+    fn write_queue(&mut self, queue: &Receiver<serde_json::Value>) {
         while let Ok(attempt) = queue.recv() {
-            if let Err(error) = self.write(attempt) {
+            if let Err(error) = self.write_attempt(attempt) {
                 tracing::error!(%error, "record a refused attempt");
             }
         }
     }
 
-    fn write(&mut self, mut attempt: serde_json::Value) -> io::Result<()> {
+    fn write_attempt(&mut self, mut attempt: serde_json::Value) -> io::Result<()> {
         if self.bytes >= FILE_BYTES_MAX {
-            self.rotate()?;
+            self.rotate_if_full()?;
         }
         attempt["previous"] = self.last.clone().into();
         let line = attempt.to_string();
@@ -138,7 +138,7 @@ impl Writer {
         Ok(())
     }
 
-    fn rotate(&mut self) -> io::Result<()> {
+    fn rotate_if_full(&mut self) -> io::Result<()> {
         for number in (1..FILES_MAX).rev() {
             let from = self.dir.join(if number == 1 { FILE.to_owned() } else { format!("{FILE}.{}", number - 1) });
             if from.exists() {

@@ -13,7 +13,7 @@ use proto::error_code as code;
 use registry::{AuditRow, Key, KeyRange, Row, View, audit, query};
 use sha2::{Digest, Sha256};
 
-use super::read::Kind;
+use super::provenance::Kind;
 use super::{Caller, Service, ServiceError};
 use crate::random::Random;
 
@@ -26,16 +26,24 @@ const ALGORITHM_ED25519: u8 = 1;
 
 /// Which records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AuditFilter {
+    /// The first position.
     pub from: u64,
+    /// The position to stop before; none: the end.
     pub to: Option<u64>,
+    /// Exactly this principal; empty: anyone.
     pub actor: String,
+    /// Exactly this action; empty: any.
     pub action: String,
+    /// The beginning of the resource; empty: any.
     pub resource: String,
+    /// Not before this time, in milliseconds since 1970.
     pub since_ms: u64,
+    /// Not after this time, in milliseconds since 1970.
     pub until_ms: Option<u64>,
+    /// Only of the entry with this log index.
     pub index: Option<u64>,
+    /// Records of a page at most.
     pub limit: usize,
 }
 
@@ -57,7 +65,6 @@ impl AuditFilter {
 
 /// Records with their positions, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AuditPage {
     pub records: Vec<(u64, AuditRow)>,
     pub next: Option<u64>,
@@ -67,11 +74,14 @@ pub struct AuditPage {
 
 /// A proof with what it proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct AuditProof {
+    /// Records in the tree.
     pub size: u64,
+    /// The root of the tree.
     pub root: [u8; 32],
+    /// The hashes from which the root follows.
     pub hashes: Vec<[u8; 32]>,
+    /// The hash of the record, where one is proved.
     pub leaf: Option<[u8; 32]>,
 }
 
@@ -81,7 +91,7 @@ impl Service {
     /// # Errors
     /// Only if the read cannot be confirmed.
     pub async fn audit_records(&self, caller: &Caller, filter: &AuditFilter) -> Result<AuditPage, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let machine = query::machine(view)?;
             let from = filter.from.max(machine.audit_from);
             let from = first_of(view, from, machine.audit_size, |row| {
@@ -116,18 +126,18 @@ impl Service {
     ///
     /// # Errors
     /// 422 for a size that the log does not have.
-    pub async fn checkpoint(
+    pub async fn signed_checkpoint(
         &self,
         caller: &Caller,
         size: Option<u64>,
     ) -> Result<(u64, [u8; 32], String), ServiceError> {
         let (size, root) = self
-            .read(caller, Kind::Mutable, |view| {
+            .read_consistently(caller, Kind::Mutable, |view| {
                 let size = size_of(view, size)?;
                 Ok((size, audit::root(view, size)?))
             })
             .await?;
-        Ok((size, root, self.inner.key.note(size, &root)))
+        Ok((size, root, self.inner.key.signed_note(size, &root)))
     }
 
     /// The key with which this node signs.
@@ -145,7 +155,7 @@ impl Service {
         position: u64,
         size: Option<u64>,
     ) -> Result<AuditProof, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let size = size_of(view, size)?;
             if position >= size {
                 return Err(no_such(&format!("No record {position} is in the tree of {size}")));
@@ -170,7 +180,7 @@ impl Service {
         from: u64,
         to: Option<u64>,
     ) -> Result<AuditProof, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let size = size_of(view, to)?;
             if from > size {
                 return Err(no_such(&format!("A tree of {from} is not the beginning of one of {size}")));
@@ -224,7 +234,7 @@ impl NodeKey {
     ///
     /// # Errors
     /// If the file cannot be read or written, or holds no key.
-    pub fn load(data_dir: &Path, cluster_id: &str, node_id: u64, random: &Random) -> std::io::Result<Self> {
+    pub fn load_or_make(data_dir: &Path, cluster_id: &str, node_id: u64, random: &Random) -> std::io::Result<Self> {
         let path = data_dir.join(KEY_FILE);
         let seed = match fs::read(&path) {
             Ok(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
@@ -251,7 +261,7 @@ impl NodeKey {
     }
 
     /// The signed note over a tree head (C2SP tlog-checkpoint and signed-note).
-    pub fn note(&self, size: u64, root: &[u8; 32]) -> String {
+    pub fn signed_note(&self, size: u64, root: &[u8; 32]) -> String {
         let body = format!("{}\n{size}\n{}\n", self.origin, STANDARD.encode(root));
         let signature = self.key.sign(body.as_bytes()).to_bytes();
         let signed = [&self.key_id()[..], &signature[..]].concat();
@@ -259,7 +269,7 @@ impl NodeKey {
     }
 
     /// Signs something that is no tree head.
-    pub(super) fn sign(&self, text: &[u8]) -> [u8; 64] {
+    pub(super) fn sign_text(&self, text: &[u8]) -> [u8; 64] {
         self.key.sign(text).to_bytes()
     }
 
@@ -269,12 +279,12 @@ impl NodeKey {
     }
 
     /// What a verifier needs: name, key id, public key.
-    pub fn verifier(&self) -> String {
+    pub fn verifier_key(&self) -> String {
         let id: String = self.key_id().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}+{id}+{}", self.name, STANDARD.encode(self.public()))
+        format!("{}+{id}+{}", self.name, STANDARD.encode(self.public_bytes()))
     }
 
-    fn public(&self) -> Vec<u8> {
+    fn public_bytes(&self) -> Vec<u8> {
         [&[ALGORITHM_ED25519][..], &self.key.verifying_key().to_bytes()[..]].concat()
     }
 
@@ -282,7 +292,7 @@ impl NodeKey {
         let mut hash = Sha256::new();
         hash.update(self.name.as_bytes());
         hash.update(b"\n");
-        hash.update(self.public());
+        hash.update(self.public_bytes());
         let hash: [u8; 32] = hash.finalize().into();
         [hash[0], hash[1], hash[2], hash[3]]
     }

@@ -15,7 +15,9 @@ use registry::{
 };
 use schema::Format;
 
-use super::read::{Kind, VersionSpec, aliased, find_version, in_any_context};
+use super::provenance::Kind;
+use super::read::{find_version, in_any_context, resolve_alias};
+use super::words::VersionSpec;
 use super::{Caller, Service, ServiceError, Tracked, terms};
 
 /// Rows of the walked index that one page looks at, at most; and of each other index, to see which is the shortest.
@@ -25,25 +27,36 @@ const CANDIDATES_MAX: usize = 32_000;
 
 /// What is looked for; all of it must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Criteria {
+    /// Only in this context.
     pub context: Option<Context>,
+    /// What the name of the subject begins with; may be qualified.
     pub prefix: String,
+    /// Only of this format.
     pub format: Option<Format>,
+    /// Only in this state.
     pub state: Option<State>,
+    /// The value of the metadata property `owner`; empty: any.
     pub owner: String,
+    /// A tag of the schema or of something in it; empty: any.
     pub tag: String,
+    /// A metadata property as `name=value`; empty: any.
     pub property: String,
+    /// The name of a field, at any depth; empty: any.
     pub field: String,
+    /// The path of a field, as `order.items.sku`; empty: any.
     pub path: String,
+    /// The full name of a type that is defined, used or referred to; empty: any.
     pub type_name: String,
+    /// Words of names and documentation that must all occur.
     pub text: String,
+    /// Only the latest version of each subject.
     pub latest_only: bool,
 }
 
 impl Criteria {
     /// What page tokens of this search begin with, so that one leads nowhere else.
-    fn mark(&self) -> String {
+    fn token_mark(&self) -> String {
         let Self { context, prefix, format, state, owner, tag, property, field, path, type_name, text, latest_only } =
             self;
         let mut hasher = blake3::Hasher::new();
@@ -58,16 +71,17 @@ impl Criteria {
 
 /// A version that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct FoundVersion {
+    /// Its subject.
     pub subject: Subject,
+    /// Its number.
     pub version: Version,
+    /// What is kept of it.
     pub row: VersionRow,
 }
 
 /// One page, and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
@@ -75,7 +89,7 @@ pub struct Page<T> {
 
 impl Criteria {
     /// The terms that a content must have.
-    fn terms(&self) -> Vec<String> {
+    fn search_terms(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut add = |kind: &str, text: String| {
             if !text.is_empty() {
@@ -90,15 +104,15 @@ impl Criteria {
         if !self.owner.is_empty() {
             add("m:", format!("owner={}", self.owner));
         }
-        for word in terms::words(&self.text) {
+        for word in terms::words_of(&self.text) {
             add("w:", word);
         }
         found
     }
 
     /// The indexes that lead to everything that is looked for. The one of all subjects is there in any case.
-    fn indexes(&self) -> Vec<Index> {
-        let terms = self.terms();
+    fn usable_indexes(&self) -> Vec<Index> {
+        let terms = self.search_terms();
         let by_terms = (!terms.is_empty()).then_some(Index::Terms(terms));
         let by_state = self.state.filter(|state| *state != State::Active).map(Index::State);
         by_terms.into_iter().chain(by_state).chain([Index::Subjects]).collect()
@@ -106,7 +120,7 @@ impl Criteria {
 
     /// The first keys of an index under which something may be found, from behind a place on, so many at most of those that
     /// are seen.
-    fn walk(
+    fn walk_index(
         &self,
         view: &Snapshot<'_>,
         index: &Index,
@@ -131,11 +145,11 @@ impl Criteria {
     }
 
     /// The index that leads to the fewest rows, as far as a bounded look at each can tell.
-    fn narrowest(&self, view: &Snapshot<'_>) -> Result<Index, ServiceError> {
+    fn narrowest_index(&self, view: &Snapshot<'_>) -> Result<Index, ServiceError> {
         let mut narrowest = None;
         let mut fewest = SCANNED_MAX;
-        for index in self.indexes() {
-            let count = self.walk(view, &index, None, fewest, &mut |_| Ok(true))?.keys.len();
+        for index in self.usable_indexes() {
+            let count = self.walk_index(view, &index, None, fewest, &mut |_| Ok(true))?.keys.len();
             if narrowest.is_none() || count < fewest {
                 (narrowest, fewest) = (Some(index), count);
             }
@@ -254,30 +268,30 @@ impl Service {
     ///
     /// # Errors
     /// 422 for a page token that is none.
-    pub async fn search(
+    pub async fn search_versions(
         &self,
         caller: &Caller,
         criteria: &Criteria,
         size: usize,
         token: Option<&str>,
     ) -> Result<Page<FoundVersion>, ServiceError> {
-        let own = criteria.mark();
+        let own = criteria.token_mark();
         let place_of = |token: &str| Place::parse(token.strip_prefix(&own).ok_or_else(bad_token)?);
-        let token_of = |place: &Place| format!("{own}{}", place.token());
+        let token_of = |place: &Place| format!("{own}{}", place.page_token());
         let after = token.map(place_of).transpose()?;
-        self.read(caller, Kind::Mutable, |view| {
-            let terms = criteria.terms();
+        self.read_consistently(caller, Kind::Mutable, |view| {
+            let terms = criteria.search_terms();
             // A page goes on in the index that the first page chose.
             let index = match &after {
-                Some(Place { key, .. }) => Index::of(key, criteria.indexes()).ok_or_else(bad_token)?,
-                None => criteria.narrowest(view)?,
+                Some(Place { key, .. }) => Index::of(key, criteria.usable_indexes()).ok_or_else(bad_token)?,
+                None => criteria.narrowest_index(view)?,
             };
             // What is found by its terms has them.
             let terms_left: &[String] = if matches!(index, Index::Terms(_)) { &[] } else { &terms };
             // Keys of what may not be seen count for nothing, and no page token names them.
             let mut sees = |key: &Key| self.may_name(caller, key);
             let Walked { keys, last: walked_to } =
-                criteria.walk(view, &index, after.as_ref(), SCANNED_MAX, &mut sees)?;
+                criteria.walk_index(view, &index, after.as_ref(), SCANNED_MAX, &mut sees)?;
             let mut page = Page { items: Vec::new(), next: None };
             let mut last = None;
             let mut looked_at = 0;
@@ -309,7 +323,7 @@ impl Service {
     /// Subjects that have a version, in the order of their keys.
     ///
     /// # Errors
-    /// As [`Service::search`].
+    /// As [`Service::search_versions`].
     pub async fn subjects_page(
         &self,
         caller: &Caller,
@@ -319,7 +333,7 @@ impl Service {
         token: Option<&str>,
     ) -> Result<Page<Subject>, ServiceError> {
         let after = token.map(Place::parse).transpose()?.map(|place| place.key);
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let range = match context {
                 Some(context) => KeyRange::subjects_with(context, prefix),
                 None => KeyRange::subjects(None),
@@ -338,7 +352,7 @@ impl Service {
                     }
                 }
                 if page.items.len() >= size {
-                    page.next = last.take().map(|key| Place { key, within: None }.token());
+                    page.next = last.take().map(|key| Place { key, within: None }.page_token());
                     return ControlFlow::Break(());
                 }
                 if let (Key::Subject(subject), registry::Row::Subject(row)) = (&key, row)
@@ -382,7 +396,7 @@ impl Service {
             let FoundVersion { subject, version, row } = match wanted {
                 VersionText::Number(version) => {
                     let spec = VersionSpec::Number(version);
-                    let subject = aliased(view, subject)?;
+                    let subject = resolve_alias(view, subject)?;
                     let found = in_any_context(view, &subject, |found| {
                         self.refuse_unreadable(caller, &subject, found)?;
                         find_version(view, found, spec, query::Include::All)
@@ -392,13 +406,13 @@ impl Service {
                     let row = row.ok_or_else(|| ServiceError::version_not_found(version))?;
                     FoundVersion { subject, version, row }
                 }
-                VersionText::Latest => newest(view, subject, text, query::latest(view, subject)?)?,
+                VersionText::Latest => newest_match(view, subject, text, query::latest(view, subject)?)?,
                 VersionText::Range(range) => {
                     let mut fitting = query::in_use(view, subject)?;
                     fitting.retain(|(_, row)| range.admits(row.semver));
                     let best =
                         fitting.into_iter().max_by_key(|(_, row)| (row.state == VersionState::Active, row.semver));
-                    newest(view, subject, text, best)?
+                    newest_match(view, subject, text, best)?
                 }
             };
             let content = query::content_row(view, row.guid, row.format)?
@@ -412,11 +426,14 @@ impl Service {
 
 /// A version with all that is kept of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct WholeVersion {
+    /// Its subject.
     pub subject: Subject,
+    /// Its number.
     pub version: Version,
+    /// What is kept of it.
     pub row: VersionRow,
+    /// Its content.
     pub content: ContentRow,
     /// The text as first sent, where it differs from the canonical one.
     pub sent: Option<String>,
@@ -447,7 +464,7 @@ impl VersionText {
 }
 
 /// What was found for a text, or why nothing was.
-fn newest(
+fn newest_match(
     view: &Snapshot<'_>,
     subject: &Subject,
     text: &str,
@@ -523,7 +540,7 @@ struct Place {
 }
 
 impl Place {
-    fn token(&self) -> String {
+    fn page_token(&self) -> String {
         let hex = |key: &Key| -> String { key.encode().iter().map(|byte| format!("{byte:02x}")).collect() };
         match &self.within {
             Some(within) => format!("{}.{}", hex(&self.key), hex(within)),
@@ -541,7 +558,7 @@ impl Place {
 }
 
 pub(super) fn token_of(key: &Key) -> String {
-    Place { key: key.clone(), within: None }.token()
+    Place { key: key.clone(), within: None }.page_token()
 }
 
 pub(super) fn key_of(token: &str) -> Result<Key, ServiceError> {

@@ -10,8 +10,9 @@ use registry::{
 use schema::compat::Level;
 
 use super::commit::Prepared;
-use super::read::{VersionSpec, aliased, find_version};
+use super::read::{find_version, resolve_alias};
 use super::settings::with_default_level;
+use super::words::VersionSpec;
 use super::{Caller, Service, ServiceError};
 
 impl Service {
@@ -40,7 +41,7 @@ impl Service {
         // What an alias stands for and which version is the latest must not be told by a replica that lags.
         self.linearize(caller.deadline).await?;
         let (subject, version) = self.inner.consensus.state().read(|view| {
-            let subject = aliased(view, subject)?;
+            let subject = resolve_alias(view, subject)?;
             let version = match spec {
                 VersionSpec::Number(version) => version,
                 VersionSpec::Latest => {
@@ -51,7 +52,7 @@ impl Service {
             Ok::<_, ServiceError>((subject, version))
         })?;
         let command = Command::Catalog(CatalogCommand::DeleteVersion { subject, version, permanent });
-        self.change(caller, command, |done| version_deleted(Outcome::Done(done))).await
+        self.commit_change(caller, command, |done| version_deleted(Outcome::Done(done))).await
     }
 
     /// Deletes all versions of a subject.
@@ -65,11 +66,11 @@ impl Service {
         permanent: Permanent,
     ) -> Result<Vec<Version>, ServiceError> {
         self.linearize(caller.deadline).await?;
-        let subject = self.inner.consensus.state().read(|view| aliased(view, subject))?;
+        let subject = self.inner.consensus.state().read(|view| resolve_alias(view, subject))?;
         let command = Command::Catalog(CatalogCommand::DeleteSubject { subject, permanent });
-        self.change(caller, command, |done| match done {
+        self.commit_change(caller, command, |done| match done {
             Done::Catalog(CatalogDone::SubjectDeleted { versions }) => Ok(versions),
-            done => Err(unexpected(done)),
+            done => Err(unexpected_done(done)),
         })
         .await
     }
@@ -104,7 +105,7 @@ impl Service {
                     && !alias.is_empty()
                 {
                     let meant = Subject::parse_in(&subject.context, alias)?;
-                    self.authorize(caller, Permission::SubjectRead, &meant)?;
+                    self.authorize_subject(caller, Permission::SubjectRead, &meant)?;
                 }
                 for rule_set in [&merged.default_rule_set, &merged.override_rule_set].into_iter().flatten() {
                     contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
@@ -118,7 +119,7 @@ impl Service {
         };
         self.commit(caller, scope, prepare, |done, config| match done {
             Done::Settings(SettingsDone::ConfigChanged { .. }) => Ok(config),
-            done => Err(unexpected(done)),
+            done => Err(unexpected_done(done)),
         })
         .await
     }
@@ -129,11 +130,11 @@ impl Service {
     /// [`proto::error_code::SUBJECT_NOT_FOUND`] if a subject has none.
     pub async fn delete_config(&self, caller: &Caller, scope: &Scope) -> Result<Config, ServiceError> {
         let command = Command::Settings(SettingsCommand::SetConfig { scope: scope.clone(), config: None });
-        self.change(caller, command, |done| match done {
+        self.commit_change(caller, command, |done| match done {
             Done::Settings(SettingsDone::ConfigChanged { old }) => {
                 Ok(with_default_level(self.inner.sealer.open_config(old.unwrap_or_default())))
             }
-            done => Err(unexpected(done)),
+            done => Err(unexpected_done(done)),
         })
         .await
     }
@@ -149,7 +150,7 @@ impl Service {
             force,
             recursive: false,
         });
-        self.change(caller, command, mode_changed).await.map(|_| ())
+        self.commit_change(caller, command, mode_changed).await.map(|_| ())
     }
 
     /// Removes the mode of a scope and answers what it was.
@@ -164,7 +165,7 @@ impl Service {
     ) -> Result<Option<Mode>, ServiceError> {
         let command =
             Command::Settings(SettingsCommand::SetMode { scope: scope.clone(), mode: None, force: false, recursive });
-        self.change(caller, command, mode_changed).await
+        self.commit_change(caller, command, mode_changed).await
     }
 
     /// Removes an empty context.
@@ -173,9 +174,9 @@ impl Service {
     /// 42211 if it has subjects.
     pub async fn delete_context(&self, caller: &Caller, context: &Context) -> Result<(), ServiceError> {
         let command = Command::Catalog(CatalogCommand::DeleteContext { context: context.clone() });
-        self.change(caller, command, |done| match done {
+        self.commit_change(caller, command, |done| match done {
             Done::Catalog(CatalogDone::ContextDeleted) => Ok(()),
-            done => Err(unexpected(done)),
+            done => Err(unexpected_done(done)),
         })
         .await
     }
@@ -184,35 +185,35 @@ impl Service {
     ///
     /// # Errors
     /// If the cluster has another identity, or cannot be reached.
-    pub async fn found(&self, caller: &Caller, cluster_id: &str) -> Result<(), ServiceError> {
+    pub async fn found_cluster(&self, caller: &Caller, cluster_id: &str) -> Result<(), ServiceError> {
         let command = Command::Cluster(ClusterCommand::Found { cluster_id: cluster_id.to_owned() });
-        self.change(caller, command, |done| match done {
+        self.commit_change(caller, command, |done| match done {
             Done::Cluster(ClusterDone::Founded { .. }) => Ok(()),
-            done => Err(unexpected(done)),
+            done => Err(unexpected_done(done)),
         })
         .await
     }
 }
 
-fn unexpected(done: Done) -> ServiceError {
+fn unexpected_done(done: Done) -> ServiceError {
     ServiceError::unexpected(&Outcome::Done(done))
 }
 
 fn mode_changed(done: Done) -> Result<Option<Mode>, ServiceError> {
     match done {
         Done::Settings(SettingsDone::ModeChanged { old }) => Ok(old),
-        done => Err(unexpected(done)),
+        done => Err(unexpected_done(done)),
     }
 }
 
 fn version_deleted(outcome: Outcome) -> Result<Version, ServiceError> {
     match outcome {
         Outcome::Done(Done::Catalog(CatalogDone::VersionDeleted { version })) => Ok(version),
-        outcome => Err(refused(&outcome)),
+        outcome => Err(refused_error(&outcome)),
     }
 }
 
-fn refused(outcome: &Outcome) -> ServiceError {
+fn refused_error(outcome: &Outcome) -> ServiceError {
     match outcome {
         Outcome::Refused(refusal) => ServiceError::refused(refusal),
         other => ServiceError::unexpected(other),

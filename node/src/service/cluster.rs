@@ -35,10 +35,12 @@ const SILENCE_WORTH_A_LOOK: Duration = Duration::from_secs(3);
 
 /// A member as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct MemberView {
+    /// Its node id.
     pub id: u64,
+    /// The region that it stands in.
     pub region: String,
+    /// Where clients reach it; empty if it is not known.
     pub http_url: String,
     /// What it says of itself, or why it says nothing.
     pub status: Result<MemberStatus, String>,
@@ -46,7 +48,6 @@ pub struct MemberView {
 
 /// What a member says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct MemberStatus {
     pub role: String,
     pub term: u64,
@@ -76,10 +77,12 @@ pub struct ChangeView {
 
 /// The cluster as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct ClusterView {
+    /// The name of the cluster.
     pub cluster_id: String,
+    /// The ids of the members with a vote.
     pub voters: Vec<u64>,
+    /// The ids of the members without a vote.
     pub learners: Vec<u64>,
     /// What is under way.
     pub change: Option<ChangeView>,
@@ -87,6 +90,7 @@ pub struct ClusterView {
     pub level: u8,
     /// Does this node, if it leads, keep the level where it is?
     pub level_held: bool,
+    /// All members.
     pub members: Vec<MemberView>,
 }
 
@@ -102,18 +106,18 @@ impl Service {
     }
 
     /// The term now.
-    pub fn term(&self) -> u64 {
-        self.inner.consensus.term()
+    pub fn current_term(&self) -> u64 {
+        self.inner.consensus.current_term()
     }
 
     /// What this node knows of itself and of the membership.
-    pub fn standing(&self) -> Standing {
+    pub fn consensus_standing(&self) -> Standing {
         self.inner.consensus.standing()
     }
 
     /// Every figure of this node, in the text format of Prometheus.
-    pub fn figures(&self) -> String {
-        let (consensus, standing) = (&self.inner.consensus, self.standing());
+    pub fn metrics_text(&self) -> String {
+        let (consensus, standing) = (&self.inner.consensus, self.consensus_standing());
         let mut store = [consensus.state().figures(), self.backup_figures()].concat();
         let mut gauge = |name: &str, meaning, value: usize| store.push((name.to_owned(), meaning, value as u64));
         let (parsed, text_bytes) = self.inner.parsed.size();
@@ -138,7 +142,7 @@ impl Service {
             standing.is_changing().into(),
         );
         gauge("raft_removed", "1 on a node that was removed from its cluster", standing.removed.into());
-        self.inner.metrics.render(&Figures {
+        self.inner.metrics.render_text(&Figures {
             standing,
             hears_quorum: self.hears_quorum(),
             staleness_ms: self.mark().staleness_ms,
@@ -148,7 +152,7 @@ impl Service {
 
     /// Every member, each asked for its status at the same time.
     pub async fn cluster_view(&self) -> ClusterView {
-        let standing = self.standing();
+        let standing = self.consensus_standing();
         let consensus = &self.inner.consensus;
         let operation = consensus.state().read(|view| query::machine(view).ok().and_then(|machine| machine.under_way));
         let change = (standing.is_changing() || operation.is_some()).then(|| ChangeView {
@@ -197,7 +201,7 @@ impl Service {
 
     /// What this node says of itself. It does not ask itself over the network: it may not reach itself there.
     fn own_status(&self) -> MemberStatus {
-        let (consensus, standing) = (&self.inner.consensus, self.standing());
+        let (consensus, standing) = (&self.inner.consensus, self.consensus_standing());
         MemberStatus {
             role: standing.role_name().to_owned(),
             term: standing.term,
@@ -226,8 +230,8 @@ impl Service {
         change: MemberChange,
         without: BTreeSet<u64>,
     ) -> Result<(), ServiceError> {
-        if let Some(fault) = change.fault() {
-            return Err(refused(&MembershipError::Refused(fault)));
+        if let Some(fault) = change.first_fault() {
+            return Err(refused_error(&MembershipError::Refused(fault)));
         }
         let (service, caller) = (self.clone(), caller.clone());
         let changed = tokio::spawn(async move {
@@ -240,12 +244,12 @@ impl Service {
                 outcome: Operation::BEGUN.to_owned(),
                 reason: String::new(),
             };
-            consensus.check_change(&change, &without).await.map_err(|error| refused(&error))?;
+            consensus.check_change(&change, &without).await.map_err(|error| refused_error(&error))?;
             service.record_operation(&caller, operation.clone()).await?;
             let done = consensus.make_change(&change, Deadline::after(CHANGE_TIME_MAX)).await;
             operation.outcome = outcome_of(&done);
-            service.ended(&caller, operation).await;
-            done.map_err(|error| refused(&error))
+            service.record_ended(&caller, operation).await;
+            done.map_err(|error| refused_error(&error))
         });
         changed.await.unwrap_or_else(|error| Err(ServiceError::internal("change the members", &error)))
     }
@@ -265,9 +269,9 @@ impl Service {
                 outcome: outcome_of(&done),
                 reason: String::new(),
             };
-            self.ended(caller, operation).await;
+            self.record_ended(caller, operation).await;
         }
-        done.map_err(|error| refused(&error))
+        done.map_err(|error| refused_error(&error))
     }
 
     /// Asks for a snapshot of this node's state.
@@ -283,7 +287,7 @@ impl Service {
             outcome: outcome_of(&taken),
             reason: String::new(),
         };
-        self.ended(caller, operation).await;
+        self.record_ended(caller, operation).await;
         taken.map_err(|error| ServiceError::internal("take a snapshot", &error))
     }
 
@@ -291,16 +295,16 @@ impl Service {
     async fn record_operation(&self, caller: &Caller, operation: Operation) -> Result<(), ServiceError> {
         let caller = Caller {
             // Each record is a request of its own: a repeated operation is done, and recorded, again.
-            request_id: RequestId(format!("{UNKEYED}{}", self.inner.random.uuid())),
+            request_id: RequestId(format!("{UNKEYED}{}", self.inner.random.next_uuid())),
             deadline: Deadline::after(RECORD_TIME_MAX),
             if_revision: None,
             ..caller.clone()
         };
-        self.change(&caller, Command::Cluster(ClusterCommand::RecordOperation(operation)), |_| Ok(())).await
+        self.commit_change(&caller, Command::Cluster(ClusterCommand::RecordOperation(operation)), |_| Ok(())).await
     }
 
     /// Records what came of an operation. It is done by now, whether that can be recorded or not.
-    async fn ended(&self, caller: &Caller, operation: Operation) {
+    async fn record_ended(&self, caller: &Caller, operation: Operation) {
         let Operation { name, resource, outcome, .. } = &operation;
         tracing::info!(actor = %caller.actor.principal, action = name, resource, outcome, "administration");
         if let Err(error) = self.record_operation(caller, operation).await {
@@ -330,7 +334,8 @@ impl Service {
             let _turn = consensus.change_turn().await;
             let Some(level) = consensus.level_to_raise(held).await else { continue };
             let caller = self.system_caller("raise-level");
-            match self.change(&caller, Command::Cluster(ClusterCommand::RaiseLevel { level }), |_| Ok(())).await {
+            match self.commit_change(&caller, Command::Cluster(ClusterCommand::RaiseLevel { level }), |_| Ok(())).await
+            {
                 Ok(()) => tracing::info!(level, "the cluster's level is raised: every member knows it"),
                 Err(error) => tracing::warn!(level, %error, "raise the cluster's level"),
             }
@@ -343,7 +348,7 @@ impl Service {
         let mut told = false;
         loop {
             tokio::time::sleep(MEMBERSHIP_INTERVAL).await;
-            let is_followed = self.silence().is_some_and(|silence| silence < SILENCE_WORTH_A_LOOK);
+            let is_followed = self.time_since_confirmation().is_some_and(|silence| silence < SILENCE_WORTH_A_LOOK);
             if (!is_followed || consensus.is_removed()) && consensus.look_whether_removed().await {
                 tracing::error!(
                     node = consensus.node_id(),
@@ -381,11 +386,11 @@ impl Service {
         let operation = Operation {
             name,
             resource,
-            details: vec![("begun_by".to_owned(), short(&principal))],
+            details: vec![("begun_by".to_owned(), short_text(&principal))],
             outcome: "interrupted".to_owned(),
             reason: "whoever made it is gone; the members are as the status shows them".to_owned(),
         };
-        self.ended(&self.system_caller("interrupted"), operation).await;
+        self.record_ended(&self.system_caller("interrupted"), operation).await;
     }
 
     /// Refuses what a node that was removed cannot know any more.
@@ -405,12 +410,12 @@ impl Service {
         Caller {
             actor: Actor { principal: Principal::system(), node_id: self.node_id() },
             origin: Origin::default(),
-            request_id: RequestId(format!("system:{what}:{}", self.inner.random.uuid())),
+            request_id: RequestId(format!("system:{what}:{}", self.inner.random.next_uuid())),
             deadline: Deadline::after(RECORD_TIME_MAX),
             consistency: Consistency::Local,
             at_least: None,
             if_revision: None,
-            trace: TraceContext::begin(self.inner.random.uuid()),
+            trace: TraceContext::begin(self.inner.random.next_uuid()),
         }
     }
 
@@ -432,11 +437,11 @@ impl Service {
 /// What came of an operation, short enough for its record.
 fn outcome_of<T, E: ToString>(done: &Result<T, E>) -> String {
     let text = done.as_ref().err().map_or_else(|| "ok".to_owned(), |error| format!("failed: {}", error.to_string()));
-    short(&text)
+    short_text(&text)
 }
 
 /// As much of a text as a record takes.
-fn short(text: &str) -> String {
+fn short_text(text: &str) -> String {
     let mut end = text.len().min(OPERATION_TEXT_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -447,12 +452,12 @@ fn short(text: &str) -> String {
 fn details_of(change: &MemberChange, without: &BTreeSet<u64>) -> Vec<(String, String)> {
     let mut details = Vec::new();
     if let MemberChange::Add { node, .. } | MemberChange::Update { node, .. } = change {
-        details.push(("peer_address".to_owned(), short(&node.peer_address)));
-        details.push(("http_url".to_owned(), short(&node.http_url)));
+        details.push(("peer_address".to_owned(), short_text(&node.peer_address)));
+        details.push(("http_url".to_owned(), short_text(&node.http_url)));
     }
     if !without.is_empty() {
         let ids: Vec<_> = without.iter().map(ToString::to_string).collect();
-        details.push(("without".to_owned(), short(&ids.join(","))));
+        details.push(("without".to_owned(), short_text(&ids.join(","))));
     }
     details
 }
@@ -461,7 +466,7 @@ fn member_name(id: u64) -> String {
     format!("node/{id}")
 }
 
-fn refused(error: &MembershipError) -> ServiceError {
+fn refused_error(error: &MembershipError) -> ServiceError {
     match error {
         MembershipError::NotLeader { leader: None } => ServiceError::no_leader(),
         MembershipError::NotLeader { .. } => ServiceError::new(code::FORWARDING_FAILED, error.to_string()),

@@ -46,7 +46,7 @@ impl Service {
             };
             match self.write_on(caller, command, basis).await?.outcome {
                 Outcome::Stale { .. } => {
-                    self.inner.metrics.stale();
+                    self.inner.metrics.count_stale();
                     self.wait_turn(&mut turn, what, caller.deadline).await?;
                 }
                 Outcome::Refused(refusal) => return Err(ServiceError::refused(&refusal)),
@@ -60,7 +60,7 @@ impl Service {
     ///
     /// # Errors
     /// As [`Service::commit`].
-    pub(super) async fn change<T>(
+    pub(super) async fn commit_change<T>(
         &self,
         caller: &Caller,
         command: Command,

@@ -9,18 +9,10 @@ use schema::compat::{self, Level, Previous};
 use schema::{Metadata, ParsedSchema};
 
 use super::lookup::History;
-use super::prepare::NewSchema;
-use super::read::{VersionSpec, aliased, find_version};
-use super::settings::{Settings, settings};
+use super::read::{find_version, resolve_alias};
+use super::settings::{Settings, settings_in_force};
+use super::words::{Checked, NewSchema, VersionSpec};
 use super::{Caller, Service, ServiceError};
-
-/// The verdict of a compatibility check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Checked {
-    pub compatible: bool,
-    pub messages: Vec<String>,
-}
 
 impl Service {
     /// Checks a schema against one version of a subject, or against its history.
@@ -59,8 +51,8 @@ impl Service {
         new: &NewSchema,
         normalize: bool,
     ) -> Result<Checked, ServiceError> {
-        let subject = &aliased(view, subject)?;
-        let settings = settings(view, subject)?;
+        let subject = &resolve_alias(view, subject)?;
+        let settings = settings_in_force(view, subject)?;
         let asked = self.parse_asked(view, subject, new, &settings, normalize || settings.normalize)?;
         let history = History::new(view, subject);
         let previous = match version {
@@ -79,10 +71,10 @@ impl Service {
                 history.versions()?.iter().filter(named).cloned().collect()
             }
         };
-        self.compare(view, subject, &settings, &asked.parsed, new.metadata.as_ref(), &previous)
+        self.compare_with_history(view, subject, &settings, &asked.parsed, new.metadata.as_ref(), &previous)
     }
 
-    pub(super) fn compare(
+    pub(super) fn compare_with_history(
         &self,
         view: &Snapshot<'_>,
         subject: &Subject,
@@ -93,7 +85,7 @@ impl Service {
     ) -> Result<Checked, ServiceError> {
         let mut messages = self.reserved_clashes(view, settings, new, metadata, previous.last())?;
         if matches!(settings.level, Level::None | Level::Disabled) || previous.is_empty() || planted("level-ignored") {
-            return Ok(settings.checked(messages.is_empty(), messages));
+            return Ok(settings.checked_with(messages.is_empty(), messages));
         }
         let mut old = Vec::new();
         for (version, row) in previous {
@@ -119,10 +111,10 @@ impl Service {
             .collect();
         let verdict = compat::check(settings.level, settings.policy, new, &previous)
             .map_err(|error| ServiceError::schema(new.canonical(), &error))?;
-        self.inner.metrics.compared(new.format(), verdict.compatible);
+        self.inner.metrics.count_comparison(new.format(), verdict.compatible);
         let compatible = verdict.compatible && messages.is_empty();
         messages.extend(verdict.messages);
-        Ok(settings.checked(compatible, messages))
+        Ok(settings.checked_with(compatible, messages))
     }
 
     /// Reserved names may not be used by fields and may not be given up (`validateFields`).
@@ -158,7 +150,7 @@ impl Service {
     }
 }
 
-pub(super) fn incompatible(subject: &Subject, messages: &[String]) -> ServiceError {
+pub(super) fn incompatible_error(subject: &Subject, messages: &[String]) -> ServiceError {
     let details = messages.join(", ");
     ServiceError::new(
         code::INCOMPATIBLE,

@@ -26,9 +26,10 @@ const IDS_MAX: usize = 100_000;
 
 /// Which schema the data is checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Selector {
+    /// A version of a subject; the latest if none is named.
     Version(Subject, Option<Version>),
+    /// The id in the default context.
     Id(SchemaId),
     /// The id or guid in the data's own frame.
     Framed,
@@ -36,12 +37,16 @@ pub enum Selector {
 
 /// One piece of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct DataRequest {
+    /// The schema.
     pub selector: Selector,
+    /// Does the data begin with Confluent's frame (magic byte, id, message indexes)?
     pub framed: bool,
+    /// The data.
     pub data: Vec<u8>,
+    /// Is it JSON text? It always is for JSON Schema.
     pub json: bool,
+    /// Protobuf: the full name of the message; empty: the first, or the one that the frame says.
     pub message: String,
 }
 
@@ -71,8 +76,8 @@ impl Service {
     ///
     /// # Errors
     /// 40401 to 40403 without the schema, 422 for data that is not in the form it is said to be in.
-    pub async fn validate(&self, caller: &Caller, request: DataRequest) -> Result<Verdict, ServiceError> {
-        self.freshen(caller).await?;
+    pub async fn validate_data(&self, caller: &Caller, request: DataRequest) -> Result<Verdict, ServiceError> {
+        self.freshen_for(caller).await?;
         let again = request.clone();
         match self.validate_batch(caller, vec![request]).await?.pop() {
             // A schema that a lagging replica does not have is looked for once more.
@@ -114,16 +119,18 @@ impl Service {
         }
         let of_id = |context: &Context, id: SchemaId| -> Result<bool, ServiceError> {
             for (subject, _) in query::usages(view, context, id)? {
-                if self.may(caller, Permission::DataValidate, &subject)? {
+                if self.is_permitted(caller, Permission::DataValidate, &subject)? {
                     return Ok(true);
                 }
             }
             Ok(false)
         };
         let framed = match &request.selector {
-            Selector::Version(subject, _) => return self.authorize(caller, Permission::DataValidate, subject),
+            Selector::Version(subject, _) => return self.authorize_subject(caller, Permission::DataValidate, subject),
             Selector::Id(id) => SchemaRef::Id(id.0),
-            Selector::Framed => wire::decode(&request.data, Format::Avro).map_err(|error| malformed(&error))?.schema,
+            Selector::Framed => {
+                wire::decode(&request.data, Format::Avro).map_err(|error| malformed_error(&error))?.schema
+            }
         };
         let (is_allowed, error) = match framed {
             SchemaRef::Id(id) => (of_id(&Context::default_context(), SchemaId(id))?, not_found(&id)),
@@ -142,14 +149,14 @@ impl Service {
 
     fn validate_on(&self, view: &Snapshot<'_>, request: &DataRequest) -> Result<Verdict, ServiceError> {
         let (guid, format) = self.content_of(view, request)?;
-        let compiled = self.compiled(view, guid, format)?;
+        let compiled = self.compiled_validator(view, guid, format)?;
         let (indexes, data) = if request.framed {
-            let frame = wire::decode(&request.data, format).map_err(|error| malformed(&error))?;
+            let frame = wire::decode(&request.data, format).map_err(|error| malformed_error(&error))?;
             (frame.message_indexes, frame.payload)
         } else {
             (Vec::new(), request.data.as_slice())
         };
-        let text = || std::str::from_utf8(data).map_err(|_| malformed(&"the data is not UTF-8"));
+        let text = || std::str::from_utf8(data).map_err(|_| malformed_error(&"the data is not UTF-8"));
         match &compiled.parsed {
             ParsedSchema::Json(schema) => schema
                 .validate(text()?, schema::json::Formats::ByDialect)
@@ -163,7 +170,8 @@ impl Service {
                     ("", indexes) => MessageSelector::Indexes(indexes),
                     (name, _) => MessageSelector::Name(name),
                 };
-                let validator = compiled.protobuf.as_ref().ok_or_else(|| malformed(&"the schema has no descriptor"))?;
+                let validator =
+                    compiled.protobuf.as_ref().ok_or_else(|| malformed_error(&"the schema has no descriptor"))?;
                 let message = validator.message(schema, selector).map_err(unusable)?;
                 Ok(if request.json { message.validate_json(text()?) } else { message.validate_binary(data) })
             }
@@ -186,7 +194,7 @@ impl Service {
             Selector::Id(id) => self.content_of_id(view, *id),
             Selector::Framed => {
                 // The format is known only with the schema; the place of the id is the same in all.
-                let frame = wire::decode(&request.data, Format::Avro).map_err(|error| malformed(&error))?;
+                let frame = wire::decode(&request.data, Format::Avro).map_err(|error| malformed_error(&error))?;
                 match frame.schema {
                     SchemaRef::Id(id) => self.content_of_id(view, SchemaId(id)),
                     SchemaRef::Guid(guid) => {
@@ -209,14 +217,14 @@ impl Service {
         Ok((guid, format))
     }
 
-    fn compiled(&self, view: &impl View, guid: Guid, format: Format) -> Result<Arc<Compiled>, ServiceError> {
+    fn compiled_validator(&self, view: &impl View, guid: Guid, format: Format) -> Result<Arc<Compiled>, ServiceError> {
         if let Some(compiled) = self.inner.data.compiled.lock().get(&(guid, format)) {
             return Ok(compiled.clone());
         }
         let content = query::content_row(view, guid, format)?.ok_or_else(|| not_found(&guid))?;
         let context = query::ids_by_guid(view, guid, format)?.into_iter().next().map(|(context, _)| context);
         let context = context.unwrap_or_else(Context::default_context);
-        let closure = references::closure(view, &context, &content.references, Liveness::Any)?;
+        let closure = references::reference_closure(view, &context, &content.references, Liveness::Any)?;
         let unusable = |error| ServiceError::schema(&content.text, &error);
         let parsed = ParsedSchema::parse(format, &content.text, &closure, Strictness::Stored).map_err(unusable)?;
         let protobuf = match &parsed {
@@ -233,6 +241,6 @@ fn not_found(what: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(code::SCHEMA_NOT_FOUND, format!("Schema {what} not found"))
 }
 
-fn malformed(what: &dyn std::fmt::Display) -> ServiceError {
+fn malformed_error(what: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(code::UNPROCESSABLE, format!("The data cannot be read: {what}"))
 }

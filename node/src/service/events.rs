@@ -27,9 +27,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A place between events: after the event at `position` of the entry at `index`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub struct Token {
+    /// The log index of the entry.
     pub index: LogIndex,
+    /// The position of the event among those of the entry.
     pub position: u32,
 }
 
@@ -64,10 +65,12 @@ impl FromStr for Token {
 
 /// Which events are wanted; empty parts want all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct EventFilter {
+    /// The names of the kinds; empty: all.
     pub kinds: Vec<String>,
+    /// Only of this subject.
     pub subject: Option<Subject>,
+    /// Only of subjects in this context.
     pub context: Option<registry::Context>,
 }
 
@@ -90,9 +93,10 @@ impl EventFilter {
 
 /// What a watcher gets: an event, or only the news that there was none that it wants up to the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Watched {
+    /// The event.
     pub event: Option<Event>,
+    /// Where to go on.
     pub token: Token,
 }
 
@@ -113,7 +117,7 @@ impl Service {
     ///
     /// # Errors
     /// 41051 if events after the token are no longer retained, 503 with too many watches on this node.
-    pub async fn watch(
+    pub async fn watch_events(
         &self,
         caller: &Caller,
         after: Option<Token>,
@@ -125,7 +129,7 @@ impl Service {
                 format!("This node has {WATCHES_MAX} watches already; use another one"),
             )
         })?;
-        self.freshen(caller).await?;
+        self.freshen_for(caller).await?;
         let state = self.inner.consensus.state();
         let after = match after {
             // All that is retained.
@@ -145,7 +149,7 @@ impl Service {
             ends: self.inner.watches_end.subscribe(),
             _place: place,
         };
-        watcher.fill()?;
+        watcher.fill_batch()?;
         Ok(watcher)
     }
 }
@@ -168,7 +172,7 @@ impl Watcher {
                 return Ok(watched);
             }
             self.applied.mark_unchanged();
-            if self.fill()? {
+            if self.fill_batch()? {
                 if self.ready.is_empty() {
                     // A batch of which nothing is wanted: on to the next one at once. The client hears in between how far
                     // the watch has come, and others get their turn on this thread.
@@ -198,11 +202,11 @@ impl Watcher {
             Scope::Global => Target::Cluster,
         };
         let Caller { actor, origin, .. } = &self.caller;
-        self.service.inner.authority.may(&actor.principal, origin, Permission::EventRead, target)
+        self.service.inner.authority.is_permitted(&actor.principal, origin, Permission::EventRead, target)
     }
 
     /// Reads the next batch. True if the place has moved, perhaps only past events that are not wanted.
-    fn fill(&mut self) -> Result<bool, ServiceError> {
+    fn fill_batch(&mut self) -> Result<bool, ServiceError> {
         let before = self.after;
         let state = self.service.inner.consensus.state().clone();
         let batch = state.read(|view| {
@@ -211,7 +215,7 @@ impl Watcher {
             let forgotten = query::machine(view)?.events_forgotten;
             let is_gone = before.index < forgotten || (before.index == forgotten && before.position != u32::MAX);
             if is_gone && forgotten > LogIndex(0) {
-                return Err(gone(Token::after_entry(forgotten)));
+                return Err(token_gone(Token::after_entry(forgotten)));
             }
             let mut batch = Vec::new();
             let range = KeyRange::events().after(&Key::Event(before.index, before.position));
@@ -242,7 +246,7 @@ impl Watcher {
     }
 }
 
-fn gone(token: Token) -> ServiceError {
+fn token_gone(token: Token) -> ServiceError {
     ServiceError::new(
         code::EVENTS_GONE,
         format!("The events after that token are no longer retained; the oldest place to resume from is {token}"),

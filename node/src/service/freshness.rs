@@ -39,13 +39,13 @@ impl Default for Freshness {
 
 impl Freshness {
     /// What a quorum knew at `asked_at` is applied here.
-    pub(super) fn confirmed(&self, asked_at: Instant) {
+    pub(super) fn note_confirmation(&self, asked_at: Instant) {
         let since = asked_at.saturating_duration_since(self.begun).as_nanos();
         self.asked_ns.fetch_max(u64::try_from(since).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
     }
 
     /// How old what this replica shows is at most: what is applied stays applied, so only time makes it older.
-    pub fn age(&self) -> Option<Duration> {
+    pub fn age_of_confirmation(&self) -> Option<Duration> {
         let asked_ns = self.asked_ns.load(Ordering::Relaxed);
         let asked_at = self.begun + Duration::from_nanos(asked_ns);
         (asked_ns > 0).then(|| clock::now().saturating_duration_since(asked_at))
@@ -53,7 +53,7 @@ impl Freshness {
 
     /// The same in milliseconds.
     pub fn staleness_ms(&self) -> Option<u64> {
-        self.age().and_then(|age| u64::try_from(age.as_millis()).ok())
+        self.age_of_confirmation().and_then(|age| u64::try_from(age.as_millis()).ok())
     }
 }
 
@@ -82,7 +82,7 @@ impl ReadBatches {
     }
 
     /// Waits for a round that begins after this call: when it was asked.
-    pub(super) async fn join(&self) -> Result<Instant, ReadIndexError> {
+    pub(super) async fn join_next(&self) -> Result<Instant, ReadIndexError> {
         let stopped = || ReadIndexError::Unavailable("the node is stopping".to_owned());
         let (answer, waiting) = oneshot::channel();
         self.waiting.send(answer).await.map_err(|_| stopped())?;

@@ -9,7 +9,7 @@ use registry::{
 use super::commit::Prepared;
 use super::events::Token;
 use super::lives::policy_basis;
-use super::read::Kind;
+use super::provenance::Kind;
 use super::{Caller, Service, ServiceError};
 
 /// What a scope sets, what holds there, and its revision.
@@ -20,8 +20,8 @@ impl Service {
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn policy(&self, caller: &Caller, scope: &Scope) -> Result<PolicyShown, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+    pub async fn show_policy(&self, caller: &Caller, scope: &Scope) -> Result<PolicyShown, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let revision = registry::modified_at(view, &BasisKey::Policy(scope.clone()))?;
             Ok((query::policy(view, scope)?, PolicyInForce::of(view, scope)?, revision))
         })
@@ -46,15 +46,15 @@ impl Service {
             std::future::ready(Ok(Prepared::Change { command, basis, kept: () }))
         };
         self.commit(caller, scope, prepare, |_, ()| Ok(())).await?;
-        self.policy(caller, scope).await
+        self.show_policy(caller, scope).await
     }
 
     /// How far a reader of the events has come.
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn cursor(&self, caller: &Caller, name: &str) -> Result<Option<Token>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+    pub async fn cursor_place(&self, caller: &Caller, name: &str) -> Result<Option<Token>, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let row = query::cursor(view, name)?;
             Ok(row.map(|row| Token { index: row.index, position: row.position }))
         })
@@ -68,7 +68,7 @@ impl Service {
     pub async fn move_cursor(&self, caller: &Caller, name: &str, to: Token) -> Result<Token, ServiceError> {
         let Token { index, position } = to;
         let command = Command::Feeds(FeedsCommand::MoveCursor { name: name.to_owned(), index, position });
-        self.change(caller, command, |done| match done {
+        self.commit_change(caller, command, |done| match done {
             Done::Feeds(FeedsDone::Cursor { index, position }) => Ok(Token { index, position }),
             done => Err(ServiceError::unexpected(&Outcome::Done(done))),
         })
@@ -81,7 +81,7 @@ impl Service {
     /// 422 for records that the policy still keeps.
     pub async fn archive_audit(&self, caller: &Caller, before: u64) -> Result<u64, ServiceError> {
         let command = Command::Cluster(ClusterCommand::ArchiveAudit { before });
-        self.change(caller, command, |done| match done {
+        self.commit_change(caller, command, |done| match done {
             Done::Cluster(ClusterDone::AuditArchived { from }) => Ok(from),
             done => Err(ServiceError::unexpected(&Outcome::Done(done))),
         })

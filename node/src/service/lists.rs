@@ -8,7 +8,8 @@ use registry::query::{self, Admits, Include, Sees, Slice, SubjectsOf, VersionsOf
 use registry::{Context, SchemaId, Subject, View};
 
 use super::association::AssociationFilter;
-use super::read::{VersionSpec, aliased, find_version};
+use super::read::{find_version, resolve_alias};
+use super::words::VersionSpec;
 use super::{Caller, FoundSchema, Service, ServiceError};
 use crate::consensus::Snapshot;
 
@@ -42,18 +43,22 @@ impl ListFilter {
 
 /// Which versions are listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct VersionList {
+    /// Only in this context.
     pub context: Option<Context>,
+    /// What the name of the subject begins with; may be qualified.
     pub prefix: String,
+    /// Are soft-deleted ones listed?
     pub include: Include,
+    /// Only the latest version of each subject.
     pub latest_only: bool,
+    /// What else must hold.
     pub filter: ListFilter,
 }
 
 impl VersionList {
     /// A page of them with their contents, as far as their subjects are seen.
-    fn page(
+    fn read_page(
         &self,
         view: &Snapshot<'_>,
         slice: Slice,
@@ -83,16 +88,16 @@ impl Service {
     ///
     /// # Errors
     /// If the read cannot be confirmed, or takes longer than the request may, and what `read` says.
-    pub(super) async fn list<T: Send + 'static>(
+    pub(super) async fn read_list<T: Send + 'static>(
         &self,
         caller: &Caller,
         read: impl FnOnce(&Snapshot<'_>) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        self.confirm(caller).await?;
+        self.confirm_for(caller).await?;
         let (state, deadline) = (self.inner.consensus.state().clone(), caller.deadline);
         self.in_list_pool(deadline, move || {
             state.read(|view| {
-                let view = view.until(deadline);
+                let view = view.with_deadline(deadline);
                 read(&view).map_err(|error| {
                     if view.is_late() {
                         ServiceError::timed_out("The list took too long; ask for less of it")
@@ -116,18 +121,18 @@ impl Service {
     ) -> Result<T, ServiceError> {
         let (principal, origin) = (&caller.actor.principal, &caller.origin);
         if self.inner.authority.may_all(principal, origin, Permission::SubjectRead)? {
-            return self.list(caller, move |view| read(view, None)).await;
+            return self.read_list(caller, move |view| read(view, None)).await;
         }
         let (service, of) = (self.clone(), caller.clone());
         let seen = move |view: &Snapshot<'_>| read(view, Some(&mut |subject: &Subject| service.may_read(&of, subject)));
-        self.list(caller, seen).await
+        self.read_list(caller, seen).await
     }
 
     /// A page of the subjects of a context, or of all, in the order of their qualified names.
     ///
     /// # Errors
     /// As every list.
-    pub async fn subjects(
+    pub async fn list_subjects(
         &self,
         caller: &Caller,
         context: Option<&Context>,
@@ -153,7 +158,7 @@ impl Service {
         list: VersionList,
         slice: Slice,
     ) -> Result<Vec<FoundSchema>, ServiceError> {
-        self.list_seen(caller, move |view, sees| list.page(view, slice, sees)).await
+        self.list_seen(caller, move |view, sees| list.read_page(view, slice, sees)).await
     }
 
     /// The newest version of a subject whose metadata has all of these properties.
@@ -169,7 +174,7 @@ impl Service {
     ) -> Result<FoundSchema, ServiceError> {
         let (service, subject, wanted) = (self.clone(), subject.clone(), wanted.clone());
         let read = move |view: &Snapshot<'_>| {
-            let subject = &aliased(view, &subject)?;
+            let subject = &resolve_alias(view, &subject)?;
             let mut is_there = false;
             for (version, row) in query::versions(view, subject)?.into_iter().rev() {
                 if !include.admits(row.deleted) {
@@ -177,7 +182,7 @@ impl Service {
                 }
                 is_there = true;
                 let found = find_version(view, subject, VersionSpec::Number(version), include)?;
-                let metadata = service.opened(&found.content).metadata.unwrap_or_default();
+                let metadata = service.opened_content(&found.content).metadata.unwrap_or_default();
                 if wanted.iter().all(|(name, value)| metadata.properties.get(name) == Some(value)) {
                     return Ok(found);
                 }
@@ -188,14 +193,14 @@ impl Service {
                 ServiceError::subject_not_found(subject)
             })
         };
-        self.list(caller, read).await
+        self.read_list(caller, read).await
     }
 
     /// The ids of schemas that refer to a version.
     ///
     /// # Errors
     /// 40401, 40402.
-    pub async fn referrers(
+    pub async fn list_referrers(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -204,12 +209,12 @@ impl Service {
     ) -> Result<Vec<SchemaId>, ServiceError> {
         let (service, of, subject) = (self.clone(), caller.clone(), subject.clone());
         let read = move |view: &Snapshot<'_>| {
-            let subject = &aliased(view, &subject)?;
+            let subject = &resolve_alias(view, &subject)?;
             let found = find_version(view, subject, spec, Include::All)?;
             let Some(version) = found.version else { return Ok(Vec::new()) };
             let mut ids = Vec::new();
             for (context, id) in query::referrers(view, subject, version)? {
-                for (holder, held) in service.readable(&of, query::usages(view, &context, id)?)? {
+                for (holder, held) in service.keep_readable(&of, query::usages(view, &context, id)?)? {
                     if query::version_row(view, &holder, held)?.is_some_and(|row| include.admits(row.deleted)) {
                         ids.push(id);
                         break;
@@ -219,6 +224,6 @@ impl Service {
             ids.sort_unstable();
             Ok(ids)
         };
-        self.list(caller, read).await
+        self.read_list(caller, read).await
     }
 }

@@ -12,7 +12,7 @@ use proto::operations::Permission;
 use registry::{
     Basis, BasisKey, Bump, CatalogRefusal, Command, Content, Decision, Done, DraftContent, DraftId, DraftRow, Key,
     KeyRange, LifeChange, LifeCommand, LifeDone, LifeRefusal, LogIndex, Outcome, PolicyInForce, Refusal, Report, Row,
-    Scope, SemVer, State, Subject, Version, VersionRow, VersionState, View, contract, query,
+    Scope, SemVer, State, Subject, Version, VersionRow, View, contract, query,
 };
 use schema::ParsedSchema;
 use schema::compat::Level;
@@ -22,9 +22,10 @@ use super::catalogue::{Page, key_of, token_of};
 use super::commit::Prepared;
 use super::lookup::History;
 use super::parse::Asked;
-use super::prepare::{NewSchema, RegisterOptions, basis_of};
-use super::read::{FoundSchema, Kind};
-use super::settings::settings;
+use super::prepare::basis_of;
+use super::provenance::Kind;
+use super::settings::settings_in_force;
+use super::words::{NewSchema, RegisterOptions};
 use super::{Caller, Service, ServiceError, terms};
 /// Sentences of a report, at most; they lie in the state.
 const MESSAGES_MAX: usize = 20;
@@ -37,17 +38,19 @@ const MESSAGE_CHARACTERS_MAX: usize = 400;
 
 /// A draft as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct DraftView {
+    /// Its subject.
     pub subject: Subject,
+    /// Its id in the subject.
     pub id: DraftId,
+    /// What is kept of it.
     pub row: DraftRow,
+    /// Reviewers who must approve it in all.
     pub approvals_needed: u32,
 }
 
 /// A rollback before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct RollbackShown {
     pub plan: query::RollbackPlan,
     pub backward_compatible: bool,
@@ -57,10 +60,12 @@ pub struct RollbackShown {
 
 /// Which step of a draft needs its text compared with what is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum DraftStep {
+    /// Hand it in for review.
     Submit,
+    /// Make it a version without review, where none is needed.
     Publish,
+    /// Make it a version after review.
     Activate,
 }
 
@@ -127,12 +132,12 @@ impl Service {
                 format: content.format,
                 text: content.text.clone(),
                 references: content.references.clone(),
-                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata)),
+                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open_metadata(metadata)),
                 rule_set: content.rule_set.clone(),
             };
-            let settings = settings(view, &of)?;
+            let settings = settings_in_force(view, &of)?;
             let parsed = service.parse_new(view, &of, &new, &content.references, &settings)?;
-            let report = service.report(view, &of, &parsed, &new)?;
+            let report = service.report_on(view, &of, &parsed, &new)?;
             let versions = query::versions(view, &of)?;
             let semver = service.semver_after(view, &of, &versions, &parsed, settings.level)?;
             let mut basis = basis_of(view, &of, &new, &content.references);
@@ -167,15 +172,15 @@ impl Service {
     ///
     /// # Errors
     /// 40451.
-    pub async fn draft(&self, caller: &Caller, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| draft_view(self, view, subject, id)).await
+    pub async fn show_draft(&self, caller: &Caller, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| draft_view(self, view, subject, id)).await
     }
 
     /// The drafts of a subject or of all, oldest first within a subject.
     ///
     /// # Errors
     /// 422 for a page token that is none.
-    pub async fn drafts(
+    pub async fn list_drafts(
         &self,
         caller: &Caller,
         subject: Option<&Subject>,
@@ -184,7 +189,7 @@ impl Service {
         token: Option<&str>,
     ) -> Result<Page<DraftView>, ServiceError> {
         let after = token.map(key_of).transpose()?;
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let mut range = KeyRange::drafts(subject);
             if let Some(after) = &after {
                 range = range.after(after);
@@ -194,7 +199,7 @@ impl Service {
             view.scan(&range, &mut |key, row| {
                 // What may not be seen is passed over before anything counts it: no page token names it either.
                 if let Key::Draft(subject, _) = &key {
-                    match self.may(caller, Permission::DraftRead, subject) {
+                    match self.is_permitted(caller, Permission::DraftRead, subject) {
                         Ok(true) => {}
                         Ok(false) => return ControlFlow::Continue(()),
                         Err(error) => {
@@ -220,7 +225,7 @@ impl Service {
                 return Err(error);
             }
             let items: Result<Vec<_>, _> =
-                rows.into_iter().map(|(subject, id, row)| shown(self, view, subject, id, row)).collect();
+                rows.into_iter().map(|(subject, id, row)| show_draft_row(self, view, subject, id, row)).collect();
             Ok(Page { items: items?, next })
         })
         .await
@@ -238,14 +243,14 @@ impl Service {
         reason: &str,
     ) -> Result<LifeDone, ServiceError> {
         let prepare = move |_: &Self, _: &Snapshot<'_>| Ok((change.clone(), Basis::default()));
-        self.step(caller, subject, reason, prepare).await
+        self.commit_step(caller, subject, reason, prepare).await
     }
 
     /// Takes the rollback of a version back.
     ///
     /// # Errors
     /// As [`Service::step_of_version`]; 40901 if it is not compatible with what is latest now.
-    pub async fn reactivate(
+    pub async fn reactivate_version(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -261,18 +266,18 @@ impl Service {
                 format: row.format,
                 text: content.text,
                 references: content.references.clone(),
-                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata)),
+                metadata: content.metadata.as_ref().map(|metadata| service.inner.sealer.open_metadata(metadata)),
                 rule_set: content.rule_set,
             };
             let parsed = service.parse_stored(view, &of, &row)?;
-            let report = service.report(view, &of, &parsed, &new)?;
+            let report = service.report_on(view, &of, &parsed, &new)?;
             if !report.compatible {
                 let message = format!("Version {version} is incompatible now: [{}]", report.messages.join(", "));
                 return Err(ServiceError::new(code::INCOMPATIBLE, message));
             }
             Ok((LifeChange::Reactivate { version }, basis_of(view, &of, &new, &content.references)))
         };
-        self.step(caller, subject, reason, prepare).await
+        self.commit_step(caller, subject, reason, prepare).await
     }
 
     /// What a rollback would do.
@@ -293,7 +298,7 @@ impl Service {
                 let target_row = row_of(view, &subject, target)?;
                 let mut plan = query::rollback_plan(view, &subject, target)?;
                 plan.dependents =
-                    service.visible(&caller, Permission::SubjectRead, plan.dependents, |(subject, ..)| subject)?;
+                    service.keep_visible(&caller, Permission::SubjectRead, plan.dependents, |(subject, ..)| subject)?;
                 let mut diffs = Vec::new();
                 let new = service.parse_stored(view, &subject, &target_row)?;
                 for version in &plan.versions {
@@ -326,7 +331,7 @@ impl Service {
         from: Version,
         to: Version,
     ) -> Result<(Diff, DiffStep), ServiceError> {
-        self.freshen(caller).await?;
+        self.freshen_for(caller).await?;
         let (service, subject) = (self.clone(), subject.clone());
         self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
@@ -334,7 +339,7 @@ impl Service {
                 let old = service.parse_stored(view, &subject, &row_of(view, &subject, from)?)?;
                 let new = service.parse_stored(view, &subject, &row_of(view, &subject, to)?)?;
                 let diff = diff::diff(&old, &new).map_err(|error| ServiceError::schema(new.canonical(), &error))?;
-                let step = diff.step(settings(view, &subject)?.level);
+                let step = diff.step(settings_in_force(view, &subject)?.level);
                 Ok((diff, step))
             })
         })
@@ -368,16 +373,16 @@ impl Service {
     }
 
     /// Compares a schema with what is in use, as a draft's report.
-    fn report(
+    fn report_on(
         &self,
         view: &Snapshot<'_>,
         subject: &Subject,
         parsed: &ParsedSchema,
         new: &NewSchema,
     ) -> Result<Report, ServiceError> {
-        let settings = settings(view, subject)?;
+        let settings = settings_in_force(view, subject)?;
         let in_use = query::in_use(view, subject)?;
-        let checked = self.compare(view, subject, &settings, parsed, new.metadata.as_ref(), &in_use)?;
+        let checked = self.compare_with_history(view, subject, &settings, parsed, new.metadata.as_ref(), &in_use)?;
         let latest = query::latest(view, subject)?;
         let breaking = match &latest {
             None => false,
@@ -402,14 +407,14 @@ impl Service {
         subject: &Subject,
         new: &NewSchema,
     ) -> Result<(DraftContent, Basis), ServiceError> {
-        let settings = settings(view, subject)?;
+        let settings = settings_in_force(view, subject)?;
         // A draft is what a registration of the same text would become.
-        let new = &self.merged(&History::new(view, subject), &settings, new, RegisterOptions::default())?;
+        let new = &self.merge_settings(&History::new(view, subject), &settings, new, RegisterOptions::default())?;
         if let Some(rule_set) = &new.rule_set {
             contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
         }
         let Asked { parsed, references, guid } = self.parse_asked(view, subject, new, &settings, settings.normalize)?;
-        let report = self.report(view, subject, &parsed, new)?;
+        let report = self.report_on(view, subject, &parsed, new)?;
         let basis = basis_of(view, subject, new, &references);
         let text = parsed.canonical().to_owned();
         let sent = (new.text != text).then(|| new.text.clone());
@@ -419,7 +424,7 @@ impl Service {
             text,
             terms: terms::of(&parsed, new.metadata.as_ref(), &references),
             references,
-            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal(metadata)),
+            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal_metadata(metadata)),
             rule_set: new.rule_set.clone(),
         };
         Ok((DraftContent { content, sent, report }, basis))
@@ -432,7 +437,7 @@ impl Service {
         reason: &str,
         prepare: impl Fn(&Self, &Snapshot<'_>) -> Result<(LifeChange, Basis), ServiceError> + Clone + Send + 'static,
     ) -> Result<DraftView, ServiceError> {
-        let outcome = self.step(caller, subject, reason, prepare).await?;
+        let outcome = self.commit_step(caller, subject, reason, prepare).await?;
         let (LifeDone::Draft { id, .. } | LifeDone::Activated { id, .. }) = outcome else {
             return Err(ServiceError::unexpected(&outcome.into()));
         };
@@ -440,7 +445,7 @@ impl Service {
     }
 
     /// Prepares a step until it is not stale any more, and writes it.
-    async fn step(
+    async fn commit_step(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -484,16 +489,6 @@ impl Service {
     }
 }
 
-/// Content in quarantine is not registered again.
-pub(super) fn refuse_quarantined(found: &FoundSchema) -> Result<(), ServiceError> {
-    match (found.state, found.version) {
-        (VersionState::Quarantined, Some(version)) => {
-            Err(ServiceError::refused(&Refusal::Life(LifeRefusal::Quarantined { version })))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn row_of(view: &impl View, subject: &Subject, version: Version) -> Result<VersionRow, ServiceError> {
     match query::version_row(view, subject, version)? {
         Some(row) => Ok(row),
@@ -510,11 +505,11 @@ fn row_of(view: &impl View, subject: &Subject, version: Version) -> Result<Versi
 fn draft_view(service: &Service, view: &impl View, subject: &Subject, id: DraftId) -> Result<DraftView, ServiceError> {
     let row = query::draft(view, subject, id)?
         .ok_or_else(|| ServiceError::refused(&Refusal::Life(LifeRefusal::DraftNotFound { id })))?;
-    shown(service, view, subject.clone(), id, row)
+    show_draft_row(service, view, subject.clone(), id, row)
 }
 
 /// The draft with its sensitive metadata open.
-fn shown(
+fn show_draft_row(
     service: &Service,
     view: &impl View,
     subject: Subject,
@@ -522,7 +517,7 @@ fn shown(
     mut row: DraftRow,
 ) -> Result<DraftView, ServiceError> {
     let metadata = &mut row.draft.content.metadata;
-    *metadata = metadata.as_ref().map(|metadata| service.inner.sealer.open(metadata));
+    *metadata = metadata.as_ref().map(|metadata| service.inner.sealer.open_metadata(metadata));
     let policy = PolicyInForce::of(view, &Scope::Subject(subject.clone()))?;
     let approvals_needed = policy.approvals_for(row.draft.report.breaking);
     Ok(DraftView { subject, id, row, approvals_needed })
@@ -530,9 +525,10 @@ fn shown(
 
 /// What a history is looked up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum LifeOf {
+    /// The number of a version.
     Version(Version),
+    /// The id of a draft.
     Draft(DraftId),
 }
 
@@ -541,13 +537,13 @@ impl Service {
     ///
     /// # Errors
     /// 40401, 40402, 40451.
-    pub async fn history(
+    pub async fn life_history(
         &self,
         caller: &Caller,
         subject: &Subject,
         of: LifeOf,
     ) -> Result<Vec<(LogIndex, registry::HistoryRow)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let life = match of {
                 LifeOf::Version(version) => row_of(view, subject, version)?.life,
                 LifeOf::Draft(id) => draft_view(self, view, subject, id)?.id,
@@ -575,19 +571,19 @@ impl Service {
         subject: &Subject,
         version: Version,
     ) -> Result<VersionRow, ServiceError> {
-        self.read(caller, Kind::Immutable, |view| row_of(view, subject, version)).await
+        self.read_consistently(caller, Kind::Immutable, |view| row_of(view, subject, version)).await
     }
 
     /// The registered consumers of a subject.
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn consumers(
+    pub async fn list_consumers(
         &self,
         caller: &Caller,
         subject: &Subject,
     ) -> Result<Vec<(String, registry::ConsumerRow)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| Ok(query::consumers(view, subject)?)).await
+        self.read_consistently(caller, Kind::Mutable, |view| Ok(query::consumers(view, subject)?)).await
     }
 }
 

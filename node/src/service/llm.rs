@@ -13,8 +13,9 @@ use registry::{Context, VersionState, query};
 use schema::{Format, Guid, Reference, ResolvedReference};
 use serde_json::Value;
 
-use super::read::{FoundSchema, Kind};
+use super::provenance::Kind;
 use super::references::{self, Liveness};
+use super::words::FoundSchema;
 use super::{Caller, Service, ServiceError};
 
 /// Registered schemas that are kept ready. Each may take some hundred kilobytes with its projections.
@@ -24,9 +25,10 @@ const PROJECTIONS_MAX: usize = 64;
 
 /// A schema that was sent along.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct NewSource {
+    /// Its format.
     pub format: Format,
+    /// Its text.
     pub text: String,
     /// What is registered.
     pub references: Vec<Reference>,
@@ -64,7 +66,7 @@ impl Contract {
         &self.source
     }
 
-    fn projection(&self, dialect: &Dialect, options: &Options) -> Result<Arc<Projection>, Refusal> {
+    fn projection_for(&self, dialect: &Dialect, options: &Options) -> Result<Arc<Projection>, Refusal> {
         let key = (dialect.id.clone(), options.clone());
         if let Some(known) = self.projections.lock().get(&key) {
             return known.clone();
@@ -95,20 +97,25 @@ impl Default for Contracts {
 
 /// An answer of a model, as it was sent.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
 pub enum SentAnswer {
+    /// The JSON value itself.
     Value(Value),
+    /// Text around or with the value, as models write it.
     Text(String),
+    /// The whole response of a provider.
     Response(Value),
 }
 
 /// How an answer is judged.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub struct Judging {
+    /// The provider's dialect.
     pub dialect: &'static Dialect,
+    /// How the schema was projected for it.
     pub options: Options,
+    /// What may be mended.
     pub policy: Policy,
+    /// Properties that were left out of the projection, by path.
     pub without: Vec<String>,
 }
 
@@ -117,17 +124,17 @@ impl Service {
     ///
     /// # Errors
     /// 42201 for a schema that is none, or a reference that leads nowhere.
-    pub async fn contract(&self, caller: &Caller, new: NewSource) -> Result<Arc<Contract>, ServiceError> {
+    pub async fn contract_of_source(&self, caller: &Caller, new: NewSource) -> Result<Arc<Contract>, ServiceError> {
         let NewSource { format, text, references, attached } = new;
         self.authorize_references(caller, &Context::default_context(), &references)?;
         let mut closure = Vec::new();
         if !references.is_empty() {
             closure = self
-                .read(caller, Kind::Mutable, |view| {
+                .read_consistently(caller, Kind::Mutable, |view| {
                     let context = Context::default_context();
                     let mut references = references.clone();
-                    references::pin(view, &context, &mut references)?;
-                    references::closure(view, &context, &references, Liveness::Live)
+                    references::pin_references(view, &context, &mut references)?;
+                    references::reference_closure(view, &context, &references, Liveness::Live)
                 })
                 .await?;
         }
@@ -153,10 +160,10 @@ impl Service {
         }
         let content = found.content.clone();
         let closure = self
-            .read(caller, Kind::Immutable, |view| {
+            .read_consistently(caller, Kind::Immutable, |view| {
                 let context = query::ids_by_guid(view, guid, format)?.into_iter().next().map(|(context, _)| context);
                 let context = context.unwrap_or_else(Context::default_context);
-                references::closure(view, &context, &content.references, Liveness::Any)
+                references::reference_closure(view, &context, &content.references, Liveness::Any)
             })
             .await?;
         let contract =
@@ -169,7 +176,7 @@ impl Service {
     ///
     /// # Errors
     /// Only if the work could not be done.
-    pub async fn projection(
+    pub async fn project_contract(
         &self,
         caller: &Caller,
         contract: &Arc<Contract>,
@@ -181,7 +188,7 @@ impl Service {
             return Ok(known.clone());
         }
         let contract = contract.clone();
-        self.in_pool(caller.deadline, move || Ok(contract.projection(dialect, &key.1))).await
+        self.in_pool(caller.deadline, move || Ok(contract.projection_for(dialect, &key.1))).await
     }
 
     /// What is found in a schema for these dialects.
@@ -215,7 +222,7 @@ impl Service {
         let contract = contract.clone();
         self.in_pool(caller.deadline, move || {
             let Judging { dialect, options, policy, without } = judging;
-            let projection = match contract.projection(dialect, &options) {
+            let projection = match contract.projection_for(dialect, &options) {
                 Ok(projection) => projection,
                 Err(refusal) => return Ok(Err(refusal)),
             };

@@ -5,13 +5,15 @@ use std::cell::OnceCell;
 use crate::consensus::Snapshot;
 use proto::error_code as code;
 use registry::query::{self, Include};
-use registry::{ContentRow, Subject, Version, VersionRow, contract};
+use registry::{ContentRow, LifeRefusal, Refusal, Subject, Version, VersionRow, VersionState, contract};
 use schema::{Format, Guid};
 
 use super::parse::Asked;
-use super::prepare::{NewSchema, RegisterOptions, repeatable};
-use super::read::{FoundSchema, Provenance, Tracked, VersionSpec, aliased, find_version, in_any_context};
-use super::settings::settings;
+use super::prepare::repeatable;
+use super::provenance::{Provenance, Tracked};
+use super::read::{find_version, in_any_context, resolve_alias};
+use super::settings::settings_in_force;
+use super::words::{FoundSchema, NewSchema, RegisterOptions, VersionSpec};
 use super::{Caller, Consistency, Service, ServiceError};
 
 /// The versions of a subject, read at most once for a request: a long history costs more to read than to compare.
@@ -38,7 +40,7 @@ impl<'a> History<'a> {
     }
 
     /// The latest version, if the subject has one.
-    pub(super) fn latest(&self) -> Result<Option<(Version, VersionRow)>, ServiceError> {
+    pub(super) fn latest_version(&self) -> Result<Option<(Version, VersionRow)>, ServiceError> {
         let has_any = !self.versions()?.is_empty();
         Ok(if has_any { query::latest(self.view, self.subject)? } else { None })
     }
@@ -54,7 +56,7 @@ impl Service {
     ///
     /// # Errors
     /// 40401 without the subject, 40403 without the schema, 42201 for a schema that is none.
-    pub async fn lookup(
+    pub async fn lookup_schema(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -63,7 +65,7 @@ impl Service {
         include: Include,
     ) -> Result<(FoundSchema, Option<Provenance>), ServiceError> {
         self.authorize_references(caller, &subject.context, &new.references)?;
-        self.freshen(caller).await?;
+        self.freshen_for(caller).await?;
         let options = RegisterOptions { normalize, ..RegisterOptions::default() };
         // A known text is that of a live version.
         let known = if include == Include::DeletedOnly { None } else { self.known_text(subject, new, options)? };
@@ -114,7 +116,7 @@ impl Service {
         normalize: bool,
         include: Include,
     ) -> Result<FoundSchema, ServiceError> {
-        let subject = &aliased(view, subject)?;
+        let subject = &resolve_alias(view, subject)?;
         let row = query::subject_row(view, subject)?;
         let exists = row.is_some_and(|row| row.live > 0 || (include != Include::Live && row.soft_deleted > 0));
         if !exists {
@@ -125,14 +127,14 @@ impl Service {
         if new.text.trim().is_empty() {
             return Err(not_found());
         }
-        let settings = settings(view, subject)?;
+        let settings = settings_in_force(view, subject)?;
         let normalize = normalize || settings.normalize;
         let asked = self.parse_asked(view, subject, new, &settings, normalize)?;
-        self.find(&History::new(view, subject), new, &asked, include)?.ok_or_else(not_found)
+        self.find_version_of(&History::new(view, subject), new, &asked, include)?.ok_or_else(not_found)
     }
 
     /// A version of the subject that holds this schema.
-    pub(super) fn find(
+    pub(super) fn find_version_of(
         &self,
         history: &History<'_>,
         new: &NewSchema,
@@ -212,4 +214,14 @@ pub(super) fn find_content(
         }
     }
     Ok(None)
+}
+
+/// Content in quarantine is not registered again.
+pub(super) fn refuse_quarantined(found: &FoundSchema) -> Result<(), ServiceError> {
+    match (found.state, found.version) {
+        (VersionState::Quarantined, Some(version)) => {
+            Err(ServiceError::refused(&Refusal::Life(LifeRefusal::Quarantined { version })))
+        }
+        _ => Ok(()),
+    }
 }

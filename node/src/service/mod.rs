@@ -28,6 +28,7 @@ mod lookup;
 mod parse;
 mod pool;
 mod prepare;
+mod provenance;
 mod read;
 mod references;
 mod sensitive;
@@ -35,6 +36,7 @@ mod settings;
 mod tags;
 mod terms;
 mod turns;
+mod words;
 mod write;
 
 use std::sync::Arc;
@@ -45,8 +47,8 @@ use tokio::sync::{Semaphore, watch};
 pub use answers::Answers;
 pub use association::{AssociatedSchema, AssociationFilter, AssociationQuery};
 pub use association_plan::{
-    AssociationPlan, Meaning, ResourceRequest, WantedAssociation, check_batch, invalid as invalid_association,
-    lifecycle_named, plan,
+    AssociationPlan, Meaning, ResourceRequest, WantedAssociation, check_batch, invalid_property as invalid_association,
+    lifecycle_named, plan_request,
 };
 pub use attempts::{Attempt, Attempts};
 pub use audit::{AuditFilter, AuditProof, NodeKey};
@@ -61,10 +63,10 @@ pub use lists::{ListFilter, VersionList};
 pub use lives::{DraftStep, DraftView, LifeOf};
 pub use llm::{Contract, Judging, NewSource, SentAnswer};
 pub use pool::Workers;
-pub use prepare::{NewSchema, RegisterOptions, Registered};
-pub use read::{FoundSchema, Provenance, ReadMark, Tracked, VersionSpec, Wanted};
-pub use settings::Settled;
+pub use provenance::{Provenance, Tracked};
+pub use read::{ReadMark, Wanted};
 pub use tags::{RuleChange, VersionChange, tagged_text};
+pub use words::{FoundSchema, NewSchema, RegisterOptions, Registered, Settled, VersionSpec};
 
 pub use crate::consistency::Consistency;
 
@@ -259,8 +261,8 @@ impl Service {
     }
 
     /// How long ago this node last asked something that a quorum confirmed.
-    pub fn silence(&self) -> Option<std::time::Duration> {
-        self.inner.freshness.age()
+    pub fn time_since_confirmation(&self) -> Option<std::time::Duration> {
+        self.inner.freshness.age_of_confirmation()
     }
 
     /// The longest silence in which a quorum is still taken to be there.
@@ -271,13 +273,13 @@ impl Service {
     /// Has a quorum answered lately what this node asked? What probes, figures and the cluster's status say of a leader and
     /// of a quorum rests on this alone: a node that is cut off goes on to know the last leader's name.
     pub fn hears_quorum(&self) -> bool {
-        self.silence().is_some_and(|silence| silence <= self.silence_max())
+        self.time_since_confirmation().is_some_and(|silence| silence <= self.silence_max())
     }
 
     /// Keeps the staleness figure true while nobody reads: asks for a read index now and then. Runs for ever.
     pub async fn watch_freshness(self) {
         loop {
-            let is_first = self.silence().is_none();
+            let is_first = self.time_since_confirmation().is_none();
             tokio::time::sleep(if is_first {
                 freshness::FIRST_FRESHNESS_INTERVAL
             } else {

@@ -7,10 +7,9 @@ use proto::error_code as code;
 use registry::{ContentRow, Context, Subject, VersionRow, query};
 use schema::{Guid, ParsedSchema, Reference, Rendering, Strictness, guid_of};
 
-use super::prepare::NewSchema;
-use super::read::FoundSchema;
 use super::references::{self, Liveness};
 use super::settings::Settings;
+use super::words::{FoundSchema, NewSchema};
 use super::{Caller, Service, ServiceError};
 
 /// A schema that was sent, as it is meant: its references pinned, its text parsed (and normalised where asked).
@@ -39,7 +38,7 @@ impl Service {
         normalize: bool,
     ) -> Result<Asked, ServiceError> {
         let mut references = new.references.clone();
-        references::pin(view, &subject.context, &mut references)?;
+        references::pin_references(view, &subject.context, &mut references)?;
         if normalize {
             references.sort();
             references.dedup();
@@ -61,7 +60,7 @@ impl Service {
         if new.text.is_empty() {
             return Err(empty_schema());
         }
-        let closure = references::closure(view, &subject.context, references, Liveness::Live)?;
+        let closure = references::reference_closure(view, &subject.context, references, Liveness::Live)?;
         let strictness = settings.strictness(new.format);
         ParsedSchema::parse(new.format, &new.text, &closure, strictness)
             .map_err(|error| ServiceError::schema(&new.text, &error))
@@ -84,7 +83,7 @@ impl Service {
         if text == parsed.canonical() {
             return Ok(parsed);
         }
-        let closure = references::closure(view, &subject.context, references, Liveness::Live)?;
+        let closure = references::reference_closure(view, &subject.context, references, Liveness::Live)?;
         let strictness = settings.strictness(parsed.format());
         ParsedSchema::parse(parsed.format(), &text, &closure, strictness).map_err(invalid)
     }
@@ -101,7 +100,7 @@ impl Service {
         }
         let content = query::content_row(view, row.guid, row.format)?
             .ok_or_else(|| registry::ViewError(format!("{subject} holds a content that is not there")))?;
-        let closure = references::closure(view, &subject.context, &content.references, Liveness::Any)?;
+        let closure = references::reference_closure(view, &subject.context, &content.references, Liveness::Any)?;
         let parsed = ParsedSchema::parse(row.format, &content.text, &closure, Strictness::Stored)
             .map_err(|error| ServiceError::internal("parse a stored schema", &error))?;
         let parsed = Arc::new(parsed);
@@ -113,7 +112,7 @@ impl Service {
     ///
     /// # Errors
     /// 42201 if the schema cannot be rendered so.
-    pub async fn render(
+    pub async fn render_schema(
         &self,
         caller: &Caller,
         found: FoundSchema,
@@ -123,11 +122,10 @@ impl Service {
         self.in_pool(caller.deadline, move || {
             let context =
                 found.subject.as_ref().map_or_else(Context::default_context, |subject| subject.context.clone());
-            let closure = service
-                .inner
-                .consensus
-                .state()
-                .read(|view| references::closure(view, &context, &found.content.references, Liveness::Any))?;
+            let closure =
+                service.inner.consensus.state().read(|view| {
+                    references::reference_closure(view, &context, &found.content.references, Liveness::Any)
+                })?;
             let parsed = ParsedSchema::parse(found.format, &found.content.text, &closure, Strictness::Stored)
                 .map_err(|error| ServiceError::schema(&found.content.text, &error))?;
             let text = parsed.render(rendering).map_err(|error| ServiceError::schema(parsed.canonical(), &error))?;

@@ -38,7 +38,7 @@ impl Pool {
     pub(super) fn of_parsers(workers: Workers) -> Self {
         Self {
             workers,
-            places: Arc::new(Semaphore::new(cores())),
+            places: Arc::new(Semaphore::new(core_count())),
             waiting: AtomicUsize::new(0),
             crowded: "Too many schemas wait to be parsed on this node; try again",
             late: "The schema could not be parsed and compared in time; try again",
@@ -49,7 +49,7 @@ impl Pool {
     pub(super) fn of_lists(workers: Workers) -> Self {
         Self {
             workers,
-            places: Arc::new(Semaphore::new((cores() / 2).max(1))),
+            places: Arc::new(Semaphore::new((core_count() / 2).max(1))),
             waiting: AtomicUsize::new(0),
             crowded: "Too many lists wait to be read on this node; try again, or another node",
             late: "The list could not be read in time; ask for less of it, or try again",
@@ -57,7 +57,7 @@ impl Pool {
     }
 }
 
-fn cores() -> usize {
+fn core_count() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
@@ -81,7 +81,7 @@ impl Service {
         deadline: Deadline,
         work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        self.inner.parsers.run(deadline, work).await
+        self.inner.parsers.run_until(deadline, work).await
     }
 
     /// Reads a list away from the runtime's threads; the work looks at its deadline itself.
@@ -93,12 +93,12 @@ impl Service {
         deadline: Deadline,
         work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        self.inner.lists.run(deadline, work).await
+        self.inner.lists.run_until(deadline, work).await
     }
 }
 
 impl Pool {
-    async fn run<T: Send + 'static>(
+    async fn run_until<T: Send + 'static>(
         &self,
         deadline: Deadline,
         work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
@@ -112,13 +112,14 @@ impl Pool {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
             return Err(ServiceError::new(code::TOO_MANY_REQUESTS, self.crowded));
         }
-        let place = tokio::time::timeout(deadline.left(), self.places.clone().acquire_owned()).await.map_err(late)?;
+        let place =
+            tokio::time::timeout(deadline.time_left(), self.places.clone().acquire_owned()).await.map_err(late)?;
         let place = place.map_err(|error| stopped(&error))?;
         drop(waiting);
         let work = tokio::task::spawn_blocking(move || {
             let _place = place;
             work()
         });
-        tokio::time::timeout(deadline.left(), work).await.map_err(late)?.map_err(|error| stopped(&error))?
+        tokio::time::timeout(deadline.time_left(), work).await.map_err(late)?.map_err(|error| stopped(&error))?
     }
 }

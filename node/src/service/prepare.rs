@@ -15,63 +15,23 @@ use registry::{
     Mode, Outcome, Refusal, Register, SchemaId, Scope, Subject, Version, VersionState, contract,
 };
 use schema::compat::Level;
-use schema::{Format, Guid, Metadata, Reference, RuleSet, guid_of};
+use schema::{Format, Guid, Reference, guid_of};
 
 use super::commit::Prepared;
-use super::compatibility::incompatible;
-use super::lives;
-use super::lookup::{History, find_content};
+use super::compatibility::incompatible_error;
+use super::lookup::{History, find_content, refuse_quarantined};
 use super::parse::{Asked, empty_schema};
-use super::read::{FoundSchema, Provenance, Tracked, aliased};
-use super::settings::{Settings, settings};
+use super::provenance::{Provenance, Tracked};
+use super::read::resolve_alias;
+use super::settings::{Settings, settings_in_force};
 use super::terms;
+use super::words::{FoundSchema, NewSchema, RegisterOptions, Registered};
 use super::{Caller, Service, ServiceError};
 
 /// A text up to this length, without references, for a subject with so few versions is prepared by whoever received it: that
 /// is some 100 µs of work.
 const QUICK_TEXT_BYTES_MAX: usize = 8 * 1024;
 const QUICK_VERSIONS_MAX: u32 = 4;
-
-/// A schema as a client sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct NewSchema {
-    pub format: Format,
-    pub text: String,
-    pub references: Vec<Reference>,
-    pub metadata: Option<Metadata>,
-    pub rule_set: Option<RuleSet>,
-}
-
-/// How a schema is to be registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct RegisterOptions {
-    pub normalize: bool,
-    pub force: bool,
-    /// The version that it must get (compare-and-set), or that an import names.
-    pub version: Option<Version>,
-    /// A known version answers only if it is the latest.
-    pub latest_only: bool,
-    pub id: Option<SchemaId>,
-}
-
-impl RegisterOptions {
-    /// Did the client say anything about the version? Then the metadata carries the number.
-    fn names_version(self) -> bool {
-        self.version.is_some() || self.latest_only
-    }
-}
-
-/// A registered version: known since before, or new.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Registered {
-    pub found: FoundSchema,
-    pub is_new: bool,
-    /// What the answer rests on, if it may be given again to whoever sends the same.
-    pub provenance: Option<Provenance>,
-}
 
 /// What the answer to a registration needs of its preparation.
 struct Registering {
@@ -82,7 +42,7 @@ struct Registering {
 type Preparation = Prepared<Registered, Registering>;
 
 /// The subject has it already.
-fn known(found: FoundSchema) -> Preparation {
+fn already_known(found: FoundSchema) -> Preparation {
     Prepared::Known(Registered { found, is_new: false, provenance: None })
 }
 
@@ -91,7 +51,7 @@ impl Service {
     ///
     /// # Errors
     /// 40901, 42201, 42205 and the like; 500xx if the outcome is not known.
-    pub async fn register(
+    pub async fn register_schema(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -103,7 +63,7 @@ impl Service {
             return registered;
         }
         // What is known by now may be another version of the same content.
-        match self.earlier(caller)? {
+        match self.earlier_outcome(caller)? {
             Some(outcome) => self.registered_earlier(subject, new, &outcome),
             None => registered,
         }
@@ -117,7 +77,7 @@ impl Service {
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
         self.authorize_references(caller, &subject.context, &new.references)?;
-        self.freshen(caller).await?;
+        self.freshen_for(caller).await?;
         if let Some(Tracked { found, provenance }) = self.known_text(subject, new, options)? {
             return Ok(Registered { found, is_new: false, provenance: repeatable(new, provenance) });
         }
@@ -130,16 +90,16 @@ impl Service {
                 prepared => prepared,
             }
         };
-        self.commit(caller, subject, prepare, |done, kept| self.registered(done, kept)).await
+        self.commit(caller, subject, prepare, |done, kept| self.registered_answer(done, kept)).await
     }
 
     /// The answer to a registration that was applied just now.
-    fn registered(&self, done: Done, kept: Registering) -> Result<Registered, ServiceError> {
+    fn registered_answer(&self, done: Done, kept: Registering) -> Result<Registered, ServiceError> {
         let Done::Catalog(CatalogDone::Registered { id, version, guid, .. }) = done else {
             return Err(ServiceError::unexpected(&Outcome::Done(done)));
         };
         let Registering { subject, content } = kept;
-        self.inner.metrics.registered(content.format);
+        self.inner.metrics.count_registration(content.format);
         let Content { format, text, references, metadata, rule_set, .. } = content;
         let row = ContentRow { text, references, metadata, rule_set, context_count: 0, since: LogIndex(0) };
         let created_ms = self.created_ms(&subject, version)?;
@@ -160,7 +120,7 @@ impl Service {
             outcome => return Err(ServiceError::unexpected(outcome)),
         };
         let (subject, kept) = self.inner.consensus.state().read(|view| {
-            Ok::<_, ServiceError>((aliased(view, subject)?, query::content_row(view, guid, new.format)?))
+            Ok::<_, ServiceError>((resolve_alias(view, subject)?, query::content_row(view, guid, new.format)?))
         })?;
         let content = kept.unwrap_or_else(|| {
             let NewSchema { format: _, text, references, metadata, rule_set } = new.clone();
@@ -192,15 +152,15 @@ impl Service {
             return Ok(None);
         }
         let (found, footprint) = self.inner.consensus.state().read_tracked(|view| {
-            let subject = &aliased(view, subject)?;
-            let settings = settings(view, subject)?;
-            if settings.merges() || settings.mode == Mode::Import || settings.mode == Mode::Forward {
+            let subject = &resolve_alias(view, subject)?;
+            let settings = settings_in_force(view, subject)?;
+            if settings.merges_anything() || settings.mode == Mode::Import || settings.mode == Mode::Forward {
                 return Ok(None);
             }
             let normalize = options.normalize || settings.normalize;
             let Some(guid) = (if normalize { normalized } else { plain }) else { return Ok(None) };
             let found = find_content(view, subject, guid, new.format, Include::Live)?;
-            found.iter().try_for_each(lives::refuse_quarantined)?;
+            found.iter().try_for_each(refuse_quarantined)?;
             Ok::<_, ServiceError>(found)
         });
         Ok(found?.map(|found| Tracked { found, provenance: Provenance::of_known(footprint) }))
@@ -216,9 +176,9 @@ impl Service {
         if new.text.len() <= QUICK_TEXT_BYTES_MAX && new.references.is_empty() {
             // A way to another thread and back would cost as much as the work itself.
             let prepared = self.inner.consensus.state().read(|view| {
-                let row = query::subject_row(view, &aliased(view, subject)?)?;
+                let row = query::subject_row(view, &resolve_alias(view, subject)?)?;
                 let is_quick = row.is_none_or(|row| row.live + row.soft_deleted <= QUICK_VERSIONS_MAX);
-                if is_quick { self.prepare(view, subject, new, options).map(Some) } else { Ok(None) }
+                if is_quick { self.prepare_registration(view, subject, new, options).map(Some) } else { Ok(None) }
             })?;
             if let Some(prepared) = prepared {
                 return Ok(prepared);
@@ -227,12 +187,12 @@ impl Service {
         let (service, subject, new) = (self.clone(), subject.clone(), new.clone());
         self.in_pool(caller.deadline, move || {
             let state = service.inner.consensus.state().clone();
-            state.read(|view| service.prepare(view, &subject, &new, options))
+            state.read(|view| service.prepare_registration(view, &subject, &new, options))
         })
         .await
     }
 
-    fn prepare(
+    fn prepare_registration(
         &self,
         view: &Snapshot<'_>,
         subject: &Subject,
@@ -240,30 +200,31 @@ impl Service {
         options: RegisterOptions,
     ) -> Result<Preparation, ServiceError> {
         let named = subject;
-        let subject = &aliased(view, named)?;
-        let settings = settings(view, subject)?;
+        let subject = &resolve_alias(view, named)?;
+        let settings = settings_in_force(view, subject)?;
         let importing = settings.mode == Mode::Import || settings.mode == Mode::Forward;
         let normalize = !importing && (options.normalize || settings.normalize);
         let history = History::new(view, subject);
         // Whoever asks for what is there gets it, in any mode and without the leader.
         let mut asked = None;
-        if !settings.merges() && !new.text.is_empty() {
+        if !settings.merges_anything() && !new.text.is_empty() {
             let parsed = self.parse_asked(view, subject, new, &settings, normalize)?;
             if new.references.iter().all(|reference| reference.version >= 1) {
                 self.inner.known.put(hash_of(subject, new, normalize), parsed.guid);
             }
-            let found = self.find(&history, new, &parsed, Include::Live)?;
-            if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
+            let found = self.find_version_of(&history, new, &parsed, Include::Live)?;
+            if let Some(found) = found.filter(|found| is_answer(view, subject, found, options, importing)) {
                 return match options.id {
                     Some(id) if id != found.id => Err(id_does_not_match()),
-                    Some(_) | None => lives::refuse_quarantined(&found).map(|()| known(found)),
+                    Some(_) | None => refuse_quarantined(&found).map(|()| already_known(found)),
                 };
             }
             asked = Some(parsed);
         }
         check_mode(subject, &settings, options)?;
         let request = new;
-        let new = &if importing { request.clone() } else { self.merged(&history, &settings, request, options)? };
+        let new =
+            &if importing { request.clone() } else { self.merge_settings(&history, &settings, request, options)? };
         if let Some(rule_set) = &new.rule_set {
             contract::check_rule_set(rule_set).map_err(|error| ServiceError::rule_set(&error))?;
         }
@@ -276,10 +237,10 @@ impl Service {
             None => self.parse_asked(view, subject, new, &settings, normalize)?,
         };
         if !importing {
-            let found = if is_searched { None } else { self.find(&history, new, &asked, Include::Live)? };
-            if let Some(found) = found.filter(|found| answers(view, subject, found, options, importing)) {
-                lives::refuse_quarantined(&found)?;
-                return Ok(known(found));
+            let found = if is_searched { None } else { self.find_version_of(&history, new, &asked, Include::Live)? };
+            if let Some(found) = found.filter(|found| is_answer(view, subject, found, options, importing)) {
+                refuse_quarantined(&found)?;
+                return Ok(already_known(found));
             }
             if settings.level == Level::Disabled {
                 let message = format!("The versions of subject '{subject}' are frozen (compatibility DISABLED)");
@@ -287,9 +248,10 @@ impl Service {
             }
             if !options.force {
                 let in_use = history.in_use()?;
-                let checked = self.compare(view, subject, &settings, &asked.parsed, new.metadata.as_ref(), &in_use)?;
+                let checked =
+                    self.compare_with_history(view, subject, &settings, &asked.parsed, new.metadata.as_ref(), &in_use)?;
                 if !checked.compatible {
-                    return Err(incompatible(subject, &checked.messages));
+                    return Err(incompatible_error(subject, &checked.messages));
                 }
             }
         }
@@ -309,7 +271,7 @@ impl Service {
             format: new.format,
             text,
             references,
-            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal(metadata)),
+            metadata: new.metadata.as_ref().map(|metadata| self.inner.sealer.seal_metadata(metadata)),
             rule_set: new.rule_set.clone(),
             terms,
         };
@@ -320,7 +282,7 @@ impl Service {
 
     /// What is registered: text, type and references of the latest version where the request has no text; its metadata and
     /// rules where the request has none; the defaults of the configuration below, its overrides above.
-    pub(super) fn merged(
+    pub(super) fn merge_settings(
         &self,
         history: &History<'_>,
         settings: &Settings,
@@ -329,7 +291,7 @@ impl Service {
     ) -> Result<NewSchema, ServiceError> {
         let History { view, subject, .. } = *history;
         let mut new = new.clone();
-        let previous = match history.latest()? {
+        let previous = match history.latest_version()? {
             Some((_, row)) => query::content_row(view, row.guid, row.format)?.map(|content| (row.format, content)),
             None => None,
         };
@@ -405,7 +367,7 @@ fn check_mode(subject: &Subject, settings: &Settings, options: RegisterOptions) 
 }
 
 /// Does a known version answer the request? Where the latest is asked for only that one does; an import names its own.
-fn answers(
+fn is_answer(
     view: &Snapshot<'_>,
     subject: &Subject,
     found: &FoundSchema,

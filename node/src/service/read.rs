@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::consensus::Snapshot;
 use raft_store::bugs::planted;
-use raft_store::state::Footprint;
 use registry::query::{self, Include};
 use registry::{
     Config, ContentRow, Context, Deleted, LogIndex, Mode, SchemaId, Scope, Subject, Version, VersionRow, VersionState,
@@ -16,7 +15,9 @@ use registry::{
 };
 use schema::{Format, Guid};
 
-use super::settings::{Settled, with_default_level};
+use super::provenance::{Kind, Provenance, Tracked};
+use super::settings::with_default_level;
+use super::words::{FoundSchema, Settled, VersionSpec};
 use super::{Caller, Consistency, Service, ServiceError};
 use crate::auth::Target;
 use crate::clock::{self, Deadline};
@@ -26,15 +27,6 @@ use proto::operations::Permission;
 
 /// Wait between two attempts to confirm a read while there is no leader.
 const LINEARIZE_WAIT: Duration = Duration::from_millis(50);
-
-/// Can a lagging replica be wrong about it?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Only by not having it yet.
-    Immutable,
-    /// Yes.
-    Mutable,
-}
 
 /// How fresh an answer must be, and by when it is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -47,30 +39,6 @@ pub struct Wanted {
     pub deadline: Deadline,
 }
 
-/// What an answer rests on: enough to tell later whether a read would give it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
-    kind: Kind,
-    footprint: Footprint,
-}
-
-impl Provenance {
-    /// That of an answer about a text that this replica knows: a newer state can only have made it untrue in a way that any
-    /// client may see late.
-    pub(super) fn of_known(footprint: Footprint) -> Self {
-        Self { kind: Kind::Immutable, footprint }
-    }
-}
-
-/// What a read found, and what that rests on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracked<T> {
-    /// The answer.
-    pub found: T,
-    /// See [`Provenance`].
-    pub provenance: Provenance,
-}
-
 /// What a reply tells about the replica that gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadMark {
@@ -80,51 +48,6 @@ pub struct ReadMark {
     pub staleness_ms: Option<u64>,
 }
 
-/// A schema with where it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct FoundSchema {
-    pub subject: Option<Subject>,
-    pub version: Option<Version>,
-    pub id: SchemaId,
-    pub guid: Guid,
-    pub format: Format,
-    pub content: Arc<ContentRow>,
-    pub created_ms: u64,
-    pub deleted: bool,
-    pub state: VersionState,
-}
-
-/// Which version of a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VersionSpec {
-    /// By number.
-    Number(Version),
-    /// The highest that is not deleted.
-    Latest,
-}
-
-impl VersionSpec {
-    /// Reads a version from a path: a number from 1 on, `latest`, or `-1`.
-    ///
-    /// # Errors
-    /// 42202.
-    pub fn parse(text: &str) -> Result<Self, ServiceError> {
-        match text {
-            "latest" | "-1" => Ok(Self::Latest),
-            _ => text.parse().ok().and_then(Version::from_i32).map(Self::Number).ok_or_else(|| {
-                ServiceError::new(
-                    code::INVALID_VERSION,
-                    format!(
-                        "The specified version '{text}' is not a valid version id. Allowed values are between [1, 2^31-1] \
-                         and the string \"latest\""
-                    ),
-                )
-            }),
-        }
-    }
-}
-
 impl Service {
     /// Makes sure that what is read next is not older than any write acknowledged before this call.
     ///
@@ -132,15 +55,15 @@ impl Service {
     pub(super) async fn linearize(&self, deadline: Deadline) -> Result<(), ServiceError> {
         if planted("local-read") {
             // It believes it, too: a node that does not know that it is behind calls itself ready.
-            self.inner.freshness.confirmed(clock::now());
+            self.inner.freshness.note_confirmation(clock::now());
             return Ok(());
         }
         let patience = Deadline::after(self.inner.consensus.election_time_max() * 4);
         loop {
-            let left = deadline.left().min(patience.left());
-            let failed = match tokio::time::timeout(left, self.inner.read_batches.join()).await {
+            let left = deadline.time_left().min(patience.time_left());
+            let failed = match tokio::time::timeout(left, self.inner.read_batches.join_next()).await {
                 Ok(Ok(asked_at)) => {
-                    self.inner.freshness.confirmed(asked_at);
+                    self.inner.freshness.note_confirmation(asked_at);
                     return Ok(());
                 }
                 Ok(Err(ReadIndexError::NoLeader)) => ServiceError::no_leader(),
@@ -152,7 +75,7 @@ impl Service {
                     ServiceError::timed_out("The answer could not be confirmed in time; try again")
                 }
             };
-            if deadline.left().min(patience.left()) <= LINEARIZE_WAIT {
+            if deadline.time_left().min(patience.time_left()) <= LINEARIZE_WAIT {
                 return Err(failed);
             }
             tokio::time::sleep(LINEARIZE_WAIT).await;
@@ -160,7 +83,7 @@ impl Service {
     }
 
     /// Reads, as fresh as the caller asks for.
-    pub(super) async fn read<T>(
+    pub(super) async fn read_consistently<T>(
         &self,
         caller: &Caller,
         kind: Kind,
@@ -191,7 +114,7 @@ impl Service {
         kind: Kind,
         read: impl Fn() -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
-        self.freshen(caller).await?;
+        self.freshen_for(caller).await?;
         if caller.consistency == Consistency::Default {
             if kind == Kind::Immutable {
                 match read() {
@@ -208,7 +131,7 @@ impl Service {
     ///
     /// # Errors
     /// What the read would be answered.
-    pub async fn holds(&self, wanted: &Wanted, provenance: &Provenance) -> Result<bool, ServiceError> {
+    pub async fn still_holds(&self, wanted: &Wanted, provenance: &Provenance) -> Result<bool, ServiceError> {
         let state = self.inner.consensus.state();
         // What is known to have changed needs no confirmation; the read that follows asks for its own.
         if !state.is_current(&provenance.footprint) {
@@ -222,8 +145,8 @@ impl Service {
     }
 
     /// Makes sure that what is read next, and may change, is as fresh as the caller asks for.
-    pub(super) async fn confirm(&self, caller: &Caller) -> Result<(), ServiceError> {
-        self.freshen(caller).await?;
+    pub(super) async fn confirm_for(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.freshen_for(caller).await?;
         match caller.consistency {
             Consistency::Default => self.linearize(caller.deadline).await,
             Consistency::Local | Consistency::Session(_) | Consistency::Bounded(_) | Consistency::Linearizable => {
@@ -234,7 +157,7 @@ impl Service {
 
     /// Makes this replica as fresh as the caller asks for. Under the default that depends on what is read, and no more is
     /// done here than the session asks for.
-    pub(super) async fn freshen(&self, caller: &Caller) -> Result<(), ServiceError> {
+    pub(super) async fn freshen_for(&self, caller: &Caller) -> Result<(), ServiceError> {
         self.freshen_to(&caller.wanted()).await
     }
 
@@ -248,7 +171,7 @@ impl Service {
             Consistency::Bounded(_) if planted("bound-ignored") => Ok(()),
             Consistency::Session(index) => self.wait_applied(index, wanted.deadline).await,
             Consistency::Bounded(limit) => {
-                let age = self.inner.freshness.age();
+                let age = self.inner.freshness.age_of_confirmation();
                 if age.is_none_or(|age| age > limit) { self.linearize(wanted.deadline).await } else { Ok(()) }
             }
             Consistency::Linearizable => self.linearize(wanted.deadline).await,
@@ -268,14 +191,14 @@ impl Service {
         id: SchemaId,
     ) -> Result<Tracked<FoundSchema>, ServiceError> {
         self.read_tracked(caller, Kind::Immutable, |view| {
-            let subject = subject.map(|subject| aliased(view, subject)).transpose()?;
+            let subject = subject.map(|subject| resolve_alias(view, subject)).transpose()?;
             let subject = subject.as_ref();
             let named = subject.filter(|subject| !subject.name.is_empty());
             let fallback = named.filter(|named| named.context.is_default()).map(|named| (named.context.clone(), None));
             let places = contexts_to_search(view, subject)?.into_iter().map(|context| (context, named)).chain(fallback);
             for (context, wanted) in places {
                 let Some((guid, format, content)) = query::schema_by_id(view, &context, id)? else { continue };
-                let usages = self.readable(caller, query::usages(view, &context, id)?)?;
+                let usages = self.keep_readable(caller, query::usages(view, &context, id)?)?;
                 let holder = match wanted {
                     Some(wanted) => usages.iter().rev().find(|(holder, _)| holder.name == wanted.name),
                     None => usages.first(),
@@ -308,7 +231,7 @@ impl Service {
             for (format, content) in query::schemas_by_guid(view, guid)? {
                 let mut held = None;
                 for (context, id) in query::ids_by_guid(view, guid, format)? {
-                    let mut usages = self.readable(caller, query::usages(view, &context, id)?)?.into_iter();
+                    let mut usages = self.keep_readable(caller, query::usages(view, &context, id)?)?.into_iter();
                     held = usages.next().map(|usage| (id, usage));
                     // Which of several contexts it is in matters only to those who may not see all of them.
                     if held.is_some() || !self.inner.authority.is_on() {
@@ -339,12 +262,12 @@ impl Service {
     /// # Errors
     /// Only if the read cannot be confirmed.
     pub async fn ids_of_guid(&self, caller: &Caller, guid: Guid) -> Result<Vec<(Context, SchemaId)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let mut ids = Vec::new();
             for format in Format::ALL {
                 for (context, id) in query::ids_by_guid(view, guid, format)? {
                     let is_visible = !self.inner.authority.is_on()
-                        || !self.readable(caller, query::usages(view, &context, id)?)?.is_empty();
+                        || !self.keep_readable(caller, query::usages(view, &context, id)?)?.is_empty();
                     if is_visible {
                         ids.push((context, id));
                     }
@@ -366,8 +289,8 @@ impl Service {
         id: SchemaId,
         include: Include,
     ) -> Result<Vec<(Subject, Version)>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
-            let subject = subject.map(|subject| aliased(view, subject)).transpose()?;
+        self.read_consistently(caller, Kind::Mutable, |view| {
+            let subject = subject.map(|subject| resolve_alias(view, subject)).transpose()?;
             let subject = subject.as_ref();
             for context in contexts_to_search(view, subject)? {
                 if query::schema_by_id(view, &context, id)?.is_none() {
@@ -376,7 +299,7 @@ impl Service {
                 let mut found = Vec::new();
                 let usages = query::usages(view, &context, id)?;
                 let are_there = !usages.is_empty();
-                let usages = self.readable(caller, usages)?;
+                let usages = self.keep_readable(caller, usages)?;
                 // An id of which nothing may be seen is as one that is not there.
                 if are_there && usages.is_empty() {
                     continue;
@@ -399,7 +322,7 @@ impl Service {
     ///
     /// # Errors
     /// 40401, 40402.
-    pub async fn version(
+    pub async fn show_version(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -412,7 +335,7 @@ impl Service {
             VersionSpec::Latest => Kind::Mutable,
         };
         self.read_tracked(caller, kind, |view| {
-            let subject = aliased(view, subject)?;
+            let subject = resolve_alias(view, subject)?;
             in_any_context(view, &subject, |found| {
                 self.refuse_unreadable(caller, &subject, found)?;
                 find_version(view, found, spec, include)
@@ -425,7 +348,7 @@ impl Service {
     ///
     /// # Errors
     /// 40401.
-    pub async fn versions(
+    pub async fn list_versions(
         &self,
         caller: &Caller,
         subject: &Subject,
@@ -445,8 +368,8 @@ impl Service {
         subject: &Subject,
         include: Include,
     ) -> Result<(Subject, Vec<(Version, VersionRow)>), ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
-            let subject = aliased(view, subject)?;
+        self.read_consistently(caller, Kind::Mutable, |view| {
+            let subject = resolve_alias(view, subject)?;
             let mut found = query::versions(view, &subject)?;
             found.retain(|(_, row)| include.admits(row.deleted));
             let is_live = || query::subject_row(view, &subject).map(|row| row.is_some_and(|row| row.live > 0));
@@ -462,8 +385,8 @@ impl Service {
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn contexts(&self, caller: &Caller) -> Result<Vec<Context>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+    pub async fn list_contexts(&self, caller: &Caller) -> Result<Vec<Context>, ServiceError> {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let mut visible = Vec::new();
             for context in query::contexts(view)? {
                 if self.sees_context(caller, view, &context)? {
@@ -479,7 +402,7 @@ impl Service {
     fn sees_context(&self, caller: &Caller, view: &Snapshot<'_>, context: &Context) -> Result<bool, ServiceError> {
         let authority = &self.inner.authority;
         let (principal, origin) = (&caller.actor.principal, &caller.origin);
-        if authority.may(principal, origin, Permission::SubjectRead, Target::Context(context))? {
+        if authority.is_permitted(principal, origin, Permission::SubjectRead, Target::Context(context))? {
             return Ok(true);
         }
         for subject in query::subjects(view, Some(context), Include::All)? {
@@ -491,12 +414,12 @@ impl Service {
     }
 
     /// Those of the versions that hold something which the caller may read.
-    pub(super) fn readable(
+    pub(super) fn keep_readable(
         &self,
         caller: &Caller,
         usages: Vec<(Subject, Version)>,
     ) -> Result<Vec<(Subject, Version)>, ServiceError> {
-        self.visible(caller, Permission::SubjectRead, usages, |(subject, _)| subject)
+        self.keep_visible(caller, Permission::SubjectRead, usages, |(subject, _)| subject)
     }
 
     /// What a request finds in another place than it named is there only for those who may read it.
@@ -522,7 +445,7 @@ impl Service {
         scope: &Scope,
         asked: Settled,
     ) -> Result<Option<Config>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             let config = match asked {
                 Settled::Own => query::config(view, scope)?,
                 Settled::OwnOrDefault => Some(with_default_level(query::config(view, scope)?.unwrap_or_default())),
@@ -534,7 +457,7 @@ impl Service {
     }
 
     /// The content of a schema as clients see it, with sensitive metadata open.
-    pub fn opened(&self, content: &ContentRow) -> ContentRow {
+    pub fn opened_content(&self, content: &ContentRow) -> ContentRow {
         self.inner.sealer.open_content(content.clone())
     }
 
@@ -543,7 +466,7 @@ impl Service {
     /// # Errors
     /// Only if the read cannot be confirmed.
     pub async fn mode_of(&self, caller: &Caller, scope: &Scope, inherited: bool) -> Result<Option<Mode>, ServiceError> {
-        self.read(caller, Kind::Mutable, |view| {
+        self.read_consistently(caller, Kind::Mutable, |view| {
             if inherited { Ok(Some(query::mode_in_scope(view, scope)?)) } else { Ok(query::mode(view, scope)?) }
         })
         .await
@@ -561,7 +484,7 @@ impl Service {
 /// The subject that an alias stands for; the name itself where there is none.
 ///
 /// Looked up in the view of the read itself: an alias that a lagging replica has not heard of is like any other absence.
-pub(super) fn aliased(view: &impl View, subject: &Subject) -> Result<Subject, ServiceError> {
+pub(super) fn resolve_alias(view: &impl View, subject: &Subject) -> Result<Subject, ServiceError> {
     let config = query::config(view, &Scope::Subject(subject.clone()))?;
     match config.and_then(|config| config.alias) {
         Some(alias) if !alias.is_empty() => Ok(Subject::parse_in(&subject.context, &alias)?),
@@ -643,10 +566,10 @@ impl Service {
     ///
     /// # Errors
     /// Only if the read cannot be confirmed.
-    pub async fn aliases(&self, caller: &Caller) -> Result<Vec<(Subject, Subject)>, ServiceError> {
-        let aliases = self.read(caller, Kind::Mutable, |view| Ok(query::aliases(view)?)).await?;
-        let aliases = self.visible(caller, Permission::SubjectRead, aliases, |(alias, _)| alias)?;
-        self.visible(caller, Permission::SubjectRead, aliases, |(_, subject)| subject)
+    pub async fn list_aliases(&self, caller: &Caller) -> Result<Vec<(Subject, Subject)>, ServiceError> {
+        let aliases = self.read_consistently(caller, Kind::Mutable, |view| Ok(query::aliases(view)?)).await?;
+        let aliases = self.keep_visible(caller, Permission::SubjectRead, aliases, |(alias, _)| alias)?;
+        self.keep_visible(caller, Permission::SubjectRead, aliases, |(_, subject)| subject)
     }
 
     /// The highest id that a context has given out.
@@ -657,7 +580,7 @@ impl Service {
         let context = subject.map_or_else(Context::default_context, |subject| subject.context.clone());
         let (principal, origin) = (&caller.actor.principal, &caller.origin);
         // It counts what is in the context, seen or not.
-        if !self.inner.authority.may(principal, origin, Permission::SubjectRead, Target::Context(&context))? {
+        if !self.inner.authority.is_permitted(principal, origin, Permission::SubjectRead, Target::Context(&context))? {
             return Ok(None);
         }
         let row = self.inner.consensus.state().read(|view| query::context_row(view, &context))?;

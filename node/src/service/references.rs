@@ -26,7 +26,7 @@ pub enum Liveness {
 ///
 /// # Errors
 /// 42201 for a reference that leads nowhere or a closure that is too large.
-pub fn closure(
+pub fn reference_closure(
     view: &impl View,
     context: &Context,
     references: &[Reference],
@@ -36,7 +36,7 @@ pub fn closure(
         return Err(too_large("REFERENCE_COUNT_MAX", REFERENCE_COUNT_MAX));
     }
     let mut walk = Walk { view, names: BTreeSet::new(), resolved: Vec::new(), bytes: 0 };
-    walk.resolve(context, references, liveness, 0)?;
+    walk.resolve_references(context, references, liveness, 0)?;
     Ok(walk.resolved)
 }
 
@@ -44,11 +44,11 @@ pub fn closure(
 ///
 /// # Errors
 /// 42201 if there is none.
-pub fn pin(view: &impl View, context: &Context, references: &mut [Reference]) -> Result<(), ServiceError> {
+pub fn pin_references(view: &impl View, context: &Context, references: &mut [Reference]) -> Result<(), ServiceError> {
     for reference in references {
         if reference.version == -1 {
             let subject = Subject::parse_in(context, &reference.subject)?;
-            let Some((latest, _)) = query::latest(view, &subject)? else { return Err(missing(reference)) };
+            let Some((latest, _)) = query::latest(view, &subject)? else { return Err(missing_error(reference)) };
             reference.version = latest.as_i32();
         }
     }
@@ -63,7 +63,7 @@ struct Walk<'a, V> {
 }
 
 impl<V: View> Walk<'_, V> {
-    fn resolve(
+    fn resolve_references(
         &mut self,
         context: &Context,
         references: &[Reference],
@@ -79,16 +79,17 @@ impl<V: View> Walk<'_, V> {
                 continue;
             }
             let subject = Subject::parse_in(context, &reference.subject)?;
-            let version = Version::from_i32(reference.version).ok_or_else(|| missing(reference))?;
-            let row = query::version_row(self.view, &subject, version)?.ok_or_else(|| missing(reference))?;
+            let version = Version::from_i32(reference.version).ok_or_else(|| missing_error(reference))?;
+            let row = query::version_row(self.view, &subject, version)?.ok_or_else(|| missing_error(reference))?;
             if liveness == Liveness::Live && row.deleted == Deleted::Soft {
-                return Err(missing(reference));
+                return Err(missing_error(reference));
             }
             if liveness == Liveness::Live && row.state == VersionState::Quarantined {
-                return Err(quarantined(reference));
+                return Err(quarantined_error(reference));
             }
-            let content = query::content_row(self.view, row.guid, row.format)?.ok_or_else(|| missing(reference))?;
-            self.resolve(&subject.context, &content.references, Liveness::Any, depth + 1)?;
+            let content =
+                query::content_row(self.view, row.guid, row.format)?.ok_or_else(|| missing_error(reference))?;
+            self.resolve_references(&subject.context, &content.references, Liveness::Any, depth + 1)?;
             self.bytes += content.text.len();
             if self.resolved.len() >= REFERENCE_CLOSURE_MAX {
                 return Err(too_large("REFERENCE_CLOSURE_MAX", REFERENCE_CLOSURE_MAX));
@@ -102,7 +103,7 @@ impl<V: View> Walk<'_, V> {
     }
 }
 
-fn missing(reference: &Reference) -> ServiceError {
+fn missing_error(reference: &Reference) -> ServiceError {
     let Reference { subject, version, .. } = reference;
     ServiceError::new(
         code::INVALID_SCHEMA,
@@ -110,7 +111,7 @@ fn missing(reference: &Reference) -> ServiceError {
     )
 }
 
-fn quarantined(reference: &Reference) -> ServiceError {
+fn quarantined_error(reference: &Reference) -> ServiceError {
     let Reference { subject, version, .. } = reference;
     ServiceError::new(code::QUARANTINED, format!("Version {version} of subject '{subject}' is quarantined"))
 }

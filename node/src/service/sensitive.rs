@@ -41,23 +41,23 @@ impl Sealer {
     }
 
     /// The metadata with its sensitive values sealed.
-    pub(super) fn seal(&self, metadata: &Metadata) -> Metadata {
-        self.each_sensitive(metadata, |name, value| self.sealed(name, value))
+    pub(super) fn seal_metadata(&self, metadata: &Metadata) -> Metadata {
+        self.each_sensitive(metadata, |name, value| self.sealed_value(name, value))
     }
 
     /// The metadata as it was before it was sealed.
-    pub(super) fn open(&self, metadata: &Metadata) -> Metadata {
-        self.each_sensitive(metadata, |name, value| self.opened(name, value))
+    pub(super) fn open_metadata(&self, metadata: &Metadata) -> Metadata {
+        self.each_sensitive(metadata, |name, value| self.opened_value(name, value))
     }
 
     /// A content with its metadata open.
     pub(super) fn open_content(&self, content: ContentRow) -> ContentRow {
-        ContentRow { metadata: content.metadata.as_ref().map(|metadata| self.open(metadata)), ..content }
+        ContentRow { metadata: content.metadata.as_ref().map(|metadata| self.open_metadata(metadata)), ..content }
     }
 
     /// A configuration with its metadata sealed.
     pub(super) fn seal_config(&self, config: Config) -> Config {
-        let seal = |metadata: Option<Metadata>| metadata.as_ref().map(|metadata| self.seal(metadata));
+        let seal = |metadata: Option<Metadata>| metadata.as_ref().map(|metadata| self.seal_metadata(metadata));
         Config {
             default_metadata: seal(config.default_metadata),
             override_metadata: seal(config.override_metadata),
@@ -67,7 +67,7 @@ impl Sealer {
 
     /// A configuration with its metadata open.
     pub(super) fn open_config(&self, config: Config) -> Config {
-        let open = |metadata: Option<Metadata>| metadata.as_ref().map(|metadata| self.open(metadata));
+        let open = |metadata: Option<Metadata>| metadata.as_ref().map(|metadata| self.open_metadata(metadata));
         Config {
             default_metadata: open(config.default_metadata),
             override_metadata: open(config.override_metadata),
@@ -87,7 +87,7 @@ impl Sealer {
         metadata
     }
 
-    fn sealed(&self, name: &str, value: &str) -> Option<String> {
+    fn sealed_value(&self, name: &str, value: &str) -> Option<String> {
         let keys = self.keys.first().filter(|_| !value.starts_with(MARK))?;
         let mut hash = blake3::Hasher::new_keyed(&keys.nonce);
         hash.update(&(name.len() as u64).to_le_bytes());
@@ -100,7 +100,7 @@ impl Sealer {
         Some(format!("{MARK}{}", STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat())))
     }
 
-    fn opened(&self, name: &str, value: &str) -> Option<String> {
+    fn opened_value(&self, name: &str, value: &str) -> Option<String> {
         let bytes = STANDARD_NO_PAD.decode(value.strip_prefix(MARK)?).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES)?;
         let payload = || Payload { msg: sealed, aad: name.as_bytes() };
@@ -132,36 +132,36 @@ mod tests {
     #[test]
     fn sensitive_values_are_sealed_and_opened() {
         let sealer = Sealer::new("one\n");
-        let sealed = sealer.seal(&metadata());
+        let sealed = sealer.seal_metadata(&metadata());
         assert_eq!(sealed.properties["owner"], "team");
         assert!(sealed.properties["token"].starts_with(MARK), "{sealed:?}");
         assert!(!format!("{sealed:?}").contains("s3cret"));
-        assert_eq!(sealer.open(&sealed), metadata());
-        assert_eq!(sealer.seal(&metadata()), sealed, "every node seals to the same bytes");
-        assert_eq!(sealer.seal(&sealed), sealed, "what is sealed is not sealed again");
+        assert_eq!(sealer.open_metadata(&sealed), metadata());
+        assert_eq!(sealer.seal_metadata(&metadata()), sealed, "every node seals to the same bytes");
+        assert_eq!(sealer.seal_metadata(&sealed), sealed, "what is sealed is not sealed again");
     }
 
     #[test]
     fn a_new_secret_before_the_old_one_opens_both() {
-        let old = Sealer::new("one").seal(&metadata());
+        let old = Sealer::new("one").seal_metadata(&metadata());
         let both = Sealer::new("two\none\n");
-        assert_eq!(both.open(&old), metadata());
-        assert_ne!(both.seal(&metadata()), old);
-        assert_eq!(Sealer::new("two").open(&old), old, "without its secret it stays sealed");
+        assert_eq!(both.open_metadata(&old), metadata());
+        assert_ne!(both.seal_metadata(&metadata()), old);
+        assert_eq!(Sealer::new("two").open_metadata(&old), old, "without its secret it stays sealed");
     }
 
     #[test]
     fn a_sealed_value_belongs_to_its_name() {
         let sealer = Sealer::new("one");
-        let mut moved = sealer.seal(&metadata());
+        let mut moved = sealer.seal_metadata(&metadata());
         let value = moved.properties["token"].clone();
         moved.properties.insert("other".to_owned(), value.clone());
         moved.sensitive.insert("other".to_owned());
-        assert_eq!(sealer.open(&moved).properties["other"], value);
+        assert_eq!(sealer.open_metadata(&moved).properties["other"], value);
     }
 
     #[test]
     fn without_a_secret_nothing_changes() {
-        assert_eq!(Sealer::default().seal(&metadata()), metadata());
+        assert_eq!(Sealer::default().seal_metadata(&metadata()), metadata());
     }
 }

@@ -6,21 +6,10 @@ use schema::compat::{Level, Policy};
 use schema::{Format, Metadata, RuleSet, Strictness};
 
 use super::ServiceError;
-use super::compatibility::Checked;
+use super::words::Checked;
 
 /// The compatibility level in force where no scope sets one.
 const LEVEL_DEFAULT: Level = Level::Backward;
-
-/// Which configuration of a scope is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// What the scope itself sets; nothing if it sets nothing.
-    Own,
-    /// What the scope itself sets, over the default of the server.
-    OwnOrDefault,
-    /// What holds: of the scope, of those above it, or the default.
-    InForce,
-}
 
 /// The configuration with the level that holds where it sets none.
 pub(super) fn with_default_level(config: Config) -> Config {
@@ -43,7 +32,7 @@ pub(super) struct Settings {
 }
 
 /// Reads the settings of a subject.
-pub(super) fn settings(view: &Snapshot<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
+pub(super) fn settings_in_force(view: &Snapshot<'_>, subject: &Subject) -> Result<Settings, ServiceError> {
     let scope = Scope::Subject(subject.clone());
     let config = query::config_in_scope(view, &scope)?;
     let Config { compatibility_level, compatibility_policy, compatibility_group, normalize, .. } = config;
@@ -64,7 +53,7 @@ pub(super) fn settings(view: &Snapshot<'_>, subject: &Subject) -> Result<Setting
 
 impl Settings {
     /// Is anything merged into what is registered?
-    pub(super) fn merges(&self) -> bool {
+    pub(super) fn merges_anything(&self) -> bool {
         self.default_metadata.is_some()
             || self.override_metadata.is_some()
             || self.default_rule_set.is_some()
@@ -81,7 +70,7 @@ impl Settings {
     }
 
     /// A verdict with its messages, which end with the settings that it was made under.
-    pub(super) fn checked(&self, compatible: bool, mut messages: Vec<String>) -> Checked {
+    pub(super) fn checked_with(&self, compatible: bool, mut messages: Vec<String>) -> Checked {
         if !messages.is_empty() {
             let Self { validate_fields, level, .. } = self;
             messages.push(format!("{{validateFields: '{validate_fields}', compatibility: '{}'}}", level.name()));

@@ -7,26 +7,34 @@ use registry::{Include, Subject, contract};
 use schema::tags::{self, Tagged};
 use schema::{Format, Metadata, RuleSet};
 
-use super::prepare::Registered;
+use super::words::Registered;
 use super::{Caller, NewSchema, RegisterOptions, Service, ServiceError, VersionSpec};
 
 /// What is to be different.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct VersionChange {
+    /// Tags to add, each with the place that gets it.
     pub tags_to_add: Vec<Tagged>,
+    /// Tags to take away.
     pub tags_to_remove: Vec<Tagged>,
     /// Replaces what the version has; `None` keeps it.
     pub metadata: Option<Metadata>,
+    /// What becomes of the rules.
     pub rules: RuleChange,
 }
 
 /// What is to become of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum RuleChange {
+    /// They are replaced by these; `None` keeps them.
     Replace(Option<RuleSet>),
-    Edit { merge: Option<RuleSet>, remove: BTreeSet<String> },
+    /// They are edited: some added or replaced, some, by name, taken away.
+    Edit {
+        /// Rules to add, or to put in place of those with the same names.
+        merge: Option<RuleSet>,
+        /// Names of rules to take away.
+        remove: BTreeSet<String>,
+    },
 }
 
 impl Service {
@@ -43,8 +51,8 @@ impl Service {
         change: &VersionChange,
         options: RegisterOptions,
     ) -> Result<Registered, ServiceError> {
-        let found = self.version(caller, subject, spec, include).await?.found;
-        let content = self.opened(&found.content);
+        let found = self.show_version(caller, subject, spec, include).await?.found;
+        let content = self.opened_content(&found.content);
         let rule_set = match &change.rules {
             RuleChange::Replace(given) => given.clone(),
             RuleChange::Edit { merge, remove } => {
@@ -59,7 +67,7 @@ impl Service {
             metadata: change.metadata.clone().or(content.metadata),
             rule_set,
         };
-        self.register(caller, subject, &new, options).await
+        self.register_schema(caller, subject, &new, options).await
     }
 }
 

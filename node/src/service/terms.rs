@@ -20,21 +20,21 @@ pub(super) fn of(parsed: &ParsedSchema, metadata: Option<&Metadata>, references:
     match parsed.format() {
         Format::Avro | Format::Json => {
             if let Ok(value) = serde_json::from_str::<Value>(parsed.canonical()) {
-                found.walk(&value, "");
+                found.walk_json(&value, "");
             }
         }
-        Format::Protobuf => found.proto(parsed.canonical()),
+        Format::Protobuf => found.add_protobuf(parsed.canonical()),
     }
     for reference in references {
         found.type_name(&reference.name);
     }
     if let Some(metadata) = metadata {
         for tag in metadata.tags.values().flatten() {
-            found.add("g:", tag);
+            found.add_term("g:", tag);
         }
         for (name, value) in metadata.properties.iter().filter(|(name, _)| !metadata.sensitive.contains(*name)) {
-            found.add("m:", &format!("{name}={value}"));
-            found.words(value);
+            found.add_term("m:", &format!("{name}={value}"));
+            found.add_words(value);
         }
     }
     let mut terms: Vec<_> = found.terms.into_iter().collect();
@@ -43,12 +43,12 @@ pub(super) fn of(parsed: &ParsedSchema, metadata: Option<&Metadata>, references:
 }
 
 /// The words of a text, as they are indexed and looked for.
-pub(super) fn words(text: &str) -> BTreeSet<String> {
-    split(text).map(str::to_lowercase).collect()
+pub(super) fn words_of(text: &str) -> BTreeSet<String> {
+    split_words(text).map(str::to_lowercase).collect()
 }
 
 /// A text at everything that is neither letter nor digit; single characters say nothing.
-fn split(text: &str) -> impl Iterator<Item = &str> {
+fn split_words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|found: char| !found.is_alphanumeric()).filter(|word| word.chars().nth(1).is_some())
 }
 
@@ -60,7 +60,7 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, kind: &str, text: &str) {
+    fn add_term(&mut self, kind: &str, text: &str) {
         // The set is cut at its end when it is too long; here only hostile input is kept from growing it for ever.
         if !text.is_empty() && text.len() <= TERM_BYTES_MAX && self.terms.len() < TERMS_MAX * 4 {
             self.term.clear();
@@ -72,43 +72,43 @@ impl Found {
         }
     }
 
-    fn words(&mut self, text: &str) {
-        for word in split(text) {
+    fn add_words(&mut self, text: &str) {
+        for word in split_words(text) {
             if word.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) {
-                self.add("w:", &word.to_lowercase());
+                self.add_term("w:", &word.to_lowercase());
             } else {
-                self.add("w:", word);
+                self.add_term("w:", word);
             }
         }
     }
 
-    fn field(&mut self, path: &str, name: &str) -> String {
+    fn add_field(&mut self, path: &str, name: &str) -> String {
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        self.add("f:", &name.to_lowercase());
-        self.add("p:", &path);
-        self.words(name);
+        self.add_term("f:", &name.to_lowercase());
+        self.add_term("p:", &path);
+        self.add_words(name);
         path
     }
 
     fn type_name(&mut self, name: &str) {
-        self.add("t:", name);
-        self.words(name);
+        self.add_term("t:", name);
+        self.add_words(name);
     }
 
     /// Avro and JSON Schema: fields are where `fields` or `properties` are; the depth was bounded by the parser.
-    fn walk(&mut self, value: &Value, path: &str) {
+    fn walk_json(&mut self, value: &Value, path: &str) {
         match value {
             Value::Object(object) => {
                 for (key, inner) in object {
                     match (key.as_str(), inner) {
-                        ("fields", Value::Array(fields)) => self.fields(fields, path),
+                        ("fields", Value::Array(fields)) => self.add_fields(fields, path),
                         ("properties", Value::Object(properties)) => {
                             for (name, inner) in properties {
-                                let path = self.field(path, name);
-                                self.walk(inner, &path);
+                                let path = self.add_field(path, name);
+                                self.walk_json(inner, &path);
                             }
                         }
-                        ("doc" | "description" | "title", Value::String(text)) => self.words(text),
+                        ("doc" | "description" | "title", Value::String(text)) => self.add_words(text),
                         ("name", Value::String(name)) => {
                             let namespace = object.get("namespace").and_then(Value::as_str);
                             let full = namespace.filter(|_| !name.contains('.')).map(|space| format!("{space}.{name}"));
@@ -116,33 +116,33 @@ impl Found {
                         }
                         ("type", Value::String(name)) if name.contains('.') => self.type_name(name),
                         ("enum" | "const" | "default" | "examples" | "symbols", _) => {}
-                        _ => self.walk(inner, path),
+                        _ => self.walk_json(inner, path),
                     }
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.walk(item, path)),
+            Value::Array(items) => items.iter().for_each(|item| self.walk_json(item, path)),
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn fields(&mut self, fields: &[Value], path: &str) {
+    fn add_fields(&mut self, fields: &[Value], path: &str) {
         for field in fields {
             let Some(name) = field.get("name").and_then(Value::as_str) else { continue };
-            let path = self.field(path, name);
+            let path = self.add_field(path, name);
             if let Some(text) = field.get("doc").and_then(Value::as_str) {
-                self.words(text);
+                self.add_words(text);
             }
             if let Some(inner) = field.get("type") {
                 match inner {
                     Value::String(name) if name.contains('.') => self.type_name(name),
-                    inner => self.walk(inner, &path),
+                    inner => self.walk_json(inner, &path),
                 }
             }
         }
     }
 
     /// The canonical text of a .proto file: a line begins a block, ends one, or is a field.
-    fn proto(&mut self, text: &str) {
+    fn add_protobuf(&mut self, text: &str) {
         let mut blocks: Vec<String> = Vec::new();
         for line in text.lines().map(str::trim) {
             let mut parts = line.split_whitespace();
@@ -159,7 +159,7 @@ impl Found {
                 let mut declared = declared.split_whitespace().rev();
                 if let (Some(name), Some(of)) = (declared.next(), declared.next()) {
                     let path: Vec<_> = blocks.iter().filter(|block| !block.is_empty()).map(String::as_str).collect();
-                    self.field(&path.join("."), name);
+                    self.add_field(&path.join("."), name);
                     if of.contains('.') {
                         self.type_name(of.trim_start_matches('.'));
                     }

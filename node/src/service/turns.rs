@@ -30,7 +30,7 @@ impl Turns {
         Self((0..PLACES).map(|_| Arc::default()).collect())
     }
 
-    fn place(&self, what: &impl Hash) -> Arc<Mutex<()>> {
+    fn place_of(&self, what: &impl Hash) -> Arc<Mutex<()>> {
         let mut hasher = DefaultHasher::new();
         what.hash(&mut hasher);
         let number = usize::try_from(hasher.finish() % PLACES as u64).unwrap_or(0);
@@ -50,11 +50,11 @@ impl Service {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         if turn.is_none() {
-            let place = self.inner.turns.place(what);
-            let guard = tokio::time::timeout(deadline.left(), place.lock_owned()).await.map_err(|_| too_busy())?;
+            let place = self.inner.turns.place_of(what);
+            let guard = tokio::time::timeout(deadline.time_left(), place.lock_owned()).await.map_err(|_| too_busy())?;
             *turn = Some(Turn(guard));
         }
-        if deadline.left().is_zero() { Err(too_busy()) } else { Ok(()) }
+        if deadline.time_left().is_zero() { Err(too_busy()) } else { Ok(()) }
     }
 }
 

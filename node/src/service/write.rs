@@ -58,21 +58,22 @@ impl Service {
         let permits = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
         let permits =
             permits.min(u32::try_from(self.inner.config.limits.proposal_bytes_max / 1024).unwrap_or(u32::MAX).max(1));
-        let permit = tokio::time::timeout(caller.deadline.left(), self.inner.proposals.acquire_many(permits)).await;
+        let permit =
+            tokio::time::timeout(caller.deadline.time_left(), self.inner.proposals.acquire_many(permits)).await;
         let Ok(Ok(_permit)) = permit else {
             return Err(ServiceError::new(code::UNAVAILABLE, "Too many writes are under way on this node; try again"));
         };
         let (response, index) = self.propose_until(Proposal::new(envelope), caller.deadline, caller.trace).await?;
         // A repeated request tells of an earlier entry; either way this entry is the newest that the client knows of.
         if planted("own-writes-unseen") {
-            return written(response, index);
+            return written_outcome(response, index);
         }
         self.wait_applied(index, caller.deadline).await.map_err(|_| {
             ServiceError::timed_out(
                 "The write took effect, but this node has not yet applied it; read from another node or wait",
             )
         })?;
-        written(response, index)
+        written_outcome(response, index)
     }
 
     /// Is the level in force that brings where a request came from?
@@ -93,7 +94,7 @@ impl Service {
     /// Records that a change was not made, or somebody kept out.
     pub fn record_attempt(&self, attempt: &Attempt<'_>) {
         let source = self.source(attempt.origin).unwrap_or_default();
-        self.inner.attempts.record(attempt, &source);
+        self.inner.attempts.record_attempt(attempt, &source);
     }
 
     /// A request that fails may be a repeated one whose first attempt had its effect: a schema that is registered is not compared
@@ -112,11 +113,11 @@ impl Service {
         if result.is_ok() {
             return result;
         }
-        self.earlier(caller)?.map_or(result, answer)
+        self.earlier_outcome(caller)?.map_or(result, answer)
     }
 
     /// What this request came to before, if it was sent before and this node knows.
-    pub(super) fn earlier(&self, caller: &Caller) -> Result<Option<Outcome>, ServiceError> {
+    pub(super) fn earlier_outcome(&self, caller: &Caller) -> Result<Option<Outcome>, ServiceError> {
         if caller.request_id.0.starts_with(UNKEYED) {
             return Ok(None);
         }
@@ -135,14 +136,14 @@ impl Service {
         let mut wait = RETRY_WAIT_MIN;
         let mut hint = None;
         loop {
-            let leader = hint.take().or_else(|| consensus.leader());
+            let leader = hint.take().or_else(|| consensus.leader_id());
             // A leader that hangs is given up for the next one; the request id makes the second attempt safe.
-            let limit = Deadline::after(deadline.left().min(consensus.election_time_max() * 3));
+            let limit = Deadline::after(deadline.time_left().min(consensus.election_time_max() * 3));
             let attempt = match leader {
                 Some(leader) if leader == consensus.node_id() => consensus.propose(&proposal, limit).await,
                 Some(leader) => {
-                    self.inner.metrics.forwarded();
-                    consensus.forward(leader, &proposal, HOPS_MAX, limit, Some(trace)).await
+                    self.inner.metrics.count_forwarded();
+                    consensus.forward_proposal(leader, &proposal, HOPS_MAX, limit, Some(trace)).await
                 }
                 None => Err(ProposeError::NotLeader(None)),
             };
@@ -171,7 +172,7 @@ impl Service {
                     }
                 }
             }
-            if deadline.left() <= wait {
+            if deadline.time_left() <= wait {
                 return Err(gave_up(unknown.is_some(), leader));
             }
             if hint.is_none() {
@@ -183,7 +184,7 @@ impl Service {
     }
 }
 
-fn written(response: Response, index: LogIndex) -> Result<Written, ServiceError> {
+fn written_outcome(response: Response, index: LogIndex) -> Result<Written, ServiceError> {
     match response.outcome {
         Some(outcome) => Ok(Written { outcome, index }),
         None => Err(ServiceError::internal("a command was answered as an entry without one", &index)),

@@ -1,7 +1,7 @@
 //! What one connection is doing, and whether it may go on.
 //!
 //! A connection writes its marks on the way, each with one relaxed store: no lock, no timer and no allocation per request. The
-//! watch over all connections of a listener reads them a few times a second and decides by [`verdict`].
+//! watch over all connections of a listener reads them a few times a second and decides by [`judge_marks`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::task::AtomicWaker;
 
-use super::connections::Clockwork;
+use super::clockwork::Clockwork;
 
 /// How long a connection may take for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(super) struct Marks {
 }
 
 /// Decides whether a connection may go on.
-pub(super) fn verdict(marks: Marks, now: u64, patience: Patience) -> Verdict {
+pub(super) fn judge_marks(marks: Marks, now: u64, patience: Patience) -> Verdict {
     let over = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) > limit.as_millis();
     if marks.blocked_since.is_some_and(|since| over(since, patience.write)) {
         return Verdict::Cut(Cause::Write);
@@ -120,7 +120,7 @@ pub(super) fn verdict(marks: Marks, now: u64, patience: Patience) -> Verdict {
 
 /// Whom to close first where another client needs the place: who never asked anything before who did, then who has rested
 /// longest. None for a connection that is at work.
-pub(super) fn rest(marks: Marks) -> Option<(bool, u64)> {
+pub(super) fn rest_since(marks: Marks) -> Option<(bool, u64)> {
     let is_at_rest = marks.active == 0 && marks.blocked_since.is_none() && !marks.upgraded;
     is_at_rest.then_some((marks.asked, marks.moved.max(marks.answered)))
 }
@@ -200,7 +200,7 @@ impl Activity {
     }
 
     /// Bytes came in.
-    pub(super) fn received(&self) {
+    pub(super) fn note_received(&self) {
         let now = self.clock.now();
         self.moved.store(now, Ordering::Relaxed);
         if self.active.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
@@ -209,7 +209,7 @@ impl Activity {
     }
 
     /// Bytes went out.
-    pub(super) fn sent(&self) {
+    pub(super) fn note_sent(&self) {
         self.moved.store(self.clock.now(), Ordering::Relaxed);
         if self.blocked_since.load(Ordering::Relaxed) != 0 {
             self.blocked_since.store(0, Ordering::Relaxed);
@@ -217,14 +217,14 @@ impl Activity {
     }
 
     /// The client takes no bytes.
-    pub(super) fn blocked(&self) {
+    pub(super) fn note_blocked(&self) {
         if self.blocked_since.load(Ordering::Relaxed) == 0 {
             self.blocked_since.store(self.clock.now(), Ordering::Relaxed);
         }
     }
 
     /// The head of a request is complete.
-    pub(super) fn asked(&self, multiplexed: bool) {
+    pub(super) fn note_asked(&self, multiplexed: bool) {
         self.active.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         if !self.asked.load(Ordering::Relaxed) {
@@ -234,29 +234,29 @@ impl Activity {
     }
 
     /// A request has been answered, or given up.
-    pub(super) fn answered(&self) {
+    pub(super) fn note_answered(&self) {
         self.answered.store(self.clock.now(), Ordering::Relaxed);
         self.active.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// A part of an answer is handed over.
-    pub(super) fn handed(&self) {
+    pub(super) fn note_handed(&self) {
         self.handed.store(self.clock.now(), Ordering::Relaxed);
         self.owed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A part of an answer was taken.
-    pub(super) fn taken(&self) {
+    pub(super) fn note_taken(&self) {
         self.owed.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// It speaks something else from now on.
-    pub(super) fn upgraded(&self) {
+    pub(super) fn note_upgraded(&self) {
         self.upgraded.store(true, Ordering::Relaxed);
     }
 
     /// Tells the connection to finish what is under way.
-    pub(super) fn finish(&self) {
+    pub(super) fn ask_to_finish(&self) {
         if self.ending.compare_exchange(OPEN, FINISHING, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.finishing_since.store(self.clock.now(), Ordering::Relaxed);
             self.waker.wake();
@@ -264,7 +264,7 @@ impl Activity {
     }
 
     /// Ends the connection as it is.
-    pub(super) fn cut(&self) {
+    pub(super) fn cut_off(&self) {
         self.ending.store(CUT, Ordering::Relaxed);
         self.waker.wake();
     }
@@ -287,7 +287,7 @@ impl Activity {
     }
 
     /// Who is woken when it is told to end.
-    pub(super) fn wake(&self, waker: &std::task::Waker) {
+    pub(super) fn register_waker(&self, waker: &std::task::Waker) {
         self.waker.register(waker);
     }
 }
@@ -338,17 +338,17 @@ mod tests {
             ("a WebSocket", Marks { upgraded: true, moved: 300_000, ..rested() }, 400_000, Verdict::Keep),
         ];
         for (what, marks, now, expected) in cases {
-            assert_eq!(verdict(marks, now, PATIENCE), expected, "{what}");
+            assert_eq!(judge_marks(marks, now, PATIENCE), expected, "{what}");
         }
     }
 
     #[test]
     fn who_never_asked_gives_way_first_and_who_works_never() {
         let silent = Marks { accepted: 9_000, moved: 9_000, ..Marks::default() };
-        assert!(rest(silent) < rest(rested()));
-        assert!(rest(rested()) < rest(Marks { answered: 3_000, ..rested() }));
-        assert_eq!(rest(Marks { active: 1, ..rested() }), None);
-        assert_eq!(rest(Marks { blocked_since: Some(1), ..rested() }), None);
-        assert_eq!(rest(Marks { upgraded: true, ..rested() }), None);
+        assert!(rest_since(silent) < rest_since(rested()));
+        assert!(rest_since(rested()) < rest_since(Marks { answered: 3_000, ..rested() }));
+        assert_eq!(rest_since(Marks { active: 1, ..rested() }), None);
+        assert_eq!(rest_since(Marks { blocked_since: Some(1), ..rested() }), None);
+        assert_eq!(rest_since(Marks { upgraded: true, ..rested() }), None);
     }
 }

@@ -8,34 +8,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::activity::{Activity, Cause, Patience, Verdict, rest, verdict};
-use crate::clock::{self, Instant};
+use super::activity::{Activity, Cause, Patience, Verdict, judge_marks, rest_since};
+use super::clockwork::Clockwork;
 
 /// A connection that was told to finish is cut after this, if nothing is under way on it.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// A clock that is read on the way of every byte: it moves with the watch over the connections, and costs one load.
-#[derive(Debug)]
-pub(super) struct Clockwork {
-    begun: Instant,
-    now_ms: AtomicU64,
-}
-
-impl Clockwork {
-    fn start() -> Self {
-        Self { begun: clock::now(), now_ms: AtomicU64::new(1) }
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        self.now_ms.load(Ordering::Relaxed)
-    }
-
-    /// Milliseconds since the start, and 1.
-    fn elapsed(&self) -> u64 {
-        let since = clock::now().saturating_duration_since(self.begun);
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    }
-}
 
 /// The connections of one listener. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,21 +59,21 @@ impl Connections {
     }
 
     /// How many there are.
-    pub fn count(&self) -> usize {
+    pub fn open_count(&self) -> usize {
         self.inner.open.lock().connections.len()
     }
 
     /// How many this node closed for this reason.
-    pub fn closed(&self, cause: Cause) -> u64 {
-        self.counter(cause).load(Ordering::Relaxed)
+    pub fn closed_by(&self, cause: Cause) -> u64 {
+        self.counter_of(cause).load(Ordering::Relaxed)
     }
 
     /// This node closed one more for this reason.
     pub(super) fn count_closed(&self, cause: Cause) {
-        self.counter(cause).fetch_add(1, Ordering::Relaxed);
+        self.counter_of(cause).fetch_add(1, Ordering::Relaxed);
     }
 
-    fn counter(&self, cause: Cause) -> &AtomicU64 {
+    fn counter_of(&self, cause: Cause) -> &AtomicU64 {
         let [handshake, head, idle, write, crowded] = &self.inner.closed;
         match cause {
             Cause::Handshake => handshake,
@@ -108,7 +85,7 @@ impl Connections {
     }
 
     /// From now on every answer asks its client to come back on another connection.
-    pub(super) fn drain(&self) {
+    pub(super) fn begin_drain(&self) {
         self.inner.draining.store(true, Ordering::Relaxed);
     }
 
@@ -117,17 +94,17 @@ impl Connections {
     }
 
     /// A place for one more connection; none if all are taken. Then the one that has rested longest is asked to go, and
-    /// [`Connections::freed`] tells when to try again.
-    pub(super) fn enter(&self) -> Option<Place> {
+    /// [`Connections::place_freed`] tells when to try again.
+    pub(super) fn try_enter(&self) -> Option<Place> {
         let mut open = self.inner.open.lock();
         if open.connections.len() >= self.inner.count_max {
             // One that was asked to go gives its place back in a moment.
             if !open.connections.values().any(|activity| activity.is_cut()) {
                 let resting =
-                    open.connections.values().filter_map(|activity| Some((rest(activity.marks())?, activity)));
+                    open.connections.values().filter_map(|activity| Some((rest_since(activity.marks())?, activity)));
                 if let Some((_, activity)) = resting.min_by_key(|(rest, _)| *rest) {
-                    activity.cut();
-                    self.counter(Cause::Crowded).fetch_add(1, Ordering::Relaxed);
+                    activity.cut_off();
+                    self.counter_of(Cause::Crowded).fetch_add(1, Ordering::Relaxed);
                 }
             }
             return None;
@@ -140,43 +117,43 @@ impl Connections {
     }
 
     /// Waits until a place may be free.
-    pub(super) async fn freed(&self) {
+    pub(super) async fn place_freed(&self) {
         self.inner.freed.notified().await;
     }
 
     /// Looks at every connection; to be called a few times a second.
-    pub(super) fn look(&self) {
+    pub(super) fn look_at_all(&self) {
         self.look_at(self.inner.clock.elapsed());
     }
 
     fn look_at(&self, now: u64) {
         let Inner { clock, patience, open, .. } = &*self.inner;
-        clock.now_ms.store(now, Ordering::Relaxed);
+        clock.set(now);
         let finish_ms = u64::try_from(FINISH_TIME_MAX.as_millis()).unwrap_or(u64::MAX);
         for activity in open.lock().connections.values() {
-            let count = |cause| self.counter(cause).fetch_add(1, Ordering::Relaxed);
+            let count = |cause| self.counter_of(cause).fetch_add(1, Ordering::Relaxed);
             let marks = activity.marks();
-            match verdict(marks, now, *patience) {
+            match judge_marks(marks, now, *patience) {
                 Verdict::Cut(cause) if !activity.is_cut() => {
                     count(cause);
-                    activity.cut();
+                    activity.cut_off();
                 }
                 Verdict::Finish(cause) if activity.is_open() => {
                     count(cause);
-                    activity.finish();
+                    activity.ask_to_finish();
                 }
                 Verdict::Keep | Verdict::Cut(_) | Verdict::Finish(_) => {}
             }
             let is_late = activity.finishing_since().is_some_and(|since| now.saturating_sub(since) > finish_ms);
-            if is_late && rest(marks).is_some() {
-                activity.cut();
+            if is_late && rest_since(marks).is_some() {
+                activity.cut_off();
             }
         }
     }
 
     /// Tells every connection to finish what is under way.
     pub(super) fn finish_all(&self) {
-        self.inner.open.lock().connections.values().for_each(|activity| activity.finish());
+        self.inner.open.lock().connections.values().for_each(|activity| activity.ask_to_finish());
     }
 }
 
@@ -207,29 +184,29 @@ mod tests {
     #[tokio::test]
     async fn whoever_rests_longest_makes_room() {
         let connections = connections(2);
-        let [first, second] = [connections.enter().unwrap(), connections.enter().unwrap()];
-        first.activity.asked(false);
-        assert!(connections.enter().is_none(), "both places are taken");
+        let [first, second] = [connections.try_enter().unwrap(), connections.try_enter().unwrap()];
+        first.activity.note_asked(false);
+        assert!(connections.try_enter().is_none(), "both places are taken");
         assert!(second.activity.is_cut() && first.activity.is_open(), "who asks stays");
-        assert!(connections.enter().is_none(), "a place that is not given back is not free");
+        assert!(connections.try_enter().is_none(), "a place that is not given back is not free");
         drop(second);
-        connections.freed().await;
-        assert!(connections.enter().is_some());
-        assert_eq!((connections.count(), connections.closed(Cause::Crowded)), (1, 1));
+        connections.place_freed().await;
+        assert!(connections.try_enter().is_some());
+        assert_eq!((connections.open_count(), connections.closed_by(Cause::Crowded)), (1, 1));
     }
 
     #[test]
     fn the_look_ends_what_its_patience_ends() {
         let connections = connections(10);
-        let silent = connections.enter().unwrap();
-        let rested = connections.enter().unwrap();
-        rested.activity.asked(false);
-        rested.activity.answered();
+        let silent = connections.try_enter().unwrap();
+        let rested = connections.try_enter().unwrap();
+        rested.activity.note_asked(false);
+        rested.activity.note_answered();
         connections.look_at(1_100);
         assert!(silent.activity.is_cut());
         assert!(rested.activity.is_finishing(), "a client that is about to ask is not cut off");
         connections.look_at(3_200);
         assert!(rested.activity.is_cut());
-        assert_eq!((connections.closed(Cause::Head), connections.closed(Cause::Idle)), (1, 1));
+        assert_eq!((connections.closed_by(Cause::Head), connections.closed_by(Cause::Idle)), (1, 1));
     }
 }

@@ -25,18 +25,18 @@ pub struct Raised {
 }
 
 /// Raises the soft limit of open files to the hard one: the default of 1,024 is for programs that use `select`.
-pub fn raise() -> Raised {
+pub fn raise_limit() -> Raised {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let before = current.unwrap_or(u64::MAX);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     if let Err(error) = raised {
         tracing::warn!(%error, "raise the limit of open files");
     }
-    Raised { before, now: limit() }
+    Raised { before, now: soft_limit() }
 }
 
 /// What this process may have open.
-pub fn limit() -> u64 {
+pub fn soft_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
@@ -52,7 +52,7 @@ pub struct Shares {
 }
 
 /// Shares `limit` descriptors out. `clients_max` is the most that any listener of clients gets.
-pub fn share(limit: u64, clients_max: usize, has_grpc: bool) -> Shares {
+pub fn share_out(limit: u64, clients_max: usize, has_grpc: bool) -> Shares {
     // Where there is little, the databases get half of it: they reach their limits only with much data.
     let disk = DISK_MAX.min(limit / 2);
     let peers = PEERS_MAX.min(limit / 8);
@@ -71,7 +71,7 @@ mod tests {
     fn clients_never_get_what_the_disk_needs() {
         for limit in [256, 1_024, 4_096, 65_536, u64::MAX] {
             for has_grpc in [false, true] {
-                let Shares { http, grpc, peer } = share(limit, 8_192, has_grpc);
+                let Shares { http, grpc, peer } = share_out(limit, 8_192, has_grpc);
                 let clients = http as u64 + if has_grpc { grpc as u64 } else { 0 };
                 assert!(
                     clients + peer as u64 + limit / 2 <= limit || clients <= 2 * 8_192,
@@ -80,14 +80,14 @@ mod tests {
                 assert!(http >= 16 && peer >= 16, "{limit}: {http} {grpc} {peer}");
             }
         }
-        assert_eq!(share(1_024, 8_192, false), Shares { http: 320, grpc: 320, peer: 128 });
-        assert_eq!(share(524_288, 8_192, true), Shares { http: 8_192, grpc: 8_192, peer: 256 });
-        assert_eq!(share(524_288, 100, true), Shares { http: 100, grpc: 100, peer: 256 });
+        assert_eq!(share_out(1_024, 8_192, false), Shares { http: 320, grpc: 320, peer: 128 });
+        assert_eq!(share_out(524_288, 8_192, true), Shares { http: 8_192, grpc: 8_192, peer: 256 });
+        assert_eq!(share_out(524_288, 100, true), Shares { http: 100, grpc: 100, peer: 256 });
     }
 
     #[test]
     fn the_limit_can_be_raised_to_what_it_may_be() {
-        let Raised { before, now } = raise();
+        let Raised { before, now } = raise_limit();
         assert!(now >= before);
         assert_eq!(Some(now), getrlimit(Resource::Nofile).maximum.or(Some(u64::MAX)));
     }

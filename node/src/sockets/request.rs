@@ -60,7 +60,7 @@ where
         if let Some(peer) = &self.peer {
             request.extensions_mut().insert(peer.clone());
         }
-        self.activity.asked(is_multiplexed);
+        self.activity.note_asked(is_multiplexed);
         Answering {
             inner: self.door.clone().oneshot(request),
             under_way: Some(UnderWay { activity: self.activity.clone(), owes: false }),
@@ -82,14 +82,14 @@ impl UnderWay {
     fn hand(&mut self) {
         if !self.owes {
             self.owes = true;
-            self.activity.handed();
+            self.activity.note_handed();
         }
     }
 
     fn take(&mut self) {
         if self.owes {
             self.owes = false;
-            self.activity.taken();
+            self.activity.note_taken();
         }
     }
 }
@@ -97,7 +97,7 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.take();
-        self.activity.answered();
+        self.activity.note_answered();
     }
 }
 
@@ -119,7 +119,7 @@ where
         let under_way = self.under_way.take();
         if is_upgrade(&response) {
             // What is spoken after this answer is no HTTP.
-            under_way.iter().for_each(|under_way| under_way.activity.upgraded());
+            under_way.iter().for_each(|under_way| under_way.activity.note_upgraded());
         } else if self.connections.as_ref().is_some_and(Connections::is_draining) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

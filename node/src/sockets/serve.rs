@@ -134,8 +134,11 @@ pub struct Serve<D, H> {
 /// Serves a listener until its node has closed it and the last connection has ended. Dropped earlier, it cuts them all.
 ///
 /// Nothing that happens on a connection ends it, and nothing that the operating system refuses: it tries again.
-pub async fn serve<D, R, H>(listener: tokio::net::TcpListener, serve: Serve<D, H>, mut stages: watch::Receiver<Stage>)
-where
+pub async fn serve_listener<D, R, H>(
+    listener: tokio::net::TcpListener,
+    serve: Serve<D, H>,
+    mut stages: watch::Receiver<Stage>,
+) where
     D: Service<Request<Incoming>, Response = Response<R>, Error = Infallible> + Clone + Send + Sync + 'static,
     D::Future: Unpin + Send + 'static,
     R: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -153,24 +156,24 @@ where
     while stage < Stage::Closing {
         tokio::select! {
             accepted = listener.next(), if waiting.is_none() => waiting = Some(accepted),
-            () = connections.freed(), if waiting.is_some() => {}
-            _ = looks.tick() => connections.look(),
+            () = connections.place_freed(), if waiting.is_some() => {}
+            _ = looks.tick() => connections.look_at_all(),
             Some(_) = tasks.join_next() => {}
             changed = stages.changed() => {
                 stage = if changed.is_ok() { *stages.borrow_and_update() } else { Stage::Closing };
                 if stage >= Stage::Draining {
-                    connections.drain();
+                    connections.begin_drain();
                 }
             }
         }
         // Where all places are taken the newest client waits, and those behind it in the backlog, until somebody who
         // rests has made room.
         if let Some((stream, from)) = waiting.take() {
-            match connections.enter() {
+            match connections.try_enter() {
                 None => waiting = Some((stream, from)),
                 Some(place) => {
                     let socket = Socket::new(stream, from, place);
-                    tasks.spawn(connection(
+                    tasks.spawn(serve_connection(
                         socket,
                         door.clone(),
                         handshake.clone(),
@@ -186,13 +189,13 @@ where
     while !tasks.is_empty() {
         tokio::select! {
             _ = tasks.join_next() => {}
-            _ = looks.tick() => connections.look(),
+            _ = looks.tick() => connections.look_at_all(),
         }
     }
 }
 
 /// One connection, from its handshake to its end.
-async fn connection<D, R, H>(
+async fn serve_connection<D, R, H>(
     socket: Socket,
     door: D,
     handshake: H,
@@ -223,7 +226,7 @@ async fn connection<D, R, H>(
     let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), guarded));
     let mut finishing = false;
     let ended = poll_fn(|cx| {
-        activity.wake(cx.waker());
+        activity.register_waker(cx.waker());
         if activity.is_cut() {
             return Poll::Ready(Ok(()));
         }
@@ -243,7 +246,7 @@ async fn connection<D, R, H>(
 async fn unless_told<T>(activity: &Activity, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| {
-        activity.wake(cx.waker());
+        activity.register_waker(cx.waker());
         if activity.is_open() { future.as_mut().poll(cx).map(Some) } else { Poll::Ready(None) }
     })
     .await

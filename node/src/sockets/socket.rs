@@ -39,14 +39,14 @@ impl Socket {
         self.place.activity.clone()
     }
 
-    fn check(&self) -> io::Result<()> {
+    fn check_cut(&self) -> io::Result<()> {
         if self.place.activity.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
-    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+    fn note_write(&self, polled: &Poll<io::Result<usize>>) {
         match polled {
-            Poll::Pending => self.place.activity.blocked(),
-            Poll::Ready(Ok(_)) => self.place.activity.sent(),
+            Poll::Pending => self.place.activity.note_blocked(),
+            Poll::Ready(Ok(_)) => self.place.activity.note_sent(),
             Poll::Ready(Err(_)) => {}
         }
     }
@@ -54,11 +54,11 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
+        self.check_cut()?;
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.place.activity.received();
+            self.place.activity.note_received();
         }
         polled
     }
@@ -66,9 +66,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
+        self.check_cut()?;
         let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.wrote(&polled);
+        self.note_write(&polled);
         polled
     }
 
@@ -77,9 +77,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check()?;
+        self.check_cut()?;
         let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, bytes);
-        self.wrote(&polled);
+        self.note_write(&polled);
         polled
     }
 

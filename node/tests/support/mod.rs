@@ -351,12 +351,12 @@ impl Node {
         self.starts += 1;
         let own = config.node.id.wrapping_mul(1_000).wrapping_add(self.starts);
         let handle = runtime.block_on(async {
-            let listeners = Listeners::bind(&config).await.expect("the ports of this test are free");
+            let listeners = Listeners::bind_all(&config).await.expect("the ports of this test are free");
             // Another cluster and another start draw other ids: a state remembers the requests of those before.
             let of_cluster = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
             let seed = Seed::Fixed(config.cluster.id.bytes().fold(own, of_cluster));
             let options = Options { on_fatal, supported_level, ..options };
-            node::run(config, listeners, Clock::system(), seed, options).expect("it runs")
+            node::run(config, listeners, Clock::of_system(), seed, options).expect("it runs")
         });
         self.running = Some((runtime, handle));
     }
@@ -426,7 +426,7 @@ impl Node {
     }
 
     fn leader(&self) -> Option<u64> {
-        self.running.as_ref()?.1.service()?.consensus().leader()
+        self.running.as_ref()?.1.service()?.consensus().leader_id()
     }
 }
 

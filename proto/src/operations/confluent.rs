@@ -8,7 +8,7 @@ use crate::error_code::{self as code, ErrorCode};
 
 /// An operation of the Confluent API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "each has its row below, which says what it does")]
 pub enum Confluent {
     Root,
     ListSchemas,

@@ -80,7 +80,7 @@ macro_rules! permissions {
     ($($(#[$doc:meta])* $permission:ident = $name:literal;)+) => {
         /// What a caller must be allowed to do.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "each is named after what it allows")]
         pub enum Permission {
             $($(#[$doc])* $permission),+
         }
@@ -166,7 +166,7 @@ pub enum Part {
 /// What an operation touches, and which parts of a request name it. A context in front of the path
 /// (`/contexts/{context}/…`) qualifies whatever is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "each is named after what it is, and its parts after what they name")]
 pub enum Resource {
     /// Nothing of the registry's content.
     Server,
@@ -226,11 +226,14 @@ pub enum Resource {
 
 /// A method of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Method {
+    /// Reads.
     Get,
+    /// Asks for something to be done.
     Post,
+    /// Sets as a whole.
     Put,
+    /// Removes.
     Delete,
 }
 
@@ -257,13 +260,18 @@ pub struct Form {
 
 /// What an operation answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Answer {
+    /// No body.
     Nothing,
+    /// The type of this name.
     One(&'static str),
+    /// A list of the type of this name.
     Many(&'static str),
+    /// The type of this name, with status 207: each part has its own result.
     MultiStatus(&'static str),
+    /// A plain value.
     Value(Shape),
+    /// A list of plain values.
     Values(Shape),
     /// Text of this media type.
     Plain(&'static str),
@@ -275,19 +283,23 @@ pub enum Answer {
 
 /// A plain value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Shape {
+    /// True or false.
     Flag,
+    /// An integer.
     Number,
+    /// A text.
     Text,
+    /// A list of texts.
     Texts,
+    /// Any JSON object.
     Object,
 }
 
 /// What a request carries besides its path and query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Body {
+    /// Nothing.
     None,
     /// A type of `proto::rest` or `proto::associations`.
     Json(&'static str),

@@ -6,7 +6,7 @@ use crate::error_code as code;
 
 /// An operation about the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "each has its row below, which says what it does")]
 pub enum Server {
     DescribeApi,
     ShowDocs,

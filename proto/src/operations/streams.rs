@@ -5,7 +5,6 @@ use crate::error_code as code;
 
 /// An operation that answers with a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Stream {
     /// Events: server-sent over HTTP, `Watch` over gRPC.
     Watch,

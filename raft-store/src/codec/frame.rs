@@ -10,98 +10,52 @@
 //! | 4 | CRC-32C of the seven bytes version … length and of the body, little endian |
 //! | n | body: bincode, standard configuration |
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use registry::level;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::body::{append_body, body_of};
+use super::error::{CodecError, Kind};
 use super::layout::Frozen;
-
-/// Longest body of one record.
-pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const MAGIC: u8 = b'R';
 const HEADER_BYTES: usize = 12;
 /// Room for a record of usual length: most rows and small commands need no second allocation.
 const RECORD_BYTES_USUAL: usize = 256;
 
-const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES_MAX>> =
-    bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
-
-/// What a record is. The numbers are format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Entry = 1,
-    Vote = 2,
-    LogId = 3,
-    Membership = 4,
-    Mark = 5,
-    Row = 6,
-    Proposal = 7,
-    Response = 8,
-    Postings = 9,
-}
-
-/// A record that cannot be read or written. On a node this is damage or a newer program's data: the node stops.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum CodecError {
-    #[error("the record is cut short: {length} bytes")]
-    Short { length: usize },
-    #[error("the record does not begin with the magic byte")]
-    Magic,
-    #[error("the record is of kind {found}, not {expected:?}")]
-    Kind { expected: Kind, found: u8 },
-    #[error(
-        "the record is of cluster level {found}, this program knows levels up to {known}: a newer program wrote it; \
-         upgrade this node"
-    )]
-    Version { found: u8, known: u8 },
-    #[error("the record has the flags {found:#04x}, which this program does not know: a newer program wrote it")]
-    Flags { found: u8 },
-    #[error("the record's checksum is wrong: the disk has changed it")]
-    Checksum,
-    #[error("the record's body does not decode: {0}")]
-    Body(String),
-    #[error("the record holds what cannot be: {0}")]
-    Content(String),
-}
-
 /// Frames the layout `F` of a domain value. `level` is the least that it says it needs.
-pub(super) fn encode<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain: &D) -> Vec<u8> {
+pub(super) fn encode_record<F: Frozen<D> + Serialize, D>(kind: Kind, level: u8, domain: &D) -> Vec<u8> {
     let mut needs = level;
     let body = F::freeze(domain, &mut needs);
     let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
     bytes.resize(HEADER_BYTES, 0);
-    bincode::serde::encode_into_std_write(&body, &mut bytes, CONFIG).expect(PLAIN);
-    sealed(kind, needs, bytes)
+    append_body(&body, &mut bytes);
+    seal_header(kind, needs, bytes)
 }
 
 /// Frames a body that is given in parts.
-pub(super) fn frame(kind: Kind, level: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn frame_parts(kind: Kind, level: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(HEADER_BYTES + length);
     bytes.resize(HEADER_BYTES, 0);
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
-    sealed(kind, level, bytes)
+    seal_header(kind, level, bytes)
 }
 
 /// Fills the header before a body.
-fn sealed(kind: Kind, needs: u8, mut bytes: Vec<u8>) -> Vec<u8> {
+fn seal_header(kind: Kind, needs: u8, mut bytes: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(bytes.len() - HEADER_BYTES).expect("a record is below RECORD_BYTES_MAX");
     bytes[0] = MAGIC;
     bytes[1] = needs;
     bytes[2] = kind as u8;
     bytes[4..8].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&bytes);
+    let checksum = checksum_of(&bytes);
     bytes[8..12].copy_from_slice(&checksum.to_le_bytes());
     bytes
 }
 
 /// Checks the frame of a record, whatever it holds: its length and its checksum.
-pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
+pub(super) fn check_frame(bytes: &[u8]) -> Result<(), CodecError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(CodecError::Short { length: bytes.len() });
     };
@@ -111,20 +65,20 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
     if u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize != body.len() {
         return Err(CodecError::Short { length: bytes.len() });
     }
-    if u32::from_le_bytes([header[8], header[9], header[10], header[11]]) != checksum(bytes) {
+    if u32::from_le_bytes([header[8], header[9], header[10], header[11]]) != checksum_of(bytes) {
         return Err(CodecError::Checksum);
     }
     Ok(())
 }
 
 /// Checks the frame and reads the layout `F` of a domain value. The record's level says what may be in it.
-pub(super) fn decode<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8]) -> Result<D, CodecError> {
-    let (level, body) = open(kind, bytes)?;
+pub(super) fn decode_record<F: Frozen<D> + DeserializeOwned, D>(kind: Kind, bytes: &[u8]) -> Result<D, CodecError> {
+    let (level, body) = open_record(kind, bytes)?;
     body_of::<F>(body)?.thaw(level)
 }
 
 /// Checks the frame: the record's level, and its body.
-pub(super) fn open(kind: Kind, bytes: &[u8]) -> Result<(u8, &[u8]), CodecError> {
+pub(super) fn open_record(kind: Kind, bytes: &[u8]) -> Result<(u8, &[u8]), CodecError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(CodecError::Short { length: bytes.len() });
     };
@@ -135,7 +89,7 @@ pub(super) fn open(kind: Kind, bytes: &[u8]) -> Result<(u8, &[u8]), CodecError> 
     if length as usize != body.len() {
         return Err(CodecError::Short { length: bytes.len() });
     }
-    if u32::from_le_bytes([header[8], header[9], header[10], header[11]]) != checksum(bytes) {
+    if u32::from_le_bytes([header[8], header[9], header[10], header[11]]) != checksum_of(bytes) {
         return Err(CodecError::Checksum);
     }
     if header[2] != kind as u8 {
@@ -159,27 +113,6 @@ pub fn level_of_record(bytes: &[u8]) -> Option<u8> {
     }
 }
 
-/// The bincode of a layout, for a part of a record.
-pub(super) fn body_bytes<F: Serialize>(body: &F) -> Vec<u8> {
-    bincode::serde::encode_to_vec(body, CONFIG).expect(PLAIN)
-}
-
-/// A layout from the beginning of some bincode, and what comes after it.
-pub(super) fn first_of<F: DeserializeOwned>(bytes: &[u8]) -> Result<(F, &[u8]), CodecError> {
-    let (value, read): (F, usize) =
-        bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
-    Ok((value, &bytes[read..]))
-}
-
-/// A layout from its bincode, all of it.
-pub(super) fn body_of<F: DeserializeOwned>(bytes: &[u8]) -> Result<F, CodecError> {
-    let (value, read): (F, usize) =
-        bincode::serde::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))?;
-    if read == bytes.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".to_owned())) }
-}
-
-const PLAIN: &str = "frozen structs are plain data below the size limit, which is checked before proposing";
-
-fn checksum(bytes: &[u8]) -> u32 {
+fn checksum_of(bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&bytes[1..8]), &bytes[HEADER_BYTES..])
 }

@@ -10,8 +10,8 @@ use schema::Guid;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::CodecError;
-use super::frame::{body_bytes, body_of};
+use super::body::{body_bytes, body_of};
+use super::error::CodecError;
 
 /// A layout of the domain type `D`. A domain type may have several.
 pub(super) trait Frozen<D>: Sized {
@@ -213,7 +213,7 @@ macro_rules! frozen_struct {
                     Self { $($field: <$type as $crate::codec::layout::Frozen<_>>::freeze($field, needs),)+ later }
                 }
 
-                fn thaw(self, level: u8) -> Result<$domain, $crate::codec::CodecError> {
+                fn thaw(self, level: u8) -> Result<$domain, $crate::codec::error::CodecError> {
                     #[allow(unused_mut, reason = "most structs have no later fields")]
                     let Self { $($field,)+ mut later } = self;
                     let found = $domain {
@@ -241,7 +241,7 @@ macro_rules! fixed_struct {
                     Self { $($field: <$type as $crate::codec::layout::Frozen<_>>::freeze($field, needs)),+ }
                 }
 
-                fn thaw(self, level: u8) -> Result<$domain, $crate::codec::CodecError> {
+                fn thaw(self, level: u8) -> Result<$domain, $crate::codec::error::CodecError> {
                     Ok($domain { $($field: <$type as $crate::codec::layout::Frozen<_>>::thaw(self.$field, level)?),+ })
                 }
             }
@@ -275,7 +275,7 @@ macro_rules! frozen_enum {
                 }
 
                 #[allow(unused_variables, reason = "plain enums need no level")]
-                fn thaw(self, level: u8) -> Result<$domain, $crate::codec::CodecError> {
+                fn thaw(self, level: u8) -> Result<$domain, $crate::codec::error::CodecError> {
                     Ok(match self {
                         $($(#[$meta])* Self::$variant { $($name),* } => {
                             $($crate::codec::layout::check_level(stringify!($variant), $since, level)?;)?

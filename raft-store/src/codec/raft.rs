@@ -8,10 +8,14 @@ use openraft::vote::RaftLeaderId;
 use registry::{Envelope, level};
 use serde::{Deserialize, Serialize};
 
-use super::frame::{CodecError, Kind, body_bytes, body_of, decode, encode, first_of, frame, open};
+use super::body::{body_bytes, body_of, first_of};
+use super::error::{CodecError, Kind};
+use super::frame::{decode_record, encode_record, frame_parts, open_record};
 use super::layout::{Frozen, check_level, frozen_struct};
 use super::v1::envelope::{EnvelopeV1, OutcomeV1};
-use crate::types::{Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id};
+use crate::types::{
+    CommandBody, Entry, LeaderId, LogId, Membership, Node, Proposal, Response, StoredMembership, Vote, log_id,
+};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct LogIdV1 {
@@ -96,12 +100,12 @@ pub struct Mark {
 /// The record of a command is made once and shared.
 pub fn encode_entry(entry: &Entry) -> Bytes {
     let payload = match &entry.payload {
-        EntryPayload::Normal(proposal) => return proposal.record(&entry.log_id),
+        EntryPayload::Normal(proposal) => return command_record(&entry.log_id, proposal),
         EntryPayload::Blank => PayloadV1::Blank,
         EntryPayload::Membership(membership) => PayloadV1::Membership(MembershipV1::freeze(membership, &mut 0)),
     };
     let id = LogIdV1::freeze(&entry.log_id, &mut 0);
-    frame(Kind::Entry, level::BASE, &[&body_bytes(&EntryV1 { id, payload })]).into()
+    frame_parts(Kind::Entry, level::BASE, &[&body_bytes(&EntryV1 { id, payload })]).into()
 }
 
 /// A log entry from bytes. It keeps them: whoever needs the record of a command again gets these bytes.
@@ -109,7 +113,7 @@ pub fn encode_entry(entry: &Entry) -> Bytes {
 /// # Errors
 /// [`CodecError`]: the record is damaged or from a newer program.
 pub fn decode_entry(record: &Bytes) -> Result<Entry, CodecError> {
-    let (level, body) = open(Kind::Entry, record)?;
+    let (level, body) = open_record(Kind::Entry, record)?;
     let (id, payload) = first_of::<LogIdV1>(body)?;
     let log_id = id.thaw(level)?;
     let payload = match payload {
@@ -127,35 +131,29 @@ pub fn decode_entry(record: &Bytes) -> Result<Entry, CodecError> {
     Ok(Entry { log_id, payload })
 }
 
-/// An envelope as it stands in records, and the level that a reader must know.
-pub(crate) struct CommandBody {
-    level: u8,
-    bytes: Bytes,
-}
-
-impl CommandBody {
-    pub(crate) fn of(envelope: &Envelope) -> Self {
+/// The envelope of a command as it stands in records; encoded by the first who asks.
+pub(crate) fn command_body(proposal: &Proposal) -> &CommandBody {
+    proposal.body_or_else(|envelope| {
         // Of the command's level at least, so that a program that does not know the command does not take the entry.
         let mut level = envelope.level.max(level::BASE);
         let bytes = body_bytes(&EnvelopeV1::freeze(envelope, &mut level)).into();
-        Self { level, bytes }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
+        CommandBody { level, bytes }
+    })
 }
 
-/// The record of the entry that a command has become.
-pub(crate) fn command_record(id: &LogId, command: &CommandBody) -> Vec<u8> {
-    let id = body_bytes(&LogIdV1::freeze(id, &mut 0));
-    frame(Kind::Entry, command.level, &[&id, &[COMMAND], &command.bytes])
+/// The record of the entry that a command has become; made by the first who asks.
+fn command_record(id: &LogId, proposal: &Proposal) -> Bytes {
+    proposal.record_or_else(id, || {
+        let command = command_body(proposal);
+        let id = body_bytes(&LogIdV1::freeze(id, &mut 0));
+        frame_parts(Kind::Entry, command.level, &[&id, &[COMMAND], &command.bytes]).into()
+    })
 }
 
 /// A command on its way to the leader as bytes.
 pub fn encode_proposal(proposal: &Proposal) -> Vec<u8> {
-    let body = proposal.body();
-    frame(Kind::Proposal, body.level, &[&body.bytes])
+    let body = command_body(proposal);
+    frame_parts(Kind::Proposal, body.level, &[&body.bytes])
 }
 
 /// A command on its way to the leader from bytes.
@@ -163,7 +161,7 @@ pub fn encode_proposal(proposal: &Proposal) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_proposal(bytes: &Bytes) -> Result<Proposal, CodecError> {
-    let (level, body) = open(Kind::Proposal, bytes)?;
+    let (level, body) = open_record(Kind::Proposal, bytes)?;
     proposal_of(level, bytes.slice_ref(body))
 }
 
@@ -176,7 +174,7 @@ fn proposal_of(level: u8, bytes: Bytes) -> Result<Proposal, CodecError> {
 
 /// The answer of apply on its way back as bytes.
 pub fn encode_response(response: &Response) -> Vec<u8> {
-    encode::<ResponseV1, _>(Kind::Response, level::BASE, response)
+    encode_record::<ResponseV1, _>(Kind::Response, level::BASE, response)
 }
 
 /// The answer of apply on its way back from bytes.
@@ -184,12 +182,12 @@ pub fn encode_response(response: &Response) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_response(bytes: &[u8]) -> Result<Response, CodecError> {
-    decode::<ResponseV1, _>(Kind::Response, bytes)
+    decode_record::<ResponseV1, _>(Kind::Response, bytes)
 }
 
 /// A vote as bytes.
 pub fn encode_vote(vote: &Vote) -> Vec<u8> {
-    encode::<VoteV1, _>(Kind::Vote, level::BASE, vote)
+    encode_record::<VoteV1, _>(Kind::Vote, level::BASE, vote)
 }
 
 /// A vote from bytes.
@@ -197,12 +195,12 @@ pub fn encode_vote(vote: &Vote) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_vote(bytes: &[u8]) -> Result<Vote, CodecError> {
-    decode::<VoteV1, _>(Kind::Vote, bytes)
+    decode_record::<VoteV1, _>(Kind::Vote, bytes)
 }
 
 /// A log id as bytes.
 pub fn encode_log_id(id: &LogId) -> Vec<u8> {
-    encode::<LogIdV1, _>(Kind::LogId, level::BASE, id)
+    encode_record::<LogIdV1, _>(Kind::LogId, level::BASE, id)
 }
 
 /// A log id from bytes.
@@ -210,12 +208,12 @@ pub fn encode_log_id(id: &LogId) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_log_id(bytes: &[u8]) -> Result<LogId, CodecError> {
-    decode::<LogIdV1, _>(Kind::LogId, bytes)
+    decode_record::<LogIdV1, _>(Kind::LogId, bytes)
 }
 
 /// A mark as bytes.
 pub fn encode_mark(mark: &Mark) -> Vec<u8> {
-    encode::<MarkV1, _>(Kind::Mark, level::BASE, mark)
+    encode_record::<MarkV1, _>(Kind::Mark, level::BASE, mark)
 }
 
 /// A mark from bytes.
@@ -223,12 +221,12 @@ pub fn encode_mark(mark: &Mark) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_mark(bytes: &[u8]) -> Result<Mark, CodecError> {
-    decode::<MarkV1, _>(Kind::Mark, bytes)
+    decode_record::<MarkV1, _>(Kind::Mark, bytes)
 }
 
 /// A membership with its entry as bytes.
 pub fn encode_membership(stored: &StoredMembership) -> Vec<u8> {
-    encode::<StoredMembershipV1, _>(Kind::Membership, level::BASE, stored)
+    encode_record::<StoredMembershipV1, _>(Kind::Membership, level::BASE, stored)
 }
 
 /// A membership with its entry from bytes.
@@ -236,7 +234,7 @@ pub fn encode_membership(stored: &StoredMembership) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_membership(bytes: &[u8]) -> Result<StoredMembership, CodecError> {
-    decode::<StoredMembershipV1, _>(Kind::Membership, bytes)
+    decode_record::<StoredMembershipV1, _>(Kind::Membership, bytes)
 }
 
 impl Frozen<Response> for ResponseV1 {
@@ -324,7 +322,7 @@ pub fn encode_postings(since: &[u64]) -> Vec<u8> {
             distance
         })
         .collect();
-    frame(Kind::Postings, level::BASE, &[&body_bytes(&distances)])
+    frame_parts(Kind::Postings, level::BASE, &[&body_bytes(&distances)])
 }
 
 /// Entries of the term index from bytes.
@@ -332,7 +330,7 @@ pub fn encode_postings(since: &[u64]) -> Vec<u8> {
 /// # Errors
 /// As [`decode_entry`].
 pub fn decode_postings(bytes: &[u8]) -> Result<Vec<u64>, CodecError> {
-    let (_, body) = open(Kind::Postings, bytes)?;
+    let (_, body) = open_record(Kind::Postings, bytes)?;
     let mut since: Vec<u64> = body_of(body)?;
     let mut before = 0_u64;
     for (at, since) in since.iter_mut().enumerate() {

@@ -2,12 +2,14 @@
 
 use registry::{Key, Row, RowKind, level};
 
-use super::frame::{CodecError, Kind, decode, encode};
+use super::error::{CodecError, Kind};
+use super::frame::{decode_record, encode_record};
 use super::v1::access::{AccessPolicyRowV1, AccessRowV1, AccountRowV1, BindingRowV1, RoleRowV1};
 use super::v1::associations::AssociationRowV1;
 use super::v1::catalog::{ContentRowV1, ContextRowV1, SubjectRowV1, TermsRowV1, VersionRowV1};
-use super::v1::cluster::{AuditRowV1, MachineRowV1, RequestRowV1};
+use super::v1::cluster::{AuditRowV1, MachineRowV1};
 use super::v1::common::FormatV1;
+use super::v1::envelope::RequestRowV1;
 use super::v1::feeds::{CursorRowV1, EventV1};
 use super::v1::life::{ConsumerRowV1, DraftRowV1, HistoryRowV1};
 use super::v1::settings::{ConfigV1, LifePolicyV1, ModeV1, SettingRowV1};
@@ -20,11 +22,11 @@ macro_rules! rows {
         /// A row as bytes. Which layout it has follows from its key's table.
         pub fn encode_row(row: &Row) -> Vec<u8> {
             match row {
-                $(Row::$kind(row) => encode::<$layout, _>(Kind::Row, level::BASE, row),)+
+                $(Row::$kind(row) => encode_record::<$layout, _>(Kind::Row, level::BASE, row),)+
                 Row::Schema(guid, format) => {
-                    encode::<([u8; 16], FormatV1), _>(Kind::Row, level::BASE, &(*guid, *format))
+                    encode_record::<([u8; 16], FormatV1), _>(Kind::Row, level::BASE, &(*guid, *format))
                 }
-                Row::Present => encode::<Nothing, _>(Kind::Row, level::BASE, &[]),
+                Row::Present => encode_record::<Nothing, _>(Kind::Row, level::BASE, &[]),
             }
         }
 
@@ -34,13 +36,13 @@ macro_rules! rows {
         /// [`CodecError`]: the record is damaged or from a newer program.
         pub fn decode_row(key: &Key, bytes: &[u8]) -> Result<Row, CodecError> {
             Ok(match key.table().row() {
-                $(RowKind::$kind => Row::$kind(decode::<$layout, _>(Kind::Row, bytes)?),)+
+                $(RowKind::$kind => Row::$kind(decode_record::<$layout, _>(Kind::Row, bytes)?),)+
                 RowKind::Schema => {
-                    let (guid, format) = decode::<([u8; 16], FormatV1), _>(Kind::Row, bytes)?;
+                    let (guid, format) = decode_record::<([u8; 16], FormatV1), _>(Kind::Row, bytes)?;
                     Row::Schema(guid, format)
                 }
                 RowKind::Present => {
-                    let []: [u8; 0] = decode::<Nothing, _>(Kind::Row, bytes)?;
+                    let []: [u8; 0] = decode_record::<Nothing, _>(Kind::Row, bytes)?;
                     Row::Present
                 }
             })

@@ -31,24 +31,24 @@ struct Check<'a> {
 }
 
 /// Checks a log and brings its mark up to date.
-pub(super) fn check(db: &DB, config: &LogConfig) -> Result<Found, OpenError> {
+pub(super) fn check_log(db: &DB, config: &LogConfig) -> Result<Found, OpenError> {
     let check = Check { db, config };
-    let vote = check.meta(META_VOTE, "the vote", decode_vote)?;
-    let purged = check.meta(META_PURGED, "the purged position", decode_log_id)?;
-    let committed = check.meta(META_COMMITTED, "the committed position", decode_log_id)?;
-    let store = check.meta(META_STORE, "the log's name", |bytes| decode_mark(bytes).map(|mark| mark.store))?;
-    let (sizes, end) = check.scan(purged.as_ref())?;
-    let last = check.decode(sizes.first(), end)?;
-    check.vote(vote.as_ref(), last.as_ref())?;
+    let vote = check.read_meta(META_VOTE, "the vote", decode_vote)?;
+    let purged = check.read_meta(META_PURGED, "the purged position", decode_log_id)?;
+    let committed = check.read_meta(META_COMMITTED, "the committed position", decode_log_id)?;
+    let store = check.read_meta(META_STORE, "the log's name", |bytes| decode_mark(bytes).map(|mark| mark.store))?;
+    let (sizes, end) = check.scan_entries(purged.as_ref())?;
+    let last = check.decode_entries(sizes.first(), end)?;
+    check.check_vote(vote.as_ref(), last.as_ref())?;
     // What comes back from the WAL was flushed to tables while opening, so all of it is durable, and so may be marked.
     let last = last.max(purged);
-    let store = check.mark(store, vote.as_ref(), purged.as_ref(), last.as_ref())?;
+    let store = check.check_mark(store, vote.as_ref(), purged.as_ref(), last.as_ref())?;
     let mark = Mark { store, vote, last };
     Ok(Found { vote, purged, last, committed, sizes, mark })
 }
 
 impl Check<'_> {
-    fn meta<T>(
+    fn read_meta<T>(
         &self,
         key: &[u8],
         what: &str,
@@ -56,12 +56,12 @@ impl Check<'_> {
     ) -> Result<Option<T>, OpenError> {
         let value = self
             .db
-            .get_pinned_cf(db::meta(self.db), key)
+            .get_pinned_cf(db::meta_family(self.db), key)
             .map_err(|error| db::database_error(&self.config.dir, &error))?;
-        value.map(|bytes| decode(&bytes)).transpose().map_err(|source| self.record(what.to_owned(), source))
+        value.map(|bytes| decode(&bytes)).transpose().map_err(|source| self.record_error(what.to_owned(), source))
     }
 
-    fn record(&self, what: String, source: CodecError) -> OpenError {
+    fn record_error(&self, what: String, source: CodecError) -> OpenError {
         let path = self.config.dir.clone();
         match source {
             // After a downgrade the disk holds what it should.
@@ -71,11 +71,11 @@ impl Check<'_> {
     }
 
     /// Indexes begin after what was purged and have no gap. Returns the sizes and the index after the last.
-    fn scan(&self, purged: Option<&LogId>) -> Result<(Sizes, u64), OpenError> {
+    fn scan_entries(&self, purged: Option<&LogId>) -> Result<(Sizes, u64), OpenError> {
         let path = || self.config.dir.clone();
         let mut sizes = Sizes::default();
         let mut expected = next_index(purged);
-        let mut iterator = db::entries(self.db, 0, None);
+        let mut iterator = db::entries_from(self.db, 0, None);
         while let Some((key, value)) = iterator.item() {
             let key = <[u8; 8]>::try_from(key).map_err(|_| OpenError::Key { path: path(), key: key.to_vec() })?;
             let found = u64::from_be_bytes(key);
@@ -94,15 +94,15 @@ impl Check<'_> {
     }
 
     /// The last entries (or all) are whole and are what their keys say, and leaders only follow one another. Returns the last.
-    fn decode(&self, first: Option<u64>, end: u64) -> Result<Option<LogId>, OpenError> {
+    fn decode_entries(&self, first: Option<u64>, end: u64) -> Result<Option<LogId>, OpenError> {
         let Some(first) = first else { return Ok(None) };
         let from = if self.config.check_all { first } else { first.max(end.saturating_sub(BOOT_ENTRIES_CHECKED)) };
         let mut last: Option<LogId> = None;
         let mut expected = from;
-        let mut iterator = db::entries(self.db, from, None);
+        let mut iterator = db::entries_from(self.db, from, None);
         while let Some(value) = iterator.value() {
             let entry = decode_entry(&Bytes::copy_from_slice(value))
-                .map_err(|source| self.record(format!("the entry {expected}"), source))?;
+                .map_err(|source| self.record_error(format!("the entry {expected}"), source))?;
             let id = entry.log_id;
             if id.index() != expected || last.is_some_and(|last| last >= id) {
                 return Err(OpenError::Misplaced { path: self.config.dir.clone(), key: expected, found: id });
@@ -117,7 +117,7 @@ impl Check<'_> {
 
     /// An entry is accepted only under a vote for its leader or a later one, which was synced before. Only the entry that
     /// initialises a cluster, under term 0, comes before the first vote.
-    fn vote(&self, vote: Option<&Vote>, last: Option<&LogId>) -> Result<(), OpenError> {
+    fn check_vote(&self, vote: Option<&Vote>, last: Option<&LogId>) -> Result<(), OpenError> {
         let path = || self.config.dir.clone();
         match (vote, last) {
             (_, None) => Ok(()),
@@ -131,7 +131,7 @@ impl Check<'_> {
     }
 
     /// The log is not behind its mark. A new log gets a name and its first mark. Returns the name.
-    fn mark(
+    fn check_mark(
         &self,
         store: Option<[u8; 16]>,
         vote: Option<&Vote>,
@@ -139,7 +139,7 @@ impl Check<'_> {
         last: Option<&LogId>,
     ) -> Result<[u8; 16], OpenError> {
         let (path, mark_path) = (self.config.dir.clone(), self.config.mark.clone());
-        let found = mark::read(&mark_path)?;
+        let found = mark::read_mark(&mark_path)?;
         let empty = vote.is_none() && last.is_none();
         if let Some(found) = &found {
             let marked_nothing = found.vote.is_none() && found.last.is_none();
@@ -152,7 +152,7 @@ impl Check<'_> {
                 return Err(OpenError::VoteBehindMark { path, mark: mark_path, marked, found: vote.copied() });
             }
             if let Some(marked) = found.last {
-                self.holds(&marked, purged, last)?;
+                self.check_holds_marked(&marked, purged, last)?;
             }
         } else if !empty {
             return Err(OpenError::MarkMissing { mark: mark_path });
@@ -174,7 +174,12 @@ impl Check<'_> {
 
     /// The marked entry is in the log, or was purged. The mark is lowered before a truncation, so it cannot have been
     /// replaced.
-    fn holds(&self, marked: &LogId, purged: Option<&LogId>, last: Option<&LogId>) -> Result<(), OpenError> {
+    fn check_holds_marked(
+        &self,
+        marked: &LogId,
+        purged: Option<&LogId>,
+        last: Option<&LogId>,
+    ) -> Result<(), OpenError> {
         if purged.is_some_and(|purged| purged.index() >= marked.index()) {
             return Ok(());
         }
@@ -189,11 +194,11 @@ impl Check<'_> {
         }
         let value = self
             .db
-            .get_pinned_cf(db::logs(self.db), db::key(marked.index()))
+            .get_pinned_cf(db::logs_family(self.db), db::key(marked.index()))
             .map_err(|error| db::database_error(&self.config.dir, &error))?
             .ok_or_else(|| behind(None))?;
         let found = decode_entry(&Bytes::copy_from_slice(&value))
-            .map_err(|source| self.record(format!("the entry {}", marked.index()), source))?
+            .map_err(|source| self.record_error(format!("the entry {}", marked.index()), source))?
             .log_id;
         if found == *marked { Ok(()) } else { Err(behind(Some(found))) }
     }
@@ -207,7 +212,7 @@ impl Check<'_> {
         })?;
         let mut batch = WriteBatch::default();
         let record = encode_mark(&Mark { store, vote: None, last: None });
-        batch.put_cf(db::meta(self.db), META_STORE, record);
+        batch.put_cf(db::meta_family(self.db), META_STORE, record);
         let mut options = WriteOptions::default();
         options.set_sync(true);
         self.db.write_opt(batch, &options).map_err(|error| db::database_error(&self.config.dir, &error))?;

@@ -100,22 +100,22 @@ pub(super) fn database_error(path: &Path, error: &rocksdb::Error) -> OpenError {
     }
 }
 
-pub(super) fn logs(db: &DB) -> &ColumnFamily {
+pub(super) fn logs_family(db: &DB) -> &ColumnFamily {
     db.cf_handle(CF_LOGS).expect("the database is opened with this column family")
 }
 
-pub(super) fn meta(db: &DB) -> &ColumnFamily {
+pub(super) fn meta_family(db: &DB) -> &ColumnFamily {
     db.cf_handle(CF_META).expect("the database is opened with this column family")
 }
 
 /// An iterator over the entries `from..to` as they are now; it is positioned on the first.
-pub(super) fn entries(db: &DB, from: u64, to: Option<u64>) -> DBRawIterator<'_> {
+pub(super) fn entries_from(db: &DB, from: u64, to: Option<u64>) -> DBRawIterator<'_> {
     let mut options = ReadOptions::default();
     options.set_verify_checksums(true);
     if let Some(to) = to {
         options.set_iterate_upper_bound(key(to));
     }
-    let mut iterator = db.raw_iterator_cf_opt(logs(db), options);
+    let mut iterator = db.raw_iterator_cf_opt(logs_family(db), options);
     iterator.seek(key(from));
     iterator
 }

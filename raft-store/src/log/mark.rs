@@ -14,7 +14,7 @@ use super::error::OpenError;
 use crate::codec::{Mark, decode_mark, encode_mark};
 
 /// Reads the mark; `None` if there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Mark>, OpenError> {
+pub(super) fn read_mark(path: &Path) -> Result<Option<Mark>, OpenError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -35,7 +35,7 @@ pub(super) fn write(path: &Path, mark: &Mark) -> io::Result<()> {
     fail_point!("log-mark-drafted");
     fs::rename(&draft, path)?;
     fail_point!("log-mark-renamed");
-    sync_dir(parent(path))?;
+    sync_dir(parent_of(path))?;
     fail_point!("log-mark-after");
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 /// The directory that a path is in.
-pub(super) fn parent(path: &Path) -> &Path {
+pub(super) fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -65,13 +65,13 @@ mod tests {
     fn a_mark_is_read_back_as_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("MARK");
-        assert!(read(&path).unwrap().is_none());
+        assert!(read_mark(&path).unwrap().is_none());
         for mark in [
             Mark { store: [7; 16], vote: None, last: None },
             Mark { store: [9; 16], vote: Some(Vote::new_committed(3, 2)), last: Some(log_id(3, 2, 1_000_000)) },
         ] {
             write(&path, &mark).unwrap();
-            assert_eq!(read(&path).unwrap(), Some(mark));
+            assert_eq!(read_mark(&path).unwrap(), Some(mark));
         }
     }
 
@@ -85,9 +85,9 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[position] ^= 0x10;
             fs::write(&path, &damaged).unwrap();
-            assert!(matches!(read(&path), Err(OpenError::MarkDamaged { .. })), "byte {position}");
+            assert!(matches!(read_mark(&path), Err(OpenError::MarkDamaged { .. })), "byte {position}");
             fs::write(&path, &whole[..position]).unwrap();
-            assert!(matches!(read(&path), Err(OpenError::MarkDamaged { .. })), "cut at {position}");
+            assert!(matches!(read_mark(&path), Err(OpenError::MarkDamaged { .. })), "cut at {position}");
         }
     }
 

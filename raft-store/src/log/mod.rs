@@ -4,9 +4,9 @@
 //! soon as append returns. After a failed write or sync nothing is acknowledged any more and the process ends. A log that
 //! lost anything that it had promised does not open.
 //!
-//! **How.** One writer thread ([`writer`]) owns all writes and groups them: one batch, one sync, then the answers. The
-//! state in memory ([`positions`]) runs ahead of it and holds the tail of the log, decoded. Readers ([`reader`]) see both as
-//! of one moment. A mark beside the database ([`mark`]) and the checks at the start ([`boot`]) notice what was lost.
+//! **How.** One writer thread (`writer`) owns all writes and groups them: one batch, one sync, then the answers. The
+//! state in memory (`positions`) runs ahead of it and holds the tail of the log, decoded. Readers (`reader`) see both as
+//! of one moment. A mark beside the database (`mark`) and the checks at the start (`boot`) notice what was lost.
 //!
 //! **Never here:** repairing a damaged log (a last record that a power loss tore is none, see `crate::torn`), trying a failed
 //! sync again, a decision about what may be purged.
@@ -85,9 +85,9 @@ impl LogStore {
     /// to do.
     pub fn open(config: LogConfig) -> Result<Self, OpenError> {
         create_dir(&config.dir)?;
-        create_dir(mark::parent(&config.mark))?;
+        create_dir(mark::parent_of(&config.mark))?;
         let db = Arc::new(open_database(&config.dir)?);
-        let found = boot::check(&db, &config)?;
+        let found = boot::check_log(&db, &config)?;
 
         let (sender, receiver) = mpsc::channel();
         let mut positions = Positions::new(sender, config.cache_bytes_max);
@@ -115,7 +115,7 @@ impl LogStore {
     /// Where the log stands.
     pub fn report(&self) -> LogReport {
         let positions = self.shared().positions.read();
-        let indexes = positions.indexes();
+        let indexes = positions.index_range();
         LogReport {
             vote: positions.vote,
             purged: positions.purged,
@@ -138,7 +138,7 @@ impl LogStore {
     }
 
     /// The last entry that was purged.
-    pub fn purged(&self) -> Option<LogId> {
+    pub fn last_purged(&self) -> Option<LogId> {
         self.shared().positions.read().purged
     }
 
@@ -214,7 +214,7 @@ fn open_database(dir: &Path) -> Result<rocksdb::DB, OpenError> {
 
 /// Makes a directory whose name is durable.
 fn create_dir(path: &Path) -> Result<(), OpenError> {
-    fs::create_dir_all(path).and_then(|()| mark::sync_dir(mark::parent(path))).map_err(|source| OpenError::Io {
+    fs::create_dir_all(path).and_then(|()| mark::sync_dir(mark::parent_of(path))).map_err(|source| OpenError::Io {
         doing: "create directory",
         path: path.to_owned(),
         source,

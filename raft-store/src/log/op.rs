@@ -32,7 +32,7 @@ pub(super) enum Op {
 
 impl Op {
     /// Bytes of its records.
-    pub(super) fn bytes(&self) -> usize {
+    pub(super) fn size_bytes(&self) -> usize {
         match self {
             Self::Append { records, .. } => records.iter().map(|(_, record)| record.len()).sum(),
             Self::Vote { .. } | Self::Truncate { .. } | Self::Purge { .. } => 0,
@@ -40,7 +40,7 @@ impl Op {
     }
 
     /// Tells whoever waits for it what became of it.
-    pub(super) fn answer(self, result: io::Result<()>) {
+    pub(super) fn answer_with(self, result: io::Result<()>) {
         match self {
             Self::Append { callback, room, .. } => {
                 callback.io_completed(result);

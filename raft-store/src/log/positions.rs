@@ -77,7 +77,7 @@ impl Positions {
     }
 
     /// The first and last index, if there are entries.
-    pub(super) fn indexes(&self) -> Range<u64> {
+    pub(super) fn index_range(&self) -> Range<u64> {
         // An append to a log that holds nothing and has purged nothing may begin anywhere; the sizes know where.
         let from = self.sizes.first().unwrap_or_else(|| next_index(self.purged.as_ref()));
         from..next_index(self.last.as_ref()).max(from)

@@ -43,8 +43,8 @@ impl LogReader {
     }
 
     /// What the log holds of a range, at this moment.
-    fn held(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
-        let indexes = self.shared().positions.read().indexes();
+    fn held_range(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
+        let indexes = self.shared().positions.read().index_range();
         let from = match range.start_bound() {
             Bound::Included(from) => *from,
             Bound::Excluded(before) => before.saturating_add(1),
@@ -62,10 +62,10 @@ impl LogReader {
     async fn read(&self, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
         let in_memory = range.start >= self.shared().positions.read().tail_first();
         if in_memory || range.is_empty() {
-            return read(self.shared(), range, share);
+            return read_range(self.shared(), range, share);
         }
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || read(store.shared(), range, share)).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || read_range(store.shared(), range, share)).await.map_err(io::Error::other)?
     }
 
     fn vote(&self) -> Option<Vote> {
@@ -73,7 +73,7 @@ impl LogReader {
     }
 
     /// The leader's entries may be read only while it leads here: afterwards they may be truncated and replaced.
-    fn leads(&self, leader: &LeaderId) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
+    fn check_leads(&self, leader: &LeaderId) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
         let vote = self.vote();
         if vote.is_some_and(|vote| vote.committed && vote.leader_id == *leader) {
             Ok(())
@@ -90,17 +90,17 @@ impl LogStore {
     /// # Errors
     /// If the log cannot be read.
     pub fn some_records(&self, range: Range<u64>) -> io::Result<Vec<(u64, Bytes)>> {
-        let entries = read(self.shared(), range, Share::Some)?;
+        let entries = read_range(self.shared(), range, Share::Some)?;
         Ok(entries.iter().map(|entry| (entry.log_id.index(), encode_entry(entry))).collect())
     }
 }
 
 /// Reads what the log holds of a range, one moment of it.
-fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
+fn read_range(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entry>> {
     let db = shared.db.read();
     let db = db.as_ref().ok_or_else(|| shared.closed_error())?;
     let positions = shared.positions.read();
-    let indexes = positions.indexes();
+    let indexes = positions.index_range();
     let range = range.start.max(indexes.start)..range.end.min(indexes.end);
     if range.is_empty() {
         return Ok(Vec::new());
@@ -108,10 +108,10 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
     let disk = range.start..range.end.min(positions.tail_first());
     let bytes_max = if share == Share::All { usize::MAX } else { READ_BYTES_MAX };
     if disk.is_empty() {
-        return contiguous(positions.copy_tail(range.clone(), bytes_max), range.start);
+        return check_contiguous(positions.copy_tail(range.clone(), bytes_max), range.start);
     }
     // The iterator sees the database as it is now, while the state cannot change.
-    let mut iterator = db::entries(db, disk.start, Some(disk.end));
+    let mut iterator = db::entries_from(db, disk.start, Some(disk.end));
     let tail = if share == Share::All { positions.copy_tail(disk.end..range.end, usize::MAX) } else { Vec::new() };
     drop(positions);
 
@@ -119,7 +119,7 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
     while let Some(record) = iterator.value() {
         bytes += record.len();
         if bytes > bytes_max && !entries.is_empty() {
-            return contiguous(entries, range.start);
+            return check_contiguous(entries, range.start);
         }
         let entry = decode_entry(&Bytes::copy_from_slice(record)).map_err(|error| {
             let position = range.start + entries.len() as u64;
@@ -134,11 +134,11 @@ fn read(shared: &Shared, range: Range<u64>, share: Share) -> io::Result<Vec<Entr
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     entries.extend(tail);
-    contiguous(entries, range.start)
+    check_contiguous(entries, range.start)
 }
 
 /// Replication would send a gap to followers, which would then have another log.
-fn contiguous(entries: Vec<Entry>, first: u64) -> io::Result<Vec<Entry>> {
+fn check_contiguous(entries: Vec<Entry>, first: u64) -> io::Result<Vec<Entry>> {
     for (expected, entry) in (first..).zip(&entries) {
         if entry.log_id.index() != expected {
             let message = format!("read entry {expected} of the log: found {} in its place", entry.log_id);
@@ -153,7 +153,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
         &mut self,
         range: RB,
     ) -> Result<Vec<Entry>, io::Error> {
-        self.read(self.held(&range), Share::All).await
+        self.read(self.held_range(&range), Share::All).await
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
@@ -177,8 +177,8 @@ impl RaftLogReader<TypeConfig> for LogReader {
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
-        let range = self.held(&range);
-        chunks(self.clone(), range, None).map(|item| item.map_err(into_io))
+        let range = self.held_range(&range);
+        chunks_of(self.clone(), range, None).map(|item| item.map_err(into_io))
     }
 
     async fn leader_bounded_stream<RB>(
@@ -189,8 +189,8 @@ impl RaftLogReader<TypeConfig> for LogReader {
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
-        let range = self.held(&range);
-        chunks(self.clone(), range, Some(leader))
+        let range = self.held_range(&range);
+        chunks_of(self.clone(), range, Some(leader))
     }
 }
 
@@ -215,13 +215,13 @@ struct Chunks {
 
 impl Chunks {
     /// Fills the buffer; leaves it empty at the end.
-    async fn fill(&mut self) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
+    async fn fill_next(&mut self) -> Result<(), LeaderBoundedStreamError<TypeConfig>> {
         if self.rest.is_empty() && self.asked {
             return Ok(());
         }
         self.asked = true;
         if let Some(leader) = &self.leader {
-            self.reader.leads(leader)?;
+            self.reader.check_leads(leader)?;
         }
         if self.rest.is_empty() {
             return Ok(());
@@ -229,7 +229,7 @@ impl Chunks {
         let entries = self.reader.limited_get_log_entries(self.rest.start, self.rest.end).await?;
         // A vote is stored before the entries of another leader are truncated: if this one still leads, they are its own.
         if let Some(leader) = &self.leader {
-            self.reader.leads(leader)?;
+            self.reader.check_leads(leader)?;
         }
         self.rest.start += entries.len() as u64;
         self.buffer = entries.into_iter();
@@ -238,7 +238,7 @@ impl Chunks {
 }
 
 /// A range of entries in pieces of about [`READ_BYTES_MAX`]; the first error ends it.
-fn chunks(
+fn chunks_of(
     reader: LogReader,
     range: Range<u64>,
     leader: Option<LeaderId>,
@@ -250,7 +250,7 @@ fn chunks(
             return None;
         }
         if chunks.buffer.len() == 0
-            && let Err(error) = chunks.fill().await
+            && let Err(error) = chunks.fill_next().await
         {
             chunks.ended = true;
             return Some((Err(error), chunks));

@@ -35,7 +35,7 @@ impl Shared {
     }
 
     /// From the writer thread: operations up to `sequence`, and this vote, are durable.
-    pub(super) fn written(&self, sequence: Option<u64>, vote: Option<Vote>) {
+    pub(super) fn note_written(&self, sequence: Option<u64>, vote: Option<Vote>) {
         let mut positions = self.positions.write();
         if let Some(sequence) = sequence {
             positions.set_durable(sequence);
@@ -46,7 +46,7 @@ impl Shared {
     }
 
     /// From now on nothing is accepted. The first reason is kept.
-    pub(super) fn breaks(&self, reason: &str) {
+    pub(super) fn note_broken(&self, reason: &str) {
         self.room.close();
         self.positions.write().broken.get_or_insert_with(|| reason.to_owned());
     }

@@ -13,12 +13,12 @@ use super::op::Op;
 use super::positions::{Positions, next_index};
 use super::reader::LogReader;
 use super::{LogStore, shared::Shared};
-use crate::codec::frame::RECORD_BYTES_MAX;
+use crate::codec::RECORD_BYTES_MAX;
 use crate::codec::{decode_entry, encode_entry};
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 
 /// Puts an operation into the queue, if the log still takes any.
-fn send(shared: &Shared, positions: &Positions, op: Op) -> io::Result<()> {
+fn send_op(shared: &Shared, positions: &Positions, op: Op) -> io::Result<()> {
     let sender = positions.sender.as_ref().ok_or_else(|| shared.closed_error())?;
     sender.send(op).map_err(|_| shared.closed_error())
 }
@@ -30,7 +30,7 @@ fn check_open(positions: &Positions) -> io::Result<()> {
     }
 }
 
-fn refused(message: String) -> io::Error {
+fn refused_error(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
@@ -42,17 +42,17 @@ fn check_order(last: Option<LogId>, entries: &[Entry]) -> io::Result<()> {
         if let Some(last) = last
             && (id.index() != last.index() + 1 || id < last)
         {
-            return Err(refused(format!("append entry {id} to the log: the last entry is {last}")));
+            return Err(refused_error(format!("append entry {id} to the log: the last entry is {last}")));
         }
         last = Some(id);
     }
     Ok(())
 }
 
-fn encode(entry: &Entry) -> io::Result<Bytes> {
+fn encode_checked(entry: &Entry) -> io::Result<Bytes> {
     let record = encode_entry(entry);
     if record.len() > RECORD_BYTES_MAX {
-        return Err(refused(format!(
+        return Err(refused_error(format!(
             "append entry {} to the log: its record has {} bytes",
             entry.log_id,
             record.len()
@@ -60,7 +60,10 @@ fn encode(entry: &Entry) -> io::Result<Bytes> {
     }
     if record.len() >= PROVE_BYTES_MIN {
         decode_entry(&record).map_err(|error| {
-            refused(format!("append entry {} to the log: its record could not be read back: {error}", entry.log_id))
+            refused_error(format!(
+                "append entry {} to the log: its record could not be read back: {error}",
+                entry.log_id
+            ))
         })?;
     }
     Ok(record)
@@ -68,13 +71,13 @@ fn encode(entry: &Entry) -> io::Result<Bytes> {
 
 impl LogStore {
     /// Room in the queue for this many bytes; waits while the disk is too far behind.
-    async fn room(&self, bytes: usize) -> io::Result<OwnedSemaphorePermit> {
+    async fn wait_for_room(&self, bytes: usize) -> io::Result<OwnedSemaphorePermit> {
         let bytes = (bytes + QUEUE_APPEND_BYTES).min(QUEUE_BYTES_MAX);
         let bytes = u32::try_from(bytes).expect("the queue's limit is far below u32::MAX");
         self.shared().room.clone().acquire_many_owned(bytes).await.map_err(|_| self.shared().broken_error())
     }
 
-    async fn answered(&self, answer: oneshot::Receiver<io::Result<()>>) -> io::Result<()> {
+    async fn wait_for_answer(&self, answer: oneshot::Receiver<io::Result<()>>) -> io::Result<()> {
         answer.await.map_err(|_| self.shared().broken_error())?
     }
 }
@@ -97,11 +100,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let positions = self.shared().positions.write();
             check_open(&positions)?;
             if let Some(stored) = positions.vote.filter(|stored| vote < stored) {
-                return Err(refused(format!("save vote {vote}: the vote {stored} was promised already")));
+                return Err(refused_error(format!("save vote {vote}: the vote {stored} was promised already")));
             }
-            send(self.shared(), &positions, Op::Vote { vote: *vote, done })?;
+            send_op(self.shared(), &positions, Op::Vote { vote: *vote, done })?;
         }
-        self.answered(answer).await
+        self.wait_for_answer(answer).await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
@@ -127,9 +130,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let entries: Vec<Entry> = entries.into_iter().collect();
         let records = entries
             .iter()
-            .map(|entry| Ok((entry.log_id.index(), encode(entry)?)))
+            .map(|entry| Ok((entry.log_id.index(), encode_checked(entry)?)))
             .collect::<io::Result<Vec<(u64, Bytes)>>>()?;
-        let room = self.room(records.iter().map(|(_, record)| record.len()).sum()).await?;
+        let room = self.wait_for_room(records.iter().map(|(_, record)| record.len()).sum()).await?;
 
         let mut positions = self.shared().positions.write();
         check_open(&positions)?;
@@ -137,7 +140,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let sequence = positions.next_sequence();
         let last = entries.last().map(|entry| entry.log_id);
         let lengths: Vec<usize> = records.iter().map(|(_, record)| record.len()).collect();
-        send(self.shared(), &positions, Op::Append { sequence, records, last, callback, room })?;
+        send_op(self.shared(), &positions, Op::Append { sequence, records, last, callback, room })?;
         positions.append(entries.into_iter().zip(lengths).collect(), sequence);
         Ok(())
     }
@@ -148,15 +151,15 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let mut positions = self.shared().positions.write();
             check_open(&positions)?;
             let to = next_index(positions.last.as_ref());
-            let from = next_index(last_log_id.as_ref()).max(positions.indexes().start);
+            let from = next_index(last_log_id.as_ref()).max(positions.index_range().start);
             if from >= to {
                 return Ok(());
             }
             positions.truncate(last_log_id);
             let keep = positions.last;
-            send(self.shared(), &positions, Op::Truncate { keep, from, to, done })?;
+            send_op(self.shared(), &positions, Op::Truncate { keep, from, to, done })?;
         }
-        self.answered(answer).await
+        self.wait_for_answer(answer).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
@@ -166,7 +169,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             return Ok(());
         }
         positions.purge(log_id);
-        send(self.shared(), &positions, Op::Purge { upto: log_id })
+        send_op(self.shared(), &positions, Op::Purge { upto: log_id })
     }
 }
 

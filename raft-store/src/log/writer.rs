@@ -32,7 +32,7 @@ struct Group {
 
 impl Group {
     fn push(&mut self, op: Op) {
-        self.bytes += op.bytes();
+        self.bytes += op.size_bytes();
         self.ops.push(op);
     }
 }
@@ -78,14 +78,14 @@ struct Watch(Arc<Shared>, LogConfig);
 impl Drop for Watch {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            stop(&self.0, &self.1, "the log's writer thread panicked");
+            stop_node(&self.0, &self.1, "the log's writer thread panicked");
         }
     }
 }
 
 /// Lets nobody write any more, and ends the process.
-fn stop(shared: &Shared, config: &LogConfig, message: &str) {
-    shared.breaks(message);
+fn stop_node(shared: &Shared, config: &LogConfig, message: &str) {
+    shared.note_broken(message);
     tracing::error!(log = %config.dir.display(), "{message}; the process ends, because a write may be lost");
     (config.on_fatal)(message);
 }
@@ -123,11 +123,11 @@ impl Writer {
         let _watch = Watch(Arc::clone(&self.shared), self.config.clone());
         while let Some(op) = self.next() {
             match op {
-                Some(op) if self.shared.is_broken() => op.answer(Err(self.shared.broken_error())),
-                Some(Op::Truncate { keep, from, to, done }) => self.truncate(keep, from, to, done),
+                Some(op) if self.shared.is_broken() => op.answer_with(Err(self.shared.broken_error())),
+                Some(Op::Truncate { keep, from, to, done }) => self.truncate_log(keep, from, to, done),
                 Some(op) => {
-                    let group = self.collect(op);
-                    self.commit(group);
+                    let group = self.collect_group(op);
+                    self.commit_group(group);
                 }
                 None => self.catch_up(Told::IfWritten),
             }
@@ -163,7 +163,7 @@ impl Writer {
 
     /// Takes what is waiting. A truncation goes alone: the mark must be lowered before it, but not before what precedes it
     /// is durable.
-    fn collect(&mut self, first: Op) -> Group {
+    fn collect_group(&mut self, first: Op) -> Group {
         let mut group = Group::default();
         group.push(first);
         while group.ops.len() < self.config.group_ops_max && group.bytes < GROUP_BYTES_MAX {
@@ -180,13 +180,13 @@ impl Writer {
     }
 
     /// Writes a group, makes it durable, answers.
-    fn commit(&mut self, group: Group) {
+    fn commit_group(&mut self, group: Group) {
         fail_point!("log-before-group");
         match self.write_group(&group) {
             Ok(()) => {
                 fail_point!("log-before-answers");
                 for op in group.ops {
-                    op.answer(Ok(()));
+                    op.answer_with(Ok(()));
                 }
                 fail_point!("log-after-answers");
                 if planted("sync-late") {
@@ -194,7 +194,7 @@ impl Writer {
                 }
                 self.after_group();
             }
-            Err(error) => self.fail(group.ops, &error),
+            Err(error) => self.fail_all(group.ops, &error),
         }
     }
 
@@ -205,7 +205,7 @@ impl Writer {
             match op {
                 Op::Append { sequence: number, records, last, .. } => {
                     for (index, record) in records {
-                        batch.put_cf(db::logs(&self.db), db::key(*index), record);
+                        batch.put_cf(db::logs_family(&self.db), db::key(*index), record);
                     }
                     sync |= !records.is_empty();
                     sequence = Some(*number);
@@ -217,13 +217,13 @@ impl Writer {
                     if planted("vote-lost") {
                         continue;
                     }
-                    batch.put_cf(db::meta(&self.db), META_VOTE, encode_vote(vote));
+                    batch.put_cf(db::meta_family(&self.db), META_VOTE, encode_vote(vote));
                     sync = true;
                 }
                 Op::Purge { upto } => {
                     fail_point!("log-before-purge");
-                    batch.put_cf(db::meta(&self.db), META_PURGED, encode_log_id(upto));
-                    batch.delete_range_cf(db::logs(&self.db), db::key(0), db::key(upto.index() + 1));
+                    batch.put_cf(db::meta_family(&self.db), META_PURGED, encode_log_id(upto));
+                    batch.delete_range_cf(db::logs_family(&self.db), db::key(0), db::key(upto.index() + 1));
                     self.purging = Some(upto.index());
                     self.written = self.written.filter(|written| written.index() > upto.index()).or(Some(*upto));
                 }
@@ -236,7 +236,7 @@ impl Writer {
         }
         self.is_fresh = true;
         self.put_committed(&mut batch, Told::IfWritten);
-        self.write(batch, sync)?;
+        self.write_batch(batch, sync)?;
         self.shared.stats.count_group(operations, group.bytes);
         if !sync {
             fail_point!("log-after-purge");
@@ -249,12 +249,12 @@ impl Writer {
             // Before the vote is answered: a log that loses it must be noticed, or the node could vote twice.
             self.write_mark()?;
         }
-        self.shared.written(sequence, voted);
+        self.shared.note_written(sequence, voted);
         Ok(())
     }
 
     /// Removes entries at the end. The mark first says less, so that it is never ahead of the log.
-    fn truncate(&mut self, keep: Option<LogId>, from: u64, to: u64, done: Done) {
+    fn truncate_log(&mut self, keep: Option<LogId>, from: u64, to: u64, done: Done) {
         let result = self.write_truncation(keep, from, to);
         match result {
             Ok(()) => {
@@ -262,7 +262,7 @@ impl Writer {
                 drop(done.send(Ok(())));
                 self.after_group();
             }
-            Err(error) => self.fail(vec![Op::Truncate { keep, from, to, done }], &error),
+            Err(error) => self.fail_all(vec![Op::Truncate { keep, from, to, done }], &error),
         }
     }
 
@@ -275,13 +275,13 @@ impl Writer {
         }
         fail_point!("log-truncate-marked");
         let mut batch = WriteBatch::default();
-        batch.delete_range_cf(db::logs(&self.db), db::key(from), db::key(to));
+        batch.delete_range_cf(db::logs_family(&self.db), db::key(from), db::key(to));
         self.is_fresh = true;
         self.put_committed(&mut batch, Told::IfWritten);
-        self.write(batch, true)?;
+        self.write_batch(batch, true)?;
         self.written = keep;
         self.shared.stats.count_group(1, 0);
-        self.shared.written(None, None);
+        self.shared.note_written(None, None);
         fail_point!("log-after-truncate");
         Ok(())
     }
@@ -295,15 +295,15 @@ impl Writer {
             return false;
         }
         match &committed {
-            Some(committed) => batch.put_cf(db::meta(&self.db), META_COMMITTED, encode_log_id(committed)),
-            None => batch.delete_cf(db::meta(&self.db), META_COMMITTED),
+            Some(committed) => batch.put_cf(db::meta_family(&self.db), META_COMMITTED, encode_log_id(committed)),
+            None => batch.delete_cf(db::meta_family(&self.db), META_COMMITTED),
         }
         self.committed = committed;
         true
     }
 
     /// The one place that writes to the database.
-    fn write(&mut self, batch: WriteBatch, sync: bool) -> io::Result<()> {
+    fn write_batch(&mut self, batch: WriteBatch, sync: bool) -> io::Result<()> {
         fail_point!("log-write", |message| Err(io::Error::other(message.unwrap_or_default())));
         fail_point!("log-before-write");
         let mut options = WriteOptions::default();
@@ -330,7 +330,7 @@ impl Writer {
             if self.mark != self.durable && self.until_mark().is_zero() { self.write_mark() } else { Ok(()) }
         });
         if let Err(error) = result {
-            self.fail(Vec::new(), &error);
+            self.fail_all(Vec::new(), &error);
         }
     }
 
@@ -340,12 +340,12 @@ impl Writer {
         let mut result = Ok(());
         self.is_fresh = false;
         if self.put_committed(&mut batch, told) {
-            result = self.write(batch, false);
+            result = self.write_batch(batch, false);
         }
         let result = result.and_then(|()| if self.mark == self.durable { Ok(()) } else { self.write_mark() });
         self.marked_at = Some(now());
         if let Err(error) = result {
-            self.fail(Vec::new(), &error);
+            self.fail_all(Vec::new(), &error);
         }
     }
 
@@ -363,18 +363,20 @@ impl Writer {
     fn remove_files(&mut self) -> io::Result<()> {
         let Some(upto) = self.purge_files.take() else { return Ok(()) };
         fail_point!("log-before-files");
-        self.db.delete_file_in_range_cf(db::logs(&self.db), db::key(0), db::key(upto)).map_err(io::Error::other)?;
+        self.db
+            .delete_file_in_range_cf(db::logs_family(&self.db), db::key(0), db::key(upto))
+            .map_err(io::Error::other)?;
         fail_point!("log-after-files");
         Ok(())
     }
 
     /// Answers with the error, and ends everything.
-    fn fail(&self, ops: Vec<Op>, error: &io::Error) {
+    fn fail_all(&self, ops: Vec<Op>, error: &io::Error) {
         let message = format!("write {} operations to log {}: {error}", ops.len(), self.config.dir.display());
-        self.shared.breaks(&message);
+        self.shared.note_broken(&message);
         for op in ops {
-            op.answer(Err(self.shared.broken_error()));
+            op.answer_with(Err(self.shared.broken_error()));
         }
-        stop(&self.shared, &self.config, &message);
+        stop_node(&self.shared, &self.config, &message);
     }
 }

@@ -1,7 +1,7 @@
 //! Scrubbing: reads what nobody reads, so that a bit that rots is found while other replicas still have it right.
 //!
 //! A round goes over all tables of the state and of the log and over the files of the snapshot, a step at a time. What comes
-//! next is decided in [`place`]; the stores read, and whoever calls [`Scrubber::step`] decides the pace and what to do about
+//! next is decided in `place`; the stores read, and whoever calls [`Scrubber::step`] decides the pace and what to do about
 //! damage, which is to end the node. Blocks that are in a cache of RocksDB are taken from there: they are read from the disk
 //! when they have gone cold, or at the next start.
 //!
@@ -104,7 +104,7 @@ fn read_file(snapshot: &SnapshotDir, place: &InFile) -> Result<(u64, Ended), Dam
     let Some(expected) = files.get(place.file) else { return Ok((0, Ended::Whole { more: 0 })) };
     let path = snapshot.dir().join(&expected.name);
     let damage = |reason: String| Damage { place: path.display().to_string(), reason };
-    let (read, crc32c) = checksum(&path, place.offset, place.crc32c).map_err(|error| damage(error.to_string()))?;
+    let (read, crc32c) = checksum_from(&path, place.offset, place.crc32c).map_err(|error| damage(error.to_string()))?;
     let offset = place.offset + read;
     if read == STEP_BYTES && offset < expected.size {
         return Ok((read, Ended::InFile(InFile { offset, crc32c, ..place })));
@@ -117,7 +117,7 @@ fn read_file(snapshot: &SnapshotDir, place: &InFile) -> Result<(u64, Ended), Dam
 }
 
 /// Goes on with the checksum of a file by [`STEP_BYTES`]; gives the bytes that there were and the checksum.
-fn checksum(path: &Path, offset: u64, crc32c: u32) -> std::io::Result<(u64, u32)> {
+fn checksum_from(path: &Path, offset: u64, crc32c: u32) -> std::io::Result<(u64, u32)> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();

@@ -83,7 +83,7 @@ impl AppliedIndex {
     }
 
     /// Waits until the index is reached.
-    pub async fn reach(&self, index: u64) {
+    pub async fn advance_to(&self, index: u64) {
         if self.get() >= index {
             return;
         }
@@ -150,7 +150,7 @@ mod tests {
         let applied = AppliedIndex::new(0);
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(wakes.clone());
-        let mut waiters: Vec<_> = (1..=WAITERS).map(|index| (index, Box::pin(applied.reach(index)))).collect();
+        let mut waiters: Vec<_> = (1..=WAITERS).map(|index| (index, Box::pin(applied.advance_to(index)))).collect();
         for (index, waiter) in &mut waiters {
             assert!(waiter.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "{index}");
         }
@@ -168,15 +168,15 @@ mod tests {
         let applied = AppliedIndex::new(3);
         let mut context = Context::from_waker(Waker::noop());
         {
-            let mut early = pin!(applied.reach(7));
-            let mut late = pin!(applied.reach(9));
+            let mut early = pin!(applied.advance_to(7));
+            let mut late = pin!(applied.advance_to(9));
             assert!(early.as_mut().poll(&mut context).is_pending());
             assert!(late.as_mut().poll(&mut context).is_pending());
             assert_eq!(applied.inner.soonest.load(Ordering::SeqCst), 7);
         }
         assert!(applied.inner.waiting.lock().by_index.is_empty());
         assert_eq!(applied.inner.soonest.load(Ordering::SeqCst), NOBODY);
-        assert_eq!(pin!(applied.reach(3)).poll(&mut context), Poll::Ready(()));
+        assert_eq!(pin!(applied.advance_to(3)).poll(&mut context), Poll::Ready(()));
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
             let waiters: Vec<_> = (0..2_000_u64)
                 .map(|number| {
                     let applied = applied.clone();
-                    tokio::spawn(async move { applied.reach(number % 500 + 1).await })
+                    tokio::spawn(async move { applied.advance_to(number % 500 + 1).await })
                 })
                 .collect();
             for index in 1..=500 {

@@ -3,9 +3,11 @@
 use registry::{LogIndex, LogPosition, Table};
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
-use super::generation::{APPLIED, Generation};
+use super::StateStore;
+use super::database::APPLIED;
+use super::error::StateError;
+use super::generation::Generation;
 use super::view::StateView;
-use super::{StateError, StateStore};
 use crate::codec;
 use crate::types::LogId;
 
@@ -27,20 +29,20 @@ impl StateStore {
     pub fn export<T, E: From<StateError>>(&self, read: impl FnOnce(&StateExport<'_>) -> Result<T, E>) -> Result<T, E> {
         let generation = self.inner.generation.read().clone();
         let view = StateView::snapshot_of(&generation, self.applied_index());
-        let last = position(&generation, &view)?;
+        let last = applied_position(&generation, &view)?;
         let view = view.exactly_at(LogIndex(last.index()));
         read(&StateExport { generation: &generation, view, last })
     }
 }
 
 /// The last applied entry, as it stands in the snapshot itself: exact, however much is applied meanwhile.
-fn position(generation: &Generation, view: &StateView<'_>) -> Result<LogId, StateError> {
-    let bytes = view.meta(APPLIED).map_err(|source| generation.database("read", source))?;
+fn applied_position(generation: &Generation, view: &StateView<'_>) -> Result<LogId, StateError> {
+    let bytes = view.meta(APPLIED).map_err(|source| generation.database.database_error("read", source))?;
     let bytes = bytes.ok_or_else(|| StateError::Record {
         record: "applied".to_owned(),
         reason: "nothing is applied yet".to_owned(),
     })?;
-    codec::decode_log_id(&bytes).map_err(|error| StateError::record("applied", &error))
+    codec::decode_log_id(&bytes).map_err(|error| StateError::damaged_record("applied", &error))
 }
 
 impl StateExport<'_> {
@@ -71,12 +73,12 @@ impl StateExport<'_> {
             options.set_iterate_upper_bound([byte + 1]);
             options.fill_cache(false);
             options.set_readahead_size(READ_AHEAD_BYTES);
-            let family = self.generation.family(*table);
+            let family = self.generation.database.family_of(*table);
             let rows = self.view.iterate(family, options, IteratorMode::From(&[byte], Direction::Forward));
             for row in rows {
-                let (key, value) = row.map_err(|source| self.generation.database("scan", source))?;
+                let (key, value) = row.map_err(|source| self.generation.database.database_error("scan", source))?;
                 if let Err(error) = codec::check_record(&value) {
-                    return Err(StateError::record(&format!("{key:02x?}"), &error).into());
+                    return Err(StateError::damaged_record(&format!("{key:02x?}"), &error).into());
                 }
                 visit(&key, &value)?;
             }

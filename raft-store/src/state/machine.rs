@@ -12,10 +12,12 @@ use openraft::{EntryPayload, OptionalSend};
 use registry::query;
 use rocksdb::checkpoint::Checkpoint;
 
-use super::generation::{Generation, check_level, generation_name, generation_number, set_current, sync_dir};
-use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError};
+use super::StateStore;
+use super::error::{SnapshotError, StateError, check_level};
+use super::generation::{Generation, generation_name, generation_number, set_current, sync_dir};
+use super::snapshot::{self, Manifest, SNAPSHOT_FORMAT, SnapshotDir};
 use super::view::StateView;
-use super::{StateError, StateStore};
+use crate::codec;
 use crate::types::{Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// Entries that share a write batch at most: the first of them is not answered before the last is applied.
@@ -26,7 +28,7 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of an entry's record.
 fn record_bytes(entry: &Entry) -> usize {
     match &entry.payload {
-        EntryPayload::Normal(proposal) => proposal.record_bytes(),
+        EntryPayload::Normal(proposal) => codec::command_body(proposal).bytes.len(),
         EntryPayload::Blank | EntryPayload::Membership(_) => 0,
     }
 }
@@ -81,7 +83,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                     responder.send(response);
                 }
             }
-            result.map_err(|error| self.store.fatal(&error))?;
+            result.map_err(|error| self.store.fatal_error(&error))?;
             failed?;
         }
         Ok(())
@@ -89,11 +91,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<StateMachineBuilder> {
         // The checkpoint is taken here, in the state machine's worker, so that no apply runs beside it.
-        match checkpoint(&self.store) {
+        match make_checkpoint(&self.store) {
             Ok(dir) => Some(StateMachineBuilder { store: self.store.clone(), dir }),
             // It may have been a sync that failed, and then nobody knows what the disk holds.
             Err(error) => {
-                drop(self.store.fatal(&error));
+                drop(self.store.fatal_error(&error));
                 None
             }
         }
@@ -117,7 +119,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 }
                 Ok(())
             }
-            Ok(Err(error)) => Err(self.store.fatal(&error)),
+            Ok(Err(error)) => Err(self.store.fatal_error(&error)),
             Err(error) => Err(io::Error::other(error)),
         }
     }
@@ -126,7 +128,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let Some(found) = self.store.inner.snapshot.lock().clone() else { return Ok(None) };
         let dir = found.clone();
         let meta = tokio::task::spawn_blocking(move || meta_of(dir.dir())).await.map_err(io::Error::other)?;
-        let meta = meta.map_err(|error| self.store.fatal(&error))?;
+        let meta = meta.map_err(|error| self.store.fatal_error(&error))?;
         Ok(Some(SnapshotOf::<TypeConfig, SnapshotDir> { meta, snapshot: found }))
     }
 }
@@ -145,7 +147,7 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
         let current = self.store.inner.snapshot.lock().clone();
         let built =
             tokio::task::spawn_blocking(move || build(&store, &dir, current)).await.map_err(io::Error::other)?;
-        let (meta, snapshot) = built.map_err(|error| self.store.fatal(&error))?;
+        let (meta, snapshot) = built.map_err(|error| self.store.fatal_error(&error))?;
         if let Some(old) = self.store.inner.snapshot.lock().replace(snapshot.clone())
             && old.dir() != snapshot.dir()
         {
@@ -156,16 +158,16 @@ impl RaftSnapshotBuilder<TypeConfig> for StateMachineBuilder {
 }
 
 /// Takes a checkpoint of the live state into a directory of its own. Flushes first, so it is complete.
-fn checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
+fn make_checkpoint(store: &StateStore) -> Result<PathBuf, StateError> {
     let generation = store.inner.generation.read().clone();
     let applied = store.applied_index();
     let dir = store.inner.dir.join("snap").join(format!("building-{applied}"));
     if dir.exists() {
-        fs::remove_dir_all(&dir).map_err(|error| StateError::file("remove", &dir, error))?;
+        fs::remove_dir_all(&dir).map_err(|error| StateError::file_error("remove", &dir, error))?;
     }
     fail::fail_point!("snapshot::before_checkpoint");
-    let made = Checkpoint::new(generation.db()).and_then(|checkpoint| checkpoint.create_checkpoint(&dir));
-    made.map_err(|source| generation.database("checkpoint", source))?;
+    let made = Checkpoint::new(generation.database.db()).and_then(|checkpoint| checkpoint.create_checkpoint(&dir));
+    made.map_err(|source| generation.database.database_error("checkpoint", source))?;
     store.inner.flushed.fetch_max(applied.0, std::sync::atomic::Ordering::Relaxed);
     Ok(dir)
 }
@@ -176,13 +178,13 @@ fn build(
     current: Option<SnapshotDir>,
 ) -> Result<(SnapshotMeta, SnapshotDir), StateError> {
     let meta = meta_of(dir)?;
-    let last = meta.last_log_id.ok_or_else(|| snapshot::damaged(dir, "it covers no entry"))?;
+    let last = meta.last_log_id.ok_or_else(|| snapshot::damaged_error(dir, "it covers no entry"))?;
     let leader = last.committed_leader_id();
     if let Some(current) = current
         && (current.manifest().term, current.manifest().index) == (leader.term, last.index())
     {
         // Nothing was applied since: the one that is there is as good, and it may be on its way to a peer.
-        fs::remove_dir_all(dir).map_err(|error| StateError::file("remove", dir, error))?;
+        fs::remove_dir_all(dir).map_err(|error| StateError::file_error("remove", dir, error))?;
         return Ok((meta, current));
     }
     let machine = machine_of(dir)?;
@@ -192,28 +194,28 @@ fn build(
         term: leader.term,
         node_id: leader.node_id,
         index: last.index(),
-        digest: hex(&machine.digest),
+        digest: hex_text(&machine.digest),
         files: snapshot::describe_all(dir)?,
     };
     let place = store.inner.dir.join("snap").join(format!("{:020}-{}", last.index(), leader.term));
     if place.exists() {
-        fs::remove_dir_all(&place).map_err(|error| StateError::file("remove", &place, error))?;
+        fs::remove_dir_all(&place).map_err(|error| StateError::file_error("remove", &place, error))?;
     }
     // RocksDB syncs what it copies; what it links was synced where it was written. Asked for again, because a sealed snapshot
     // is one that a power loss leaves whole.
     snapshot::sync_files(dir, &manifest)?;
     fail::fail_point!("snapshot::before_seal");
-    fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
-    snapshot::seal(&place, &manifest)?;
+    fs::rename(dir, &place).map_err(|error| StateError::file_error("rename", dir, error))?;
+    snapshot::seal_directory(&place, &manifest)?;
     let snap = store.inner.dir.join("snap");
-    sync_dir(&snap).map_err(|error| StateError::file("sync", &snap, error))?;
+    sync_dir(&snap).map_err(|error| StateError::file_error("sync", &snap, error))?;
     fail::fail_point!("snapshot::after_seal");
     Ok((meta, SnapshotDir::kept(place, manifest)))
 }
 
 /// What a snapshot directory covers, read from its own database.
 fn meta_of(dir: &Path) -> Result<SnapshotMeta, StateError> {
-    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.applied()?;
+    let (last_log_id, last_membership) = Generation::open_read_only(dir)?.database.read_applied()?;
     Ok(SnapshotMeta { last_log_id, last_membership })
 }
 
@@ -229,15 +231,15 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     snapshot.verify()?;
     let found = meta_of(dir)?;
     if found != *meta {
-        return Err(snapshot::damaged(dir, "it does not cover what the leader says it covers").into());
+        return Err(snapshot::damaged_error(dir, "it does not cover what the leader says it covers").into());
     }
     let machine = machine_of(dir)?;
-    if hex(&machine.digest) != snapshot.manifest().digest {
-        return Err(snapshot::damaged(dir, "its state digest is not the one in its manifest").into());
+    if hex_text(&machine.digest) != snapshot.manifest().digest {
+        return Err(snapshot::damaged_error(dir, "its state digest is not the one in its manifest").into());
     }
     check_level(machine.level)?;
     if machine.cluster_id != snapshot.manifest().cluster_id {
-        return Err(snapshot::damaged(dir, "it is not of the cluster in its manifest").into());
+        return Err(snapshot::damaged_error(dir, "it is not of the cluster in its manifest").into());
     }
     let sm = store.inner.dir.join("sm");
     let old = store.inner.generation.read().clone();
@@ -245,19 +247,19 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     if !ours.is_empty() && ours != machine.cluster_id {
         return Err(SnapshotError::Cluster { found: machine.cluster_id, expected: ours }.into());
     }
-    let name = generation_name(generation_number(&old.dir) + 1);
+    let name = generation_name(generation_number(&old.database.dir) + 1);
     let place = sm.join(&name);
-    snapshot::unseal(dir)?;
+    snapshot::unseal_directory(dir)?;
     snapshot::sync_files(dir, snapshot.manifest())?;
     fail::fail_point!("install::before_rename");
-    fs::rename(dir, &place).map_err(|error| StateError::file("rename", dir, error))?;
-    sync_dir(&sm).map_err(|error| StateError::file("sync", &sm, error))?;
+    fs::rename(dir, &place).map_err(|error| StateError::file_error("rename", dir, error))?;
+    sync_dir(&sm).map_err(|error| StateError::file_error("sync", &sm, error))?;
     fail::fail_point!("install::before_current");
     set_current(&sm, &name)?;
     fail::fail_point!("install::after_current");
 
     let generation = Arc::new(Generation::open(&place)?);
-    let applied = generation.applied()?;
+    let applied = generation.database.read_applied()?;
     let index = applied.0.map_or(0, |id| id.index());
     store.inner.revisions.note_all(registry::LogIndex(index));
     *store.inner.generation.write() = generation;
@@ -266,11 +268,11 @@ fn install(store: &StateStore, meta: &SnapshotMeta, snapshot: &SnapshotDir) -> R
     store.inner.digests.lock().push_back((index, machine.digest));
     store.inner.flushed.store(index, std::sync::atomic::Ordering::Relaxed);
     store.inner.applied.set(index);
-    old.retire();
+    old.database.retire();
     Ok(())
 }
 
-fn hex(bytes: &[u8; 32]) -> String {
+fn hex_text(bytes: &[u8; 32]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");

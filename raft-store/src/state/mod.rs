@@ -12,24 +12,28 @@
 //! ```
 
 mod applied;
+mod database;
+mod error;
 mod export;
 mod generation;
+mod hot;
 mod machine;
 mod mutants;
 mod pending;
 mod rebuild;
 mod revisions;
+mod rows;
 mod snapshot;
 mod terms;
 mod view;
 
 pub use applied::AppliedIndex;
+pub use error::{SnapshotError, StateError};
 pub use export::StateExport;
-pub use generation::StateError;
 pub use machine::{StateMachine, StateMachineBuilder};
 pub use rebuild::{Claim, EntriesIn, RebuildError, Rebuilt, RowsIn};
 pub use revisions::{Footprint, Revisions};
-pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, SnapshotError, describe, is_plain_file_name};
+pub use snapshot::{FileEntry, Manifest, SNAPSHOT_FORMAT, SnapshotDir, describe, is_plain_file_name};
 pub use view::StateView;
 
 use std::collections::VecDeque;
@@ -44,7 +48,8 @@ use rocksdb::WriteBatch;
 
 use crate::stretch::{Damage, ScrubStats, Stretch};
 use crate::types::{Entry, LogId, Response, StoredMembership};
-use generation::{Generation, check_level};
+use error::check_level;
+use generation::Generation;
 use pending::Pending;
 
 /// Entries between two flushes of the state: bounds what a restart replays.
@@ -84,9 +89,9 @@ impl StateStore {
     /// [`StateError`] if a database does not open or holds what it cannot hold.
     pub fn open(dir: &Path, on_fatal: OnFatal) -> Result<Self, StateError> {
         let generation = Generation::open_current(&dir.join("sm"))?;
-        snapshot::clean(&dir.join("snap"))?;
-        let snapshot = snapshot::newest(&dir.join("snap"))?;
-        let applied = generation.applied()?;
+        snapshot::clean_leftovers(&dir.join("snap"))?;
+        let snapshot = snapshot::newest_snapshot(&dir.join("snap"))?;
+        let applied = generation.database.read_applied()?;
         let index = applied.0.map_or(0, |id| id.index());
         let machine = query::machine(&StateView::newest_of(&generation, LogIndex(index)))?;
         check_level(machine.level)?;
@@ -156,7 +161,7 @@ impl StateStore {
     /// [`StateError`] if the disk fails.
     pub fn flush(&self) -> Result<(), StateError> {
         let applied = self.applied_index();
-        self.inner.generation.read().flush(true)?;
+        self.inner.generation.read().database.flush(true)?;
         self.inner.flushed.fetch_max(applied.0, Ordering::Relaxed);
         Ok(())
     }
@@ -174,7 +179,7 @@ impl StateStore {
     /// Reads a stretch of a column family with its checksums.
     pub(crate) fn scrub(&self, family: usize, from: &[u8], bytes_max: u64) -> Result<Stretch, Damage> {
         let generation = self.inner.generation.read().clone();
-        generation.scrub(family, from, bytes_max)
+        generation.database.scrub(family, from, bytes_max)
     }
 
     /// What scrubbing has done.
@@ -211,13 +216,13 @@ impl StateStore {
             group.digests.push(digest);
         }
         let Some(last) = group.last else { return (Vec::new(), result) };
-        match self.write(&generation, pending, &group, &last) {
+        match self.write_pending(&generation, pending, &group, &last) {
             Ok(()) => (group.responses, result),
             Err(error) => (Vec::new(), Err(error)),
         }
     }
 
-    fn write(
+    fn write_pending(
         &self,
         generation: &Generation,
         pending: Pending<'_>,
@@ -225,15 +230,15 @@ impl StateStore {
         last: &LogId,
     ) -> Result<(), StateError> {
         let mut batch = WriteBatch::default();
-        generation.put_applied(&mut batch, last);
+        generation.database.put_applied(&mut batch, last);
         if let Some(membership) = &group.membership {
-            generation.put_membership(&mut batch, membership);
+            generation.database.put_membership(&mut batch, membership);
         }
         let finished = pending.finish(&mut batch)?;
         fail::fail_point!("state::before_write");
-        generation.write(batch)?;
+        generation.database.write_batch(batch)?;
         fail::fail_point!("state::after_write");
-        finished.written();
+        finished.note_written();
         self.remember_digests(&group.digests, last.index());
         {
             let mut applied = self.inner.applied_id.lock();
@@ -260,14 +265,14 @@ impl StateStore {
     fn flush_if_due(&self, generation: &Generation, index: LogIndex) -> Result<(), StateError> {
         let flushed = self.inner.flushed.load(Ordering::Relaxed);
         if index.0.saturating_sub(flushed) >= FLUSH_ENTRIES {
-            generation.flush(false)?;
+            generation.database.flush(false)?;
             self.inner.flushed.store(index.0, Ordering::Relaxed);
         }
         Ok(())
     }
 
     /// Reports an error after which the node must not go on, and hands it to openraft.
-    fn fatal(&self, error: &StateError) -> std::io::Error {
+    fn fatal_error(&self, error: &StateError) -> std::io::Error {
         tracing::error!(%error, "the state cannot go on");
         (self.inner.on_fatal)(&error.to_string());
         std::io::Error::other(error.to_string())
@@ -300,12 +305,12 @@ fn apply_entry(
         }
         EntryPayload::Normal(proposal) => {
             let position = LogPosition { index, term: entry.log_id.committed_leader_id().term };
-            let altered = mutants::envelope(proposal.envelope(), index);
+            let altered = mutants::altered_envelope(proposal.envelope(), index);
             let envelope = altered.as_ref().unwrap_or(proposal.envelope());
             let mut applied = registry::apply(pending, position, envelope)?;
-            mutants::applied(&mut applied);
-            // Before it can be read: see `Revisions::note`.
-            applied.changes.iter().for_each(|(key, _)| revisions.note(key, index));
+            mutants::alter_applied(&mut applied);
+            // Before it can be read: see `Revisions::note_change`.
+            applied.changes.iter().for_each(|(key, _)| revisions.note_change(key, index));
             pending.add(applied.changes)?;
             (Response { outcome: Some(applied.outcome), effective: applied.effective }, Some(applied.digest))
         }

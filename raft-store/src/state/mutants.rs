@@ -5,7 +5,7 @@ use registry::{Applied, Basis, CatalogDone, Done, Envelope, LogIndex, Outcome, R
 use crate::bugs::planted;
 
 /// What is applied in place of this envelope, if anything else is.
-pub(super) fn envelope(envelope: &Envelope, index: LogIndex) -> Option<Envelope> {
+pub(super) fn altered_envelope(envelope: &Envelope, index: LogIndex) -> Option<Envelope> {
     if planted("basis-ignored") {
         return Some(Envelope { basis: Basis::default(), ..envelope.clone() });
     }
@@ -17,7 +17,7 @@ pub(super) fn envelope(envelope: &Envelope, index: LogIndex) -> Option<Envelope>
 }
 
 /// Alters what an entry does.
-pub(super) fn applied(applied: &mut Applied) {
+pub(super) fn alter_applied(applied: &mut Applied) {
     if planted("digest-unstable") {
         applied.digest[0] ^= std::process::id().to_le_bytes()[0];
     }

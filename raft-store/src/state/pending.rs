@@ -4,51 +4,18 @@
 //! there). It is the only writer, so what it has read once stays true until it writes it: [`HotRows`] keeps those.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use parking_lot::MutexGuard;
-use registry::{Change, Key, KeyRange, LogIndex, Row, Table, View, ViewError};
+use registry::{Change, Key, KeyRange, LogIndex, Row, View, ViewError};
 use rocksdb::WriteBatch;
 
-use super::generation::{Generation, StateError};
+use super::error::StateError;
+use super::generation::Generation;
+use super::hot::{HotRows, is_hot};
 use super::terms::{TermChanges, Written};
 use super::view::StateView;
-
-/// Rows kept, those included that are known not to be there. Each takes some 200 bytes.
-const HOT_ROWS_MAX: usize = 8_192;
-
-/// Rows that apply reads again and again, as they are in the database.
-#[derive(Default)]
-pub(super) struct HotRows(HashMap<Vec<u8>, Option<Box<Row>>>);
-
-impl HotRows {
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn put(&mut self, key: Vec<u8>, row: Option<Row>) {
-        if self.0.len() >= HOT_ROWS_MAX {
-            // What is read all the time is back with the next entry.
-            self.0.clear();
-        }
-        self.0.insert(key, row.map(Box::new));
-    }
-}
-
-/// Is a table's row small, and read for many entries?
-fn is_hot(table: Table) -> bool {
-    matches!(
-        table,
-        Table::Machine
-            | Table::Context
-            | Table::Subject
-            | Table::Config
-            | Table::Mode
-            | Table::Policy
-            | Table::AuditNode
-    )
-}
 
 /// The state with the changes of the entries so far.
 pub(super) struct Pending<'a> {
@@ -76,11 +43,11 @@ impl<'a> Pending<'a> {
             );
             if let Key::Terms(since) = key {
                 match &row {
-                    Some(Row::Terms(row)) => self.terms.added(since, row),
+                    Some(Row::Terms(row)) => self.terms.note_added(since, row),
                     Some(_) => return Err(ViewError::wrong_row(&key)),
                     None => {
                         if let Some(Row::Terms(row)) = self.get(&key)? {
-                            self.terms.removed(since, row);
+                            self.terms.note_removed(since, row);
                         }
                     }
                 }
@@ -90,14 +57,14 @@ impl<'a> Pending<'a> {
         Ok(())
     }
 
-    /// Puts everything into a batch. Afterwards, [`Finished::written`] must be told that it was written.
+    /// Puts everything into a batch. Afterwards, [`Finished::note_written`] must be told that it was written.
     pub(super) fn finish(self, batch: &mut WriteBatch) -> Result<Finished<'a>, StateError> {
         let Self { generation, below: _, changed, hot, terms } = self;
         for (bytes, changed) in &changed {
             let (key, row) = &**changed;
-            generation.put_row(batch, key.table(), bytes, row.as_ref());
+            generation.database.put_row(batch, key.table(), bytes, row.as_ref());
         }
-        let terms = generation.terms.put(generation, terms, batch)?;
+        let terms = generation.terms.put(&generation.database, terms, batch)?;
         Ok(Finished { generation, changed, hot: hot.into_inner(), terms })
     }
 }
@@ -111,14 +78,14 @@ pub(super) struct Finished<'a> {
 }
 
 impl Finished<'_> {
-    pub(super) fn written(mut self) {
+    pub(super) fn note_written(mut self) {
         for (bytes, changed) in self.changed {
             let (key, row) = *changed;
             if is_hot(key.table()) {
                 self.hot.put(bytes, row);
             }
         }
-        self.generation.terms.written(self.terms);
+        self.generation.terms.note_written(self.terms);
     }
 }
 
@@ -131,8 +98,8 @@ impl View for Pending<'_> {
         if !is_hot(key.table()) {
             return self.below.get(key);
         }
-        if let Some(row) = self.hot.borrow().0.get(&bytes) {
-            return Ok(row.as_deref().cloned());
+        if let Some(row) = self.hot.borrow().get(&bytes) {
+            return Ok(row.cloned());
         }
         let row = self.below.get(key)?;
         self.hot.borrow_mut().put(bytes, row.clone());

@@ -13,9 +13,10 @@ use openraft::storage::RaftLogStorage;
 use registry::{Key, LogIndex, LogPosition, MachineRow, Row, Table, audit, query};
 use rocksdb::WriteBatch;
 
+use super::StateStore;
+use super::error::{StateError, check_level};
 use super::generation::{Generation, generation_name, set_current};
 use super::view::StateView;
-use super::{StateError, StateStore, check_level};
 use crate::codec::{self, CodecError};
 use crate::log::{LogConfig, LogStore, OpenError};
 use crate::types::{Entry, LogId, Membership, Node, StoredMembership, Vote, log_id};
@@ -48,7 +49,7 @@ pub enum RebuildError {
 }
 
 impl RebuildError {
-    fn differs(what: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display) -> Self {
+    fn claim_differs(what: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display) -> Self {
         Self::Differs { what: format!("{what} is {found}, it says {expected}") }
     }
 }
@@ -88,7 +89,7 @@ impl RowsIn {
             }
         }
         let sm = dir.join("sm");
-        fs::create_dir_all(&sm).map_err(|error| StateError::file("create", &sm, error))?;
+        fs::create_dir_all(&sm).map_err(|error| StateError::file_error("create", &sm, error))?;
         let name = generation_name(1);
         let generation = Generation::open(&sm.join(&name))?;
         set_current(&sm, &name)?;
@@ -106,13 +107,13 @@ impl RowsIn {
         if row.kind() != decoded.table().row() {
             return Err(RebuildError::Differs { what: format!("the row {} is of another kind", shown()) });
         }
-        self.batch.put_cf(self.generation.family(decoded.table()), key, value);
+        self.batch.put_cf(self.generation.database.family_of(decoded.table()), key, value);
         self.rows += 1;
-        if self.batch.size_in_bytes() >= BATCH_BYTES { self.write() } else { Ok(()) }
+        if self.batch.size_in_bytes() >= BATCH_BYTES { self.write_batch() } else { Ok(()) }
     }
 
-    fn write(&mut self) -> Result<(), RebuildError> {
-        Ok(self.generation.write(std::mem::take(&mut self.batch))?)
+    fn write_batch(&mut self) -> Result<(), RebuildError> {
+        Ok(self.generation.database.write_batch(std::mem::take(&mut self.batch))?)
     }
 
     /// All rows are in: they stand at this place in the log, and are what the backup says.
@@ -121,12 +122,12 @@ impl RowsIn {
     /// [`RebuildError`] if they are not, or the disk fails.
     pub fn finish(mut self, at: LogPosition, leader_id: u64, claim: &Claim) -> Result<EntriesIn, RebuildError> {
         let last = log_id(at.term, leader_id, at.index.0);
-        self.generation.put_applied(&mut self.batch, &last);
-        self.generation.put_membership(&mut self.batch, &StoredMembership::default());
-        self.write()?;
-        self.generation.flush(true)?;
+        self.generation.database.put_applied(&mut self.batch, &last);
+        self.generation.database.put_membership(&mut self.batch, &StoredMembership::default());
+        self.write_batch()?;
+        self.generation.database.flush(true)?;
         let Self { dir, generation, .. } = self;
-        check(&StateView::newest_of(&generation, at.index), claim)?;
+        check_claim(&StateView::newest_of(&generation, at.index), claim)?;
         drop(generation);
         let store = StateStore::open(&dir, Arc::new(|_| {}))?;
         Ok(EntriesIn { dir, store })
@@ -135,26 +136,26 @@ impl RowsIn {
 
 /// Compares a state with what the backup says of it: the machine's row, the audit tree, and every record that is still there
 /// with its leaf.
-fn check(view: &StateView<'_>, claim: &Claim) -> Result<(), RebuildError> {
+fn check_claim(view: &StateView<'_>, claim: &Claim) -> Result<(), RebuildError> {
     let machine = query::machine(view).map_err(StateError::from)?;
     let MachineRow { digest, cluster_id, level, audit_size, audit_from, .. } = &machine;
     check_level(*level)?;
     let hex = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     if *digest != claim.digest {
-        return Err(RebuildError::differs("its state digest", &hex(digest), &hex(&claim.digest)));
+        return Err(RebuildError::claim_differs("its state digest", &hex(digest), &hex(&claim.digest)));
     }
     if *cluster_id != claim.cluster_id {
-        return Err(RebuildError::differs("its cluster", cluster_id, &claim.cluster_id));
+        return Err(RebuildError::claim_differs("its cluster", cluster_id, &claim.cluster_id));
     }
     if *level != claim.level {
-        return Err(RebuildError::differs("its level", level, &claim.level));
+        return Err(RebuildError::claim_differs("its level", level, &claim.level));
     }
     if *audit_size != claim.audit_size {
-        return Err(RebuildError::differs("the number of its audit records", audit_size, &claim.audit_size));
+        return Err(RebuildError::claim_differs("the number of its audit records", audit_size, &claim.audit_size));
     }
     let root = audit::root(view, *audit_size).map_err(StateError::from)?;
     if root != claim.audit_root {
-        return Err(RebuildError::differs("the root of its audit tree", &hex(&root), &hex(&claim.audit_root)));
+        return Err(RebuildError::claim_differs("the root of its audit tree", &hex(&root), &hex(&claim.audit_root)));
     }
     for position in *audit_from..*audit_size {
         let found = registry::View::get(view, &Key::Audit(position)).map_err(StateError::from)?;
@@ -210,7 +211,7 @@ impl EntriesIn {
     /// # Errors
     /// [`RebuildError`] if it differs.
     pub fn check(&self, claim: &Claim) -> Result<(), RebuildError> {
-        self.store.read(|view| check(view, claim))
+        self.store.read(|view| check_claim(view, claim))
     }
 
     /// Makes the state that of a new cluster with one voter, and begins a log behind it.
@@ -227,12 +228,12 @@ impl EntriesIn {
         // The digest does not tell of the machine's own row. The first command of the new cluster leaves the record of it.
         // What was under way there is not under way here.
         let renamed = MachineRow { cluster_id: cluster_id.to_owned(), under_way: None, ..machine };
-        generation.put_row(&mut batch, Table::Machine, &Key::Machine.encode(), Some(&Row::Machine(renamed)));
+        generation.database.put_row(&mut batch, Table::Machine, &Key::Machine.encode(), Some(&Row::Machine(renamed)));
         let membership = Membership::new(vec![BTreeSet::from([node_id])], BTreeMap::from([(node_id, node)]))
             .map_err(|error| RebuildError::Differs { what: error.to_string() })?;
-        generation.put_membership(&mut batch, &StoredMembership::new(Some(last), membership));
-        generation.write(batch)?;
-        generation.flush(true)?;
+        generation.database.put_membership(&mut batch, &StoredMembership::new(Some(last), membership));
+        generation.database.write_batch(batch)?;
+        generation.database.flush(true)?;
         drop((generation, store));
         begin_log(&dir, node_id, last)?;
         Ok(Rebuilt { index: LogIndex(last.index()), term: last.committed_leader_id().term, machine })

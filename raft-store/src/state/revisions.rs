@@ -44,13 +44,13 @@ const NOTED: &[Noted] = &[
     Noted { table: Table::Config, group: None },
 ];
 
-fn noted(table: u8) -> Option<&'static Noted> {
+fn noted_table(table: u8) -> Option<&'static Noted> {
     NOTED.iter().find(|noted| noted.table as u8 == table)
 }
 
 /// What begins all keys of the group of these bytes; none if the bytes end before that.
 fn group_of(bytes: &[u8]) -> Option<&[u8]> {
-    let (texts, fixed) = noted(*bytes.first()?)?.group?;
+    let (texts, fixed) = noted_table(*bytes.first()?)?.group?;
     let mut end = 1;
     for _ in 0..texts {
         // A text is closed by two zeros; a zero in it is followed by FF.
@@ -66,7 +66,7 @@ fn group_of(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(..end + fixed)
 }
 
-fn slot(kind: u8, bytes: &[u8]) -> u32 {
+fn slot_of(kind: u8, bytes: &[u8]) -> u32 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u8(kind);
     hasher.write(bytes);
@@ -95,15 +95,15 @@ impl Footprint {
     /// A row was looked for.
     pub fn add_key(&mut self, key: &Key) {
         let table = key.table() as u8;
-        self.add(if noted(table).is_some() { slot(ROW, &key.encode()) } else { u32::from(table) });
+        self.add(if noted_table(table).is_some() { slot_of(ROW, &key.encode()) } else { u32::from(table) });
     }
 
     /// A range of rows was looked through.
     pub fn add_range(&mut self, range: &KeyRange) {
         if let Some(group) = group_of(&range.start)
-            && range.end.as_slice() <= after(group).as_slice()
+            && range.end.as_slice() <= after_prefix(group).as_slice()
         {
-            return self.add(slot(GROUP, group));
+            return self.add(slot_of(GROUP, group));
         }
         let (first, last) = (range.start.first().copied().unwrap_or(0), range.end.first().copied().unwrap_or(u8::MAX));
         (first..=last).for_each(|table| self.add(u32::from(table)));
@@ -117,7 +117,7 @@ impl Footprint {
 }
 
 /// The first bytes after all that begin with `prefix`.
-fn after(prefix: &[u8]) -> Vec<u8> {
+fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if let Some(next) = last.checked_add(1) {
@@ -147,14 +147,14 @@ impl Default for Revisions {
 impl Revisions {
     /// The entry at `index` is about to change a row. To be called before the row is written, and before the applied index
     /// reaches `index`: an answer that is read in between counts as older than the change, which is never wrong.
-    pub fn note(&self, key: &Key, index: LogIndex) {
+    pub fn note_change(&self, key: &Key, index: LogIndex) {
         let table = key.table() as u8;
         self.set(u32::from(table), index);
-        if noted(table).is_some() {
+        if noted_table(table).is_some() {
             let bytes = key.encode();
-            self.set(slot(ROW, &bytes), index);
+            self.set(slot_of(ROW, &bytes), index);
             if let Some(group) = group_of(&bytes) {
-                self.set(slot(GROUP, group), index);
+                self.set(slot_of(GROUP, group), index);
             }
         }
     }
@@ -191,9 +191,9 @@ mod tests {
         let revisions = Revisions::default();
         let mut footprint = Footprint::new(LogIndex(5));
         read(&mut footprint);
-        revisions.note(changed, LogIndex(5));
+        revisions.note_change(changed, LogIndex(5));
         assert!(revisions.is_current(&footprint), "what was there when it was read is no change");
-        revisions.note(changed, LogIndex(6));
+        revisions.note_change(changed, LogIndex(6));
         revisions.is_current(&footprint)
     }
 

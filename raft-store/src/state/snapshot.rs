@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{SnapshotError, StateError};
 use super::generation::sync_dir;
 
 /// Version of the manifest and of the files beside it.
@@ -47,18 +48,6 @@ pub struct FileEntry {
     pub size: u64,
     /// CRC-32C of its content.
     pub crc32c: u32,
-}
-
-/// A snapshot that cannot be built, read or installed.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum SnapshotError {
-    #[error("{action} the snapshot in {place}: {source}")]
-    File { action: &'static str, place: String, source: std::io::Error },
-    #[error("the snapshot in {place} is damaged: {reason}")]
-    Damaged { place: String, reason: String },
-    #[error("the snapshot is of cluster {found}, this node belongs to {expected}")]
-    Cluster { found: String, expected: String },
 }
 
 /// A snapshot on disk. Its directory is removed with the last handle if it was marked as temporary or superseded.
@@ -115,7 +104,7 @@ impl SnapshotDir {
         for expected in &self.manifest().files {
             let found = describe(&self.dir().join(&expected.name))?;
             if found != *expected {
-                return Err(damaged(self.dir(), &format!("{} has changed", expected.name)));
+                return Err(damaged_error(self.dir(), &format!("{} has changed", expected.name)));
             }
         }
         Ok(())
@@ -134,8 +123,8 @@ pub fn is_plain_file_name(name: &str) -> bool {
 /// The files of a directory with lengths and checksums, by name.
 pub(super) fn describe_all(dir: &Path) -> Result<Vec<FileEntry>, SnapshotError> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(|error| file("list", dir, error))? {
-        let entry = entry.map_err(|error| file("list", dir, error))?;
+    for entry in fs::read_dir(dir).map_err(|error| file_error("list", dir, error))? {
+        let entry = entry.map_err(|error| file_error("list", dir, error))?;
         if !is_by_product(&entry.file_name().to_string_lossy()) {
             files.push(describe(&entry.path())?);
         }
@@ -154,11 +143,11 @@ fn is_by_product(name: &str) -> bool {
 /// # Errors
 /// [`SnapshotError`] if it cannot be read.
 pub fn describe(path: &Path) -> Result<FileEntry, SnapshotError> {
-    let mut content = File::open(path).map_err(|error| file("open a file of", path, error))?;
+    let mut content = File::open(path).map_err(|error| file_error("open a file of", path, error))?;
     let mut buffer = vec![0; CHUNK_BYTES];
     let (mut size, mut crc32c) = (0_u64, 0);
     loop {
-        let read = content.read(&mut buffer).map_err(|error| file("read a file of", path, error))?;
+        let read = content.read(&mut buffer).map_err(|error| file_error("read a file of", path, error))?;
         if read == 0 {
             break;
         }
@@ -170,7 +159,7 @@ pub fn describe(path: &Path) -> Result<FileEntry, SnapshotError> {
 }
 
 /// Writes the manifest and syncs it and the directory: from now on the directory counts.
-pub(super) fn seal(dir: &Path, manifest: &Manifest) -> Result<(), SnapshotError> {
+pub(super) fn seal_directory(dir: &Path, manifest: &Manifest) -> Result<(), SnapshotError> {
     let write = || -> std::io::Result<()> {
         let temporary = dir.join("MANIFEST.tmp");
         let mut target = File::create(&temporary)?;
@@ -179,35 +168,35 @@ pub(super) fn seal(dir: &Path, manifest: &Manifest) -> Result<(), SnapshotError>
         fs::rename(&temporary, dir.join(MANIFEST))?;
         sync_dir(dir)
     };
-    write().map_err(|error| file("seal", dir, error))
+    write().map_err(|error| file_error("seal", dir, error))
 }
 
 /// Removes the manifest, which is not a file of the database.
-pub(super) fn unseal(dir: &Path) -> Result<(), SnapshotError> {
+pub(super) fn unseal_directory(dir: &Path) -> Result<(), SnapshotError> {
     match fs::remove_file(dir.join(MANIFEST)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file("unseal", dir, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error("unseal", dir, error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// Removes what a crash left behind.
-pub(super) fn clean(snap: &Path) -> Result<(), super::StateError> {
-    fs::create_dir_all(snap).map_err(|error| file("create", snap, error))?;
-    for entry in fs::read_dir(snap).map_err(|error| file("list", snap, error))?.flatten() {
+pub(super) fn clean_leftovers(snap: &Path) -> Result<(), StateError> {
+    fs::create_dir_all(snap).map_err(|error| file_error("create", snap, error))?;
+    for entry in fs::read_dir(snap).map_err(|error| file_error("list", snap, error))?.flatten() {
         if !entry.path().join(MANIFEST).is_file() {
-            fs::remove_dir_all(entry.path()).map_err(|error| file("remove the rest of", &entry.path(), error))?;
+            fs::remove_dir_all(entry.path()).map_err(|error| file_error("remove the rest of", &entry.path(), error))?;
         }
     }
     Ok(())
 }
 
 /// The newest sealed snapshot. A crash right after one was sealed leaves the one before, too: that one is removed.
-pub(super) fn newest(snap: &Path) -> Result<Option<SnapshotDir>, SnapshotError> {
+pub(super) fn newest_snapshot(snap: &Path) -> Result<Option<SnapshotDir>, SnapshotError> {
     let mut newest: Option<SnapshotDir> = None;
-    for entry in fs::read_dir(snap).map_err(|error| file("list", snap, error))?.flatten() {
+    for entry in fs::read_dir(snap).map_err(|error| file_error("list", snap, error))?.flatten() {
         let Ok(text) = fs::read(entry.path().join(MANIFEST)) else { continue };
         let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|error| damaged(&entry.path(), &error.to_string()))?;
+            serde_json::from_slice(&text).map_err(|error| damaged_error(&entry.path(), &error.to_string()))?;
         let mut found = SnapshotDir::kept(entry.path(), manifest);
         if let Some(other) = newest.take() {
             let superseded;
@@ -223,15 +212,17 @@ pub(super) fn newest(snap: &Path) -> Result<Option<SnapshotDir>, SnapshotError> 
 pub(super) fn sync_files(dir: &Path, manifest: &Manifest) -> Result<(), SnapshotError> {
     for entry in &manifest.files {
         let path = dir.join(&entry.name);
-        File::open(&path).and_then(|found| found.sync_all()).map_err(|error| file("sync a file of", &path, error))?;
+        File::open(&path)
+            .and_then(|found| found.sync_all())
+            .map_err(|error| file_error("sync a file of", &path, error))?;
     }
-    sync_dir(dir).map_err(|error| file("sync", dir, error))
+    sync_dir(dir).map_err(|error| file_error("sync", dir, error))
 }
 
-pub(super) fn file(action: &'static str, place: &Path, source: std::io::Error) -> SnapshotError {
+pub(super) fn file_error(action: &'static str, place: &Path, source: std::io::Error) -> SnapshotError {
     SnapshotError::File { action, place: place.display().to_string(), source }
 }
 
-pub(super) fn damaged(place: &Path, reason: &str) -> SnapshotError {
+pub(super) fn damaged_error(place: &Path, reason: &str) -> SnapshotError {
     SnapshotError::Damaged { place: place.display().to_string(), reason: reason.to_owned() }
 }

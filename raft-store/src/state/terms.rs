@@ -21,12 +21,11 @@ use parking_lot::RwLock;
 use registry::{Key, KeyRange, LogIndex, Row, Terms, TermsRow, View, ViewError};
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions, WriteBatch};
 
-use super::generation::{Generation, StateError};
-use super::view::StateView;
+use super::database::{Database, TERMS};
+use super::error::StateError;
+use super::rows::Rows;
 use crate::codec::{self, CodecError};
 
-/// The column family of the index.
-pub(super) const FAMILY: &str = "terms";
 /// New contents that are gathered before their terms are written. A start gathers fewer than this again.
 const CONTENTS_GATHERED: usize = 512;
 /// Removed contents whose postings one batch removes; each changes a row for each of its terms.
@@ -65,7 +64,7 @@ impl Gathered {
         self.contents += 1;
     }
 
-    fn remove(&mut self, since: u64, terms: &Terms) {
+    fn remove_content(&mut self, since: u64, terms: &Terms) {
         for term in terms.iter() {
             let Some(found) = self.postings.get_mut(term) else { continue };
             found.retain(|posting| *posting != since);
@@ -85,11 +84,11 @@ pub(super) struct TermChanges {
 }
 
 impl TermChanges {
-    pub(super) fn added(&mut self, since: LogIndex, row: &TermsRow) {
+    pub(super) fn note_added(&mut self, since: LogIndex, row: &TermsRow) {
         self.changes.push((since.0, row.terms.clone(), true));
     }
 
-    pub(super) fn removed(&mut self, since: LogIndex, row: TermsRow) {
+    pub(super) fn note_removed(&mut self, since: LogIndex, row: TermsRow) {
         self.changes.push((since.0, row.terms, false));
     }
 }
@@ -116,33 +115,34 @@ fn removed_key(since: u64) -> Vec<u8> {
     key
 }
 
-fn family(db: &DB) -> &ColumnFamily {
-    db.cf_handle(FAMILY).expect("every column family is opened")
+fn terms_family(db: &DB) -> &ColumnFamily {
+    db.cf_handle(TERMS).expect("every column family is opened")
 }
 
-fn damaged(error: &CodecError) -> StateError {
-    StateError::record("of the term index", error)
+fn damaged_error(error: &CodecError) -> StateError {
+    StateError::damaged_record("of the term index", error)
 }
 
 impl TermIndex {
     /// The index of an opened database. What is not in its rows is gathered from the state.
-    pub(super) fn open(generation: &Generation) -> Result<Self, StateError> {
-        let db = generation.db();
-        let cursor = db.get_cf(family(db), CURSOR).map_err(|source| generation.database("read", source))?;
-        let cursor = cursor.map(|bytes| codec::decode_postings(&bytes)).transpose().map_err(|error| damaged(&error))?;
+    pub(super) fn open(database: &Database) -> Result<Self, StateError> {
+        let db = database.db();
+        let cursor = db.get_cf(terms_family(db), CURSOR).map_err(|source| database.database_error("read", source))?;
+        let cursor =
+            cursor.map(|bytes| codec::decode_postings(&bytes)).transpose().map_err(|error| damaged_error(&error))?;
         let mut gathered =
             Gathered { cursor: cursor.and_then(|found| found.last().copied()).unwrap_or(0), ..Gathered::default() };
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound([REMOVED]);
         options.set_iterate_upper_bound([BLOCK]);
-        let mut rows = db.raw_iterator_cf_opt(family(db), options);
+        let mut rows = db.raw_iterator_cf_opt(terms_family(db), options);
         rows.seek_to_first();
         while let Some(key) = rows.key() {
             gathered.removed.extend(key.get(1..).and_then(|since| since.try_into().ok()).map(u64::from_be_bytes));
             rows.next();
         }
-        rows.status().map_err(|source| generation.database("scan", source))?;
-        let view = StateView::newest_of(generation, LogIndex(0));
+        rows.status().map_err(|source| database.database_error("scan", source))?;
+        let view = Rows::newest_of(database);
         let rest = KeyRange::terms().after(&Key::Terms(LogIndex(gathered.cursor)));
         view.scan(&rest, &mut |key, row| {
             if let (Key::Terms(since), Row::Terms(row)) = (key, row) {
@@ -157,12 +157,12 @@ impl TermIndex {
     /// the state does not show yet.
     pub(super) fn put(
         &self,
-        generation: &Generation,
+        database: &Database,
         changes: TermChanges,
         batch: &mut WriteBatch,
     ) -> Result<Written, StateError> {
-        let db = generation.db();
-        let mut written = Written { cursor: None, cleaned: self.clean(generation, batch)? };
+        let db = database.db();
+        let mut written = Written { cursor: None, cleaned: self.clean_some(database, batch)? };
         if changes.changes.is_empty() {
             return Ok(written);
         }
@@ -173,10 +173,10 @@ impl TermIndex {
             if is_added {
                 gathered.add(since, &terms);
             } else if since > gathered.cursor {
-                gathered.remove(since, &terms);
+                gathered.remove_content(since, &terms);
             } else {
                 let row = Row::Terms(TermsRow { guid: schema::Guid([0; 16]), format: schema::Format::Avro, terms });
-                batch.put_cf(family(db), removed_key(since), codec::encode_row(&row));
+                batch.put_cf(terms_family(db), removed_key(since), codec::encode_row(&row));
                 gathered.removed.insert(since);
             }
         }
@@ -187,22 +187,22 @@ impl TermIndex {
             for (term, since) in terms {
                 let (Some(first), Some(last)) = (since.first(), since.last()) else { continue };
                 cursor = cursor.max(*last);
-                batch.put_cf(family(db), block_key(term, *first), codec::encode_postings(since));
+                batch.put_cf(terms_family(db), block_key(term, *first), codec::encode_postings(since));
             }
-            batch.put_cf(family(db), CURSOR, codec::encode_postings(&[cursor.max(newest)]));
+            batch.put_cf(terms_family(db), CURSOR, codec::encode_postings(&[cursor.max(newest)]));
             written.cursor = Some(cursor.max(newest));
         }
         Ok(written)
     }
 
     /// Contents and postings that are in memory only.
-    pub(super) fn gathered(&self) -> (u64, u64) {
+    pub(super) fn gathered_counts(&self) -> (u64, u64) {
         let gathered = self.gathered.read();
         (gathered.contents as u64, gathered.postings.values().map(|found| found.len() as u64).sum())
     }
 
     /// The batch is written.
-    pub(super) fn written(&self, written: Written) {
+    pub(super) fn note_written(&self, written: Written) {
         if written.cursor.is_none() && written.cleaned.is_empty() {
             return;
         }
@@ -218,19 +218,20 @@ impl TermIndex {
     }
 
     /// Removes the postings of a few contents that are gone.
-    fn clean(&self, generation: &Generation, batch: &mut WriteBatch) -> Result<Vec<u64>, StateError> {
+    fn clean_some(&self, database: &Database, batch: &mut WriteBatch) -> Result<Vec<u64>, StateError> {
         let removed: Vec<u64> = self.gathered.read().removed.iter().take(REMOVALS_PER_BATCH).copied().collect();
-        let db = generation.db();
+        let db = database.db();
         let mut blocks: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
         for since in &removed {
-            let row =
-                db.get_cf(family(db), removed_key(*since)).map_err(|source| generation.database("read", source))?;
+            let row = db
+                .get_cf(terms_family(db), removed_key(*since))
+                .map_err(|source| database.database_error("read", source))?;
             // Another place in the same batch may have put it there: the next batch sees it.
             let Some(row) = row else { continue };
-            let row = codec::decode_row(&Key::Terms(LogIndex(*since)), &row).map_err(|error| damaged(&error))?;
+            let row = codec::decode_row(&Key::Terms(LogIndex(*since)), &row).map_err(|error| damaged_error(&error))?;
             let Row::Terms(row) = row else { continue };
             for term in row.terms.iter() {
-                let mut found = db.raw_iterator_cf(family(db));
+                let mut found = db.raw_iterator_cf(terms_family(db));
                 found.seek_for_prev(block_key(term, *since));
                 let Some(key) = found.key().filter(|key| key.starts_with(&block_key(term, 0)[..term.len() + 2])) else {
                     continue;
@@ -239,19 +240,19 @@ impl TermIndex {
                     Some(block) => block,
                     None => {
                         let bytes = found.value().unwrap_or_default();
-                        let block = codec::decode_postings(bytes).map_err(|error| damaged(&error))?;
+                        let block = codec::decode_postings(bytes).map_err(|error| damaged_error(&error))?;
                         blocks.entry(key.to_vec()).or_insert(block)
                     }
                 };
                 block.retain(|posting| posting != since);
             }
-            batch.delete_cf(family(db), removed_key(*since));
+            batch.delete_cf(terms_family(db), removed_key(*since));
         }
         for (key, block) in blocks {
             if block.is_empty() {
-                batch.delete_cf(family(db), key);
+                batch.delete_cf(terms_family(db), key);
             } else {
-                batch.put_cf(family(db), key, codec::encode_postings(&block));
+                batch.put_cf(terms_family(db), key, codec::encode_postings(&block));
             }
         }
         Ok(removed)
@@ -260,13 +261,13 @@ impl TermIndex {
     /// Visits the contents that have all of these terms; see [`View::scan_terms`].
     pub(super) fn scan(
         &self,
-        view: &StateView<'_>,
+        view: &Rows<'_>,
         terms: &[String],
         after: Option<LogIndex>,
         visit: &mut dyn FnMut(LogIndex, bool) -> ControlFlow<()>,
     ) -> Result<(), ViewError> {
         // The view's own cursor says what is in the rows that it sees; memory may be ahead of it, or behind.
-        let cursor = match view.get_raw(FAMILY, CURSOR)? {
+        let cursor = match view.get_raw(TERMS, CURSOR)? {
             Some(bytes) => view_error(codec::decode_postings(&bytes))?.last().copied().unwrap_or(0),
             None => 0,
         };
@@ -343,7 +344,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(view: &'a StateView<'_>, term: &str, cursor: u64, newer: Vec<u64>) -> Self {
+    fn new(view: &'a Rows<'_>, term: &str, cursor: u64, newer: Vec<u64>) -> Self {
         let mut prefix = block_key(term, 0);
         prefix.truncate(term.len() + 2);
         let mut end = prefix.clone();
@@ -352,7 +353,7 @@ impl<'a> Walk<'a> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(prefix.clone());
         options.set_iterate_upper_bound(end);
-        let rows = view.raw_iterator(FAMILY, options);
+        let rows = view.raw_iterator(TERMS, options);
         Self { rows, prefix, block: Vec::new(), newer, cursor, rows_ended: false }
     }
 
@@ -372,7 +373,7 @@ impl<'a> Walk<'a> {
         let was_empty = self.block.is_empty();
         if !was_empty {
             self.rows.next();
-            if self.load()? && self.block.last().is_some_and(|last| *last >= from) {
+            if self.load_block()? && self.block.last().is_some_and(|last| *last >= from) {
                 return Ok(());
             }
         }
@@ -382,14 +383,14 @@ impl<'a> Walk<'a> {
         if !self.rows.valid() {
             self.rows.seek_to_first();
         }
-        if self.load()? && self.block.last().is_some_and(|last| *last < from) {
+        if self.load_block()? && self.block.last().is_some_and(|last| *last < from) {
             self.rows.next();
-            self.load()?;
+            self.load_block()?;
         }
         Ok(())
     }
 
-    fn load(&mut self) -> Result<bool, ViewError> {
+    fn load_block(&mut self) -> Result<bool, ViewError> {
         self.block.clear();
         match self.rows.value() {
             Some(bytes) => self.block = view_error(codec::decode_postings(bytes))?,

@@ -2,29 +2,26 @@
 
 use std::ops::ControlFlow;
 
-use registry::{Key, KeyRange, LogIndex, Row, Table, View, ViewError};
-use rocksdb::{
-    ColumnFamily, DB, DBIteratorWithThreadMode, DBRawIterator, Direction, IteratorMode, ReadOptions,
-    SnapshotWithThreadMode,
-};
+use registry::{Key, KeyRange, LogIndex, Row, View, ViewError};
+use rocksdb::{ColumnFamily, DB, DBIteratorWithThreadMode, IteratorMode, ReadOptions};
 
 use super::generation::Generation;
-use crate::codec;
+use super::rows::Rows;
 
 /// A consistent state: a snapshot for readers, or the newest state for apply, which is the only writer.
 pub struct StateView<'a> {
     generation: &'a Generation,
-    snapshot: Option<SnapshotWithThreadMode<'a, DB>>,
+    rows: Rows<'a>,
     applied: LogIndex,
 }
 
 impl<'a> StateView<'a> {
     pub(super) fn snapshot_of(generation: &'a Generation, applied: LogIndex) -> Self {
-        Self { generation, snapshot: Some(generation.db().snapshot()), applied }
+        Self { generation, rows: Rows::snapshot_of(&generation.database), applied }
     }
 
     pub(super) fn newest_of(generation: &'a Generation, applied: LogIndex) -> Self {
-        Self { generation, snapshot: None, applied }
+        Self { generation, rows: Rows::newest_of(&generation.database), applied }
     }
 
     /// The index up to which entries are applied in this view, at least.
@@ -39,10 +36,7 @@ impl<'a> StateView<'a> {
 
     /// What stands beside the rows.
     pub(super) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, rocksdb::Error> {
-        match &self.snapshot {
-            Some(snapshot) => snapshot.get(key),
-            None => self.generation.db().get(key),
-        }
+        self.rows.read_meta(key)
     }
 
     pub(super) fn iterate(
@@ -51,101 +45,17 @@ impl<'a> StateView<'a> {
         options: ReadOptions,
         mode: IteratorMode<'_>,
     ) -> DBIteratorWithThreadMode<'_, DB> {
-        match &self.snapshot {
-            Some(snapshot) => snapshot.iterator_cf_opt(family, options, mode),
-            None => self.generation.db().iterator_cf_opt(family, options, mode),
-        }
-    }
-
-    /// A record of a column family that holds no tables.
-    pub(super) fn get_raw(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        let db = self.generation.db();
-        let family = db.cf_handle(family).expect("every column family is opened");
-        let found = match &self.snapshot {
-            Some(snapshot) => snapshot.get_cf(family, key),
-            None => db.get_cf(family, key),
-        };
-        found.map_err(|error| ViewError(format!("get {key:02x?}: {error}")))
-    }
-
-    /// The records of a column family that holds no tables.
-    pub(super) fn raw_iterator(&self, family: &str, options: ReadOptions) -> DBRawIterator<'_> {
-        let db = self.generation.db();
-        let family = db.cf_handle(family).expect("every column family is opened");
-        match &self.snapshot {
-            Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options),
-            None => db.raw_iterator_cf_opt(family, options),
-        }
-    }
-
-    fn scan_table(
-        &self,
-        table: Table,
-        range: &KeyRange,
-        visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ViewError> {
-        let family = self.generation.family(table);
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(range.start.clone());
-        options.set_iterate_upper_bound(range.end.clone());
-        let mode = if range.reverse {
-            IteratorMode::From(&range.end, Direction::Reverse)
-        } else {
-            IteratorMode::From(&range.start, Direction::Forward)
-        };
-        for row in self.iterate(family, options, mode) {
-            let (key, value) = row.map_err(|error| ViewError(format!("scan {table:?}: {error}")))?;
-            let key = Key::decode(&key).ok_or_else(|| ViewError(format!("{table:?} holds the key {key:02x?}")))?;
-            let row = codec::decode_row(&key, &value).map_err(|error| ViewError(format!("row {key:?}: {error}")))?;
-            if visit(key, row).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+        self.rows.iterate_family(family, options, mode)
     }
 }
 
 impl View for StateView<'_> {
     fn get(&self, key: &Key) -> Result<Option<Row>, ViewError> {
-        let family = self.generation.family(key.table());
-        let bytes = key.encode();
-        let found = match &self.snapshot {
-            Some(snapshot) => snapshot.get_pinned_cf(family, bytes),
-            None => self.generation.db().get_pinned_cf(family, bytes),
-        };
-        let found = found.map_err(|error| ViewError(format!("get {key:?}: {error}")))?;
-        found
-            .map(|bytes| codec::decode_row(key, &bytes).map_err(|error| ViewError(format!("row {key:?}: {error}"))))
-            .transpose()
+        self.rows.get(key)
     }
 
     fn scan(&self, range: &KeyRange, visit: &mut dyn FnMut(Key, Row) -> ControlFlow<()>) -> Result<(), ViewError> {
-        if range.start >= range.end {
-            return Ok(());
-        }
-        let mut tables: Vec<_> = Table::ALL
-            .iter()
-            .copied()
-            .filter(|table| {
-                let byte = *table as u8;
-                range.start.first().is_none_or(|first| *first <= byte) && range.end.as_slice() > [byte].as_slice()
-            })
-            .collect();
-        if range.reverse {
-            tables.reverse();
-        }
-        for table in tables {
-            let byte = table as u8;
-            let part = KeyRange {
-                start: range.start.clone().max(vec![byte]),
-                end: range.end.clone().min(vec![byte + 1]),
-                reverse: range.reverse,
-            };
-            if self.scan_table(table, &part, visit)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+        self.rows.scan(range, visit)
     }
 
     fn scan_terms(
@@ -154,6 +64,6 @@ impl View for StateView<'_> {
         after: Option<LogIndex>,
         visit: &mut dyn FnMut(LogIndex, bool) -> ControlFlow<()>,
     ) -> Result<(), ViewError> {
-        self.generation.terms.scan(self, terms, after, visit)
+        self.generation.terms.scan(&self.rows, terms, after, visit)
     }
 }

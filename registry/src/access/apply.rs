@@ -7,7 +7,7 @@ use super::{
     AccessCommand, AccessDone, AccessPolicyRow, AccessRefusal, AccessRow, AccountRow, ApiKey, BUILT_IN_ROLES,
     BindingRow, Grantee, Reach, RoleRow,
 };
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{
     ACCESS_NAME_BYTES_MAX, ACCESS_POLICIES_MAX, ACCESS_POLICY_BYTES_MAX, ACCOUNTS_MAX, BINDINGS_MAX, KEYS_MAX,
     PRINCIPAL_BYTES_MAX, ROLE_PERMISSIONS_MAX, ROLES_MAX, SUBJECT_BYTES_MAX, TEXT_BYTES_MAX,
@@ -26,11 +26,11 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
             let (description, owner) = (description.clone(), owner.clone());
             let row =
                 AccountRow { description, owner, disabled: *disabled, keys, created_ms, modified_at: entry.index() };
-            Ok(changed(entry, Key::Account(name.clone()), Some(Row::Account(row))))
+            Ok(changed_effect(entry, Key::Account(name.clone()), Some(Row::Account(row))))
         }
         AccessCommand::DeleteAccount { name } => {
             query::account(view, name)?.ok_or_else(|| not_found("account", name))?;
-            Ok(changed(entry, Key::Account(name.clone()), None))
+            Ok(changed_effect(entry, Key::Account(name.clone()), None))
         }
         AccessCommand::AddKey { account, key } => add_key(view, entry, account, key),
         AccessCommand::RevokeKey { account, id } => {
@@ -41,7 +41,7 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
                 return Err(not_found("key", id).into());
             }
             row.modified_at = entry.index();
-            Ok(changed(entry, Key::Account(account.clone()), Some(Row::Account(row))))
+            Ok(changed_effect(entry, Key::Account(account.clone()), Some(Row::Account(row))))
         }
         AccessCommand::RecordUse { keys, day_ms } => record_use(view, keys, *day_ms),
         AccessCommand::PutRole { name, description, permissions } => {
@@ -51,7 +51,7 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
             }
             let (description, permissions) = (description.clone(), permissions.clone());
             let row = RoleRow { description, permissions, modified_at: entry.index() };
-            Ok(changed(entry, Key::Role(name.clone()), Some(Row::Role(row))))
+            Ok(changed_effect(entry, Key::Role(name.clone()), Some(Row::Role(row))))
         }
         AccessCommand::DeleteRole { name } => {
             refuse_built_in(name)?;
@@ -59,7 +59,7 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
             if let Some((binding, _)) = query::bindings(view)?.into_iter().find(|(_, row)| row.role == *name) {
                 return Err(AccessRefusal::RoleInUse { role: name.clone(), binding }.into());
             }
-            Ok(changed(entry, Key::Role(name.clone()), None))
+            Ok(changed_effect(entry, Key::Role(name.clone()), None))
         }
         AccessCommand::PutBinding { name, role, grantee, reach } => {
             if !BUILT_IN_ROLES.contains(&role.as_str()) {
@@ -70,11 +70,11 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
             }
             let (grantee, reach) = (grantee.clone(), reach.clone());
             let row = BindingRow { role: role.clone(), grantee, reach, modified_at: entry.index() };
-            Ok(changed(entry, Key::Binding(name.clone()), Some(Row::Binding(row))))
+            Ok(changed_effect(entry, Key::Binding(name.clone()), Some(Row::Binding(row))))
         }
         AccessCommand::DeleteBinding { name } => {
             query::binding(view, name)?.ok_or_else(|| not_found("binding", name))?;
-            Ok(changed(entry, Key::Binding(name.clone()), None))
+            Ok(changed_effect(entry, Key::Binding(name.clone()), None))
         }
         AccessCommand::PutPolicy { name, description, text } => {
             if query::access_policy(view, name)?.is_none() {
@@ -82,21 +82,21 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
             }
             let (description, text) = (description.clone(), text.clone());
             let row = AccessPolicyRow { description, text, modified_at: entry.index() };
-            Ok(changed(entry, Key::AccessPolicy(name.clone()), Some(Row::AccessPolicy(row))))
+            Ok(changed_effect(entry, Key::AccessPolicy(name.clone()), Some(Row::AccessPolicy(row))))
         }
         AccessCommand::DeletePolicy { name } => {
             query::access_policy(view, name)?.ok_or_else(|| not_found("policy", name))?;
-            Ok(changed(entry, Key::AccessPolicy(name.clone()), None))
+            Ok(changed_effect(entry, Key::AccessPolicy(name.clone()), None))
         }
     }
 }
 
 /// One row is another one, and access with it.
-fn changed(entry: Entry<'_>, key: Key, row: Option<Row>) -> Effect {
-    Effect { changes: vec![(key, row), mark(entry)], ..Effect::of(AccessDone::Changed) }
+fn changed_effect(entry: Entry<'_>, key: Key, row: Option<Row>) -> Effect {
+    Effect { changes: vec![(key, row), mark_changed(entry)], ..Effect::of(AccessDone::Changed) }
 }
 
-fn mark(entry: Entry<'_>) -> Change {
+fn mark_changed(entry: Entry<'_>) -> Change {
     (Key::Access, Some(Row::Access(AccessRow { changed_at: entry.index() })))
 }
 
@@ -113,7 +113,7 @@ fn add_key(view: &impl View, entry: Entry<'_>, account: &str, key: &ApiKey) -> A
     row.keys.push(ApiKey { created_ms: entry.time_ms, used_ms: None, ..key.clone() });
     row.modified_at = entry.index();
     let done = AccessDone::KeyAdded { id: key.id.clone() };
-    let changes = vec![(Key::Account(account.to_owned()), Some(Row::Account(row))), mark(entry)];
+    let changes = vec![(Key::Account(account.to_owned()), Some(Row::Account(row))), mark_changed(entry)];
     Ok(Effect { changes, ..Effect::of(done) })
 }
 
@@ -154,7 +154,7 @@ fn refuse_full(view: &impl View, range: &KeyRange, what: &str, limit: u32) -> Ap
         count += 1;
         if count < limit { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) }
     })
-    .map_err(|error: ViewError| crate::apply::NotDone::from(error))?;
+    .map_err(|error: ViewError| crate::effect::NotDone::from(error))?;
     if count >= limit {
         return Err(AccessRefusal::Full { what: what.to_owned(), limit }.into());
     }

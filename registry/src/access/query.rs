@@ -1,7 +1,7 @@
 //! Reads of access.
 
 use super::{AccessPolicyRow, AccessRow, AccountRow, BindingRow, RoleRow};
-use crate::query::{collect, row_getter};
+use crate::reading::{collect, row_getter};
 use crate::{Key, KeyRange, LogIndex, Row, View, ViewError};
 
 row_getter! {

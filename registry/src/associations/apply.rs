@@ -4,26 +4,31 @@ use super::{
     AssociationChange, AssociationRow, AssociationWish, AssociationsCommand, AssociationsDone, AssociationsRefusal,
     Lifecycle, Resource,
 };
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::{self, find};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::ASSOCIATION_COUNT_MAX;
 use crate::overlay::Overlay;
-use crate::{Change, EventKind, Key, Row, Subject, View, query};
+use crate::{Change, EventKind, Key, Row, View, query};
 
 pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AssociationsCommand) -> Applying<Effect> {
     match command {
-        AssociationsCommand::Change { resource, changes } => change(view, entry, resource, changes),
+        AssociationsCommand::Change { resource, changes } => apply_changes(view, entry, resource, changes),
     }
 }
 
-fn change(view: &impl View, entry: Entry<'_>, resource: &Resource, wishes: &[AssociationChange]) -> Applying<Effect> {
+fn apply_changes(
+    view: &impl View,
+    entry: Entry<'_>,
+    resource: &Resource,
+    wishes: &[AssociationChange],
+) -> Applying<Effect> {
     let mut view = Overlay::new(view);
     let (mut changes, mut events) = (Vec::new(), Vec::new());
     for wish in wishes {
         let (made, happened) = match wish {
             AssociationChange::Create(wish) => tie(&view, entry, resource, wish, true)?,
             AssociationChange::Upsert(wish) => tie(&view, entry, resource, wish, false)?,
-            AssociationChange::Delete { role, cascade } => untie(&view, entry, resource, role, *cascade)?,
+            AssociationChange::Delete { role, cascade } => untie_role(&view, entry, resource, role, *cascade)?,
         };
         view.add(&made);
         changes.extend(made);
@@ -86,14 +91,14 @@ fn tie(
     if others.len() >= ASSOCIATION_COUNT_MAX as usize {
         return Err(AssociationsRefusal::TooManyAssociations { limit: ASSOCIATION_COUNT_MAX }.into());
     }
-    let mut changes = old.as_ref().map(removed).unwrap_or_default();
+    let mut changes = old.as_ref().map(removal_changes).unwrap_or_default();
     let row = AssociationRow { modified_at: entry.index(), ..row };
-    changes.extend(indexes(&row).map(|key| (key, Some(Row::Present))));
+    changes.extend(index_keys(&row).map(|key| (key, Some(Row::Present))));
     changes.push((key, Some(Row::Association(row))));
     Ok((changes, Vec::new()))
 }
 
-fn untie(view: &impl View, entry: Entry<'_>, resource: &Resource, role: &str, cascade: bool) -> Applying<Made> {
+fn untie_role(view: &impl View, entry: Entry<'_>, resource: &Resource, role: &str, cascade: bool) -> Applying<Made> {
     let key = Key::Association(resource.id.clone(), resource.kind.clone(), role.to_owned());
     let row = query::association(view, &key)?;
     let row = row.ok_or_else(|| AssociationsRefusal::AssociationNotFound { resource: resource.id.clone() })?;
@@ -102,7 +107,7 @@ fn untie(view: &impl View, entry: Entry<'_>, resource: &Resource, role: &str, ca
         return Err(AssociationsRefusal::AssociationFrozen { role: row.role, subject: row.subject }.into());
     }
     let mut below = Overlay::new(view);
-    let mut changes = removed(&row);
+    let mut changes = removal_changes(&row);
     below.add(&changes);
     let mut events = Vec::new();
     let is_live = query::subject_row(&below, &row.subject)?.is_some_and(|row| row.live > 0);
@@ -115,7 +120,7 @@ fn untie(view: &impl View, entry: Entry<'_>, resource: &Resource, role: &str, ca
 }
 
 /// The keys under which an association is found besides its own.
-fn indexes(row: &AssociationRow) -> [Key; 2] {
+fn index_keys(row: &AssociationRow) -> [Key; 2] {
     let Resource { id, kind, name, namespace } = row.resource.clone();
     [
         Key::AssociationOf(row.subject.clone(), id.clone(), kind.clone(), row.role.clone()),
@@ -123,15 +128,7 @@ fn indexes(row: &AssociationRow) -> [Key; 2] {
     ]
 }
 
-fn removed(row: &AssociationRow) -> Vec<Change> {
+fn removal_changes(row: &AssociationRow) -> Vec<Change> {
     let own = Key::Association(row.resource.id.clone(), row.resource.kind.clone(), row.role.clone());
-    std::iter::once(own).chain(indexes(row)).map(|key| (key, None)).collect()
-}
-
-/// Refuses to delete a subject that is tied to a resource.
-pub(crate) fn refuse_deletion(view: &impl View, subject: &Subject) -> Applying<()> {
-    if query::associations_of_subject(view, subject)?.is_empty() {
-        return Ok(());
-    }
-    Err(AssociationsRefusal::SubjectAssociated { subject: subject.clone() }.into())
+    std::iter::once(own).chain(index_keys(row)).map(|key| (key, None)).collect()
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod apply;
 mod command;
+pub(crate) mod deletion;
 mod outcome;
 pub(crate) mod query;
 mod rows;

@@ -1,6 +1,6 @@
 //! Reads of associations.
 
-use crate::query::collect;
+use crate::reading::collect;
 use crate::{AssociationRow, Key, KeyRange, Row, Subject, View, ViewError};
 
 /// The association under a key.
@@ -32,7 +32,7 @@ pub fn associations_of_subject(view: &impl View, subject: &Subject) -> Result<Ve
         Key::AssociationOf(_, id, kind, role) => Some(Key::Association(id, kind, role)),
         _ => None,
     })?;
-    behind(view, keys)
+    rows_behind(view, keys)
 }
 
 /// The associations of resources by their name and namespace; of either, `None` means any.
@@ -53,7 +53,7 @@ pub fn associations_named(
         Key::AssociationNamed(_, _, id, kind, role) => Some(Key::Association(id, kind, role)),
         _ => None,
     })?;
-    behind(view, keys)
+    rows_behind(view, keys)
 }
 
 fn all_associations(view: &impl View, range: &KeyRange) -> Result<Vec<AssociationRow>, ViewError> {
@@ -63,7 +63,7 @@ fn all_associations(view: &impl View, range: &KeyRange) -> Result<Vec<Associatio
     })
 }
 
-fn behind(view: &impl View, keys: Vec<Key>) -> Result<Vec<AssociationRow>, ViewError> {
+fn rows_behind(view: &impl View, keys: Vec<Key>) -> Result<Vec<AssociationRow>, ViewError> {
     let found = keys.into_iter().map(|key| association(view, &key).map(|row| row.ok_or(key)));
     let found = found.map(|row| row?.map_err(|key| ViewError(format!("the index names {key:?}, which is not there"))));
     found.collect()

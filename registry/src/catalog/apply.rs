@@ -1,7 +1,7 @@
 //! Changes the catalogue: hands each command to its rules.
 
 use super::{CatalogCommand, CatalogDone, CatalogRefusal, Permanent, delete, register};
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::query::{self, Include};
 use crate::{Context, Key, Row, View};
 

@@ -80,9 +80,10 @@ impl CatalogCommand {
 
 /// Is a deletion final, or does it only hide?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Permanent {
+    /// It hides; a second, permanent deletion may follow.
     No,
+    /// It removes for good.
     Yes,
 }
 

@@ -5,10 +5,10 @@
 
 use schema::Reference;
 
-use super::find::{self, touched};
+use super::find::{self, touched_subject};
 use super::{CatalogDone, CatalogRefusal};
-use crate::apply::{Applying, Effect, Entry};
-use crate::associations::apply::refuse_deletion;
+use crate::associations::deletion::refuse_deletion;
+use crate::effect::{Applying, Effect, Entry};
 use crate::query::{self, Include};
 use crate::{
     AssociationsRefusal, Change, Deleted, EventKind, Key, LifeRefusal, Row, Scope, SettingRow, Subject, SubjectRow,
@@ -22,7 +22,7 @@ pub(super) fn soft_delete_version(
     version: Version,
 ) -> Applying<Effect> {
     find::refuse_read_only(view, subject)?;
-    let (row, version_row) = find::version(view, subject, version, Include::All)?;
+    let (row, version_row) = find::find_version(view, subject, version, Include::All)?;
     if version_row.deleted == Deleted::Soft {
         return Err(CatalogRefusal::VersionSoftDeleted { subject: subject.clone(), version }.into());
     }
@@ -36,7 +36,7 @@ pub(super) fn soft_delete_version(
         return Err(AssociationsRefusal::NoActiveVersion { subject: subject.clone() }.into());
     }
     let row = SubjectRow { live: row.live - 1, soft_deleted: row.soft_deleted + 1, ..row };
-    let changes = vec![hide(entry, subject, version, version_row), touched(entry, subject, row)];
+    let changes = vec![hide_version(entry, subject, version, version_row), touched_subject(entry, subject, row)];
     let event = EventKind::VersionDeleted { subject: subject.clone(), version, permanent: false };
     Ok(Effect { done: CatalogDone::VersionDeleted { version }.into(), changes, events: vec![event] })
 }
@@ -48,7 +48,7 @@ pub(super) fn permanently_delete_version(
     version: Version,
 ) -> Applying<Effect> {
     find::refuse_read_only(view, subject)?;
-    let (row, version_row) = find::version(view, subject, version, Include::All)?;
+    let (row, version_row) = find::find_version(view, subject, version, Include::All)?;
     if version_row.deleted == Deleted::No {
         return Err(CatalogRefusal::VersionNotSoftDeleted { subject: subject.clone(), version }.into());
     }
@@ -57,7 +57,7 @@ pub(super) fn permanently_delete_version(
         return Err(CatalogRefusal::Referenced { subject: subject.clone(), version }.into());
     }
     let mut changes = Vec::new();
-    remove(view, subject, &[(version, version_row)], &mut changes)?;
+    remove_versions(view, subject, &[(version, version_row)], &mut changes)?;
     let row = SubjectRow { soft_deleted: row.soft_deleted - 1, ..row };
     close_if_empty(view, entry, subject, row, &mut changes)?;
     let event = EventKind::VersionDeleted { subject: subject.clone(), version, permanent: true };
@@ -66,7 +66,7 @@ pub(super) fn permanently_delete_version(
 
 pub(crate) fn soft_delete_subject(view: &impl View, entry: Entry<'_>, subject: &Subject) -> Applying<Effect> {
     find::refuse_read_only(view, subject)?;
-    let row = find::subject(view, subject, Include::All)?;
+    let row = find::find_subject(view, subject, Include::All)?;
     let live: Vec<_> =
         query::versions(view, subject)?.into_iter().filter(|(_, row)| row.deleted == Deleted::No).collect();
     if live.is_empty() {
@@ -84,21 +84,21 @@ pub(crate) fn soft_delete_subject(view: &impl View, entry: Entry<'_>, subject: &
     }
     let versions: Vec<_> = live.iter().map(|(version, _)| *version).collect();
     let mut changes: Vec<_> =
-        live.into_iter().map(|(version, version_row)| hide(entry, subject, version, version_row)).collect();
+        live.into_iter().map(|(version, version_row)| hide_version(entry, subject, version, version_row)).collect();
     let row = SubjectRow { live: 0, soft_deleted: row.soft_deleted + row.live, ..row };
     // Its settings stay, as Confluent's do: they go with the last version.
-    changes.push(touched(entry, subject, row));
+    changes.push(touched_subject(entry, subject, row));
     let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: false };
     Ok(Effect { done: CatalogDone::SubjectDeleted { versions }.into(), changes, events: vec![event] })
 }
 
 pub(super) fn permanently_delete_subject(view: &impl View, entry: Entry<'_>, subject: &Subject) -> Applying<Effect> {
     find::refuse_read_only(view, subject)?;
-    if find::subject(view, subject, Include::All)?.live > 0 {
+    if find::find_subject(view, subject, Include::All)?.live > 0 {
         return Err(CatalogRefusal::SubjectNotSoftDeleted { subject: subject.clone() }.into());
     }
     let mut changes = Vec::new();
-    let versions = purge(view, entry, subject, &mut changes)?;
+    let versions = purge_subject(view, entry, subject, &mut changes)?;
     let event = EventKind::SubjectDeleted { subject: subject.clone(), versions: versions.clone(), permanent: true };
     Ok(Effect { done: CatalogDone::SubjectDeleted { versions }.into(), changes, events: vec![event] })
 }
@@ -107,14 +107,14 @@ fn not_deletable(state: VersionState) -> LifeRefusal {
     LifeRefusal::WrongState { transition: Transition::Delete, state: state.state() }
 }
 
-fn hide(entry: Entry<'_>, subject: &Subject, version: Version, row: VersionRow) -> Change {
+fn hide_version(entry: Entry<'_>, subject: &Subject, version: Version, row: VersionRow) -> Change {
     let row = VersionRow { deleted: Deleted::Soft, modified_at: entry.index(), ..row };
     (Key::Version(subject.clone(), version), Some(Row::Version(row)))
 }
 
 /// Removes versions for good, and with the last version that holds an id everything that belongs to the id. What the id
 /// stood for is remembered (its `Key::Schema` row stays), so that no import can give the id to other content.
-fn remove(
+fn remove_versions(
     view: &impl View,
     subject: &Subject,
     versions: &[(Version, VersionRow)],
@@ -166,10 +166,10 @@ fn close_if_empty(
     changes: &mut Vec<Change>,
 ) -> Result<(), ViewError> {
     if row.live + row.soft_deleted > 0 {
-        changes.push(touched(entry, subject, row));
+        changes.push(touched_subject(entry, subject, row));
         return Ok(());
     }
-    changes.push(touched(entry, subject, SubjectRow { next_version: 1, ..row }));
+    changes.push(touched_subject(entry, subject, SubjectRow { next_version: 1, ..row }));
     // The numbers are free again, those that this very entry retired included.
     changes.retain(|(key, _)| !matches!(key, Key::Retired(retired, _) if retired == subject));
     for version in query::retired(view, subject)? {
@@ -182,7 +182,7 @@ fn close_if_empty(
 /// Removes everything of a subject that has soft-deleted versions only: what entering IMPORT mode does to each.
 ///
 /// A version that a live schema refers to stops it; soft-deleted ones go along.
-pub(crate) fn purge(
+pub(crate) fn purge_subject(
     view: &impl View,
     entry: Entry<'_>,
     subject: &Subject,
@@ -194,7 +194,7 @@ pub(crate) fn purge(
             return Err(CatalogRefusal::Referenced { subject: subject.clone(), version: *version }.into());
         }
     }
-    remove(view, subject, &all, changes)?;
+    remove_versions(view, subject, &all, changes)?;
     let row = query::subject_row(view, subject)?.unwrap_or(SubjectRow {
         next_version: 1,
         live: 0,

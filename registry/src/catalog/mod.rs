@@ -12,7 +12,7 @@ mod rows;
 mod terms;
 
 pub use command::{Assign, CatalogCommand, Content, Permanent, Register};
-pub(crate) use delete::{purge, soft_delete_subject};
+pub(crate) use delete::{purge_subject, soft_delete_subject};
 pub use outcome::{CatalogDone, CatalogRefusal};
 pub(crate) use register::{add_version, refuse_by_policy};
 pub use rows::{ContentRow, ContextRow, Deleted, SubjectRow, TermsRow, VersionRow};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::query::subject_row;
-use crate::query::Include;
+use crate::reading::Include;
 use crate::{Context, Key, KeyRange, Row, Subject, SubjectRow, Version, VersionRow, View, ViewError};
 
 /// The part of a list that is asked for.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use schema::{Format, Guid, Reference};
 
-use crate::query::{Include, collect, row_getter};
+use crate::reading::{Include, collect, row_getter};
 use crate::{
     ContentRow, Context, ContextRow, Deleted, Key, KeyRange, LogIndex, Row, SchemaId, Subject, SubjectRow, TermsRow,
     Version, VersionRow, VersionState, View, ViewError,

@@ -4,7 +4,7 @@
 //! decided here needs the current state: the mode, the id of the content in its context, the next version.
 
 use super::{Assign, CatalogDone, CatalogRefusal, Content, Register};
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{
     SCHEMA_ID_IMPORT_MAX, SCHEMA_ID_MAX, VERSION_COUNT_MAX, VERSION_NUMBER_IMPORT_MAX, VERSION_NUMBER_MAX,
 };

@@ -31,9 +31,10 @@ pub struct SubjectRow {
 
 /// Is a version deleted? Permanent deletion removes its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Deleted {
+    /// It is not.
     No,
+    /// It is hidden, and still there for those who ask for deleted versions.
     Soft,
 }
 

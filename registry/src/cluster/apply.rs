@@ -1,7 +1,7 @@
 //! Founds the cluster, raises its level, archives audit records, and keeps the record of administrative operations.
 
 use super::{ClusterCommand, ClusterDone, ClusterRefusal, Operation, UnderWay, level};
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::AUDIT_ARCHIVED_PER_ENTRY_MAX;
 use crate::{Key, MachineRow, PolicyInForce, Refusal, Row, Scope, View, ViewError};
 
@@ -12,7 +12,7 @@ pub(crate) fn apply(
     command: &ClusterCommand,
 ) -> Applying<Effect> {
     match command {
-        ClusterCommand::Found { cluster_id } => found(machine, cluster_id),
+        ClusterCommand::Found { cluster_id } => found_cluster(machine, cluster_id),
         ClusterCommand::ArchiveAudit { before } => archive_audit(view, entry, machine, *before),
         ClusterCommand::RecordOperation(operation) => match operation.fault() {
             Some(what) => Err(Refusal::Invalid { what: what.to_owned() }.into()),
@@ -44,7 +44,7 @@ fn under_way(entry: Entry<'_>, operation: &Operation, before: Option<UnderWay>) 
     before.filter(|before| before.name != operation.name || before.resource != operation.resource)
 }
 
-fn found(machine: &mut MachineRow, cluster_id: &str) -> Applying<Effect> {
+fn found_cluster(machine: &mut MachineRow, cluster_id: &str) -> Applying<Effect> {
     if machine.cluster_id.is_empty() {
         machine.cluster_id = cluster_id.to_owned();
     }

@@ -1,6 +1,6 @@
 //! Reads of what is kept around every command.
 
-use crate::query::row_getter;
+use crate::reading::row_getter;
 use crate::{Key, MachineRow, RequestId, RequestRow, Row, View, ViewError};
 
 row_getter!(

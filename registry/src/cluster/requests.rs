@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use crate::apply::Entry;
+use crate::effect::Entry;
 use crate::limits::{REQUEST_AGE_MS_MAX, REQUEST_COUNT_MAX, REQUEST_EVICTIONS_PER_ENTRY_MAX};
 use crate::{Change, Done, Key, KeyRange, MachineRow, Refusal, RequestId, RequestRow, Row, View, ViewError};
 
-pub(crate) fn remember(
+pub(crate) fn remember_request(
     view: &impl View,
     entry: Entry<'_>,
     request_id: &RequestId,

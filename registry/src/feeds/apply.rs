@@ -1,7 +1,7 @@
 //! Moves the cursors of readers.
 
 use super::{CursorRow, FeedsCommand, FeedsDone, FeedsRefusal};
-use crate::apply::{Applying, Effect, Entry};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::TEXT_BYTES_MAX;
 use crate::{Key, LogIndex, Row, View, query};
 

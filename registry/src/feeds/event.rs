@@ -1,6 +1,6 @@
 //! What happened, for those who watch. Emitted by apply, stored with the log index as id.
 
-use crate::digest::{Feed, Sink};
+use crate::feed::{Feed, Sink};
 use crate::{Decision, DraftId, DraftState, SchemaId, Scope, Subject, Version};
 
 /// One thing that happened. Its id is the log index and the position within that entry.

@@ -1,6 +1,6 @@
 //! Reads of feeds.
 
-use crate::query::row_getter;
+use crate::reading::row_getter;
 use crate::{CursorRow, Key};
 
 row_getter!(

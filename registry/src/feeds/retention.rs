@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::apply::Entry;
+use crate::effect::Entry;
 use crate::limits::EVENT_EVICTIONS_PER_ENTRY_MAX;
 use crate::{Change, Key, KeyRange, MachineRow, PolicyInForce, Row, Scope, View, ViewError};
 

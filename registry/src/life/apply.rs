@@ -1,8 +1,8 @@
 //! Changes lives: what holds for every change, then each one's rules.
 
 use super::{ConsumerRow, LifeChange, LifeCommand, LifeDone, LifeRefusal, Transition, draft, version};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::find;
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{CONSUMERS_MAX, TEXT_BYTES_MAX};
 use crate::query::{self, Include};
 use crate::{Key, Refusal, Row, Subject, View};
@@ -17,25 +17,33 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &LifeCommand) -
         find::refuse_read_only(view, subject)?;
     }
     match change {
-        LifeChange::Create { draft } => draft::create(view, entry, subject, draft),
-        LifeChange::Revise { id, draft } => draft::revise(view, entry, subject, *id, draft),
-        LifeChange::Submit { id, report } => draft::submit(view, entry, subject, *id, report),
+        LifeChange::Create { draft } => draft::create_draft(view, entry, subject, draft),
+        LifeChange::Revise { id, draft } => draft::revise_draft(view, entry, subject, *id, draft),
+        LifeChange::Submit { id, report } => draft::submit_draft(view, entry, subject, *id, report),
         LifeChange::Publish { id, report, semver } => {
             draft::become_version(view, entry, subject, *id, Transition::Publish, report, *semver)
         }
-        LifeChange::Review { id, decision } => draft::review(view, entry, reason, subject, *id, *decision),
+        LifeChange::Review { id, decision } => draft::review_draft(view, entry, reason, subject, *id, *decision),
         LifeChange::Activate { id, report, semver } => {
             draft::become_version(view, entry, subject, *id, Transition::Activate, report, *semver)
         }
         LifeChange::Deprecate { version, sunset_ms, successor } => {
-            version::deprecate(view, entry, subject, *version, *sunset_ms, *successor)
+            version::deprecate_version(view, entry, subject, *version, *sunset_ms, *successor)
         }
-        LifeChange::Reinstate { version } => version::pass(view, entry, subject, *version, Transition::Reinstate),
-        LifeChange::Archive { version, force } => version::archive(view, entry, reason, subject, *version, *force),
+        LifeChange::Reinstate { version } => {
+            version::pass_transition(view, entry, subject, *version, Transition::Reinstate)
+        }
+        LifeChange::Archive { version, force } => {
+            version::archive_version(view, entry, reason, subject, *version, *force)
+        }
         LifeChange::RollBack { target, force } => version::roll_back(view, entry, reason, subject, *target, *force),
-        LifeChange::Reactivate { version } => version::pass(view, entry, subject, *version, Transition::Reactivate),
-        LifeChange::Quarantine { version } => version::quarantine(view, entry, reason, subject, *version),
-        LifeChange::Release { version } => version::pass(view, entry, subject, *version, Transition::Release),
+        LifeChange::Reactivate { version } => {
+            version::pass_transition(view, entry, subject, *version, Transition::Reactivate)
+        }
+        LifeChange::Quarantine { version } => version::quarantine_version(view, entry, reason, subject, *version),
+        LifeChange::Release { version } => {
+            version::pass_transition(view, entry, subject, *version, Transition::Release)
+        }
         LifeChange::PutConsumer { id, from, to, owner, contact } => {
             let row = ConsumerRow {
                 from: *from,
@@ -59,7 +67,7 @@ fn put_consumer(view: &impl View, subject: &Subject, id: &str, row: ConsumerRow)
     if row.to.is_some_and(|to| to < row.from) || row.from.0 == 0 {
         return Err(invalid("the range of versions is empty").into());
     }
-    find::subject(view, subject, Include::Live)?;
+    find::find_subject(view, subject, Include::Live)?;
     let old = query::consumer(view, subject, id)?;
     if old.is_none() && query::consumers(view, subject)?.len() >= CONSUMERS_MAX as usize {
         return Err(invalid("the subject has as many consumers as one may have").into());

@@ -1,8 +1,6 @@
 //! What may be asked of a schema's life. Parsing and comparing is done before; apply sees reports and facts.
 
-use std::collections::BTreeSet;
-
-use crate::{BasisKey, Content, DraftId, SemVer, Subject, Version};
+use crate::{BasisKey, Content, Decision, DraftId, SemVer, Subject, Version};
 
 /// A change in the life of a draft or version of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,33 +35,6 @@ pub struct DraftContent {
     pub sent: Option<String>,
     /// As of the preparation.
     pub report: Report,
-}
-
-/// A reviewer's decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Decision {
-    Approve,
-    RequestChanges,
-    Reject,
-}
-
-impl Decision {
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "APPROVE",
-            Self::RequestChanges => "REQUEST_CHANGES",
-            Self::Reject => "REJECT",
-        }
-    }
-
-    /// The decision with this wire name, in any case.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Approve, Self::RequestChanges, Self::Reject]
-            .into_iter()
-            .find(|decision| decision.name().eq_ignore_ascii_case(name))
-    }
 }
 
 /// What a [`LifeCommand`] changes.
@@ -200,6 +171,3 @@ impl LifeChange {
         }
     }
 }
-
-/// Distinct reviewers who approved.
-pub(crate) type Approvals = BTreeSet<String>;

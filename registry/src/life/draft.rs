@@ -6,15 +6,20 @@
 use std::ops::ControlFlow;
 
 use super::{Decision, DraftContent, DraftId, DraftRow, DraftState, LifeDone, LifeRefusal, Report, Transition};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog::{self, CatalogDone};
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::{DRAFTS_COUNTED_MAX, DRAFTS_OPEN_MAX};
 use crate::query;
 use crate::{
     Assign, Done, EventKind, Key, KeyRange, PolicyInForce, Register, Row, Scope, SemVer, Subject, View, ViewError,
 };
 
-pub(super) fn create(view: &impl View, entry: Entry<'_>, subject: &Subject, draft: &DraftContent) -> Applying<Effect> {
+pub(super) fn create_draft(
+    view: &impl View,
+    entry: Entry<'_>,
+    subject: &Subject,
+    draft: &DraftContent,
+) -> Applying<Effect> {
     if open_drafts(view, subject)? >= DRAFTS_OPEN_MAX {
         return Err(LifeRefusal::DraftsFull { limit: DRAFTS_OPEN_MAX }.into());
     }
@@ -44,14 +49,14 @@ fn open_drafts(view: &impl View, subject: &Subject) -> Result<u32, ViewError> {
     Ok(open)
 }
 
-pub(super) fn revise(
+pub(super) fn revise_draft(
     view: &impl View,
     entry: Entry<'_>,
     subject: &Subject,
     id: DraftId,
     draft: &DraftContent,
 ) -> Applying<Effect> {
-    let row = find(view, subject, id)?;
+    let row = find_draft(view, subject, id)?;
     let transition = match row.state {
         DraftState::ChangesRequested => Transition::Resubmit,
         DraftState::Draft
@@ -65,14 +70,14 @@ pub(super) fn revise(
     Ok(kept(entry, subject, id, DraftRow { draft: draft.clone(), ..row }))
 }
 
-pub(super) fn submit(
+pub(super) fn submit_draft(
     view: &impl View,
     entry: Entry<'_>,
     subject: &Subject,
     id: DraftId,
     report: &Report,
 ) -> Applying<Effect> {
-    let row = find(view, subject, id)?;
+    let row = find_draft(view, subject, id)?;
     let state = row.state.state();
     Transition::Resubmit.checked(state).or_else(|_| Transition::Submit.checked(state))?;
     let draft = DraftContent { report: report.clone(), ..row.draft };
@@ -83,7 +88,7 @@ pub(super) fn submit(
     Ok(effect)
 }
 
-pub(super) fn review(
+pub(super) fn review_draft(
     view: &impl View,
     entry: Entry<'_>,
     reason: &str,
@@ -91,7 +96,7 @@ pub(super) fn review(
     id: DraftId,
     decision: Decision,
 ) -> Applying<Effect> {
-    let mut row = find(view, subject, id)?;
+    let mut row = find_draft(view, subject, id)?;
     let transition = match decision {
         Decision::Approve => Transition::Approve,
         Decision::RequestChanges => Transition::RequestChanges,
@@ -133,7 +138,7 @@ pub(super) fn become_version(
     report: &Report,
     semver: SemVer,
 ) -> Applying<Effect> {
-    let row = find(view, subject, id)?;
+    let row = find_draft(view, subject, id)?;
     transition.checked(row.state.state())?;
     let policy = PolicyInForce::of(view, &Scope::Subject(subject.clone()))?;
     let have = u32::try_from(row.approvals.len()).unwrap_or(u32::MAX);
@@ -172,6 +177,6 @@ fn kept(entry: Entry<'_>, subject: &Subject, id: DraftId, row: DraftRow) -> Effe
     effect
 }
 
-fn find(view: &impl View, subject: &Subject, id: DraftId) -> Applying<DraftRow> {
+fn find_draft(view: &impl View, subject: &Subject, id: DraftId) -> Applying<DraftRow> {
     query::draft(view, subject, id)?.ok_or_else(|| LifeRefusal::DraftNotFound { id }.into())
 }

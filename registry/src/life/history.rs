@@ -3,7 +3,7 @@
 //! Derived from what a command did to the rows of drafts and versions, whichever command it was: so no change of a state
 //! can be without its history.
 
-use crate::apply::Entry;
+use crate::effect::Entry;
 use crate::{
     Change, Command, Deleted, DraftId, DraftRow, HistoryRow, Key, Row, State, Subject, Version, VersionRow, View,
     ViewError, query,

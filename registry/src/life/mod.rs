@@ -1,6 +1,6 @@
 //! The life of a schema: eleven states and the fifteen transitions between them.
 //!
-//! This table is the only statement of what may follow what. Drafts and versions are different things with different rows:
+//! Drafts and versions are different things with different rows:
 //! a draft has no version number and no schema id, so nothing that Confluent clients read can show it.
 
 pub(crate) mod apply;
@@ -10,213 +10,17 @@ pub(crate) mod history;
 mod outcome;
 pub(crate) mod query;
 mod rows;
+mod states;
 mod version;
 
-pub use command::{Decision, DraftContent, LifeChange, LifeCommand, Report};
+pub use command::{DraftContent, LifeChange, LifeCommand, Report};
 pub use outcome::{LifeDone, LifeRefusal};
 pub use rows::{ConsumerRow, Deprecation, DraftRow, HistoryRow};
+pub use states::{Decision, DraftId, DraftState, State, Transition, VersionState};
 
 use crate::{EventKind, Subject, Version};
-use std::fmt;
-
-/// Names a draft inside its subject, and the life of a version: the log index of the entry that began it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DraftId(pub u64);
-
-impl fmt::Display for DraftId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// A state of a schema's life, of a draft or of a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum State {
-    Draft,
-    PendingReview,
-    ChangesRequested,
-    Approved,
-    Rejected,
-    Active,
-    Deprecated,
-    Archived,
-    RolledBack,
-    Quarantined,
-    Deleted,
-}
-
-impl State {
-    /// All states.
-    pub const ALL: [Self; 11] = [
-        Self::Draft,
-        Self::PendingReview,
-        Self::ChangesRequested,
-        Self::Approved,
-        Self::Rejected,
-        Self::Active,
-        Self::Deprecated,
-        Self::Archived,
-        Self::RolledBack,
-        Self::Quarantined,
-        Self::Deleted,
-    ];
-
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::PendingReview => "PENDING_REVIEW",
-            Self::ChangesRequested => "CHANGES_REQUESTED",
-            Self::Approved => "APPROVED",
-            Self::Rejected => "REJECTED",
-            Self::Active => "ACTIVE",
-            Self::Deprecated => "DEPRECATED",
-            Self::Archived => "ARCHIVED",
-            Self::RolledBack => "ROLLED_BACK",
-            Self::Quarantined => "QUARANTINED",
-            Self::Deleted => "DELETED",
-        }
-    }
-
-    /// The state with this wire name, in any case.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name().eq_ignore_ascii_case(name))
-    }
-}
-
-/// The state of a draft. `Active` is final: its content lives on as a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum DraftState {
-    Draft,
-    PendingReview,
-    ChangesRequested,
-    Approved,
-    Rejected,
-    Active,
-}
-
-impl DraftState {
-    /// The state in the words of the whole life.
-    pub fn state(self) -> State {
-        match self {
-            Self::Draft => State::Draft,
-            Self::PendingReview => State::PendingReview,
-            Self::ChangesRequested => State::ChangesRequested,
-            Self::Approved => State::Approved,
-            Self::Rejected => State::Rejected,
-            Self::Active => State::Active,
-        }
-    }
-
-    /// Can anything still become of the draft?
-    pub fn is_open(self) -> bool {
-        match self {
-            Self::Draft | Self::PendingReview | Self::ChangesRequested | Self::Approved => true,
-            Self::Rejected | Self::Active => false,
-        }
-    }
-}
-
-/// The state of a version that is not deleted. A soft-deleted one keeps the state that it had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum VersionState {
-    Active,
-    Deprecated,
-    Archived,
-    RolledBack,
-    Quarantined,
-}
-
-impl VersionState {
-    /// In the order in which they stand in for each other as `latest`: a subject with a version always has a latest one.
-    pub const BY_RANK: [Self; 5] =
-        [Self::Active, Self::Deprecated, Self::Quarantined, Self::Archived, Self::RolledBack];
-
-    /// The state in the words of the whole life.
-    pub fn state(self) -> State {
-        match self {
-            Self::Active => State::Active,
-            Self::Deprecated => State::Deprecated,
-            Self::Archived => State::Archived,
-            Self::RolledBack => State::RolledBack,
-            Self::Quarantined => State::Quarantined,
-        }
-    }
-
-    /// Do data of this version still have to be read, and new versions to be compatible with it?
-    pub fn is_in_use(self) -> bool {
-        match self {
-            Self::Active | Self::Deprecated => true,
-            Self::Archived | Self::RolledBack | Self::Quarantined => false,
-        }
-    }
-}
-
-/// The way from one state to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Transition {
-    Submit,
-    Publish,
-    Approve,
-    RequestChanges,
-    Resubmit,
-    Reject,
-    Activate,
-    Deprecate,
-    Reinstate,
-    Archive,
-    RollBack,
-    Reactivate,
-    Quarantine,
-    Release,
-    Delete,
-}
 
 impl Transition {
-    /// All fifteen.
-    pub const ALL: [Self; 15] = [
-        Self::Submit,
-        Self::Publish,
-        Self::Approve,
-        Self::RequestChanges,
-        Self::Resubmit,
-        Self::Reject,
-        Self::Activate,
-        Self::Deprecate,
-        Self::Reinstate,
-        Self::Archive,
-        Self::RollBack,
-        Self::Reactivate,
-        Self::Quarantine,
-        Self::Release,
-        Self::Delete,
-    ];
-
-    /// From which state to which.
-    pub fn ends(self) -> (State, State) {
-        match self {
-            Self::Submit => (State::Draft, State::PendingReview),
-            Self::Publish => (State::Draft, State::Active),
-            Self::Approve => (State::PendingReview, State::Approved),
-            Self::RequestChanges => (State::PendingReview, State::ChangesRequested),
-            Self::Resubmit => (State::ChangesRequested, State::PendingReview),
-            Self::Reject => (State::PendingReview, State::Rejected),
-            Self::Activate => (State::Approved, State::Active),
-            Self::Deprecate => (State::Active, State::Deprecated),
-            Self::Reinstate => (State::Deprecated, State::Active),
-            Self::Archive => (State::Deprecated, State::Archived),
-            Self::RollBack => (State::Active, State::RolledBack),
-            Self::Reactivate => (State::RolledBack, State::Active),
-            Self::Quarantine => (State::Active, State::Quarantined),
-            Self::Release => (State::Quarantined, State::Active),
-            Self::Delete => (State::Archived, State::Deleted),
-        }
-    }
-
     /// What becomes of a version that passes the transition, and the event that tells of it; nothing of a transition whose
     /// event says more, or that is one of drafts.
     pub(crate) fn of_version(self, subject: &Subject, version: Version) -> Option<(VersionState, EventKind)> {
@@ -239,27 +43,6 @@ impl Transition {
             | Self::RollBack
             | Self::Delete => return None,
         })
-    }
-
-    /// The name in audit records, events and error texts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Submit => "submit",
-            Self::Publish => "publish",
-            Self::Approve => "approve",
-            Self::RequestChanges => "request_changes",
-            Self::Resubmit => "resubmit",
-            Self::Reject => "reject",
-            Self::Activate => "activate",
-            Self::Deprecate => "deprecate",
-            Self::Reinstate => "reinstate",
-            Self::Archive => "archive",
-            Self::RollBack => "roll_back",
-            Self::Reactivate => "reactivate",
-            Self::Quarantine => "quarantine",
-            Self::Release => "release",
-            Self::Delete => "delete",
-        }
     }
 
     /// The transition if it begins in this state.

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::query::{collect, referrers, row_getter, usages, version_row};
+use crate::query::{referrers, usages, version_row};
+use crate::reading::{collect, row_getter};
 use crate::{
     ConsumerRow, Deleted, DraftId, DraftRow, HistoryRow, Key, KeyRange, LogIndex, Row, Subject, Version, VersionState,
     View, ViewError,

@@ -1,8 +1,13 @@
 //! Rows of drafts, histories and consumers.
 
-use super::command::{Approvals, DraftContent};
+use std::collections::BTreeSet;
+
+use super::command::DraftContent;
 use super::{DraftState, State};
 use crate::{LogIndex, Version};
+
+/// Distinct reviewers who approved.
+pub(crate) type Approvals = BTreeSet<String>;
 
 /// A draft. It stays when it became a version or was rejected: its review is part of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]

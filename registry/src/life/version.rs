@@ -2,8 +2,8 @@
 //! content.
 
 use super::{Deprecation, LifeDone, LifeRefusal, Transition, VersionState};
-use crate::apply::{Applying, Effect, Entry};
-use crate::catalog::find::{self, touched};
+use crate::catalog::find::{self, touched_subject};
+use crate::effect::{Applying, Effect, Entry};
 use crate::query::{self, Include};
 use crate::{
     Deleted, EventKind, Key, PolicyInForce, Row, Scope, Subject, SubjectRow, Version, VersionRow, View, ViewError,
@@ -13,7 +13,7 @@ use crate::{
 const NAMED_MAX: usize = 20;
 
 /// A transition of one version that asks for nothing but the right state, and whose event says nothing more.
-pub(super) fn pass(
+pub(super) fn pass_transition(
     view: &impl View,
     entry: Entry<'_>,
     subject: &Subject,
@@ -28,19 +28,19 @@ pub(super) fn pass(
     Ok(moved(entry, subject, subject_row, version, row, event))
 }
 
-pub(super) fn quarantine(
+pub(super) fn quarantine_version(
     view: &impl View,
     entry: Entry<'_>,
     reason: &str,
     subject: &Subject,
     version: Version,
 ) -> Applying<Effect> {
-    find::version(view, subject, version, Include::Live)?;
+    find::find_version(view, subject, version, Include::Live)?;
     refuse_without_reason(reason)?;
-    pass(view, entry, subject, version, Transition::Quarantine)
+    pass_transition(view, entry, subject, version, Transition::Quarantine)
 }
 
-pub(super) fn deprecate(
+pub(super) fn deprecate_version(
     view: &impl View,
     entry: Entry<'_>,
     subject: &Subject,
@@ -68,7 +68,7 @@ pub(super) fn deprecate(
     Ok(moved(entry, subject, subject_row, version, row, event))
 }
 
-pub(super) fn archive(
+pub(super) fn archive_version(
     view: &impl View,
     entry: Entry<'_>,
     reason: &str,
@@ -104,7 +104,7 @@ pub(super) fn roll_back(
     target: Version,
     force: bool,
 ) -> Applying<Effect> {
-    let (subject_row, target_row) = find::version(view, subject, target, Include::Live)?;
+    let (subject_row, target_row) = find::find_version(view, subject, target, Include::Live)?;
     if target_row.state != VersionState::Active {
         let state = target_row.state.state();
         return Err(LifeRefusal::WrongState { transition: Transition::RollBack, state }.into());
@@ -127,7 +127,7 @@ pub(super) fn roll_back(
         effect.changes.push((key, Some(Row::Version(row))));
         effect.events.push(EventKind::VersionRolledBack { subject: subject.clone(), version, target });
     }
-    effect.changes.push(touched(entry, subject, subject_row));
+    effect.changes.push(touched_subject(entry, subject, subject_row));
     Ok(effect)
 }
 
@@ -142,7 +142,7 @@ fn find_in(
     version: Version,
     transition: Transition,
 ) -> Applying<(SubjectRow, VersionRow)> {
-    let (subject_row, row) = find::version(view, subject, version, Include::Live)?;
+    let (subject_row, row) = find::find_version(view, subject, version, Include::Live)?;
     transition.checked(row.state.state())?;
     Ok((subject_row, row))
 }
@@ -159,7 +159,7 @@ fn moved(
     let row = VersionRow { modified_at: entry.index(), ..row };
     let mut effect = Effect::of(LifeDone::Version { version, state });
     effect.changes.push((Key::Version(subject.clone(), version), Some(Row::Version(row))));
-    effect.changes.push(touched(entry, subject, subject_row));
+    effect.changes.push(touched_subject(entry, subject, subject_row));
     effect.events.push(event);
     effect
 }

@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use super::{Config, LifePolicy, Mode, SettingRow, SettingsCommand, SettingsDone, SettingsRefusal};
-use crate::apply::{Applying, Effect, Entry};
 use crate::catalog;
+use crate::effect::{Applying, Effect, Entry};
 use crate::limits::PURGE_COUNT_MAX;
 use crate::overlay::Overlay;
 use crate::query::{self, Include};
@@ -109,7 +109,7 @@ fn purge_soft_deleted(view: &impl View, entry: Entry<'_>, scope: &Scope, effect:
     let mut purged = 0;
     for subject in subjects {
         let mut changes = Vec::new();
-        let versions = catalog::purge(&view, entry, &subject, &mut changes)?;
+        let versions = catalog::purge_subject(&view, entry, &subject, &mut changes)?;
         if versions.is_empty() {
             continue;
         }

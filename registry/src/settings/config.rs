@@ -8,18 +8,31 @@ use crate::weight::{metadata_bytes, rule_set_bytes};
 /// The thirteen fields of Confluent's configuration. `None` means "not set in this scope".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
+    /// The subject that this one stands for.
     pub alias: Option<String>,
+    /// The subject whose data keys this one uses.
     pub alias_for_deks: Option<String>,
+    /// Are schemas normalised when they are registered or looked up?
     pub normalize: Option<bool>,
+    /// Must field names and types be ones that the format's own tools take?
     pub validate_fields: Option<bool>,
+    /// Are new Avro schemas checked more strictly than stored ones?
     pub validate_new_schemas: Option<bool>,
+    /// Are rules checked when a schema is registered?
     pub validate_rules: Option<bool>,
+    /// How much a new version may change.
     pub compatibility_level: Option<Level>,
+    /// How strictly JSON Schemas are compared: `STRICT` or `LENIENT`.
     pub compatibility_policy: Option<Policy>,
+    /// The metadata property by whose value versions are compared with each other only.
     pub compatibility_group: Option<String>,
+    /// Metadata that a schema gets where it has none of its own.
     pub default_metadata: Option<Metadata>,
+    /// Metadata that a schema gets in place of its own.
     pub override_metadata: Option<Metadata>,
+    /// Rules that a schema gets where it has none of its own.
     pub default_rule_set: Option<RuleSet>,
+    /// Rules that a schema gets in place of its own.
     pub override_rule_set: Option<RuleSet>,
 }
 
@@ -58,20 +71,32 @@ impl Config {
 
 /// A change of a configuration: what is absent stays, what is `Some(None)` goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct ConfigPatch {
+    /// The subject that this one stands for.
     pub alias: Option<Option<String>>,
+    /// The subject whose data keys this one uses.
     pub alias_for_deks: Option<Option<String>>,
+    /// Are schemas normalised when they are registered or looked up?
     pub normalize: Option<Option<bool>>,
+    /// Must field names and types be ones that the format's own tools take?
     pub validate_fields: Option<Option<bool>>,
+    /// Are new Avro schemas checked more strictly than stored ones?
     pub validate_new_schemas: Option<Option<bool>>,
+    /// Are rules checked when a schema is registered?
     pub validate_rules: Option<Option<bool>>,
+    /// How much a new version may change.
     pub compatibility_level: Option<Option<Level>>,
+    /// How strictly JSON Schemas are compared: `STRICT` or `LENIENT`.
     pub compatibility_policy: Option<Option<Policy>>,
+    /// The metadata property by whose value versions are compared with each other only.
     pub compatibility_group: Option<Option<String>>,
+    /// Metadata that a schema gets where it has none of its own.
     pub default_metadata: Option<Option<Metadata>>,
+    /// Metadata that a schema gets in place of its own.
     pub override_metadata: Option<Option<Metadata>>,
+    /// Rules that a schema gets where it has none of its own.
     pub default_rule_set: Option<Option<RuleSet>>,
+    /// Rules that a schema gets in place of its own.
     pub override_rule_set: Option<Option<RuleSet>>,
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 mod command;
 mod config;
+mod in_force;
 mod outcome;
 mod policy;
 pub(crate) mod query;
@@ -10,6 +11,7 @@ mod rows;
 
 pub use command::SettingsCommand;
 pub use config::{Config, ConfigPatch, Mode};
+pub use in_force::PolicyInForce;
 pub use outcome::{SettingsDone, SettingsRefusal};
-pub use policy::{LifePolicy, PolicyInForce};
+pub use policy::LifePolicy;
 pub use rows::SettingRow;

@@ -2,12 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::limits::{
-    APPROVALS_BREAKING_MIN, AUDIT_RETENTION_MS_DEFAULT, DEPRECATION_NOTICE_MS_DEFAULT, EVENT_AGE_MS_DEFAULT,
-    EVENT_COUNT_DEFAULT, VERSION_COUNT_MAX,
-};
-use crate::{Key, Row, Scope, View, ViewError};
-
 /// What one scope sets. `None` means "not set here".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LifePolicy {
@@ -40,67 +34,5 @@ impl LifePolicy {
     /// Does it set something that only the global scope can?
     pub fn has_global_fields(&self) -> bool {
         self.event_count_max.is_some() || self.event_age_ms_max.is_some() || self.audit_retention_ms.is_some()
-    }
-}
-
-/// The policy that holds for a subject, with every field decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct PolicyInForce {
-    pub review: bool,
-    pub approvals: u32,
-    pub approvals_breaking: u32,
-    pub deprecation_notice_ms: u64,
-    pub required_properties: BTreeSet<String>,
-    pub versions_max: u32,
-    pub event_count_max: u64,
-    pub event_age_ms_max: u64,
-    pub audit_retention_ms: u64,
-}
-
-impl PolicyInForce {
-    /// The policy of a scope and the scopes above it.
-    ///
-    /// # Errors
-    /// [`ViewError`] if the store cannot answer.
-    pub fn of(view: &impl View, scope: &Scope) -> Result<Self, ViewError> {
-        let mut policies = Vec::new();
-        for scope in scope.chain() {
-            let key = Key::Policy(scope);
-            match view.get(&key)? {
-                None => {}
-                Some(Row::Policy(row)) => policies.extend(row.value),
-                Some(_) => return Err(ViewError::wrong_row(&key)),
-            }
-        }
-        Ok(Self::over(&policies))
-    }
-
-    fn over(policies: &[LifePolicy]) -> Self {
-        fn nearest<T>(policies: &[LifePolicy], field: impl Fn(&LifePolicy) -> Option<T>) -> Option<T> {
-            policies.iter().find_map(field)
-        }
-        let approvals = nearest(policies, |policy| policy.approvals).unwrap_or(1).max(1);
-        Self {
-            review: nearest(policies, |policy| policy.review).unwrap_or(false),
-            approvals,
-            approvals_breaking: nearest(policies, |policy| policy.approvals_breaking)
-                .unwrap_or(APPROVALS_BREAKING_MIN)
-                .max(APPROVALS_BREAKING_MIN)
-                .max(approvals),
-            deprecation_notice_ms: nearest(policies, |policy| policy.deprecation_notice_ms)
-                .unwrap_or(DEPRECATION_NOTICE_MS_DEFAULT),
-            required_properties: nearest(policies, |policy| policy.required_properties.clone()).unwrap_or_default(),
-            versions_max: nearest(policies, |policy| policy.versions_max).unwrap_or(VERSION_COUNT_MAX),
-            event_count_max: nearest(policies, |policy| policy.event_count_max).unwrap_or(EVENT_COUNT_DEFAULT),
-            event_age_ms_max: nearest(policies, |policy| policy.event_age_ms_max).unwrap_or(EVENT_AGE_MS_DEFAULT),
-            audit_retention_ms: nearest(policies, |policy| policy.audit_retention_ms)
-                .unwrap_or(AUDIT_RETENTION_MS_DEFAULT),
-        }
-    }
-
-    /// Reviewers that a draft needs.
-    pub fn approvals_for(&self, breaking: bool) -> u32 {
-        if breaking { self.approvals_breaking } else { self.approvals }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads of settings.
 
-use crate::query::collect;
+use crate::reading::collect;
 use crate::{Config, Key, KeyRange, LifePolicy, Mode, Row, Scope, SettingRow, Subject, View, ViewError};
 
 /// The configuration set on exactly this scope.

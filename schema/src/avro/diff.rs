@@ -41,7 +41,7 @@ pub(crate) fn diff(old: &Model, new: &Model) -> Result<Diff, SchemaError> {
         changes: Vec::new(),
     };
     let breaks = walk.breaks(old.root, new.root)?;
-    walk.types(old.root, new.root, breaks, 0)?;
+    walk.diff_types(old.root, new.root, breaks, 0)?;
     let told = walk.changes.iter().fold(Breaks::NOTHING, |told, change| Breaks {
         backward: told.backward || change.breaks_backward,
         forward: told.forward || change.breaks_forward,
@@ -98,7 +98,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Compares two types that stand in the same place. `may` tells which directions can break here at all.
-    fn types(&mut self, old_id: NodeId, new_id: NodeId, may: Breaks, depth: usize) -> Result<(), SchemaError> {
+    fn diff_types(&mut self, old_id: NodeId, new_id: NodeId, may: Breaks, depth: usize) -> Result<(), SchemaError> {
         self.budget.step()?;
         if depth > COMPARE_DEPTH_MAX {
             return Err(compare_too_deep());
@@ -118,10 +118,10 @@ impl<'w> Walk<'w> {
         match (&old.kind, &new.kind) {
             (Kind::Primitive(a), Kind::Primitive(b)) if a == b => {}
             (Kind::Array(a), Kind::Array(b)) => {
-                self.below(&[Step::Word("items")], |walk| walk.types(*a, *b, may, depth))?;
+                self.below(&[Step::Word("items")], |walk| walk.diff_types(*a, *b, may, depth))?;
             }
             (Kind::Map(a), Kind::Map(b)) => {
-                self.below(&[Step::Word("values")], |walk| walk.types(*a, *b, may, depth))?;
+                self.below(&[Step::Word("values")], |walk| walk.diff_types(*a, *b, may, depth))?;
             }
             (Kind::Fixed(a), Kind::Fixed(b)) => {
                 self.named(&a.named, &b.named, may)?;
@@ -132,7 +132,7 @@ impl<'w> Walk<'w> {
             }
             (Kind::Enum(a), Kind::Enum(b)) => {
                 self.named(&a.named, &b.named, may)?;
-                self.symbols(
+                self.diff_symbols(
                     &a.symbols,
                     &b.symbols,
                     Breaks {
@@ -140,7 +140,7 @@ impl<'w> Walk<'w> {
                         forward: may.forward && a.default.is_none(),
                     },
                 )?;
-                self.optional("default", a.default.as_deref(), b.default.as_deref(), Documentation::No)?;
+                self.diff_optional("default", a.default.as_deref(), b.default.as_deref(), Documentation::No)?;
             }
             (Kind::Record(a), Kind::Record(b)) => {
                 self.named(&a.named, &b.named, may)?;
@@ -149,16 +149,16 @@ impl<'w> Walk<'w> {
                     let kind = ChangeKind::Changed { old: word(a.error), new: word(b.error) };
                     self.add("type", kind, Breaks::NOTHING)?;
                 }
-                self.fields(a, b, may, depth)?;
+                self.diff_fields(a, b, may, depth)?;
             }
-            (Kind::Union(a), Kind::Union(b)) => self.branches((old_id, a), (new_id, b), may, depth)?,
+            (Kind::Union(a), Kind::Union(b)) => self.diff_branches((old_id, a), (new_id, b), may, depth)?,
             (_, _) => {
                 let breaks = self.breaks(old_id, new_id)?.within(may);
                 let kind = ChangeKind::Changed { old: label(self.old, old_id), new: label(self.new, new_id) };
                 return self.add("type", kind, breaks);
             }
         }
-        self.props(&old.props, &new.props)
+        self.diff_props(&old.props, &new.props)
     }
 
     /// Names, documentation and aliases.
@@ -173,11 +173,11 @@ impl<'w> Walk<'w> {
             };
             self.below(&[Step::Word("name")], |walk| walk.add("name", kind, breaks.within(may)))?;
         }
-        self.optional("doc", old.doc.as_deref(), new.doc.as_deref(), Documentation::Yes)?;
-        self.aliases(old.aliases.iter().map(Name::full), new.aliases.iter().map(Name::full))
+        self.diff_optional("doc", old.doc.as_deref(), new.doc.as_deref(), Documentation::Yes)?;
+        self.diff_aliases(old.aliases.iter().map(Name::full), new.aliases.iter().map(Name::full))
     }
 
-    fn symbols(&mut self, old: &[String], new: &[String], may: Breaks) -> Result<(), SchemaError> {
+    fn diff_symbols(&mut self, old: &[String], new: &[String], may: Breaks) -> Result<(), SchemaError> {
         let old_at: BTreeMap<&str, usize> = old.iter().map(String::as_str).zip(0..).collect();
         let new_at: BTreeSet<&str> = new.iter().map(String::as_str).collect();
         let mut kept = Vec::new();
@@ -203,7 +203,7 @@ impl<'w> Walk<'w> {
         self.moves("symbols", "symbol", &kept)
     }
 
-    fn fields(&mut self, old: &Record, new: &Record, may: Breaks, depth: usize) -> Result<(), SchemaError> {
+    fn diff_fields(&mut self, old: &Record, new: &Record, may: Breaks, depth: usize) -> Result<(), SchemaError> {
         self.budget.steps((old.fields.len() + new.fields.len()) as u64)?;
         let pairs = matched_fields(old, new);
         let kept: BTreeSet<usize> = pairs.iter().flatten().copied().collect();
@@ -217,7 +217,7 @@ impl<'w> Walk<'w> {
         for (position, (field, before)) in new.fields.iter().zip(&pairs).enumerate() {
             self.path.extend([Step::Word("fields"), Step::Index(position)]);
             match before.map(|before| &old.fields[before]) {
-                Some(before) => self.field((old, before), (new, field), may, depth)?,
+                Some(before) => self.diff_field((old, before), (new, field), may, depth)?,
                 None => {
                     let kind = ChangeKind::Added { new: self.field_label(self.new, field) };
                     let breaks = Breaks { backward: lacks(old, field), forward: false }.within(may);
@@ -230,7 +230,7 @@ impl<'w> Walk<'w> {
         self.moves("fields", "field", &kept)
     }
 
-    fn field(
+    fn diff_field(
         &mut self,
         (old_record, old): (&Record, &Field),
         (new_record, new): (&Record, &Field),
@@ -248,18 +248,18 @@ impl<'w> Walk<'w> {
             forward: matches!(reads::written_field(new_record, old, 0), Some(Some(found)) if found.name == new.name),
         };
         let may = found.within(may);
-        self.below(&[Step::Word("type")], |walk| walk.types(old.type_id, new.type_id, may, depth))?;
-        self.optional("doc", old.doc.as_deref(), new.doc.as_deref(), Documentation::Yes)?;
+        self.below(&[Step::Word("type")], |walk| walk.diff_types(old.type_id, new.type_id, may, depth))?;
+        self.diff_optional("doc", old.doc.as_deref(), new.doc.as_deref(), Documentation::Yes)?;
         let (before, after) = (old.default.as_ref().map(Json::excerpt), new.default.as_ref().map(Json::excerpt));
-        self.optional("default", before.as_deref(), after.as_deref(), Documentation::No)?;
+        self.diff_optional("default", before.as_deref(), after.as_deref(), Documentation::No)?;
         if old.order != new.order {
-            self.optional("order", Some(old.order.word()), Some(new.order.word()), Documentation::No)?;
+            self.diff_optional("order", Some(old.order.word()), Some(new.order.word()), Documentation::No)?;
         }
-        self.aliases(old.aliases.iter().map(String::as_str), new.aliases.iter().map(String::as_str))?;
-        self.props(&old.props, &new.props)
+        self.diff_aliases(old.aliases.iter().map(String::as_str), new.aliases.iter().map(String::as_str))?;
+        self.diff_props(&old.props, &new.props)
     }
 
-    fn branches(
+    fn diff_branches(
         &mut self,
         (old_id, old): (NodeId, &[NodeId]),
         (new_id, new): (NodeId, &[NodeId]),
@@ -284,7 +284,7 @@ impl<'w> Walk<'w> {
                         forward: !self.forward.reads(old_id, *branch)?,
                     };
                     self.below(&[Step::Index(position)], |walk| {
-                        walk.types(before, *branch, breaks.within(may), depth)
+                        walk.diff_types(before, *branch, breaks.within(may), depth)
                     })?;
                 }
                 None => {
@@ -329,7 +329,7 @@ impl<'w> Walk<'w> {
         Ok(pairs)
     }
 
-    fn aliases<'n>(
+    fn diff_aliases<'n>(
         &mut self,
         old: impl Iterator<Item = &'n str>,
         new: impl Iterator<Item = &'n str>,
@@ -344,7 +344,7 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
-    fn props(&mut self, old: &Props, new: &Props) -> Result<(), SchemaError> {
+    fn diff_props(&mut self, old: &Props, new: &Props) -> Result<(), SchemaError> {
         if old.is_empty() && new.is_empty() {
             return Ok(());
         }
@@ -353,27 +353,27 @@ impl<'w> Walk<'w> {
         for (key, value) in &before {
             match after.get(key) {
                 Some(other) if value.same(other) => {}
-                Some(other) => self.prop(key, Some(value), Some(other))?,
-                None => self.prop(key, Some(value), None)?,
+                Some(other) => self.diff_prop(key, Some(value), Some(other))?,
+                None => self.diff_prop(key, Some(value), None)?,
             }
         }
         for (key, value) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
-            self.prop(key, None, Some(value))?;
+            self.diff_prop(key, None, Some(value))?;
         }
         Ok(())
     }
 
-    fn prop(&mut self, key: &str, old: Option<&Json<'_>>, new: Option<&Json<'_>>) -> Result<(), SchemaError> {
+    fn diff_prop(&mut self, key: &str, old: Option<&Json<'_>>, new: Option<&Json<'_>>) -> Result<(), SchemaError> {
         let element = if key == "logicalType" { "logical type" } else { "property" };
         let show = |value: &Json<'_>| match value.text() {
             Some(text) if key == "logicalType" => text.to_owned(),
             Some(_) | None => format!("{key}: {}", value.excerpt()),
         };
-        self.optional(element, old.map(show).as_deref(), new.map(show).as_deref(), Documentation::No)
+        self.diff_optional(element, old.map(show).as_deref(), new.map(show).as_deref(), Documentation::No)
     }
 
     /// A part that may be absent on either side, and whose change breaks nobody.
-    fn optional(
+    fn diff_optional(
         &mut self,
         element: &'static str,
         old: Option<&str>,

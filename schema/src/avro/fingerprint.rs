@@ -22,7 +22,7 @@ const TABLE: [u64; 256] = table();
 /// [`SchemaError::Limit`] if definitions nest too deeply.
 pub(crate) fn parsing_canonical_form(model: &Model) -> Result<String, SchemaError> {
     let mut writer = Writer { model, known: vec![false; model.nodes.len()], resolution: false, out: String::new() };
-    writer.schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
+    writer.write_schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
     Ok(writer.out)
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn parsing_canonical_form(model: &Model) -> Result<String, SchemaErro
 /// As [`parsing_canonical_form`].
 pub(crate) fn shape(model: &Model) -> Result<[u8; 32], SchemaError> {
     let mut writer = Writer { model, known: vec![false; model.nodes.len()], resolution: true, out: String::new() };
-    writer.schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
+    writer.write_schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
     Ok(Sha256::digest(&writer.out).into())
 }
 
@@ -72,31 +72,31 @@ struct Writer<'m> {
 }
 
 impl Writer<'_> {
-    fn schema(&mut self, id: NodeId, depth_left: usize) -> Result<(), SchemaError> {
+    fn write_schema(&mut self, id: NodeId, depth_left: usize) -> Result<(), SchemaError> {
         let depth = depth_left.checked_sub(1).ok_or_else(too_deep)?;
         let model = self.model;
         let kind = model.kind(id);
         if let Some(named) = kind.named() {
             let known = &mut self.known[if self.resolution { id } else { named.first }.0 as usize];
             if *known {
-                return self.text(named.name.full());
+                return self.write_text(named.name.full());
             }
             *known = true;
             self.out.push_str("{\"name\":");
-            self.text(named.name.full())?;
+            self.write_text(named.name.full())?;
             self.out.push_str(",\"type\":");
-            self.text(kind.word())?;
+            self.write_text(kind.word())?;
             if self.resolution {
-                self.aliases(named.aliases.iter().map(|alias| alias.full()))?;
+                self.write_aliases(named.aliases.iter().map(|alias| alias.full()))?;
             }
         }
         match kind {
-            Kind::Primitive(primitive) => self.text(primitive.word()),
+            Kind::Primitive(primitive) => self.write_text(primitive.word()),
             Kind::Array(element) | Kind::Map(element) => {
                 self.out.push_str("{\"type\":");
-                self.text(kind.word())?;
+                self.write_text(kind.word())?;
                 self.out.push_str(if matches!(kind, Kind::Array(_)) { ",\"items\":" } else { ",\"values\":" });
-                self.schema(*element, depth)?;
+                self.write_schema(*element, depth)?;
                 self.out.push('}');
                 Ok(())
             }
@@ -106,7 +106,7 @@ impl Writer<'_> {
                     if position > 0 {
                         self.out.push(',');
                     }
-                    self.schema(*branch, depth)?;
+                    self.write_schema(*branch, depth)?;
                 }
                 self.out.push(']');
                 Ok(())
@@ -115,11 +115,11 @@ impl Writer<'_> {
                 self.out.push_str(",\"fields\":[");
                 for (position, field) in record.fields.iter().enumerate() {
                     self.out.push_str(if position > 0 { ",{\"name\":" } else { "{\"name\":" });
-                    self.text(&field.name)?;
+                    self.write_text(&field.name)?;
                     self.out.push_str(",\"type\":");
-                    self.schema(field.type_id, depth)?;
+                    self.write_schema(field.type_id, depth)?;
                     if self.resolution {
-                        self.aliases(field.aliases.iter().map(String::as_str))?;
+                        self.write_aliases(field.aliases.iter().map(String::as_str))?;
                         self.out.push_str(if field.default.is_some() { ",\"default\"" } else { "" });
                     }
                     self.out.push('}');
@@ -133,11 +133,11 @@ impl Writer<'_> {
                     if position > 0 {
                         self.out.push(',');
                     }
-                    self.text(symbol)?;
+                    self.write_text(symbol)?;
                 }
                 self.out.push(']');
                 if let (true, Some(default)) = (self.resolution, &declared.default) {
-                    self.text(default)?;
+                    self.write_text(default)?;
                 }
                 self.out.push('}');
                 Ok(())
@@ -146,19 +146,19 @@ impl Writer<'_> {
                 self.out.push_str(&format!(",\"size\":{}}}", fixed.size));
                 Ok(())
             }
-            Kind::Forward(name) => self.text(name),
+            Kind::Forward(name) => self.write_text(name),
         }
     }
 
-    fn aliases<'n>(&mut self, aliases: impl Iterator<Item = &'n str>) -> Result<(), SchemaError> {
+    fn write_aliases<'n>(&mut self, aliases: impl Iterator<Item = &'n str>) -> Result<(), SchemaError> {
         for alias in aliases {
             self.out.push_str(",\"alias\":");
-            self.text(alias)?;
+            self.write_text(alias)?;
         }
         Ok(())
     }
 
-    fn text(&mut self, text: &str) -> Result<(), SchemaError> {
+    fn write_text(&mut self, text: &str) -> Result<(), SchemaError> {
         if self.resolution {
             print_text(text, &mut self.out);
             return Ok(());

@@ -20,7 +20,7 @@ pub(crate) fn normalized(model: &Model, references: &[ResolvedReference]) -> Res
     let mut known = vec![false; model.nodes.len()];
     known[..model.own_from].fill(true);
     let mut writer = Writer { model, known };
-    let tree = writer.schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
+    let tree = writer.write_schema(model.root, limits::SCHEMA_DEPTH_MAX)?;
     print::canonical(&parse::parse_tree(tree, references)?)
 }
 
@@ -30,7 +30,7 @@ struct Writer<'m> {
 }
 
 impl<'m> Writer<'m> {
-    fn schema(&mut self, id: NodeId, depth_left: usize) -> Result<Json<'m>, SchemaError> {
+    fn write_schema(&mut self, id: NodeId, depth_left: usize) -> Result<Json<'m>, SchemaError> {
         let depth = depth_left.checked_sub(1).ok_or_else(print::too_deep)?;
         let model = self.model;
         let node = model.node(id);
@@ -49,21 +49,23 @@ impl<'m> Writer<'m> {
             }
             Kind::Array(element) => {
                 add(&mut entries, "type", text("array"));
-                let element = self.schema(*element, depth)?;
+                let element = self.write_schema(*element, depth)?;
                 add(&mut entries, "items", element);
             }
             Kind::Map(element) => {
                 add(&mut entries, "type", text("map"));
-                let element = self.schema(*element, depth)?;
+                let element = self.write_schema(*element, depth)?;
                 add(&mut entries, "values", element);
             }
             Kind::Union(branches) => {
-                let branches: Result<Vec<_>, _> = branches.iter().map(|branch| self.schema(*branch, depth)).collect();
+                let branches: Result<Vec<_>, _> =
+                    branches.iter().map(|branch| self.write_schema(*branch, depth)).collect();
                 return Ok(Json::Array(branches?));
             }
             Kind::Record(record) => {
                 open_named(&record.named, "record", &mut entries);
-                let fields: Result<Vec<_>, _> = record.fields.iter().map(|field| self.field(field, depth)).collect();
+                let fields: Result<Vec<_>, _> =
+                    record.fields.iter().map(|field| self.write_field(field, depth)).collect();
                 add(&mut entries, "fields", Json::Array(fields?));
                 close_named(&record.named, &mut entries);
             }
@@ -88,10 +90,10 @@ impl<'m> Writer<'m> {
         Ok(Json::Object(entries))
     }
 
-    fn field(&mut self, field: &'m Field, depth: usize) -> Result<Json<'m>, SchemaError> {
+    fn write_field(&mut self, field: &'m Field, depth: usize) -> Result<Json<'m>, SchemaError> {
         let mut entries = Entries::new();
         add(&mut entries, "name", text(&field.name));
-        let field_type = self.schema(field.type_id, depth)?;
+        let field_type = self.write_schema(field.type_id, depth)?;
         add(&mut entries, "type", field_type);
         add(&mut entries, "order", text(field.order.word()));
         if let Some(doc) = &field.doc {
@@ -101,7 +103,7 @@ impl<'m> Writer<'m> {
             add(&mut entries, "aliases", sorted_texts(field.aliases.clone()));
         }
         if let Some(default) = &field.default
-            && let Some(value) = self.value(default, Some(field.type_id), depth)
+            && let Some(value) = self.write_value(default, Some(field.type_id), depth)
         {
             add(&mut entries, "default", value);
         }
@@ -111,12 +113,12 @@ impl<'m> Writer<'m> {
 
     /// A default as Java makes a value of it, by the type (of a union: its first branch). A number or text that the
     /// type cannot hold becomes nothing, which is how a default of a later branch gets lost in the normalised text.
-    fn value(&self, json: &Json<'_>, type_id: Option<NodeId>, depth_left: usize) -> Option<Json<'m>> {
+    fn write_value(&self, json: &Json<'_>, type_id: Option<NodeId>, depth_left: usize) -> Option<Json<'m>> {
         let depth = depth_left.checked_sub(1)?;
         let kind = type_id.map(|id| self.model.kind(id));
         if let Some(Kind::Union(branches)) = kind {
             return match branches.first() {
-                Some(first) => self.value(json, Some(*first), depth),
+                Some(first) => self.write_value(json, Some(*first), depth),
                 None => Some(sorted(json)),
             };
         }
@@ -164,7 +166,8 @@ impl<'m> Writer<'m> {
             },
             Json::Array(items) => match kind {
                 Some(Kind::Array(element)) => {
-                    let items = items.iter().map(|item| self.value(item, Some(*element), depth).unwrap_or(Json::Null));
+                    let items =
+                        items.iter().map(|item| self.write_value(item, Some(*element), depth).unwrap_or(Json::Null));
                     Some(Json::Array(items.collect()))
                 }
                 // Java fails here; the default stays as it is.
@@ -185,7 +188,7 @@ impl<'m> Writer<'m> {
                         )
                         | None => None,
                     };
-                    let value = self.value(value, member, depth).unwrap_or(Json::Null);
+                    let value = self.write_value(value, member, depth).unwrap_or(Json::Null);
                     (Cow::Owned(key.clone().into_owned()), value)
                 };
                 let mut entries: Entries<'m> = entries.iter().map(value).collect();

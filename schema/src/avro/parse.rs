@@ -43,7 +43,7 @@ pub(crate) fn parse(
 ) -> Result<Model, SchemaError> {
     let mut parser = Parser::with_references(references, strictness)?;
     let own_from = parser.nodes.len();
-    let root = parser.text(text)?;
+    let root = parser.parse_text(text)?;
     Ok(Model { nodes: parser.nodes, root, own_from })
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn parse(
 pub(crate) fn parse_tree(tree: Json<'_>, references: &[ResolvedReference]) -> Result<Model, SchemaError> {
     let mut parser = Parser::with_references(references, Strictness::Stored)?;
     let own_from = parser.nodes.len();
-    let root = parser.document(tree)?;
+    let root = parser.parse_document(tree)?;
     Ok(Model { nodes: parser.nodes, root, own_from })
 }
 
@@ -93,7 +93,7 @@ impl Parser {
             budget: Budget::walk(),
         };
         for reference in references {
-            parser.text(&reference.text).map_err(|error| match error {
+            parser.parse_text(&reference.text).map_err(|error| match error {
                 SchemaError::Invalid { message } | SchemaError::Reference { message } => SchemaError::reference(
                     format!("the referenced schema {} is invalid: {message}", reference.reference.name),
                 ),
@@ -103,24 +103,24 @@ impl Parser {
         Ok(parser)
     }
 
-    fn text(&mut self, text: &str) -> Result<NodeId, SchemaError> {
-        self.document(Json::parse(text, SYNTAX)?)
+    fn parse_text(&mut self, text: &str) -> Result<NodeId, SchemaError> {
+        self.parse_document(Json::parse(text, SYNTAX)?)
     }
 
-    fn document(&mut self, tree: Json<'_>) -> Result<NodeId, SchemaError> {
+    fn parse_document(&mut self, tree: Json<'_>) -> Result<NodeId, SchemaError> {
         self.members = 0;
         self.defined.clear();
         let from = self.nodes.len();
-        let root = self.schema(tree, None)?;
+        let root = self.parse_schema(tree, None)?;
         if self.forward.is_empty() { Ok(root) } else { self.resolve_forward(from, root) }
     }
 
-    fn schema(&mut self, json: Json<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
+    fn parse_schema(&mut self, json: Json<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
         self.budget.step()?;
         match json {
             Json::Text(name) => self.find(&name, namespace),
-            Json::Object(entries) => self.object(entries, namespace),
-            Json::Array(branches) => self.union(branches, namespace),
+            Json::Object(entries) => self.parse_object(entries, namespace),
+            Json::Array(branches) => self.parse_union(branches, namespace),
             Json::Null | Json::Bool(_) | Json::Number(_) => {
                 Err(SchemaError::invalid(format!("Schema not yet supported: {}", json.excerpt())))
             }
@@ -144,7 +144,7 @@ impl Parser {
         Ok(id)
     }
 
-    fn object(&mut self, entries: Entries<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
+    fn parse_object(&mut self, entries: Entries<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
         let Some(word) = member(&entries, "type").and_then(Json::text) else {
             return Err(about("No type", entries));
         };
@@ -153,10 +153,10 @@ impl Parser {
             return self.push(Kind::Primitive(primitive), props);
         }
         match word {
-            "record" => self.record(entries, namespace, false),
-            "error" => self.record(entries, namespace, true),
+            "record" => self.parse_record(entries, namespace, false),
+            "error" => self.parse_record(entries, namespace, true),
             "enum" => self.declare_enum(entries, namespace),
-            "fixed" => self.fixed(entries, namespace),
+            "fixed" => self.parse_fixed(entries, namespace),
             "array" => self.collection(entries, namespace, "items", Kind::Array),
             "map" => self.collection(entries, namespace, "values", Kind::Map),
             _ => {
@@ -166,11 +166,11 @@ impl Parser {
         }
     }
 
-    fn union(&mut self, branches: Vec<Json<'_>>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
+    fn parse_union(&mut self, branches: Vec<Json<'_>>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
         self.count_members(branches.len())?;
         let mut ids = Vec::with_capacity(branches.len());
         for branch in branches {
-            ids.push(self.schema(branch, namespace)?);
+            ids.push(self.parse_schema(branch, namespace)?);
         }
         self.check_union(&ids)?;
         self.push(Kind::Union(ids), Vec::new())
@@ -201,11 +201,11 @@ impl Parser {
                 entries,
             ));
         };
-        let element = self.schema(element, namespace)?;
+        let element = self.parse_schema(element, namespace)?;
         self.push(kind(element), type_props(entries, &[]))
     }
 
-    fn record(
+    fn parse_record(
         &mut self,
         mut entries: Entries<'_>,
         namespace: Option<&str>,
@@ -220,7 +220,7 @@ impl Parser {
         let mut parsed: Vec<Field> = Vec::with_capacity(fields.len());
         let mut late = Vec::new();
         for field in fields {
-            let (field, met) = self.field(field, &name)?;
+            let (field, met) = self.parse_field(field, &name)?;
             if met == defaults::Met::Forward {
                 late.push(parsed.len());
             }
@@ -237,7 +237,7 @@ impl Parser {
     }
 
     /// A field, and whether its default must be checked again.
-    fn field(&mut self, json: Json<'_>, record: &Name) -> Result<(Field, defaults::Met), SchemaError> {
+    fn parse_field(&mut self, json: Json<'_>, record: &Name) -> Result<(Field, defaults::Met), SchemaError> {
         let Json::Object(mut entries) = json else {
             return Err(SchemaError::invalid(format!("No field name: {}", json.excerpt())));
         };
@@ -248,7 +248,7 @@ impl Parser {
         let Some(type_json) = take(&mut entries, "type") else {
             return Err(about("No field type", entries));
         };
-        let type_id = self.schema(type_json, record.namespace())?;
+        let type_id = self.parse_schema(type_json, record.namespace())?;
         let order = match member(&entries, "order") {
             None => Order::Ascending,
             Some(order) => order
@@ -263,7 +263,7 @@ impl Parser {
             Some(default) if self.check_defaults => self.check_default(&name, type_id, default, None)?,
             Some(_) | None => defaults::Met::Known,
         };
-        let aliases = self.aliases(&entries)?.into_iter().map(Cow::into_owned).collect();
+        let aliases = self.parse_aliases(&entries)?.into_iter().map(Cow::into_owned).collect();
         let props = props(entries, &FIELD_KEYS);
         Ok((Field { name, doc, type_id, default, order, aliases, props }, met))
     }
@@ -331,7 +331,7 @@ impl Parser {
         self.define(&name, Kind::Enum(Box::new(declared)), entries)
     }
 
-    fn fixed(&mut self, entries: Entries<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
+    fn parse_fixed(&mut self, entries: Entries<'_>, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
         let named = self.named(&entries, namespace)?;
         let name = named.name.clone();
         let size =
@@ -383,7 +383,7 @@ impl Parser {
     /// Adds what is read last of a named type: aliases and properties.
     fn finish_named(&mut self, id: NodeId, entries: Entries<'_>, name: &Name) -> Result<(), SchemaError> {
         let mut names: Vec<Name> = Vec::new();
-        for alias in self.aliases(&entries)? {
+        for alias in self.parse_aliases(&entries)? {
             let alias = Name::new(&alias, name.namespace());
             self.rule.check_simple(alias.simple())?;
             names.push(alias);
@@ -412,7 +412,7 @@ impl Parser {
     }
 
     /// The aliases, each once, in document order.
-    fn aliases<'e>(&mut self, entries: &'e Entries<'_>) -> Result<Vec<Cow<'e, str>>, SchemaError> {
+    fn parse_aliases<'e>(&mut self, entries: &'e Entries<'_>) -> Result<Vec<Cow<'e, str>>, SchemaError> {
         let items = match member(entries, "aliases") {
             None => return Ok(Vec::new()),
             Some(Json::Array(items)) => items,

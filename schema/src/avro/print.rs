@@ -42,7 +42,7 @@ fn print(model: &Model, id: NodeId, known_before: usize) -> Result<String, Schem
     let mut known = vec![false; model.nodes.len()];
     known[..known_before].fill(true);
     let mut printer = Printer { model, known, out: String::new(), depth_left: limits::SCHEMA_DEPTH_MAX };
-    printer.schema(id, None)?;
+    printer.print_schema(id, None)?;
     Ok(printer.out)
 }
 
@@ -55,7 +55,7 @@ struct Printer<'m> {
 }
 
 impl<'m> Printer<'m> {
-    fn schema(&mut self, id: NodeId, namespace: Option<&'m str>) -> Result<(), SchemaError> {
+    fn print_schema(&mut self, id: NodeId, namespace: Option<&'m str>) -> Result<(), SchemaError> {
         let node = self.model.node(id);
         match &node.kind {
             Kind::Primitive(primitive) if node.props.is_empty() => {
@@ -66,7 +66,7 @@ impl<'m> Printer<'m> {
                 self.open('{')?;
                 self.out.push_str("\"type\":");
                 self.text(primitive.word());
-                self.props(&node.props)?;
+                self.print_props(&node.props)?;
                 self.close('}');
                 Ok(())
             }
@@ -76,7 +76,7 @@ impl<'m> Printer<'m> {
                 self.open('[')?;
                 for (position, branch) in branches.iter().enumerate() {
                     self.comma(position);
-                    self.schema(*branch, namespace)?;
+                    self.print_schema(*branch, namespace)?;
                 }
                 self.close(']');
                 Ok(())
@@ -90,7 +90,7 @@ impl<'m> Printer<'m> {
                 self.open('[')?;
                 for (position, field) in record.fields.iter().enumerate() {
                     self.comma(position);
-                    self.field(field, record.named.name.namespace())?;
+                    self.print_field(field, record.named.name.namespace())?;
                 }
                 self.close(']');
                 self.close_named(&record.named, &node.props)
@@ -141,8 +141,8 @@ impl<'m> Printer<'m> {
         self.out.push_str("\"type\":");
         self.text(word);
         self.key(key);
-        self.schema(element, namespace)?;
-        self.props(props)?;
+        self.print_schema(element, namespace)?;
+        self.print_props(props)?;
         self.close('}');
         Ok(())
     }
@@ -175,46 +175,46 @@ impl<'m> Printer<'m> {
             }
             (Some(_) | None, _) => {}
         }
-        self.doc(named.doc.as_deref());
+        self.print_doc(named.doc.as_deref());
         Ok(())
     }
 
     fn close_named(&mut self, named: &Named, props: &Props) -> Result<(), SchemaError> {
-        self.props(props)?;
-        self.aliases(named.aliases.iter().map(|alias| relative(alias, named.name.namespace())))?;
+        self.print_props(props)?;
+        self.print_aliases(named.aliases.iter().map(|alias| relative(alias, named.name.namespace())))?;
         self.close('}');
         Ok(())
     }
 
-    fn field(&mut self, field: &'m Field, namespace: Option<&'m str>) -> Result<(), SchemaError> {
+    fn print_field(&mut self, field: &'m Field, namespace: Option<&'m str>) -> Result<(), SchemaError> {
         self.open('{')?;
         self.out.push_str("\"name\":");
         self.text(&field.name);
         self.key("type");
-        self.schema(field.type_id, namespace)?;
-        self.doc(field.doc.as_deref());
+        self.print_schema(field.type_id, namespace)?;
+        self.print_doc(field.doc.as_deref());
         if let Some(default) = &field.default {
             self.key("default");
-            self.json(default)?;
+            self.print_json(default)?;
         }
         if field.order != Order::Ascending {
             self.key("order");
             self.text(field.order.word());
         }
-        self.aliases(field.aliases.iter().map(String::as_str))?;
-        self.props(&field.props)?;
+        self.print_aliases(field.aliases.iter().map(String::as_str))?;
+        self.print_props(&field.props)?;
         self.close('}');
         Ok(())
     }
 
-    fn doc(&mut self, doc: Option<&str>) {
+    fn print_doc(&mut self, doc: Option<&str>) {
         if let Some(doc) = doc {
             self.key("doc");
             self.text(doc);
         }
     }
 
-    fn aliases<'n>(&mut self, mut names: impl Iterator<Item = &'n str>) -> Result<(), SchemaError> {
+    fn print_aliases<'n>(&mut self, mut names: impl Iterator<Item = &'n str>) -> Result<(), SchemaError> {
         let Some(first) = names.next() else { return Ok(()) };
         self.key("aliases");
         self.open('[')?;
@@ -227,15 +227,15 @@ impl<'m> Printer<'m> {
         Ok(())
     }
 
-    fn props(&mut self, props: &Props) -> Result<(), SchemaError> {
+    fn print_props(&mut self, props: &Props) -> Result<(), SchemaError> {
         for (key, value) in props {
             self.key(key);
-            self.json(value)?;
+            self.print_json(value)?;
         }
         Ok(())
     }
 
-    fn json(&mut self, value: &Json<'_>) -> Result<(), SchemaError> {
+    fn print_json(&mut self, value: &Json<'_>) -> Result<(), SchemaError> {
         if value.print(&mut self.out, self.depth_left) { Ok(()) } else { Err(too_deep()) }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn load(library: Library<'_>) -> Result<Model, SchemaError> {
     let index = loader.child(root.node, &Scope { document: root.document, base: root.base, is_root: true })?;
     while let Some((target, place)) = loader.loading.next_target() {
         let scope = Scope { document: place.document, base: place.base, is_root: false };
-        let schema = loader.schema(place.node, &scope)?;
+        let schema = loader.load_schema(place.node, &scope)?;
         loader.loading.fill(target, schema);
     }
     Ok(loader.loading.finish(index))
@@ -83,7 +83,7 @@ impl Group {
 
 impl<'d> Loader<'d> {
     fn child(&mut self, node: &'d Node, scope: &Scope) -> Result<SchemaIndex, SchemaError> {
-        let schema = self.schema(node, scope)?;
+        let schema = self.load_schema(node, scope)?;
         Ok(self.loading.push(schema))
     }
 
@@ -94,7 +94,7 @@ impl<'d> Loader<'d> {
         Ok(index)
     }
 
-    fn schema(&mut self, node: &'d Node, scope: &Scope) -> Result<Schema, SchemaError> {
+    fn load_schema(&mut self, node: &'d Node, scope: &Scope) -> Result<Schema, SchemaError> {
         self.loading.step()?;
         let dialect = self.loading.library.dialect(scope.document);
         match node {
@@ -110,19 +110,19 @@ impl<'d> Loader<'d> {
         let base = self.loading.library.enter(scope.document, object, &scope.base)?;
         let inner = Scope { document: scope.document, base, is_root: false };
         let mut taken: Vec<&str> = Vec::new();
-        let kind = match self.loading.string(object, "$ref")? {
+        let kind = match self.loading.read_string(object, "$ref")? {
             Some(text) => {
                 taken.push("$ref");
-                self.loading.reference(inner.document, &inner.base, text)?
+                self.loading.read_reference(inner.document, &inner.base, text)?
             }
             None => self.extract(object, &inner, dialect, &mut taken)?,
         };
-        let id = self.loading.string(object, dialect.id_keyword())?.map(Into::into);
-        let title = self.loading.string(object, "title")?.map(Into::into);
-        let description = self.loading.string(object, "description")?.map(Into::into);
+        let id = self.loading.read_string(object, dialect.id_keyword())?.map(Into::into);
+        let title = self.loading.read_string(object, "title")?.map(Into::into);
+        let description = self.loading.read_string(object, "description")?.map(Into::into);
         if dialect == Dialect::Draft7 {
-            self.loading.boolean(object, "readOnly")?;
-            self.loading.boolean(object, "writeOnly")?;
+            self.loading.read_boolean(object, "readOnly")?;
+            self.loading.read_boolean(object, "writeOnly")?;
         }
         let default = object.get("default").map(Node::equality_key);
         // Only the text of subschemas is ever compared, and a root is none.
@@ -144,14 +144,14 @@ impl<'d> Loader<'d> {
         taken: &mut Vec<&'d str>,
     ) -> Result<Kind, SchemaError> {
         let mut kinds = Vec::new();
-        if let Some(items) = self.loading.array(object, "enum")? {
-            kinds.push(Kind::Enum(self.loading.values(items)?));
+        if let Some(items) = self.loading.read_array(object, "enum")? {
+            kinds.push(Kind::Enum(self.loading.read_values(items)?));
             taken.push("enum");
         }
         // This order is that of everit-json-schema's hash set.
         for criterion in [Criterion::AllOf, Criterion::OneOf, Criterion::AnyOf] {
-            if let Some(branches) = self.loading.array(object, criterion.name())? {
-                let subschemas = self.branches(criterion, branches, scope)?;
+            if let Some(branches) = self.loading.read_array(object, criterion.name())? {
+                let subschemas = self.load_branches(criterion, branches, scope)?;
                 kinds.push(Kind::Combined { criterion, subschemas, synthetic: false });
                 taken.push(criterion.name());
             }
@@ -174,7 +174,7 @@ impl<'d> Loader<'d> {
         for group in [Group::Array, Group::Object, Group::Number, Group::String] {
             let keywords = group.keywords(dialect);
             if !groups.contains(&group) && keywords.iter().any(|keyword| object.contains(keyword)) {
-                kinds.push(self.group(group, object, scope, dialect, false)?);
+                kinds.push(self.load_group(group, object, scope, dialect, false)?);
                 groups.push(group);
             }
         }
@@ -199,7 +199,7 @@ impl<'d> Loader<'d> {
         Ok(kinds.pop().unwrap_or_default())
     }
 
-    fn branches(
+    fn load_branches(
         &mut self,
         criterion: Criterion,
         branches: &'d [Node],
@@ -264,14 +264,14 @@ impl<'d> Loader<'d> {
         if !groups.contains(&group) {
             groups.push(group);
         }
-        let mut kind = self.group(group, object, scope, dialect, true)?;
+        let mut kind = self.load_group(group, object, scope, dialect, true)?;
         if let Kind::Number(rules) = &mut kind {
             rules.requires_integer = name == "integer";
         }
         Ok(kind)
     }
 
-    fn group(
+    fn load_group(
         &mut self,
         group: Group,
         object: &'d Object,
@@ -288,35 +288,35 @@ impl<'d> Loader<'d> {
     }
 
     fn string_rules(&mut self, object: &'d Object, dialect: Dialect, required: bool) -> Result<Kind, SchemaError> {
-        let pattern = match self.loading.string(object, "pattern")? {
-            Some(text) => Some(self.loading.regex(text)?),
+        let pattern = match self.loading.read_string(object, "pattern")? {
+            Some(text) => Some(self.loading.read_regex(text)?),
             None => None,
         };
         Ok(Kind::String(Box::new(StringRules {
-            min_length: self.loading.integer(object, "minLength", whole(dialect))?,
-            max_length: self.loading.integer(object, "maxLength", whole(dialect))?,
+            min_length: self.loading.read_integer(object, "minLength", whole(dialect))?,
+            max_length: self.loading.read_integer(object, "maxLength", whole(dialect))?,
             pattern,
-            format: self.loading.string(object, "format")?.map(Into::into),
+            format: self.loading.read_string(object, "format")?.map(Into::into),
             requires_string: required,
         })))
     }
 
     fn number_rules(&self, object: &'d Object, dialect: Dialect, required: bool) -> Result<Kind, SchemaError> {
         let mut rules = NumberRules {
-            minimum: self.loading.decimal(object, "minimum")?,
-            maximum: self.loading.decimal(object, "maximum")?,
+            minimum: self.loading.read_decimal(object, "minimum")?,
+            maximum: self.loading.read_decimal(object, "maximum")?,
             multiple_of: self.loading.multiple_of(object)?,
             requires_number: required,
             ..NumberRules::default()
         };
         if dialect == Dialect::Draft4 {
             rules.exclusive_flags = (
-                self.loading.boolean(object, "exclusiveMinimum")?.unwrap_or(false),
-                self.loading.boolean(object, "exclusiveMaximum")?.unwrap_or(false),
+                self.loading.read_boolean(object, "exclusiveMinimum")?.unwrap_or(false),
+                self.loading.read_boolean(object, "exclusiveMaximum")?.unwrap_or(false),
             );
         } else {
-            rules.exclusive_minimum = self.loading.decimal(object, "exclusiveMinimum")?;
-            rules.exclusive_maximum = self.loading.decimal(object, "exclusiveMaximum")?;
+            rules.exclusive_minimum = self.loading.read_decimal(object, "exclusiveMinimum")?;
+            rules.exclusive_maximum = self.loading.read_decimal(object, "exclusiveMaximum")?;
         }
         Ok(Kind::Number(Box::new(rules)))
     }
@@ -329,9 +329,9 @@ impl<'d> Loader<'d> {
         required: bool,
     ) -> Result<Kind, SchemaError> {
         let mut rules = ArrayRules {
-            min_items: self.loading.integer(object, "minItems", whole(dialect))?,
-            max_items: self.loading.integer(object, "maxItems", whole(dialect))?,
-            unique: self.loading.boolean(object, "uniqueItems")?.unwrap_or(false),
+            min_items: self.loading.read_integer(object, "minItems", whole(dialect))?,
+            max_items: self.loading.read_integer(object, "maxItems", whole(dialect))?,
+            unique: self.loading.read_boolean(object, "uniqueItems")?.unwrap_or(false),
             requires_array: required,
             ..ArrayRules::default()
         };
@@ -377,12 +377,12 @@ impl<'d> Loader<'d> {
         required: bool,
     ) -> Result<Kind, SchemaError> {
         let mut rules = ObjectRules {
-            min_properties: self.loading.integer(object, "minProperties", whole(dialect))?,
-            max_properties: self.loading.integer(object, "maxProperties", whole(dialect))?,
+            min_properties: self.loading.read_integer(object, "minProperties", whole(dialect))?,
+            max_properties: self.loading.read_integer(object, "maxProperties", whole(dialect))?,
             requires_object: required,
             ..ObjectRules::default()
         };
-        if let Some(properties) = self.loading.object(object, "properties")? {
+        if let Some(properties) = self.loading.read_object(object, "properties")? {
             rules.properties = self.named_children("properties", properties, scope)?;
         }
         match object.get("additionalProperties") {
@@ -395,21 +395,21 @@ impl<'d> Loader<'d> {
                 return Err(self.loading.wrong_type("additionalProperties", "a boolean or an object", other));
             }
         }
-        if let Some(names) = self.loading.array(object, "required")? {
-            rules.required = self.loading.strings("required", names)?;
+        if let Some(names) = self.loading.read_array(object, "required")? {
+            rules.required = self.loading.read_strings("required", names)?;
         }
-        if let Some(patterns) = self.loading.object(object, "patternProperties")? {
+        if let Some(patterns) = self.loading.read_object(object, "patternProperties")? {
             for (text, _) in patterns.iter() {
-                self.loading.regex(text)?;
+                self.loading.read_regex(text)?;
             }
             rules.patterns = self.named_children("patternProperties", patterns, scope)?;
         }
-        if let Some(dependencies) = self.loading.object(object, "dependencies")? {
+        if let Some(dependencies) = self.loading.read_object(object, "dependencies")? {
             self.loading.count_members(dependencies.len())?;
             self.loading.enter(Segment::Key("dependencies"));
             for (name, value) in dependencies.iter() {
                 if let Node::Array(names) = value {
-                    let mut names = self.loading.strings(name, names)?;
+                    let mut names = self.loading.read_strings(name, names)?;
                     names.sort();
                     names.dedup();
                     // An empty list never reaches the model.

@@ -203,17 +203,17 @@ impl<'m> Comparison<'m> {
         Err(SchemaError::Limit { limit: "COMPARE_PASSES_MAX", allowed: COMPARE_PASSES_MAX as u64 })
     }
 
-    pub(super) fn model(&self, at: At) -> &'m Model {
+    pub(super) fn compare_model(&self, at: At) -> &'m Model {
         if at.is_new { self.new } else { self.old }
     }
 
-    pub(super) fn schema(&self, at: At) -> &'m Schema {
-        &self.model(at).schemas[at.index as usize]
+    pub(super) fn compare_schema(&self, at: At) -> &'m Schema {
+        &self.compare_model(at).schemas[at.index as usize]
     }
 
     /// The target of a reference, one level; anything else is itself.
     fn dereferenced(&self, at: At) -> At {
-        match &self.schema(at).kind {
+        match &self.compare_schema(at).kind {
             Kind::Reference { target, .. } => At { index: *target, ..at },
             _ => at,
         }
@@ -248,7 +248,7 @@ impl<'m> Comparison<'m> {
             }
         }
         let pair = (self.dereferenced(old), self.dereferenced(new));
-        let (old, new) = (self.schema(pair.0), self.schema(pair.1));
+        let (old, new) = (self.compare_schema(pair.0), self.compare_schema(pair.1));
         if is_leaf(&old.kind) && is_leaf(&new.kind) {
             let mut found = Findings::default();
             self.compare_schemas(pair, old, new, &mut found)?;
@@ -377,7 +377,7 @@ impl<'m> Comparison<'m> {
         rest: &kinds::Rest,
         found: &mut Findings,
     ) -> Result<(), SchemaError> {
-        let kind = |at: At| &self.schema(at).kind;
+        let kind = |at: At| &self.compare_schema(at).kind;
         let is_false = |at: Option<At>| at.is_some_and(|at| matches!(kind(at), Kind::False));
         let is_true = |at: Option<At>| at.is_some_and(|at| matches!(kind(at), Kind::True));
         let change = match (old, new) {
@@ -422,7 +422,7 @@ impl<'m> Comparison<'m> {
         name: &str,
     ) -> Result<Content, SchemaError> {
         let unevaluated = rules.unevaluated.map(|index| At { index, ..side });
-        let unevaluated_open = unevaluated.is_none_or(|at| matches!(self.schema(at).kind, Kind::True));
+        let unevaluated_open = unevaluated.is_none_or(|at| matches!(self.compare_schema(at).kind, Kind::True));
         let additional_absent = !rules.forbids_additional && rules.additional.is_none();
         if additional_absent && rules.patterns.is_empty() && unevaluated_open {
             return Ok(Content::Open);
@@ -444,7 +444,7 @@ impl<'m> Comparison<'m> {
             return Ok(Content::Partial(At { index: schema, ..side }));
         }
         match unevaluated {
-            Some(at) if additional_absent && !matches!(self.schema(at).kind, Kind::True | Kind::False) => {
+            Some(at) if additional_absent && !matches!(self.compare_schema(at).kind, Kind::True | Kind::False) => {
                 Ok(Content::Partial(at))
             }
             _ => Ok(Content::Closed),

@@ -71,7 +71,7 @@ impl<'m> Comparison<'m> {
                         found.add(kind, path, self.policy);
                     }
                     Content::Closed => {
-                        let kind = if matches!(self.schema(removed).kind, Kind::False) {
+                        let kind = if matches!(self.compare_schema(removed).kind, Kind::False) {
                             &kinds::ITEM_WITH_FALSE_REMOVED_FROM_CLOSED_CONTENT_MODEL
                         } else {
                             &kinds::ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL
@@ -81,7 +81,7 @@ impl<'m> Comparison<'m> {
                 },
                 (None, Some(added)) => match self.item_content(old, pair.0) {
                     Content::Open => {
-                        let kind = if self.schema(added).kind.is_empty() {
+                        let kind = if self.compare_schema(added).kind.is_empty() {
                             &kinds::ITEM_WITH_EMPTY_SCHEMA_ADDED_TO_OPEN_CONTENT_MODEL
                         } else {
                             &kinds::ITEM_ADDED_TO_OPEN_CONTENT_MODEL
@@ -116,7 +116,7 @@ impl<'m> Comparison<'m> {
             (None, None) => return Content::Open,
             (None, Some(schema)) => At { index: schema, ..side },
         };
-        match self.schema(rest).kind {
+        match self.compare_schema(rest).kind {
             Kind::True => Content::Open,
             Kind::False => Content::Closed,
             _ => Content::Partial(rest),

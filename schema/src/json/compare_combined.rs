@@ -109,7 +109,7 @@ impl<'m> Comparison<'m> {
             }
             edges.push(row);
         }
-        let matching = matching::maximum(&edges, news.len(), self.budget)?;
+        let matching = matching::maximum_matching(&edges, news.len(), self.budget)?;
         let mut count = 0;
         for (position, partner) in matching.iter().enumerate() {
             let Some(partner) = partner else { continue };
@@ -130,7 +130,7 @@ impl<'m> Comparison<'m> {
         if branches.len() < 2 {
             return Ok(branches.iter().map(at).collect());
         }
-        let model = self.model(side);
+        let model = self.compare_model(side);
         let slot = &model.distinct[side.index as usize];
         if let Some(known) = slot.get() {
             self.budget.steps(known.steps)?;

@@ -57,7 +57,7 @@ impl<'m> Comparison<'m> {
                 continue;
             }
             if let Some(index) = new.property(name) {
-                let kind = if self.schema(At { index, ..new_side }).default.is_some() {
+                let kind = if self.compare_schema(At { index, ..new_side }).default.is_some() {
                     &kinds::REQUIRED_ATTRIBUTE_WITH_DEFAULT_ADDED
                 } else {
                     &kinds::REQUIRED_ATTRIBUTE_ADDED
@@ -116,7 +116,7 @@ impl<'m> Comparison<'m> {
                     &kinds::PROPERTY_REMOVED_IS_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
                 }
             }
-            Content::Closed if matches!(self.schema(removed).kind, Kind::False) => {
+            Content::Closed if matches!(self.compare_schema(removed).kind, Kind::False) => {
                 &kinds::PROPERTY_WITH_FALSE_REMOVED_FROM_CLOSED_CONTENT_MODEL
             }
             Content::Closed => &kinds::PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL,
@@ -136,7 +136,7 @@ impl<'m> Comparison<'m> {
     ) -> Result<(), SchemaError> {
         self.budget.step()?;
         let path = format!("properties/{name}");
-        let schema = self.schema(added);
+        let schema = self.compare_schema(added);
         let has_default = schema.default.is_some();
         let content = self.property_content(old, old_side, name)?;
         let kind = match content {

@@ -50,7 +50,7 @@ pub fn diff(old: &JsonSchema, new: &JsonSchema) -> Result<Diff, SchemaError> {
         collector.add(difference, false)?;
     }
     let mut walk = Walk { budget: collector.budget, changes: Vec::new() };
-    walk.schemas(&old.root, &new.root, "#", 0)?;
+    walk.diff_schemas(&old.root, &new.root, "#", 0)?;
     let mut changes = collector.changes;
     // A change of the same value at both ways of looking is told once.
     let told: BTreeSet<String> = changes.iter().map(|change| change.path.clone()).collect();
@@ -279,7 +279,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn schemas(&mut self, old: &Node, new: &Node, path: &str, depth: usize) -> Result<(), SchemaError> {
+    fn diff_schemas(&mut self, old: &Node, new: &Node, path: &str, depth: usize) -> Result<(), SchemaError> {
         self.budget.step()?;
         let (Node::Object(old), Node::Object(new)) = (old, new) else { return Ok(()) };
         if depth > SCHEMA_DEPTH_MAX {
@@ -298,13 +298,13 @@ impl Walk {
                 Meaning::Compared => {}
                 Meaning::Schema => {
                     if let (Some(was), Some(is)) = (was, is) {
-                        self.schemas(was, is, &here, depth + 1)?;
+                        self.diff_schemas(was, is, &here, depth + 1)?;
                     }
                 }
-                Meaning::Schemas => self.members(was, is, &here, depth)?,
+                Meaning::Schemas => self.diff_members(was, is, &here, depth)?,
                 Meaning::Definitions => {
-                    self.members(was, is, &here, depth)?;
-                    self.definitions(was, is, &here);
+                    self.diff_members(was, is, &here, depth)?;
+                    self.diff_definitions(was, is, &here);
                 }
                 Meaning::Constraint => self.add(here, "constraint", was, is, false),
                 Meaning::Annotation => self.add(here, "annotation", was, is, true),
@@ -313,27 +313,33 @@ impl Walk {
         Ok(())
     }
 
-    fn members(&mut self, was: Option<&Node>, is: Option<&Node>, path: &str, depth: usize) -> Result<(), SchemaError> {
+    fn diff_members(
+        &mut self,
+        was: Option<&Node>,
+        is: Option<&Node>,
+        path: &str,
+        depth: usize,
+    ) -> Result<(), SchemaError> {
         match (was, is) {
             (Some(Node::Object(was)), Some(Node::Object(is))) => {
                 for (name, old) in was.iter() {
                     if let Some(new) = is.get(name) {
-                        self.schemas(old, new, &format!("{path}/{name}"), depth + 1)?;
+                        self.diff_schemas(old, new, &format!("{path}/{name}"), depth + 1)?;
                     }
                 }
             }
             (Some(Node::Array(was)), Some(Node::Array(is))) => {
                 for (position, (old, new)) in was.iter().zip(is).enumerate() {
-                    self.schemas(old, new, &format!("{path}/{position}"), depth + 1)?;
+                    self.diff_schemas(old, new, &format!("{path}/{position}"), depth + 1)?;
                 }
             }
-            (Some(was), Some(is)) => self.schemas(was, is, path, depth + 1)?,
+            (Some(was), Some(is)) => self.diff_schemas(was, is, path, depth + 1)?,
             (_, _) => {}
         }
         Ok(())
     }
 
-    fn definitions(&mut self, was: Option<&Node>, is: Option<&Node>, path: &str) {
+    fn diff_definitions(&mut self, was: Option<&Node>, is: Option<&Node>, path: &str) {
         let (was, is) = (was.and_then(Node::as_object), is.and_then(Node::as_object));
         let get = |object: Option<&Object>, name: &str| object.is_some_and(|object| object.contains(name));
         for (name, node) in was.into_iter().flat_map(Object::iter).filter(|(name, _)| !get(is, name)) {

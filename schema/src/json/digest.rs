@@ -31,7 +31,7 @@ impl Walk<'_> {
         let at = index as usize;
         if !std::mem::replace(&mut self.seen[at], true) {
             let mut complete = !matches!(self.model.schemas[at].kind, Kind::Reference { .. });
-            for child in children(&self.model.schemas[at].kind) {
+            for child in child_schemas(&self.model.schemas[at].kind) {
                 complete &= self.schema(child).is_some();
             }
             if complete {
@@ -45,7 +45,7 @@ impl Walk<'_> {
     }
 }
 
-fn children(kind: &Kind) -> Vec<SchemaIndex> {
+fn child_schemas(kind: &Kind) -> Vec<SchemaIndex> {
     match kind {
         Kind::Empty
         | Kind::True

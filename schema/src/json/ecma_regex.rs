@@ -11,7 +11,7 @@
 //! What the language lacks and `java.util.regex` has, and schemas in the wild use (`(?i)` at the beginning, `\A`, `\z`,
 //! `\Z`), is read only on demand ([`Reading::WithJava`]).
 
-use crate::limits::SCHEMA_DEPTH_MAX;
+use crate::limits::{JSON_DOCUMENT_BYTES_MAX, SCHEMA_DEPTH_MAX};
 
 /// A set without members, and one with all.
 const NOTHING: &str = r"[^\u{0}-\u{10ffff}]";
@@ -23,7 +23,7 @@ const NOT_DIGIT: &str = r"\u{0}-/:-\u{10ffff}";
 const SPACE: &str = r"\t-\r \u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
 const NOT_SPACE: &str = r"\u{0}-\u{8}\u{e}-\u{1f}!-\u{9f}\u{a1}-\u{167f}\u{1681}-\u{1fff}\u{200b}-\u{2027}\u{202a}-\u{202e}\u{2030}-\u{205e}\u{2060}-\u{2fff}\u{3001}-\u{fefe}\u{ff00}-\u{10ffff}";
 /// No string of a document is longer than this, so a count beyond it is never reached.
-const COUNT_MAX: u64 = super::validate::DOCUMENT_BYTES_MAX as u64;
+const COUNT_MAX: u64 = JSON_DOCUMENT_BYTES_MAX as u64;
 
 /// Whose syntax an expression is read by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn translate(text: &str, reading: Reading) -> Result<String, String> 
         opened: 0,
     };
     let has_modifiers = reading == Reading::WithJava && translator.leading_modifiers();
-    translator.alternatives(0)?;
+    translator.translate_alternatives(0)?;
     if has_modifiers {
         translator.out.push(')');
     }
@@ -143,7 +143,7 @@ impl Translator {
     }
 
     /// Everything up to the end or the closing parenthesis.
-    fn alternatives(&mut self, depth: usize) -> Step {
+    fn translate_alternatives(&mut self, depth: usize) -> Step {
         if depth > SCHEMA_DEPTH_MAX {
             return Err("groups are nested too deep".to_owned());
         }
@@ -160,8 +160,8 @@ impl Translator {
                 }
                 _ => {
                     let from = self.out.len();
-                    let can_repeat = self.term(depth)?;
-                    self.quantifier(from, can_repeat)?;
+                    let can_repeat = self.translate_term(depth)?;
+                    self.translate_quantifier(from, can_repeat)?;
                 }
             }
         }
@@ -169,11 +169,11 @@ impl Translator {
     }
 
     /// One term; false for an assertion that nothing may repeat.
-    fn term(&mut self, depth: usize) -> Step<bool> {
+    fn translate_term(&mut self, depth: usize) -> Step<bool> {
         match self.next() {
-            Some('(') => return self.group(depth),
-            Some('[') => self.class()?,
-            Some('\\') => return self.escape(),
+            Some('(') => return self.translate_group(depth),
+            Some('[') => self.translate_class()?,
+            Some('\\') => return self.translate_escape(),
             Some('.') => self.out.push_str(if self.flags.dot_all { EVERYTHING } else { r"[^\n\r\u{2028}\u{2029}]" }),
             Some('^') => {
                 self.out.push_str(if self.flags.multi_line { r"(?:^|(?<=[\n\r\u{2028}\u{2029}]))" } else { "^" });
@@ -203,7 +203,7 @@ impl Translator {
         }
     }
 
-    fn group(&mut self, depth: usize) -> Step<bool> {
+    fn translate_group(&mut self, depth: usize) -> Step<bool> {
         let outside = self.flags;
         let mut is_lookbehind = false;
         let mut number = None;
@@ -229,14 +229,14 @@ impl Translator {
                 },
                 Some(_) => {
                     self.at -= 1;
-                    self.modifiers()?;
+                    self.translate_modifiers()?;
                 }
                 None => return Err("a group is not closed".to_owned()),
             }
         } else {
             number = Some(self.open());
         }
-        self.alternatives(depth + 1)?;
+        self.translate_alternatives(depth + 1)?;
         if !self.eat(')') {
             return Err("a group is not closed".to_owned());
         }
@@ -266,7 +266,7 @@ impl Translator {
     }
 
     /// `(?ims-ims:`, of which the engine is told the `i`.
-    fn modifiers(&mut self) -> Step {
+    fn translate_modifiers(&mut self) -> Step {
         let wrong = || "an unknown kind of group begins with \"(?\"".to_owned();
         let mut seen = String::new();
         let mut on = true;
@@ -311,7 +311,7 @@ impl Translator {
     }
 
     /// What may follow a term that was written from `from` on.
-    fn quantifier(&mut self, from: usize, can_repeat: bool) -> Step {
+    fn translate_quantifier(&mut self, from: usize, can_repeat: bool) -> Step {
         let repeat = match self.peek() {
             Some(sign @ ('*' | '+' | '?')) => {
                 self.at += 1;
@@ -374,7 +374,7 @@ impl Translator {
     }
 
     /// An escape outside a class; false for an assertion.
-    fn escape(&mut self) -> Step<bool> {
+    fn translate_escape(&mut self) -> Step<bool> {
         match self.peek() {
             Some(letter @ ('b' | 'B')) => {
                 self.at += 1;
@@ -443,7 +443,7 @@ impl Translator {
             'W' => Escaped::Set(NOT_WORD),
             's' => Escaped::Set(SPACE),
             'S' => Escaped::Set(NOT_SPACE),
-            'p' | 'P' => Escaped::Property(self.property(letter)?),
+            'p' | 'P' => Escaped::Property(self.translate_property(letter)?),
             't' => Escaped::Character(9),
             'n' => Escaped::Character(10),
             'v' => Escaped::Character(11),
@@ -453,8 +453,8 @@ impl Translator {
                 Some(letter) if letter.is_ascii_alphabetic() => Escaped::Character(u32::from(letter) % 32),
                 _ => return Err("\\c is not followed by a letter".to_owned()),
             },
-            'x' => Escaped::Character(self.hex(2).ok_or("\\x is not followed by two hexadecimal digits")?),
-            'u' => Escaped::Character(self.unicode()?),
+            'x' => Escaped::Character(self.translate_hex(2).ok_or("\\x is not followed by two hexadecimal digits")?),
+            'u' => Escaped::Character(self.translate_unicode()?),
             '0' => {
                 let mut code = 0;
                 while let Some(digit) = self.peek().and_then(|letter| letter.to_digit(8)) {
@@ -471,7 +471,7 @@ impl Translator {
         })
     }
 
-    fn hex(&mut self, count: usize) -> Option<u32> {
+    fn translate_hex(&mut self, count: usize) -> Option<u32> {
         let mut code = 0;
         for _ in 0..count {
             code = code * 16 + self.next()?.to_digit(16)?;
@@ -480,7 +480,7 @@ impl Translator {
     }
 
     /// `\uXXXX`, a surrogate pair of two of them, or `\u{X…}`.
-    fn unicode(&mut self) -> Step<u32> {
+    fn translate_unicode(&mut self) -> Step<u32> {
         if self.eat('{') {
             let wrong = || "\\u{…} is not a code point".to_owned();
             let mut code: u32 = 0;
@@ -492,11 +492,11 @@ impl Translator {
             }
             return if self.eat('}') && count > 0 && code <= 0x10_ffff { Ok(code) } else { Err(wrong()) };
         }
-        let high = self.hex(4).ok_or("\\u is not followed by four hexadecimal digits")?;
+        let high = self.translate_hex(4).ok_or("\\u is not followed by four hexadecimal digits")?;
         if (0xd800..0xdc00).contains(&high) && self.letters.get(self.at..self.at + 2) == Some(&['\\', 'u']) {
             let back = self.at;
             self.at += 2;
-            match self.hex(4) {
+            match self.translate_hex(4) {
                 Some(low) if (0xdc00..0xe000).contains(&low) => {
                     return Ok(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00));
                 }
@@ -507,7 +507,7 @@ impl Translator {
     }
 
     /// `\p{…}` with a name that the language knows.
-    fn property(&mut self, letter: char) -> Step<String> {
+    fn translate_property(&mut self, letter: char) -> Step<String> {
         if !self.eat('{') {
             return Err(format!("\\{letter} is not followed by a property in braces"));
         }
@@ -534,7 +534,7 @@ impl Translator {
     }
 
     /// A class after its opening bracket. Nothing nests in it, and `&&` and `--` are characters.
-    fn class(&mut self) -> Step {
+    fn translate_class(&mut self) -> Step {
         let unclosed = || "a character class is not closed".to_owned();
         let negated = self.eat('^');
         let mut inside = String::new();

@@ -16,7 +16,7 @@ fn is_mergeable(kind: &Kind) -> bool {
     matches!(kind, Kind::String(_) | Kind::Number(_) | Kind::Object(_) | Kind::Array(_))
 }
 
-pub(super) fn fold(parts: &mut Vec<Part>, new: Part) {
+pub(super) fn fold_schemas(parts: &mut Vec<Part>, new: Part) {
     match new {
         Part::One(kind) => fold_one(parts, kind),
         Part::Types(mut kinds) => {
@@ -30,7 +30,7 @@ pub(super) fn fold(parts: &mut Vec<Part>, new: Part) {
                 && let Some(member) = kinds.iter_mut().find(|member| member.class() == kind.class())
             {
                 std::mem::swap(member, &mut kind);
-                merge(member, kind);
+                merge_objects(member, kind);
             }
             parts.push(Part::Types(kinds));
         }
@@ -43,14 +43,14 @@ fn fold_one(parts: &mut Vec<Part>, kind: Kind) {
             if let Part::One(existing) = part
                 && existing.class() == kind.class()
             {
-                merge(existing, kind);
+                merge_objects(existing, kind);
                 return;
             }
         }
         if let [Part::Types(members)] = parts.as_mut_slice()
             && let Some(member) = members.iter_mut().find(|member| member.class() == kind.class())
         {
-            merge(member, kind);
+            merge_objects(member, kind);
             return;
         }
     }
@@ -58,7 +58,7 @@ fn fold_one(parts: &mut Vec<Part>, kind: Kind) {
 }
 
 /// Merges `later` into `kind` of the same class: of single values the later one wins, lists are joined.
-fn merge(kind: &mut Kind, later: Kind) {
+fn merge_objects(kind: &mut Kind, later: Kind) {
     match (kind, later) {
         (Kind::String(kind), Kind::String(later)) => {
             take(&mut kind.min_length, later.min_length);

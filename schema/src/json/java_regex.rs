@@ -27,7 +27,7 @@ impl Translator {
             unsupported: false,
             names: Vec::new(),
         };
-        translator.alternatives(0)?;
+        translator.translate_alternatives(0)?;
         if translator.at < translator.letters.len() {
             return Err("Unmatched closing ')'".to_owned());
         }
@@ -53,7 +53,7 @@ impl Translator {
     }
 
     /// Everything up to the end or the closing parenthesis.
-    fn alternatives(&mut self, depth: usize) -> Step {
+    fn translate_alternatives(&mut self, depth: usize) -> Step {
         if depth > SCHEMA_DEPTH_MAX {
             return Err("groups are nested too deep".to_owned());
         }
@@ -68,13 +68,13 @@ impl Translator {
                 '{' => {
                     // A count with nothing before it repeats nothing.
                     let length = self.out.len();
-                    self.quantifier()?;
+                    self.translate_quantifier()?;
                     self.out.truncate(length);
                 }
                 _ => {
-                    let can_repeat = self.atom(depth)?;
+                    let can_repeat = self.translate_atom(depth)?;
                     if can_repeat {
-                        self.quantifier()?;
+                        self.translate_quantifier()?;
                     }
                 }
             }
@@ -83,20 +83,20 @@ impl Translator {
     }
 
     /// One atom; false if nothing may be repeated after it (a quotation that was empty, a flag).
-    fn atom(&mut self, depth: usize) -> Step<bool> {
+    fn translate_atom(&mut self, depth: usize) -> Step<bool> {
         match self.next() {
-            Some('(') => return self.group(depth),
-            Some('[') => self.class(depth)?,
-            Some('\\') => return self.escape(),
+            Some('(') => return self.translate_group(depth),
+            Some('[') => self.translate_class(depth)?,
+            Some('\\') => return self.translate_escape(),
             Some('.') => self.out.push_str(r"[^\n\r\x{85}\x{2028}\x{2029}]"),
             Some(letter @ ('^' | '$')) => self.out.push(letter),
-            Some(letter) => self.literal(letter),
+            Some(letter) => self.translate_literal(letter),
             None => {}
         }
         Ok(true)
     }
 
-    fn literal(&mut self, letter: char) {
+    fn translate_literal(&mut self, letter: char) {
         if letter.is_ascii() && !letter.is_ascii_alphanumeric() && letter != '_' {
             if matches!(letter, '<' | '>') {
                 // With a backslash these are borders of words to the engine.
@@ -105,21 +105,21 @@ impl Translator {
                 self.out.push('\\');
                 self.out.push(letter);
             } else {
-                self.code(u32::from(letter));
+                self.translate_code(u32::from(letter));
             }
         } else {
             self.out.push(letter);
         }
     }
 
-    fn code(&mut self, code: u32) {
+    fn translate_code(&mut self, code: u32) {
         if (0xd800..0xe000).contains(&code) {
             self.unsupported = true;
         }
         self.out.push_str(&format!("\\x{{{code:x}}}"));
     }
 
-    fn group(&mut self, depth: usize) -> Step<bool> {
+    fn translate_group(&mut self, depth: usize) -> Step<bool> {
         self.out.push('(');
         if self.eat('?') {
             self.out.push('?');
@@ -142,14 +142,14 @@ impl Translator {
                 },
                 Some(_) => {
                     self.at -= 1;
-                    if self.flags()? {
+                    if self.translate_flags()? {
                         return Ok(false);
                     }
                 }
                 None => return Err("Unknown group type".to_owned()),
             }
         }
-        self.alternatives(depth + 1)?;
+        self.translate_alternatives(depth + 1)?;
         if !self.eat(')') {
             return Err("Unclosed group".to_owned());
         }
@@ -176,7 +176,7 @@ impl Translator {
     }
 
     /// Inline flags. True if they stand alone, `(?i)`; false if a group follows, `(?i:…)`.
-    fn flags(&mut self) -> Step<bool> {
+    fn translate_flags(&mut self) -> Step<bool> {
         let mut negated = false;
         loop {
             match self.next() {
@@ -213,7 +213,7 @@ impl Translator {
         self.out.push_str(end);
     }
 
-    fn quantifier(&mut self) -> Step {
+    fn translate_quantifier(&mut self) -> Step {
         match self.peek() {
             Some(sign @ ('*' | '+' | '?')) => {
                 self.at += 1;
@@ -260,11 +260,11 @@ impl Translator {
     }
 
     /// An escape outside a class.
-    fn escape(&mut self) -> Step<bool> {
+    fn translate_escape(&mut self) -> Step<bool> {
         match self.peek() {
             Some('Q') => {
                 self.at += 1;
-                return Ok(self.quotation());
+                return Ok(self.translate_quotation());
             }
             Some(letter @ '1'..='9') => {
                 self.at += 1;
@@ -318,13 +318,13 @@ impl Translator {
     }
 
     /// `\Q…\E`. False if it quoted nothing, so that nothing may be repeated.
-    fn quotation(&mut self) -> bool {
+    fn translate_quotation(&mut self) -> bool {
         let from = self.out.len();
         while let Some(letter) = self.next() {
             if letter == '\\' && self.eat('E') {
                 break;
             }
-            self.literal(letter);
+            self.translate_literal(letter);
         }
         self.out.len() > from
     }
@@ -345,7 +345,7 @@ impl Translator {
             'v' => r"[\n\x0b\f\r\x{85}\x{2028}\x{2029}]",
             'V' => r"[^\n\x0b\f\r\x{85}\x{2028}\x{2029}]",
             'p' | 'P' => {
-                self.property(letter == 'P')?;
+                self.translate_property(letter == 'P')?;
                 return Ok(None);
             }
             _ => "",
@@ -362,9 +362,9 @@ impl Translator {
             'a' => 7,
             'e' => 27,
             'c' => u32::from(self.next().ok_or("Illegal control escape sequence")?) ^ 64,
-            '0' => self.octal()?,
-            'x' => self.hexadecimal()?,
-            'u' => self.unicode()?,
+            '0' => self.translate_octal()?,
+            'x' => self.translate_hexadecimal()?,
+            'u' => self.translate_unicode()?,
             'N' => {
                 if !self.eat('{') {
                     return Err("Illegal character name escape sequence".to_owned());
@@ -375,15 +375,15 @@ impl Translator {
             }
             _ if letter.is_ascii_alphanumeric() => return Err(unsupported()),
             _ => {
-                self.literal(letter);
+                self.translate_literal(letter);
                 return Ok(Some(letter));
             }
         };
-        self.code(code);
+        self.translate_code(code);
         Ok(Some(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)))
     }
 
-    fn octal(&mut self) -> Step<u32> {
+    fn translate_octal(&mut self) -> Step<u32> {
         let mut code = 0;
         let mut count = 0;
         while let Some(digit) = self.peek().and_then(|letter| letter.to_digit(8)) {
@@ -397,7 +397,7 @@ impl Translator {
         if count == 0 { Err("Illegal octal escape sequence".to_owned()) } else { Ok(code) }
     }
 
-    fn hexadecimal(&mut self) -> Step<u32> {
+    fn translate_hexadecimal(&mut self) -> Step<u32> {
         let wrong = || "Illegal hexadecimal escape sequence".to_owned();
         if self.eat('{') {
             let mut code: u32 = 0;
@@ -420,7 +420,7 @@ impl Translator {
         Some(code)
     }
 
-    fn unicode(&mut self) -> Step<u32> {
+    fn translate_unicode(&mut self) -> Step<u32> {
         let wrong = "Illegal Unicode escape sequence";
         let high = self.fixed_hex(4).ok_or(wrong)?;
         if (0xd800..0xdc00).contains(&high) && self.peek() == Some('\\') && self.letters.get(self.at + 1) == Some(&'u')
@@ -438,7 +438,7 @@ impl Translator {
     }
 
     /// `\p{…}`. Java's own names are translated where they are common, and let through where they are rare.
-    fn property(&mut self, negated: bool) -> Step {
+    fn translate_property(&mut self, negated: bool) -> Step {
         let mut name = String::new();
         if self.eat('{') {
             loop {
@@ -502,7 +502,7 @@ impl Translator {
     }
 
     /// A character class after its opening bracket: union, ranges, nested classes, intersections.
-    fn class(&mut self, depth: usize) -> Step {
+    fn translate_class(&mut self, depth: usize) -> Step {
         if depth > SCHEMA_DEPTH_MAX {
             return Err("classes are nested too deep".to_owned());
         }
@@ -516,7 +516,7 @@ impl Translator {
             match self.next().ok_or_else(unclosed)? {
                 ']' if has_member => break,
                 '[' => {
-                    self.class(depth + 1)?;
+                    self.translate_class(depth + 1)?;
                     has_member = true;
                 }
                 '&' if self.peek() == Some('&') => {
@@ -569,11 +569,11 @@ impl Translator {
     /// A character of a class; `None` for a set or a quotation.
     fn class_character(&mut self, letter: char) -> Step<Option<char>> {
         if letter != '\\' {
-            self.literal(letter);
+            self.translate_literal(letter);
             return Ok(Some(letter));
         }
         if self.eat('Q') {
-            self.quotation();
+            self.translate_quotation();
             return Ok(None);
         }
         self.class_escape()

@@ -100,7 +100,7 @@ impl<'d> Loading<'d> {
     }
 
     /// The kind of a `$ref`; its target is queued unless it was met before.
-    pub(super) fn reference(&mut self, document: usize, base: &Rc<str>, text: &str) -> Result<Kind, SchemaError> {
+    pub(super) fn read_reference(&mut self, document: usize, base: &Rc<str>, text: &str) -> Result<Kind, SchemaError> {
         let place = self.library.resolve(document, base, text).map_err(|error| self.located(error))?;
         Ok(Kind::Reference { target: self.target(place), text: text.into() })
     }
@@ -158,7 +158,7 @@ impl<'d> Loading<'d> {
         ))
     }
 
-    pub(super) fn string(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d str>, SchemaError> {
+    pub(super) fn read_string(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d str>, SchemaError> {
         match object.get(keyword) {
             None => Ok(None),
             Some(Node::String(text)) => Ok(Some(text)),
@@ -166,7 +166,7 @@ impl<'d> Loading<'d> {
         }
     }
 
-    pub(super) fn boolean(&self, object: &Object, keyword: &str) -> Result<Option<bool>, SchemaError> {
+    pub(super) fn read_boolean(&self, object: &Object, keyword: &str) -> Result<Option<bool>, SchemaError> {
         match object.get(keyword) {
             None => Ok(None),
             Some(Node::Bool(value)) => Ok(Some(*value)),
@@ -174,7 +174,7 @@ impl<'d> Loading<'d> {
         }
     }
 
-    pub(super) fn number(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d str>, SchemaError> {
+    pub(super) fn read_number(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d str>, SchemaError> {
         match object.get(keyword) {
             None => Ok(None),
             Some(Node::Number(text)) => Ok(Some(text)),
@@ -183,12 +183,12 @@ impl<'d> Loading<'d> {
     }
 
     /// The value of a number.
-    pub(super) fn decimal(&self, object: &'d Object, keyword: &str) -> Result<Option<Decimal>, SchemaError> {
-        Ok(self.number(object, keyword)?.map(Decimal::of))
+    pub(super) fn read_decimal(&self, object: &'d Object, keyword: &str) -> Result<Option<Decimal>, SchemaError> {
+        Ok(self.read_number(object, keyword)?.map(Decimal::of))
     }
 
     /// A whole number of any size. Draft-04 wants it written without fraction and exponent, later drafts judge the value.
-    pub(super) fn integer(
+    pub(super) fn read_integer(
         &self,
         object: &'d Object,
         keyword: &str,
@@ -211,13 +211,13 @@ impl<'d> Loading<'d> {
     }
 
     pub(super) fn multiple_of(&self, object: &'d Object) -> Result<Option<Box<str>>, SchemaError> {
-        match self.number(object, "multipleOf")? {
+        match self.read_number(object, "multipleOf")? {
             Some(text) if number::is_zero(text) => Err(self.error("multipleOf should not be 0")),
             found => Ok(found.map(Into::into)),
         }
     }
 
-    pub(super) fn array(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d [Node]>, SchemaError> {
+    pub(super) fn read_array(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d [Node]>, SchemaError> {
         match object.get(keyword) {
             None => Ok(None),
             Some(Node::Array(items)) => Ok(Some(items)),
@@ -225,7 +225,7 @@ impl<'d> Loading<'d> {
         }
     }
 
-    pub(super) fn object(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d Object>, SchemaError> {
+    pub(super) fn read_object(&self, object: &'d Object, keyword: &str) -> Result<Option<&'d Object>, SchemaError> {
         match object.get(keyword) {
             None => Ok(None),
             Some(Node::Object(found)) => Ok(Some(found)),
@@ -233,7 +233,7 @@ impl<'d> Loading<'d> {
         }
     }
 
-    pub(super) fn strings(&mut self, keyword: &str, items: &[Node]) -> Result<Vec<Box<str>>, SchemaError> {
+    pub(super) fn read_strings(&mut self, keyword: &str, items: &[Node]) -> Result<Vec<Box<str>>, SchemaError> {
         self.count_members(items.len())?;
         items
             .iter()
@@ -245,18 +245,18 @@ impl<'d> Loading<'d> {
     }
 
     /// Checks a regular expression by Java's syntax.
-    pub(super) fn regex(&mut self, text: &str) -> Result<Box<str>, SchemaError> {
+    pub(super) fn read_regex(&mut self, text: &str) -> Result<Box<str>, SchemaError> {
         // Names of Unicode properties are looked up by the engine, which is dear.
         let properties = text.matches("\\p{Is").count() + text.matches("\\P{Is").count();
         self.budget.steps(text.len() as u64 / 2 + properties as u64 * 1_000)?;
-        match pattern::check(text) {
+        match pattern::check_pattern(text) {
             Ok(()) => Ok(text.into()),
             Err(problem) => Err(self.error(format_args!("invalid regular expression \"{text}\": {problem}"))),
         }
     }
 
     /// Values of an `enum`: sorted, distinct texts.
-    pub(super) fn values(&mut self, items: &[Node]) -> Result<Vec<Box<str>>, SchemaError> {
+    pub(super) fn read_values(&mut self, items: &[Node]) -> Result<Vec<Box<str>>, SchemaError> {
         self.count_members(items.len())?;
         let mut values: Vec<Box<str>> = items.iter().map(Node::equality_key).collect();
         values.sort_unstable();

@@ -12,7 +12,7 @@ use crate::{Budget, SchemaError};
 ///
 /// # Errors
 /// [`SchemaError::Limit`] when the budget is used up.
-pub(super) fn maximum(
+pub(super) fn maximum_matching(
     edges: &[Vec<usize>],
     right_count: usize,
     budget: &mut Budget,
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn size(edges: &[Vec<usize>], right_count: usize) -> usize {
-        let matching = maximum(edges, right_count, &mut Budget::compare()).unwrap();
+        let matching = maximum_matching(edges, right_count, &mut Budget::compare()).unwrap();
         for (left, right) in matching.iter().enumerate() {
             assert!(right.is_none_or(|right| edges[left].contains(&right)));
         }

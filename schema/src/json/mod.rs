@@ -1,8 +1,8 @@
 //! JSON Schema: parse, print, compare, validate.
 //!
 //! Drafts 4, 6, 7, 2019-09 and 2020-12, with the verdicts of Confluent Schema Registry. A text becomes a tree
-//! ([`text`]), the tree an object model ([`classic`] or [`modern`], after the dialect), and two models are compared
-//! ([`compare`]). Nothing is fetched: a `$ref` leads into the text, its references or the bundled meta-schemas.
+//! (`text`), the tree an object model (`classic` or `modern`, after the dialect), and two models are compared
+//! (`compare`). Nothing is fetched: a `$ref` leads into the text, its references or the bundled meta-schemas.
 
 mod classic;
 mod compare;
@@ -35,11 +35,12 @@ use std::sync::OnceLock;
 use crate::compat::{Difference, Direction, Policy, Wanted};
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
 
+pub use crate::limits::JSON_DOCUMENT_BYTES_MAX as DOCUMENT_BYTES_MAX;
 pub use diff::diff;
 use documents::{Dialect, Library};
 use model::Model;
 use text::Node;
-pub use validate::{DATA_ERROR_COUNT_MAX, DOCUMENT_BYTES_MAX, Formats};
+pub use validate::{DATA_ERROR_COUNT_MAX, Formats};
 
 /// A parsed schema: its tree, its canonical text, and, once somebody compares it, its object model.
 #[derive(Debug)]

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 
 use super::documents::{Library, Place};
-use super::fold::{Part, array_kind, finish, fold, is_keyword, numeric, object_kind, string};
+use super::fold::{Part, array_kind, finish, fold_schemas, is_keyword, numeric, object_kind, string};
 use super::loading::{Loading, Segment, Whole, is_connect_bytes, unprocessed_text};
 use super::model::{ArrayRules, Criterion, Kind, Model, NumberRules, ObjectRules, Schema, SchemaIndex, StringRules};
 use super::text::{Node, Object};
@@ -31,8 +31,8 @@ pub(super) fn load(library: Library<'_>) -> Result<Model, SchemaError> {
     }
     while let Some((target, place)) = loader.loading.next_target() {
         let scope = Scope { document: place.document, base: place.base };
-        let loaded = loader.schema(place.node, &scope, false)?;
-        let schema = loader.single(loaded);
+        let loaded = loader.load_schema(place.node, &scope, false)?;
+        let schema = loader.load_single(loaded);
         loader.loading.fill(target, schema);
     }
     Ok(loader.loading.finish(index))
@@ -56,8 +56,8 @@ struct Loaded {
 
 impl<'d> Loader<'d> {
     fn child(&mut self, node: &'d Node, scope: &Scope, is_root: bool) -> Result<SchemaIndex, SchemaError> {
-        let loaded = self.schema(node, scope, is_root)?;
-        let schema = self.single(loaded);
+        let loaded = self.load_schema(node, scope, is_root)?;
+        let schema = self.load_single(loaded);
         Ok(self.loading.push(schema))
     }
 
@@ -69,7 +69,7 @@ impl<'d> Loader<'d> {
     }
 
     /// One schema of what was loaded: the only part, or a generated allOf.
-    fn single(&mut self, loaded: Loaded) -> Schema {
+    fn load_single(&mut self, loaded: Loaded) -> Schema {
         let Loaded { mut common, mut parts } = loaded;
         if parts.len() > 1 {
             let subschemas = parts.into_iter().map(|part| self.push_part(part)).collect();
@@ -98,7 +98,7 @@ impl<'d> Loader<'d> {
         }
     }
 
-    fn schema(&mut self, node: &'d Node, scope: &Scope, is_root: bool) -> Result<Loaded, SchemaError> {
+    fn load_schema(&mut self, node: &'d Node, scope: &Scope, is_root: bool) -> Result<Loaded, SchemaError> {
         self.loading.step()?;
         match node {
             Node::Bool(value) => {
@@ -120,43 +120,43 @@ impl<'d> Loader<'d> {
         let base = self.loading.library.enter(scope.document, object, &scope.base)?;
         let inner = Scope { document: scope.document, base };
         let mut parts = Vec::new();
-        if let Some(text) = self.loading.string(object, "$dynamicRef")? {
+        if let Some(text) = self.loading.read_string(object, "$dynamicRef")? {
             parts.push(Part::One(self.dynamic_reference(node, text, &inner)?));
         }
         for (name, value) in object.iter() {
-            if let Some(part) = self.keyword(name, value, object, &inner)? {
-                fold(&mut parts, part);
+            if let Some(part) = self.load_keyword(name, value, object, &inner)? {
+                fold_schemas(&mut parts, part);
             }
         }
-        if let Some(properties) = self.loading.object(object, "properties")? {
+        if let Some(properties) = self.loading.read_object(object, "properties")? {
             let properties = self.named_children("properties", properties, &inner)?;
             if !properties.is_empty() {
-                fold(&mut parts, Part::One(object_kind(ObjectRules { properties, ..ObjectRules::default() })));
+                fold_schemas(&mut parts, Part::One(object_kind(ObjectRules { properties, ..ObjectRules::default() })));
             }
         }
-        if let Some(patterns) = self.loading.object(object, "patternProperties")? {
+        if let Some(patterns) = self.loading.read_object(object, "patternProperties")? {
             for (text, _) in patterns.iter() {
-                self.loading.regex(text)?;
+                self.loading.read_regex(text)?;
             }
             let patterns = self.named_children("patternProperties", patterns, &inner)?;
             if !patterns.is_empty() {
-                fold(&mut parts, Part::One(object_kind(ObjectRules { patterns, ..ObjectRules::default() })));
+                fold_schemas(&mut parts, Part::One(object_kind(ObjectRules { patterns, ..ObjectRules::default() })));
             }
         }
         if let Some(value) = object.get("unevaluatedItems") {
             let unevaluated = Some(self.keyword_child("unevaluatedItems", value, &inner)?);
-            fold(&mut parts, Part::One(array_kind(ArrayRules { unevaluated, ..ArrayRules::default() })));
+            fold_schemas(&mut parts, Part::One(array_kind(ArrayRules { unevaluated, ..ArrayRules::default() })));
         }
         if let Some(value) = object.get("unevaluatedProperties") {
             let unevaluated = Some(self.keyword_child("unevaluatedProperties", value, &inner)?);
-            fold(&mut parts, Part::One(object_kind(ObjectRules { unevaluated, ..ObjectRules::default() })));
+            fold_schemas(&mut parts, Part::One(object_kind(ObjectRules { unevaluated, ..ObjectRules::default() })));
         }
-        self.loading.boolean(object, "deprecated")?;
+        self.loading.read_boolean(object, "deprecated")?;
         let common = Schema {
             kind: Kind::Empty,
             id: object.get("$id").and_then(Node::as_str).map(Into::into),
-            title: self.loading.string(object, "title")?.map(Into::into),
-            description: self.loading.string(object, "description")?.map(Into::into),
+            title: self.loading.read_string(object, "title")?.map(Into::into),
+            description: self.loading.read_string(object, "description")?.map(Into::into),
             default: object.get("default").map(Node::equality_key),
             connect_bytes: is_connect_bytes(object),
             unprocessed: if is_root { None } else { unprocessed_text(object, is_keyword) },
@@ -165,7 +165,7 @@ impl<'d> Loader<'d> {
     }
 
     /// The schema of one keyword; `None` for those that say nothing to the model.
-    fn keyword(
+    fn load_keyword(
         &mut self,
         name: &'d str,
         value: &'d Node,
@@ -174,19 +174,19 @@ impl<'d> Loader<'d> {
     ) -> Result<Option<Part>, SchemaError> {
         let kind = match name {
             "$ref" => {
-                let text = self.loading.string(object, name)?.unwrap_or_default();
-                self.loading.reference(scope.document, &scope.base, text)?
+                let text = self.loading.read_string(object, name)?.unwrap_or_default();
+                self.loading.read_reference(scope.document, &scope.base, text)?
             }
-            "type" => return self.types(value).map(Some),
+            "type" => return self.load_types(value).map(Some),
             "enum" => {
-                let items = self.loading.array(object, name)?.unwrap_or_default();
-                Kind::Enum(self.loading.values(items)?)
+                let items = self.loading.read_array(object, name)?.unwrap_or_default();
+                Kind::Enum(self.loading.read_values(items)?)
             }
             "const" => Kind::Const(value.equality_key()),
             "not" => Kind::Not(self.keyword_child(name, value, scope)?),
-            "allOf" => self.combined(Criterion::AllOf, object, scope)?,
-            "anyOf" => self.combined(Criterion::AnyOf, object, scope)?,
-            "oneOf" => self.combined(Criterion::OneOf, object, scope)?,
+            "allOf" => self.load_combined(Criterion::AllOf, object, scope)?,
+            "anyOf" => self.load_combined(Criterion::AnyOf, object, scope)?,
+            "oneOf" => self.load_combined(Criterion::OneOf, object, scope)?,
             "if" => {
                 let mut parts = [Some(self.keyword_child(name, value, scope)?), None, None];
                 for (part, keyword) in parts.iter_mut().skip(1).zip(["then", "else"]) {
@@ -197,11 +197,11 @@ impl<'d> Loader<'d> {
                 Kind::Conditional(parts)
             }
             "format" => {
-                self.loading.string(object, name)?;
+                self.loading.read_string(object, name)?;
                 return Ok(None);
             }
             "readOnly" | "writeOnly" => {
-                self.loading.boolean(object, name)?;
+                self.loading.read_boolean(object, name)?;
                 return Ok(None);
             }
             "minLength" | "maxLength" | "pattern" => self.string_keyword(name, object)?,
@@ -223,7 +223,7 @@ impl<'d> Loader<'d> {
         Ok(Some(Part::One(kind)))
     }
 
-    fn types(&mut self, value: &Node) -> Result<Part, SchemaError> {
+    fn load_types(&mut self, value: &Node) -> Result<Part, SchemaError> {
         match value {
             Node::String(name) => Ok(Part::One(self.typed(name)?)),
             Node::Array(names) => {
@@ -257,20 +257,20 @@ impl<'d> Loader<'d> {
     }
 
     /// A branch that became a generated allOf is flattened into the list.
-    fn combined(&mut self, criterion: Criterion, object: &'d Object, scope: &Scope) -> Result<Kind, SchemaError> {
-        let branches = self.loading.array(object, criterion.name())?.unwrap_or_default();
+    fn load_combined(&mut self, criterion: Criterion, object: &'d Object, scope: &Scope) -> Result<Kind, SchemaError> {
+        let branches = self.loading.read_array(object, criterion.name())?.unwrap_or_default();
         self.loading.count_members(branches.len())?;
         self.loading.enter(Segment::Key(criterion.name()));
         let mut subschemas = Vec::with_capacity(branches.len());
         for (position, branch) in branches.iter().enumerate() {
             self.loading.enter(Segment::Index(position));
-            let loaded = self.schema(branch, scope, false)?;
+            let loaded = self.load_schema(branch, scope, false)?;
             if loaded.parts.len() > 1 {
                 for part in loaded.parts {
                     subschemas.push(self.push_part(part));
                 }
             } else {
-                let schema = self.single(loaded);
+                let schema = self.load_single(loaded);
                 subschemas.push(self.loading.push(schema));
             }
             self.loading.leave();
@@ -282,18 +282,18 @@ impl<'d> Loader<'d> {
     fn string_keyword(&mut self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
         let mut rules = StringRules::default();
         match name {
-            "minLength" => rules.min_length = self.loading.integer(object, name, Whole::ByValue)?,
-            "maxLength" => rules.max_length = self.loading.integer(object, name, Whole::ByValue)?,
+            "minLength" => rules.min_length = self.loading.read_integer(object, name, Whole::ByValue)?,
+            "maxLength" => rules.max_length = self.loading.read_integer(object, name, Whole::ByValue)?,
             _ => {
-                let text = self.loading.string(object, name)?.unwrap_or_default();
-                rules.pattern = Some(self.loading.regex(text)?);
+                let text = self.loading.read_string(object, name)?.unwrap_or_default();
+                rules.pattern = Some(self.loading.read_regex(text)?);
             }
         }
         Ok(string(rules))
     }
 
     fn number_keyword(&self, name: &str, object: &'d Object) -> Result<Kind, SchemaError> {
-        let value = self.loading.decimal(object, name)?;
+        let value = self.loading.read_decimal(object, name)?;
         let mut rules = NumberRules::default();
         match name {
             "minimum" => rules.minimum = value,
@@ -314,17 +314,17 @@ impl<'d> Loader<'d> {
     ) -> Result<Kind, SchemaError> {
         let mut rules = ArrayRules::default();
         match name {
-            "minItems" => rules.min_items = self.loading.integer(object, name, Whole::ByValue)?,
-            "maxItems" => rules.max_items = self.loading.integer(object, name, Whole::ByValue)?,
-            "uniqueItems" => rules.unique = self.loading.boolean(object, name)?.unwrap_or(false),
+            "minItems" => rules.min_items = self.loading.read_integer(object, name, Whole::ByValue)?,
+            "maxItems" => rules.max_items = self.loading.read_integer(object, name, Whole::ByValue)?,
+            "uniqueItems" => rules.unique = self.loading.read_boolean(object, name)?.unwrap_or(false),
             "contains" => {
                 rules.contains = Some(self.keyword_child(name, value, scope)?);
                 rules.min_contains =
-                    Some(self.loading.integer(object, "minContains", Whole::ByValue)?.unwrap_or_else(|| 1.into()));
-                rules.max_contains = self.loading.integer(object, "maxContains", Whole::ByValue)?;
+                    Some(self.loading.read_integer(object, "minContains", Whole::ByValue)?.unwrap_or_else(|| 1.into()));
+                rules.max_contains = self.loading.read_integer(object, "maxContains", Whole::ByValue)?;
             }
             "prefixItems" => {
-                let items = self.loading.array(object, name)?.unwrap_or_default();
+                let items = self.loading.read_array(object, name)?.unwrap_or_default();
                 self.loading.count_members(items.len())?;
                 self.loading.enter(Segment::Key(name));
                 for (position, item) in items.iter().enumerate() {
@@ -357,11 +357,11 @@ impl<'d> Loader<'d> {
     ) -> Result<Kind, SchemaError> {
         let mut rules = ObjectRules::default();
         match name {
-            "minProperties" => rules.min_properties = self.loading.integer(object, name, Whole::ByValue)?,
-            "maxProperties" => rules.max_properties = self.loading.integer(object, name, Whole::ByValue)?,
+            "minProperties" => rules.min_properties = self.loading.read_integer(object, name, Whole::ByValue)?,
+            "maxProperties" => rules.max_properties = self.loading.read_integer(object, name, Whole::ByValue)?,
             "required" => {
-                let names = self.loading.array(object, name)?.unwrap_or_default();
-                rules.required = self.loading.strings(name, names)?;
+                let names = self.loading.read_array(object, name)?.unwrap_or_default();
+                rules.required = self.loading.read_strings(name, names)?;
             }
             "additionalProperties" => {
                 let index = self.keyword_child(name, value, scope)?;
@@ -372,12 +372,12 @@ impl<'d> Loader<'d> {
                 }
             }
             "dependentRequired" => {
-                let dependencies = self.loading.object(object, name)?;
+                let dependencies = self.loading.read_object(object, name)?;
                 for (key, names) in dependencies.into_iter().flat_map(Object::iter) {
                     let Node::Array(names) = names else {
                         return Err(self.loading.wrong_type(name, "arrays", names));
                     };
-                    let mut names = self.loading.strings(name, names)?;
+                    let mut names = self.loading.read_strings(name, names)?;
                     names.sort();
                     names.dedup();
                     if !names.is_empty() {
@@ -386,7 +386,7 @@ impl<'d> Loader<'d> {
                 }
             }
             "dependentSchemas" => {
-                if let Some(dependencies) = self.loading.object(object, name)? {
+                if let Some(dependencies) = self.loading.read_object(object, name)? {
                     rules.schema_dependencies = self.named_children(name, dependencies, scope)?;
                 }
             }

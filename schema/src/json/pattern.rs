@@ -24,7 +24,7 @@ const STEPS_PER_BACKTRACKING_MATCH: u64 = 2_000;
 ///
 /// # Errors
 /// What is wrong by ECMA 262.
-pub(super) fn check(text: &str) -> Result<(), String> {
+pub(super) fn check_pattern(text: &str) -> Result<(), String> {
     ecma_regex::translate(text, Reading::Ecma).map(|_| ()).or_else(|problem| match Translator::run(text) {
         Ok(_) => Ok(()),
         Err(_) => Err(problem),

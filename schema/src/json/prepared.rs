@@ -35,9 +35,9 @@ impl Patterns {
 }
 
 /// The schema as the validator is to read it.
-pub(super) fn prepared(root: &Node, dialect: Dialect, patterns: &mut Patterns) -> Value {
+pub(super) fn prepare_schema(root: &Node, dialect: Dialect, patterns: &mut Patterns) -> Value {
     let mut value = to_value(root);
-    rewrite(&mut value, patterns);
+    rewrite_patterns(&mut value, patterns);
     if let Value::Object(members) = &mut value {
         if members.contains_key("$schema") {
             members.insert("$schema".to_owned(), Value::String(dialect_uri(dialect).to_owned()));
@@ -69,7 +69,7 @@ pub(super) fn dialect_uri(dialect: Dialect) -> &'static str {
 /// Translates the expressions of a schema and all below it. Depth is bounded by the parser.
 ///
 /// An unknown keyword may hold a schema that a `$ref` leads to, so it is read as one; only what is plainly data is not.
-fn rewrite(value: &mut Value, patterns: &mut Patterns) {
+fn rewrite_patterns(value: &mut Value, patterns: &mut Patterns) {
     match value {
         Value::Object(members) => {
             for (keyword, value) in members.iter_mut() {
@@ -82,20 +82,20 @@ fn rewrite(value: &mut Value, patterns: &mut Patterns) {
                         }
                     }
                     ("patternProperties", Value::Object(children)) => {
-                        children.values_mut().for_each(|child| rewrite(child, patterns));
+                        children.values_mut().for_each(|child| rewrite_patterns(child, patterns));
                         *children = translated_names(std::mem::take(children), patterns);
                     }
                     (
                         "properties" | "$defs" | "definitions" | "dependencies" | "dependentSchemas",
                         Value::Object(children),
                     ) => {
-                        children.values_mut().for_each(|child| rewrite(child, patterns));
+                        children.values_mut().for_each(|child| rewrite_patterns(child, patterns));
                     }
-                    (_, value) => rewrite(value, patterns),
+                    (_, value) => rewrite_patterns(value, patterns),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, patterns)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rewrite_patterns(item, patterns)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

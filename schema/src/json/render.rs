@@ -13,7 +13,7 @@ use crate::{Budget, SchemaError};
 /// [`SchemaError::Limit`] when the budget is used up.
 pub(super) fn text(model: &Model, index: SchemaIndex, budget: &mut Budget) -> Result<String, SchemaError> {
     let mut out = String::new();
-    Renderer { model, budget, digests: None, out: &mut out }.schema(index)?;
+    Renderer { model, budget, digests: None, out: &mut out }.render_schema(index)?;
     Ok(out)
 }
 
@@ -23,7 +23,7 @@ pub(super) fn text_of_one(model: &Model, index: SchemaIndex, digests: &[Option<D
     // As long as what is rendered, whose size was limited when it was loaded.
     let mut budget = Budget::new("unlimited", u64::MAX);
     let mut renderer = Renderer { model, budget: &mut budget, digests: Some(digests), out: &mut out };
-    let _ = renderer.one(index);
+    let _ = renderer.render_one(index);
     out
 }
 
@@ -37,23 +37,23 @@ struct Renderer<'a> {
 
 impl Renderer<'_> {
     /// Depth is that of the text the model came from: references end here.
-    fn schema(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
+    fn render_schema(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
         if let Some(digests) = self.digests {
-            self.word(format_args!("{:?}", digests[index as usize]));
+            self.render_word(format_args!("{:?}", digests[index as usize]));
             return Ok(());
         }
-        self.one(index)
+        self.render_one(index)
     }
 
-    fn one(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
+    fn render_one(&mut self, index: SchemaIndex) -> Result<(), SchemaError> {
         self.budget.step()?;
         let schema = &self.model.schemas[index as usize];
         self.out.push('{');
-        self.optional("id", &schema.id);
-        self.optional("title", &schema.title);
-        self.optional("description", &schema.description);
-        self.optional("default", &schema.default);
-        self.kind(&schema.kind)?;
+        self.render_optional("id", &schema.id);
+        self.render_optional("title", &schema.title);
+        self.render_optional("description", &schema.description);
+        self.render_optional("default", &schema.default);
+        self.render_kind(&schema.kind)?;
         if let Some(unprocessed) = &schema.unprocessed {
             self.out.push_str(unprocessed);
         }
@@ -61,12 +61,12 @@ impl Renderer<'_> {
         Ok(())
     }
 
-    fn word(&mut self, word: impl std::fmt::Display) {
+    fn render_word(&mut self, word: impl std::fmt::Display) {
         // Writing to a String cannot fail.
         let _ = write!(self.out, "{word},");
     }
 
-    fn optional<T: std::fmt::Debug>(&mut self, name: &str, value: &Option<T>) {
+    fn render_optional<T: std::fmt::Debug>(&mut self, name: &str, value: &Option<T>) {
         if let Some(value) = value {
             let _ = write!(self.out, "{name}:{value:?},");
         }
@@ -76,72 +76,72 @@ impl Renderer<'_> {
         if let Some(index) = index {
             self.out.push_str(name);
             self.out.push(':');
-            self.schema(index)?;
+            self.render_schema(index)?;
         }
         Ok(())
     }
 
-    fn kind(&mut self, kind: &Kind) -> Result<(), SchemaError> {
+    fn render_kind(&mut self, kind: &Kind) -> Result<(), SchemaError> {
         match kind {
             Kind::Empty => {}
-            Kind::True => self.word("true"),
-            Kind::False => self.word("false"),
-            Kind::Boolean => self.word("boolean"),
-            Kind::Null => self.word("null"),
-            Kind::String(rules) => self.word(format_args!("{rules:?}")),
-            Kind::Number(rules) => self.word(format_args!("{rules:?}")),
-            Kind::Enum(values) => self.word(format_args!("enum:{values:?}")),
-            Kind::Const(value) => self.word(format_args!("const:{value:?}")),
+            Kind::True => self.render_word("true"),
+            Kind::False => self.render_word("false"),
+            Kind::Boolean => self.render_word("boolean"),
+            Kind::Null => self.render_word("null"),
+            Kind::String(rules) => self.render_word(format_args!("{rules:?}")),
+            Kind::Number(rules) => self.render_word(format_args!("{rules:?}")),
+            Kind::Enum(values) => self.render_word(format_args!("enum:{values:?}")),
+            Kind::Const(value) => self.render_word(format_args!("const:{value:?}")),
             Kind::Not(index) => self.child("not", Some(*index))?,
             Kind::Conditional([condition, then, otherwise]) => {
                 self.child("if", *condition)?;
                 self.child("then", *then)?;
                 self.child("else", *otherwise)?;
             }
-            Kind::Reference { text, .. } => self.word(format_args!("ref:{text:?}")),
+            Kind::Reference { text, .. } => self.render_word(format_args!("ref:{text:?}")),
             Kind::Combined { criterion, subschemas, synthetic } => {
-                self.word(format_args!("{}:{synthetic}", criterion.name()));
+                self.render_word(format_args!("{}:{synthetic}", criterion.name()));
                 for index in subschemas {
-                    self.schema(*index)?;
+                    self.render_schema(*index)?;
                 }
             }
             Kind::Object(rules) => {
-                self.word(format_args!("object:{}", rules.requires_object));
+                self.render_word(format_args!("object:{}", rules.requires_object));
                 for at in &rules.by_name {
                     let (name, index) = &rules.properties[*at as usize];
                     self.child(name, Some(*index))?;
                 }
-                self.word(format_args!("{:?}", rules.required));
-                self.optional("minProperties", &rules.min_properties);
-                self.optional("maxProperties", &rules.max_properties);
-                self.word(format_args!("{:?}", rules.property_dependencies));
+                self.render_word(format_args!("{:?}", rules.required));
+                self.render_optional("minProperties", &rules.min_properties);
+                self.render_optional("maxProperties", &rules.max_properties);
+                self.render_word(format_args!("{:?}", rules.property_dependencies));
                 for (name, index) in &rules.schema_dependencies {
                     self.child(name, Some(*index))?;
                 }
                 for (pattern, index) in &rules.patterns {
-                    self.word(format_args!("{pattern:?}"));
-                    self.schema(*index)?;
+                    self.render_word(format_args!("{pattern:?}"));
+                    self.render_schema(*index)?;
                 }
-                self.word(rules.forbids_additional);
+                self.render_word(rules.forbids_additional);
                 self.child("additionalProperties", rules.additional)?;
                 self.child("propertyNames", rules.property_names)?;
                 self.child("unevaluatedProperties", rules.unevaluated)?;
             }
             Kind::Array(rules) => {
-                self.word(format_args!("array:{}", rules.requires_array));
+                self.render_word(format_args!("array:{}", rules.requires_array));
                 self.child("items", rules.all_items)?;
                 for index in &rules.items {
-                    self.schema(*index)?;
+                    self.render_schema(*index)?;
                 }
-                self.word(rules.forbids_additional);
+                self.render_word(rules.forbids_additional);
                 self.child("additionalItems", rules.additional)?;
                 self.child("unevaluatedItems", rules.unevaluated)?;
                 self.child("contains", rules.contains)?;
-                self.optional("minItems", &rules.min_items);
-                self.optional("maxItems", &rules.max_items);
-                self.optional("minContains", &rules.min_contains);
-                self.optional("maxContains", &rules.max_contains);
-                self.word(rules.unique);
+                self.render_optional("minItems", &rules.min_items);
+                self.render_optional("maxItems", &rules.max_items);
+                self.render_optional("minContains", &rules.min_contains);
+                self.render_optional("maxContains", &rules.max_contains);
+                self.render_word(rules.unique);
             }
         }
         Ok(())

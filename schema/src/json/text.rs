@@ -130,7 +130,7 @@ impl Node {
     /// As [`Node::parse`].
     pub(super) fn parse_some(text: &str, nodes_left: &mut usize) -> Result<Self, SchemaError> {
         let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, nodes_left: *nodes_left };
-        let node = parser.value(0)?;
+        let node = parser.parse_value(0)?;
         *nodes_left = parser.nodes_left;
         Ok(node)
     }
@@ -377,7 +377,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Node, SchemaError> {
+    fn parse_value(&mut self, depth: usize) -> Result<Node, SchemaError> {
         self.nodes_left = self
             .nodes_left
             .checked_sub(1)
@@ -388,18 +388,18 @@ impl Parser<'_> {
             Some(b'{' | b'[') if depth >= SCHEMA_DEPTH_MAX => {
                 Err(SchemaError::Limit { limit: "SCHEMA_DEPTH_MAX", allowed: SCHEMA_DEPTH_MAX as u64 })
             }
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(b'"') => Ok(Node::String(self.string()?)),
-            Some(b't') => self.literal("true", Node::Bool(true)),
-            Some(b'f') => self.literal("false", Node::Bool(false)),
-            Some(b'n') => self.literal("null", Node::Null),
-            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'{') => self.parse_object(depth),
+            Some(b'[') => self.parse_array(depth),
+            Some(b'"') => Ok(Node::String(self.parse_string()?)),
+            Some(b't') => self.parse_literal("true", Node::Bool(true)),
+            Some(b'f') => self.parse_literal("false", Node::Bool(false)),
+            Some(b'n') => self.parse_literal("null", Node::Null),
+            Some(b'-' | b'0'..=b'9') => self.parse_number(),
             Some(_) => self.error("unexpected character"),
         }
     }
 
-    fn literal(&mut self, word: &str, node: Node) -> Result<Node, SchemaError> {
+    fn parse_literal(&mut self, word: &str, node: Node) -> Result<Node, SchemaError> {
         if !self.text[self.at..].starts_with(word) {
             return self.error("unexpected character");
         }
@@ -412,7 +412,7 @@ impl Parser<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Node, SchemaError> {
+    fn parse_object(&mut self, depth: usize) -> Result<Node, SchemaError> {
         self.at += 1;
         let mut members = Vec::new();
         self.skip_white();
@@ -425,13 +425,13 @@ impl Parser<'_> {
             if self.peek() != Some(b'"') {
                 return self.error("expected a key");
             }
-            let name = self.string()?;
+            let name = self.parse_string()?;
             self.skip_white();
             if self.peek() != Some(b':') {
                 return self.error("expected a colon");
             }
             self.at += 1;
-            let value = self.value(depth + 1)?;
+            let value = self.parse_value(depth + 1)?;
             members.push((name, value));
             self.skip_white();
             match self.peek() {
@@ -446,7 +446,7 @@ impl Parser<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Node, SchemaError> {
+    fn parse_array(&mut self, depth: usize) -> Result<Node, SchemaError> {
         self.at += 1;
         let mut items = Vec::new();
         self.skip_white();
@@ -455,7 +455,7 @@ impl Parser<'_> {
             return Ok(Node::Array(items));
         }
         loop {
-            items.push(self.value(depth + 1)?);
+            items.push(self.parse_value(depth + 1)?);
             self.skip_white();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -469,7 +469,7 @@ impl Parser<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<Box<str>, SchemaError> {
+    fn parse_string(&mut self) -> Result<Box<str>, SchemaError> {
         self.at += 1;
         let start = self.at;
         loop {
@@ -500,7 +500,7 @@ impl Parser<'_> {
                 Some(b'\\') => {
                     text.push_str(&self.text[plain_from..self.at]);
                     self.at += 1;
-                    let character = self.escape()?;
+                    let character = self.parse_escape()?;
                     text.push(character);
                     plain_from = self.at;
                 }
@@ -511,7 +511,7 @@ impl Parser<'_> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, SchemaError> {
+    fn parse_escape(&mut self) -> Result<char, SchemaError> {
         let Some(byte) = self.peek() else { return self.error("unexpected end") };
         self.at += 1;
         Ok(match byte {
@@ -524,7 +524,7 @@ impl Parser<'_> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let high = self.hex4()?;
+                let high = self.parse_hex4()?;
                 if !(0xd800..0xe000).contains(&high) {
                     return char::from_u32(high).map_or_else(|| self.error("invalid escape"), Ok);
                 }
@@ -533,7 +533,7 @@ impl Parser<'_> {
                     return self.error("lone surrogate");
                 }
                 self.at += 2;
-                let low = self.hex4()?;
+                let low = self.parse_hex4()?;
                 if !(0xdc00..0xe000).contains(&low) {
                     return self.error("lone surrogate");
                 }
@@ -544,7 +544,7 @@ impl Parser<'_> {
         })
     }
 
-    fn hex4(&mut self) -> Result<u32, SchemaError> {
+    fn parse_hex4(&mut self) -> Result<u32, SchemaError> {
         let mut value = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
@@ -555,13 +555,13 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    fn number(&mut self) -> Result<Node, SchemaError> {
+    fn parse_number(&mut self) -> Result<Node, SchemaError> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
         let whole_from = self.at;
-        self.digits();
+        self.parse_digits();
         let whole = self.at - whole_from;
         if whole == 0 || (whole > 1 && self.bytes[whole_from] == b'0') {
             return self.error("invalid number");
@@ -571,7 +571,7 @@ impl Parser<'_> {
             is_decimal = true;
             self.at += 1;
             let from = self.at;
-            self.digits();
+            self.parse_digits();
             if self.at == from {
                 return self.error("invalid number");
             }
@@ -583,7 +583,7 @@ impl Parser<'_> {
                 self.at += 1;
             }
             let from = self.at;
-            self.digits();
+            self.parse_digits();
             if self.at == from {
                 return self.error("invalid number");
             }
@@ -595,7 +595,7 @@ impl Parser<'_> {
         }
     }
 
-    fn digits(&mut self) {
+    fn parse_digits(&mut self) {
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }

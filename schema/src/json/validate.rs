@@ -12,14 +12,13 @@ use serde_json::Value;
 
 use super::cost::Graph;
 use super::documents::{Dialect, Library, parse_references};
-use super::prepared::{Patterns, prepared};
+use super::prepared::{Patterns, prepare_schema};
 use super::text::Node;
 use super::{JsonSchema, uri};
+use crate::limits::JSON_DOCUMENT_BYTES_MAX as DOCUMENT_BYTES_MAX;
 use crate::validate::DataError;
 use crate::{ResolvedReference, SchemaError};
 
-/// Longest document, in bytes.
-pub const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most errors that are reported for one document.
 pub const DATA_ERROR_COUNT_MAX: usize = 1_000;
 /// Longest message of one error, in bytes: messages quote the data.
@@ -108,14 +107,14 @@ fn compile(
     };
     let dialect = Dialect::of(root, Dialect::Draft7)?;
     let mut written = Patterns::default();
-    let schema = prepared(root, dialect, &mut written);
+    let schema = prepare_schema(root, dialect, &mut written);
     let id = schema.get("$id").and_then(Value::as_str).unwrap_or_default();
     let base = uri::resolve("json-schema:///", id);
     let mut registry = Registry::new();
     let mut names: Vec<String> = Vec::new();
     for reference in references {
         let node = Node::parse(&reference.text)?;
-        let own = prepared(&node, Dialect::of(&node, dialect)?, &mut written);
+        let own = prepare_schema(&node, Dialect::of(&node, dialect)?, &mut written);
         for base in [base.as_str(), "json-schema:///"] {
             let name = uri::without_fragment(&uri::resolve(base, &reference.reference.name)).to_owned();
             if !names.contains(&name) {

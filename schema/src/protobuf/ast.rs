@@ -320,6 +320,11 @@ pub(super) struct Opt {
 }
 
 impl Opt {
+    /// Is this option about features?
+    pub(super) fn is_features(&self) -> bool {
+        !self.parenthesized && (self.name == "features" || self.name.starts_with("features."))
+    }
+
     pub(super) fn plain(name: &str, value: Value) -> Self {
         Self { name: name.to_owned(), parenthesized: false, path: Vec::new(), value }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use prost_reflect::DescriptorPool;
 
-use super::files::{Files, Origin, Unit};
+use super::units::{Origin, Unit, Units};
 use super::{decode, parser};
 use crate::Budget;
 
@@ -55,9 +55,9 @@ pub(super) const TEXTS: [(&str, &str); 22] = [
 ];
 
 /// All bundled files.
-pub(super) fn files() -> &'static Files {
-    static FILES: OnceLock<Files> = OnceLock::new();
-    FILES.get_or_init(|| {
+pub(super) fn units() -> &'static Units {
+    static UNITS: OnceLock<Units> = OnceLock::new();
+    UNITS.get_or_init(|| {
         let mut budget = Budget::walk();
         let mut units = Vec::new();
         let pool = DescriptorPool::global();
@@ -75,6 +75,6 @@ pub(super) fn files() -> &'static Files {
             .into_iter()
             .map(|(name, file)| Unit::new(file, Origin::Bundled(name), &mut budget).expect("bundled files are small"))
             .map(Arc::new);
-        Files::of_units(units.collect())
+        Units::new(units.collect())
     })
 }

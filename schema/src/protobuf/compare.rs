@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Enum, Field, File, Label, Message, Oneof, Scalar, TypeName};
 use super::features;
-use super::files::{Files, Found, Kind, Origin, joined};
+use super::files::Files;
 use super::findings::{Finding, Type};
+use super::units::{Found, Kind, Origin, joined};
 use crate::compat::{Difference, Direction};
 use crate::{Budget, SchemaError, limits};
 
@@ -64,7 +65,7 @@ fn findings_as_written(reader: &Files, writer: &Files, budget: &mut Budget) -> R
         compare.add(Type::PackageChanged)?;
     }
     let scopes = Pair { old: old.package.clone().unwrap_or_default(), new: new.package.clone().unwrap_or_default() };
-    compare.types(&scopes, Pair { old: Types::of_file(old), new: Types::of_file(new) })?;
+    compare.compare_types(&scopes, Pair { old: Types::of_file(old), new: Types::of_file(new) })?;
     Ok(compare.found)
 }
 
@@ -215,12 +216,12 @@ impl<'a> Compare<'a, '_> {
     }
 
     /// Types in one place, matched by simple name.
-    fn types(&mut self, scopes: &Pair<String>, types: Pair<Types<'a>>) -> Result<(), SchemaError> {
+    fn compare_types(&mut self, scopes: &Pair<String>, types: Pair<Types<'a>>) -> Result<(), SchemaError> {
         fn by_name(messages: &[Message]) -> BTreeMap<&str, (usize, &Message)> {
             messages.iter().enumerate().map(|(index, message)| (message.name.as_str(), (index, message))).collect()
         }
         if types.old.messages.is_empty() && types.new.messages.is_empty() {
-            return self.enums(types);
+            return self.compare_enums(types);
         }
         let (old, new) = (by_name(types.old.messages), by_name(types.new.messages));
         self.budget.steps((types.old.messages.len() + types.new.messages.len()) as u64)?;
@@ -235,17 +236,17 @@ impl<'a> Compare<'a, '_> {
                     let scopes =
                         Pair { old: joined(&scopes.old, &message.name), new: joined(&scopes.new, &message.name) };
                     this.budget.steps((scopes.old.len() + scopes.new.len()) as u64 / 8)?;
-                    this.message(&scopes, Pair { old: message, new: *found })
+                    this.compare_message(&scopes, Pair { old: message, new: *found })
                 })?,
             }
         }
         for message in types.new.messages.iter().filter(|message| !old.contains_key(message.name.as_str())) {
             self.at(&message.name, |this| this.add(Type::MessageAdded))?;
         }
-        self.enums(types)
+        self.compare_enums(types)
     }
 
-    fn enums(&mut self, types: Pair<Types<'a>>) -> Result<(), SchemaError> {
+    fn compare_enums(&mut self, types: Pair<Types<'a>>) -> Result<(), SchemaError> {
         fn by_name(enums: &[Enum]) -> BTreeMap<&str, &Enum> {
             enums.iter().map(|declared| (declared.name.as_str(), declared)).collect()
         }
@@ -256,7 +257,7 @@ impl<'a> Compare<'a, '_> {
         for declared in types.old.enums {
             self.at(&declared.name, |this| match new.get(declared.name.as_str()) {
                 None => this.add(Type::EnumRemoved),
-                Some(found) => this.constants(declared, found),
+                Some(found) => this.compare_constants(declared, found),
             })?;
         }
         for declared in types.new.enums.iter().filter(|declared| !old.contains_key(declared.name.as_str())) {
@@ -265,7 +266,7 @@ impl<'a> Compare<'a, '_> {
         Ok(())
     }
 
-    fn constants(&mut self, old: &Enum, new: &Enum) -> Result<(), SchemaError> {
+    fn compare_constants(&mut self, old: &Enum, new: &Enum) -> Result<(), SchemaError> {
         fn by_tag(declared: &Enum) -> BTreeMap<i32, &str> {
             declared.constants.iter().map(|constant| (constant.tag, constant.name.as_str())).collect()
         }
@@ -284,7 +285,7 @@ impl<'a> Compare<'a, '_> {
     }
 
     /// A message with its oneofs, fields and nested types.
-    fn message(&mut self, scopes: &Pair<String>, messages: Pair<&'a Message>) -> Result<(), SchemaError> {
+    fn compare_message(&mut self, scopes: &Pair<String>, messages: Pair<&'a Message>) -> Result<(), SchemaError> {
         let pair = identity(messages.old, messages.new);
         if let Some(place) = self.stack.iter().position(|open| *open == pair) {
             self.lowest_cut = self.lowest_cut.min(place);
@@ -306,16 +307,16 @@ impl<'a> Compare<'a, '_> {
             let old = Fields::of(messages.old);
             let new = Fields::of(messages.new);
             self.budget.steps((old.by_tag.len() + new.by_tag.len()) as u64)?;
-            self.oneofs(messages, &old)?;
-            self.fields(scopes, messages, &old, &new)?;
+            self.compare_oneofs(messages, &old)?;
+            self.compare_fields(scopes, messages, &old, &new)?;
         }
         let types = Pair { old: Types::of_message(messages.old), new: Types::of_message(messages.new) };
-        self.types(scopes, types)?;
+        self.compare_types(scopes, types)?;
         self.stack.pop();
         Ok(())
     }
 
-    fn oneofs(&mut self, messages: Pair<&'a Message>, old: &Fields<'a>) -> Result<(), SchemaError> {
+    fn compare_oneofs(&mut self, messages: Pair<&'a Message>, old: &Fields<'a>) -> Result<(), SchemaError> {
         if messages.old.oneofs.is_empty() && messages.new.oneofs.is_empty() {
             return Ok(());
         }
@@ -374,7 +375,7 @@ impl<'a> Compare<'a, '_> {
         Ok(())
     }
 
-    fn fields(
+    fn compare_fields(
         &mut self,
         scopes: &Pair<String>,
         messages: Pair<&'a Message>,
@@ -412,7 +413,7 @@ impl<'a> Compare<'a, '_> {
                     this.add(Type::RequiredFieldAdded)
                 }
                 (None, Some(_)) => this.add(Type::FieldAdded),
-                (Some(old), Some(new)) => this.field(scopes, old, new),
+                (Some(old), Some(new)) => this.compare_field(scopes, old, new),
                 (None, None) => Ok(()),
             };
             match pair.1.or(pair.0).and_then(|placed| placed.oneof) {
@@ -423,7 +424,7 @@ impl<'a> Compare<'a, '_> {
         Ok(())
     }
 
-    fn field(&mut self, scopes: &Pair<String>, old: Placed<'a>, new: Placed<'a>) -> Result<(), SchemaError> {
+    fn compare_field(&mut self, scopes: &Pair<String>, old: Placed<'a>, new: Placed<'a>) -> Result<(), SchemaError> {
         if old.oneof.is_some() && new.oneof.is_none() {
             self.add(Type::OneofFieldMovedToTopLevel)?;
         }
@@ -496,7 +497,7 @@ impl<'a> Compare<'a, '_> {
         if same_version {
             return Ok(());
         }
-        let findings = self.imported(Pair { old, new }, Pair { old: old_message, new: new_message })?;
+        let findings = self.compare_imported(Pair { old, new }, Pair { old: old_message, new: new_message })?;
         if findings.iter().all(|finding| finding.kind.is_compatible()) {
             return Ok(());
         }
@@ -506,7 +507,11 @@ impl<'a> Compare<'a, '_> {
     }
 
     /// The differences of two messages outside the own files, with paths that begin at the messages.
-    fn imported(&mut self, types: Pair<Found<'a>>, messages: Pair<&'a Message>) -> Result<Vec<Finding>, SchemaError> {
+    fn compare_imported(
+        &mut self,
+        types: Pair<Found<'a>>,
+        messages: Pair<&'a Message>,
+    ) -> Result<Vec<Finding>, SchemaError> {
         let pair = identity(messages.old, messages.new);
         if let Some(known) = self.memo.get(&pair) {
             self.budget.steps(1 + steps_of(known))?;
@@ -517,7 +522,7 @@ impl<'a> Compare<'a, '_> {
         let outer_cut = std::mem::replace(&mut self.lowest_cut, usize::MAX);
         let depth = self.stack.len();
         let scopes = Pair { old: types.old.full_name.to_owned(), new: types.new.full_name.to_owned() };
-        self.message(&scopes, messages)?;
+        self.compare_message(&scopes, messages)?;
         let findings = std::mem::replace(&mut self.found, found);
         self.path = path;
         // A recursion that was cut further up has left something out that the outer comparison reports; only what

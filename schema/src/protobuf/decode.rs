@@ -12,12 +12,12 @@ use super::ast::{
     Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
     ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
-use super::encode::default_json_name;
-use super::{descriptors, options};
-use crate::{ResolvedReference, SchemaError, limits};
+use super::names::default_json_name;
+use super::options;
+use crate::{SchemaError, limits};
 
-/// The file in the bytes of a descriptor; none if they are not one.
-pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Option<File>, SchemaError> {
+/// The descriptor in some bytes; none if they are not one.
+pub(super) fn descriptor_in(bytes: &[u8]) -> Result<Option<FileDescriptorProto>, SchemaError> {
     let mut members = 0;
     if count_members(bytes, Container::File, 0, &mut members).is_none() {
         return Ok(None);
@@ -41,11 +41,15 @@ pub(super) fn bytes(bytes: &[u8], references: &[ResolvedReference]) -> Result<Op
         None | Some("" | "proto2" | "proto3" | "editions") => {}
         Some(other) => return Err(SchemaError::invalid(format!("unexpected syntax: {other}"))),
     }
-    let pool = descriptors::pool_for_options(&descriptor, references)?;
+    Ok(Some(descriptor))
+}
+
+/// The tree of a descriptor, with the options that `pool` knows; none if the bytes are not one for it.
+pub(super) fn tree(bytes: &[u8], pool: &DescriptorPool) -> Result<Option<File>, SchemaError> {
     let Some(kind) = pool.get_message_by_name("google.protobuf.FileDescriptorProto") else { return Ok(None) };
     let Ok(message) = DynamicMessage::decode(kind, bytes) else { return Ok(None) };
     let decoder = Decoder::new(&message)?;
-    Ok(Some(decoder.file(&message)))
+    Ok(Some(decoder.decode_file(&message)))
 }
 
 /// The tree of a descriptor that is known to be sound.
@@ -55,7 +59,7 @@ pub(super) fn file(descriptor: &FileDescriptorProto) -> File {
         .expect("prost-reflect brings descriptor.proto along");
     let mut message = DynamicMessage::new(kind);
     message.transcode_from(descriptor).expect("both are the same message");
-    Decoder::new(&message).expect("the bundled descriptors have no edition").file(&message)
+    Decoder::new(&message).expect("the bundled descriptors have no edition").decode_file(&message)
 }
 
 /// A message of descriptor.proto that holds members of a file.
@@ -145,7 +149,7 @@ fn flag(message: &DynamicMessage, field: &str) -> bool {
     message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or(false)
 }
 
-fn each<T>(message: &DynamicMessage, field: &str, mut of: impl FnMut(&DynamicMessage) -> T) -> Vec<T> {
+fn each_message<T>(message: &DynamicMessage, field: &str, mut of: impl FnMut(&DynamicMessage) -> T) -> Vec<T> {
     let Some(value) = message.get_field_by_name(field) else { return Vec::new() };
     let list = value.as_list().unwrap_or_default();
     list.iter().filter_map(prost_reflect::Value::as_message).map(&mut of).collect()
@@ -202,7 +206,7 @@ impl Decoder {
         self.syntax.is_some_and(Syntax::is_edition)
     }
 
-    fn file(&self, file: &DynamicMessage) -> File {
+    fn decode_file(&self, file: &DynamicMessage) -> File {
         debug_assert_eq!(file.descriptor().name(), "FileDescriptorProto");
         let (public, weak) = (numbers(file, "public_dependency"), numbers(file, "weak_dependency"));
         let mut result = File {
@@ -210,12 +214,12 @@ impl Decoder {
             option_imports: texts(file, "option_dependency"),
             package: text(file, "package").filter(|package| !package.is_empty()),
             options: option_list(file),
-            enums: each(file, "enum_type", enumeration),
-            services: each(file, "service", service),
+            enums: each_message(file, "enum_type", decode_enumeration),
+            services: each_message(file, "service", decode_service),
             ..File::default()
         };
-        let mut messages = each(file, "message_type", |message| self.message(message));
-        result.extends = self.extends(file, &mut messages);
+        let mut messages = each_message(file, "message_type", |message| self.decode_message(message));
+        result.extends = self.decode_extends(file, &mut messages);
         result.messages = messages;
         for (position, path) in texts(file, "dependency").into_iter().enumerate() {
             let position = i32::try_from(position).unwrap_or(i32::MAX);
@@ -230,9 +234,9 @@ impl Decoder {
         result
     }
 
-    fn message(&self, message: &DynamicMessage) -> Message {
-        let mut nested = each(message, "nested_type", |nested| self.message(nested));
-        let mut oneofs = each(message, "oneof_decl", |oneof| Oneof {
+    fn decode_message(&self, message: &DynamicMessage) -> Message {
+        let mut nested = each_message(message, "nested_type", |nested| self.decode_message(nested));
+        let mut oneofs = each_message(message, "oneof_decl", |oneof| Oneof {
             name: required_text(oneof, "name"),
             options: option_list(oneof),
             ..Oneof::default()
@@ -240,16 +244,16 @@ impl Decoder {
         let mut result = Message {
             name: required_text(message, "name"),
             options: option_list(message),
-            reserved: reserved(message, 1),
-            extensions: each(message, "extension_range", extension_range),
-            visibility: visibility(message),
-            extends: self.extends(message, &mut nested),
-            enums: each(message, "enum_type", enumeration),
+            reserved: decode_reserved(message, 1),
+            extensions: each_message(message, "extension_range", extension_range),
+            visibility: decode_visibility(message),
+            extends: self.decode_extends(message, &mut nested),
+            enums: each_message(message, "enum_type", decode_enumeration),
             ..Message::default()
         };
         let mut used = vec![false; oneofs.len()];
         let mut synthetic = vec![false; oneofs.len()];
-        for descriptor in each(message, "field", Clone::clone) {
+        for descriptor in each_message(message, "field", Clone::clone) {
             let oneof = number(&descriptor, "oneof_index").and_then(|index| usize::try_from(index).ok());
             let oneof = oneof.filter(|index| *index < oneofs.len());
             let optional = flag(&descriptor, "proto3_optional");
@@ -257,7 +261,7 @@ impl Decoder {
                 synthetic[index] = true;
             }
             let member = oneof.filter(|_| !optional);
-            let mut field = self.field(&descriptor, member.is_some());
+            let mut field = self.decode_field(&descriptor, member.is_some());
             let group = if self.is_group(&descriptor) { take_group(&mut nested, &field) } else { None };
             if let Some(group) = group {
                 match member {
@@ -285,7 +289,7 @@ impl Decoder {
         Message { oneofs, messages: nested, ..result }
     }
 
-    fn field(&self, field: &DynamicMessage, in_oneof: bool) -> Field {
+    fn decode_field(&self, field: &DynamicMessage, in_oneof: bool) -> Field {
         let name = required_text(field, "name");
         let written = text(field, "type_name");
         let type_name = written
@@ -315,10 +319,10 @@ impl Decoder {
 
     /// Extensions of one message that follow each other are one block. `nested` has the messages of groups among them,
     /// which move into the groups.
-    fn extends(&self, message: &DynamicMessage, nested: &mut Vec<Message>) -> Vec<Extend> {
+    fn decode_extends(&self, message: &DynamicMessage, nested: &mut Vec<Message>) -> Vec<Extend> {
         let mut extends: Vec<Extend> = Vec::new();
-        for descriptor in each(message, "extension", Clone::clone) {
-            let (extendee, field) = (required_text(&descriptor, "extendee"), self.field(&descriptor, false));
+        for descriptor in each_message(message, "extension", Clone::clone) {
+            let (extendee, field) = (required_text(&descriptor, "extendee"), self.decode_field(&descriptor, false));
             let group = if self.is_group(&descriptor) { take_group(nested, &field) } else { None };
             if extends.last().is_none_or(|last| last.name != extendee) {
                 extends.push(Extend { name: extendee, fields: Vec::new(), groups: Vec::new() });
@@ -333,7 +337,7 @@ impl Decoder {
     }
 }
 
-fn visibility(declared: &DynamicMessage) -> Option<Visibility> {
+fn decode_visibility(declared: &DynamicMessage) -> Option<Visibility> {
     match number(declared, "visibility") {
         Some(1) => Some(Visibility::Local),
         Some(2) => Some(Visibility::Export),
@@ -375,13 +379,13 @@ fn take_group(nested: &mut Vec<Message>, field: &Field) -> Option<Group> {
     Some(Group { label: field.label, tag: field.tag, options: field.options.clone(), body: message })
 }
 
-fn enumeration(declared: &DynamicMessage) -> Enum {
+fn decode_enumeration(declared: &DynamicMessage) -> Enum {
     Enum {
         name: required_text(declared, "name"),
-        visibility: visibility(declared),
-        reserved: reserved(declared, 0),
+        visibility: decode_visibility(declared),
+        reserved: decode_reserved(declared, 0),
         options: option_list(declared),
-        constants: each(declared, "value", |value| Constant {
+        constants: each_message(declared, "value", |value| Constant {
             name: required_text(value, "name"),
             tag: number(value, "number").unwrap_or_default(),
             options: option_list(value),
@@ -389,11 +393,11 @@ fn enumeration(declared: &DynamicMessage) -> Enum {
     }
 }
 
-fn service(service: &DynamicMessage) -> Service {
+fn decode_service(service: &DynamicMessage) -> Service {
     Service {
         name: required_text(service, "name"),
         options: option_list(service),
-        rpcs: each(service, "method", |method| Rpc {
+        rpcs: each_message(service, "method", |method| Rpc {
             name: required_text(method, "name"),
             request: TypeName::Name(required_text(method, "input_type")),
             request_streaming: flag(method, "client_streaming"),
@@ -413,8 +417,8 @@ fn extension_range(range: &DynamicMessage) -> Extensions {
 }
 
 /// `end_offset` is 1 where ends are exclusive (messages), 0 where they are inclusive (enums).
-fn reserved(message: &DynamicMessage, end_offset: i32) -> Vec<Reserved> {
-    let ranges = each(message, "reserved_range", |range| {
+fn decode_reserved(message: &DynamicMessage, end_offset: i32) -> Vec<Reserved> {
+    let ranges = each_message(message, "reserved_range", |range| {
         let start = number(range, "start").unwrap_or_default();
         let end = number(range, "end").unwrap_or_default().saturating_sub(end_offset);
         if start == end { ReservedValue::Tag(start) } else { ReservedValue::Range(start, end.min(TAG_MAX)) }

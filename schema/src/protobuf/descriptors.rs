@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use prost_reflect::DescriptorPool;
 use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
 
-use super::bundled;
 use super::encode::{Encoded, Mode, encode};
-use super::files::{Files, Origin, Unit};
+use super::files::Files;
+use super::units::{Origin, Unit};
 use crate::{ResolvedReference, SchemaError};
 
 /// google/protobuf, google/type and Confluent's files.
@@ -18,7 +18,7 @@ pub(super) fn bundled_pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
     POOL.get_or_init(|| {
         let mut pool = DescriptorPool::new();
-        let files = bundled::files();
+        let files = Files::bundled();
         for unit in files.units() {
             let Origin::Bundled(name) = unit.origin else { continue };
             // No options, since options are what this pool is needed for.
@@ -26,11 +26,17 @@ pub(super) fn bundled_pool() -> &'static DescriptorPool {
             super::options::retain(&mut unit_file, &|option| option.is("map_entry"));
             let plain = Unit::new(unit_file, unit.origin.clone(), &mut crate::Budget::walk());
             let plain = plain.expect("bundled files are small");
-            let encoded = encode(files, &plain, Mode::Resolved(name.to_owned())).expect("bundled files are sound");
+            let encoded =
+                encode(&files, &plain, Mode::Resolved(name.to_owned()), None).expect("bundled files are sound");
             pool.decode_file_descriptor_proto(encoded.bytes.as_slice()).expect("bundled files are sound");
         }
         pool
     })
+}
+
+/// The descriptor of a file for a pool, under this name.
+fn descriptor_of(files: &Files, unit: &Unit, name: String) -> Result<Encoded, SchemaError> {
+    encode(files, unit, Mode::Resolved(name), Some(bundled_pool()))
 }
 
 /// A pool with all files of the schema, used by types or not: what options mean is defined anywhere among them. What
@@ -46,9 +52,9 @@ pub(super) fn pool_with_all(files: &Files) -> Result<DescriptorPool, SchemaError
         if unit.origin == Origin::Own || pool.get_file_by_name(&name).is_some() {
             continue;
         }
-        add_if_sound(&mut pool, &encode(files, unit, Mode::Resolved(name))?);
+        add_if_sound(&mut pool, &descriptor_of(files, unit, name)?);
     }
-    add_if_sound(&mut pool, &encode(files, files.own(), Mode::Resolved(own_name(files)))?);
+    add_if_sound(&mut pool, &descriptor_of(files, files.own(), own_name(files))?);
     Ok(pool)
 }
 
@@ -71,7 +77,7 @@ fn own_name(files: &Files) -> String {
 /// A pool with the schema's own file under the returned name and everything that it uses.
 pub(super) fn pool(files: &Files) -> Result<(DescriptorPool, String), SchemaError> {
     let own_name = own_name(files);
-    let own = encode(files, files.own(), Mode::Resolved(own_name.clone()))?;
+    let own = descriptor_of(files, files.own(), own_name.clone())?;
     let mut pool = add_used(files, &own)?;
     add(&mut pool, &own)?;
     Ok((pool, own_name))
@@ -87,7 +93,7 @@ fn add_used(files: &Files, own: &Encoded) -> Result<DescriptorPool, SchemaError>
             continue;
         }
         let Some(unit) = files.import(&name) else { continue };
-        let found = encode(files, unit, Mode::Resolved(name.clone()))?;
+        let found = descriptor_of(files, unit, name.clone())?;
         open.extend(found.used.iter().cloned());
         encoded.insert(name, found);
     }
@@ -130,7 +136,7 @@ pub(super) fn pool_for_options(
         let name = resolved.reference.name.as_str();
         let Some(unit) = files.import(name) else { continue };
         if known.insert(name) && pool.get_file_by_name(name).is_none() {
-            let encoded = encode(&files, unit, Mode::Resolved(name.to_owned()))?;
+            let encoded = descriptor_of(&files, unit, name.to_owned())?;
             add_if_sound(&mut pool, &encoded);
         }
     }

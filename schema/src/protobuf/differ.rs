@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Enum, Extend, Field, File, Message, Opt, Rpc, Syntax, TypeName};
 use super::compare;
-use super::files::{Files, joined};
+use super::files::Files;
 use super::findings::{Finding, Type};
 use super::printer;
+use super::units::joined;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::{Budget, SchemaError};
 
@@ -29,7 +30,7 @@ pub(super) fn diff(old: &Files, new: &Files) -> Result<Diff, SchemaError> {
         changes: Vec::new(),
         path: String::new(),
     };
-    differ.file(&old.own().file, &new.own().file)?;
+    differ.diff_file(&old.own().file, &new.own().file)?;
     differ.rest();
     Ok(Diff { changes: differ.changes })
 }
@@ -166,7 +167,7 @@ impl<'a> Differ<'a> {
         result
     }
 
-    fn file(&mut self, old: &File, new: &File) -> Result<(), SchemaError> {
+    fn diff_file(&mut self, old: &File, new: &File) -> Result<(), SchemaError> {
         let syntax = |file: &File| file.syntax.unwrap_or(Syntax::Proto2).name();
         if syntax(old) != syntax(new) {
             self.push("syntax", changed(syntax(old), syntax(new)), Effect::Harmless)?;
@@ -184,14 +185,14 @@ impl<'a> Differ<'a> {
         for path in after.difference(&before) {
             self.push("import", added(*path), Effect::Documentation)?;
         }
-        self.options(&old.options, &new.options)?;
+        self.diff_options(&old.options, &new.options)?;
         let package = |file: &File| file.package.clone().unwrap_or_default();
-        self.types((&package(old), &package(new)), (&old.messages, &new.messages), (&old.enums, &new.enums))?;
-        self.extends(&old.extends, &new.extends)?;
-        self.services()
+        self.diff_types((&package(old), &package(new)), (&old.messages, &new.messages), (&old.enums, &new.enums))?;
+        self.diff_extends(&old.extends, &new.extends)?;
+        self.diff_services()
     }
 
-    fn types(
+    fn diff_types(
         &mut self,
         scopes: (&str, &str),
         messages: (&[Message], &[Message]),
@@ -215,7 +216,7 @@ impl<'a> Differ<'a> {
                     this.push("message", ChangeKind::Moved { from: format!("position {place}") }, Effect::Harmless)?;
                 }
                 let scopes = (joined(scopes.0, &message.name), joined(scopes.1, &message.name));
-                this.message((&scopes.0, &scopes.1), message, found)
+                this.diff_message((&scopes.0, &scopes.1), message, found)
             })?;
         }
         for message in messages.1.iter().filter(|message| !before.contains_key(message.name.as_str())) {
@@ -228,7 +229,7 @@ impl<'a> Differ<'a> {
         for declared in enums.0 {
             self.at(&declared.name, |this| match after.get(declared.name.as_str()) {
                 None => this.push("enum", removed(&declared.name), Effect::Harmless),
-                Some((_, found)) => this.enumeration(declared, found),
+                Some((_, found)) => this.diff_enumeration(declared, found),
             })?;
         }
         for declared in enums.1.iter().filter(|declared| !before.contains_key(declared.name.as_str())) {
@@ -237,8 +238,8 @@ impl<'a> Differ<'a> {
         Ok(())
     }
 
-    fn enumeration(&mut self, old: &Enum, new: &Enum) -> Result<(), SchemaError> {
-        self.options(&old.options, &new.options)?;
+    fn diff_enumeration(&mut self, old: &Enum, new: &Enum) -> Result<(), SchemaError> {
+        self.diff_options(&old.options, &new.options)?;
         let by_tag = |declared: &'_ Enum| -> BTreeMap<i32, (String, Vec<Opt>)> {
             let constants = declared.constants.iter();
             constants.map(|constant| (constant.tag, (constant.name.clone(), constant.options.clone()))).collect()
@@ -253,18 +254,18 @@ impl<'a> Differ<'a> {
                         let kind = ChangeKind::Renamed { old: old.clone(), new: new.clone() };
                         this.push("constant", kind, Effect::Harmless)?;
                     }
-                    this.options(old_options, new_options)
+                    this.diff_options(old_options, new_options)
                 }
                 (None, None) => Ok(()),
             })?;
         }
-        self.texts("reserved", &printer::reserved_texts(&old.reserved), &printer::reserved_texts(&new.reserved))
+        self.diff_texts("reserved", &printer::reserved_texts(&old.reserved), &printer::reserved_texts(&new.reserved))
     }
 
-    fn message(&mut self, scopes: (&str, &str), old: &Message, new: &Message) -> Result<(), SchemaError> {
-        self.options(&old.options, &new.options)?;
-        self.texts("reserved", &printer::reserved_texts(&old.reserved), &printer::reserved_texts(&new.reserved))?;
-        self.oneofs(old, new)?;
+    fn diff_message(&mut self, scopes: (&str, &str), old: &Message, new: &Message) -> Result<(), SchemaError> {
+        self.diff_options(&old.options, &new.options)?;
+        self.diff_texts("reserved", &printer::reserved_texts(&old.reserved), &printer::reserved_texts(&new.reserved))?;
+        self.diff_oneofs(old, new)?;
         // Names of oneofs may be long: they are compared once, not for each member.
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         for oneof in old.oneofs.iter().chain(&new.oneofs) {
@@ -286,25 +287,25 @@ impl<'a> Differ<'a> {
                     let paths = self.field_paths(tag, &[place.1.map(|oneof| oneof.name)])?;
                     self.push_at(paths, "field", kind, Effect::By(&FIELD_PRESENCE))?;
                 }
-                (Some(old), Some(new)) => self.field(scopes, tag, *old, *new)?,
+                (Some(old), Some(new)) => self.diff_field(scopes, tag, *old, *new)?,
                 (None, None) => {}
             }
         }
         let groups = |message: &Message| -> BTreeSet<String> {
             message.groups.iter().map(|group| format!("group {} = {}", group.body.name, group.tag)).collect()
         };
-        self.texts("group", &groups(old), &groups(new))?;
-        self.texts(
+        self.diff_texts("group", &groups(old), &groups(new))?;
+        self.diff_texts(
             "extensions",
             &printer::extension_texts(&old.extensions),
             &printer::extension_texts(&new.extensions),
         )?;
-        self.extends(&old.extends, &new.extends)?;
-        self.types(scopes, (&old.messages, &new.messages), (&old.enums, &new.enums))
+        self.diff_extends(&old.extends, &new.extends)?;
+        self.diff_types(scopes, (&old.messages, &new.messages), (&old.enums, &new.enums))
     }
 
     /// Oneofs by name; one with another name but the same members was renamed.
-    fn oneofs(&mut self, old: &Message, new: &Message) -> Result<(), SchemaError> {
+    fn diff_oneofs(&mut self, old: &Message, new: &Message) -> Result<(), SchemaError> {
         let members = |message: &Message| -> BTreeMap<String, BTreeSet<i32>> {
             let oneofs = message.oneofs.iter();
             oneofs.map(|oneof| (oneof.name.clone(), oneof.fields.iter().map(|field| field.tag).collect())).collect()
@@ -353,7 +354,13 @@ impl<'a> Differ<'a> {
         Ok(paths)
     }
 
-    fn field(&mut self, scopes: (&str, &str), tag: i32, old: Placed<'_>, new: Placed<'_>) -> Result<(), SchemaError> {
+    fn diff_field(
+        &mut self,
+        scopes: (&str, &str),
+        tag: i32,
+        old: Placed<'_>,
+        new: Placed<'_>,
+    ) -> Result<(), SchemaError> {
         let names = [new.1, old.1].map(|oneof| oneof.map(|oneof| oneof.name));
         if old == new && self.backward.by_path.is_empty() && self.forward.by_path.is_empty() {
             return Ok(());
@@ -383,7 +390,7 @@ impl<'a> Differ<'a> {
         if let Some(kind) = presence(old.0.json_name.clone(), new.0.json_name.clone()) {
             self.push_at(paths, "json_name", kind, Effect::Harmless)?;
         }
-        self.at(&tag.to_string(), |this| this.options(&old.0.options, &new.0.options))
+        self.at(&tag.to_string(), |this| this.diff_options(&old.0.options, &new.0.options))
     }
 
     fn is_found(&self, paths: &[String], kinds: &[Type]) -> bool {
@@ -407,7 +414,7 @@ impl<'a> Differ<'a> {
         Ok(old.zip(new).is_some_and(|(old, new)| old.local_name() == new.local_name()))
     }
 
-    fn extends(&mut self, old: &[Extend], new: &[Extend]) -> Result<(), SchemaError> {
+    fn diff_extends(&mut self, old: &[Extend], new: &[Extend]) -> Result<(), SchemaError> {
         let texts = |extends: &[Extend]| -> BTreeSet<String> {
             let fields = extends.iter().flat_map(|extend| extend.fields.iter().map(move |field| (extend, field)));
             fields.map(|(extend, field)| format!("{}: {}", extend.name, describe(field))).collect()
@@ -416,10 +423,10 @@ impl<'a> Differ<'a> {
             |extends: &[Extend]| extends.iter().map(|extend| extend.name.len() * extend.fields.len()).sum::<usize>();
         let bytes = names(old) + names(new);
         self.budget.steps(bytes as u64 / 8)?;
-        self.texts("extension", &texts(old), &texts(new))
+        self.diff_texts("extension", &texts(old), &texts(new))
     }
 
-    fn services(&mut self) -> Result<(), SchemaError> {
+    fn diff_services(&mut self) -> Result<(), SchemaError> {
         fn signature(rpc: &Rpc) -> String {
             let stream = |streaming| if streaming { "stream " } else { "" };
             let (request, response) = (stream(rpc.request_streaming), stream(rpc.response_streaming));
@@ -441,7 +448,7 @@ impl<'a> Differ<'a> {
                     (None, None) => return Ok(()),
                     (Some(old), Some(new)) => (old, new),
                 };
-                this.options(old.1, new.1)?;
+                this.diff_options(old.1, new.1)?;
                 for rpc in old.0.keys().chain(new.0.keys()).copied().collect::<BTreeSet<_>>() {
                     let (before, after) = (old.0.get(rpc), new.0.get(rpc));
                     let text = |rpc: Option<&&Rpc>| rpc.map(|rpc| signature(rpc));
@@ -450,7 +457,7 @@ impl<'a> Differ<'a> {
                             this.push("rpc", kind, Effect::Harmless)?;
                         }
                         match before.zip(after) {
-                            Some((old, new)) => this.options(&old.options, &new.options),
+                            Some((old, new)) => this.diff_options(&old.options, &new.options),
                             None => Ok(()),
                         }
                     })?;
@@ -462,7 +469,7 @@ impl<'a> Differ<'a> {
     }
 
     /// Options by name; those that are repeated are compared together.
-    fn options(&mut self, old: &[Opt], new: &[Opt]) -> Result<(), SchemaError> {
+    fn diff_options(&mut self, old: &[Opt], new: &[Opt]) -> Result<(), SchemaError> {
         if old == new {
             return Ok(());
         }
@@ -488,7 +495,7 @@ impl<'a> Differ<'a> {
     }
 
     /// Texts of which only presence counts.
-    fn texts(
+    fn diff_texts(
         &mut self,
         element: &'static str,
         old: &BTreeSet<String>,

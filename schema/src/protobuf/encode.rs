@@ -13,9 +13,11 @@ use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Scalar,
     Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
-use super::files::{Files, Found, Kind, Origin, Unit, joined};
+use super::files::Files;
+use super::names::{compiled_entry_name, default_json_name, map_entry_name};
+use super::units::{Found, Kind, Origin, Unit, joined};
 use super::wire::Writer;
-use super::{defaults, descriptors, features, options};
+use super::{defaults, features, options};
 use crate::{Budget, SchemaError};
 
 /// Which of the two descriptors to write.
@@ -37,15 +39,16 @@ pub(super) struct Encoded {
     pub used: BTreeSet<String>,
 }
 
-/// Writes the descriptor of one file of `files`.
-pub(super) fn encode(files: &Files, unit: &Unit, mode: Mode) -> Result<Encoded, SchemaError> {
-    let pool = match &mode {
-        Mode::AsWritten | Mode::Resolved(_) => None,
-        Mode::Compiled(_) => Some(descriptors::pool_with_all(files)?),
-    };
+/// Writes the descriptor of one file of `files`. The options that `pool` defines are written; none without a pool.
+pub(super) fn encode(
+    files: &Files,
+    unit: &Unit,
+    mode: Mode,
+    pool: Option<&DescriptorPool>,
+) -> Result<Encoded, SchemaError> {
     let lowered = (matches!(mode, Mode::Resolved(_)) && unit.file.is_edition()).then(|| features::lowered(&unit.file));
     let mut encoder = Encoder { files, unit, mode, pool, used: BTreeSet::new(), budget: Budget::walk(), proto3: false };
-    let bytes = encoder.file(lowered.as_ref().unwrap_or(&unit.file))?.bytes;
+    let bytes = encoder.encode_file(lowered.as_ref().unwrap_or(&unit.file))?.bytes;
     Ok(Encoded { bytes, used: encoder.used })
 }
 
@@ -60,8 +63,8 @@ struct Encoder<'a> {
     files: &'a Files,
     unit: &'a Unit,
     mode: Mode,
-    /// Where the options are defined, if not among the bundled files.
-    pool: Option<DescriptorPool>,
+    /// Where the options are defined.
+    pool: Option<&'a DescriptorPool>,
     used: BTreeSet<String>,
     budget: Budget,
     proto3: bool,
@@ -82,93 +85,92 @@ impl<'a> Encoder<'a> {
         matches!(self.mode, Mode::Compiled(_))
     }
 
-    fn file(&mut self, file: &File) -> Result<Writer, SchemaError> {
+    fn encode_file(&mut self, file: &File) -> Result<Writer, SchemaError> {
         self.proto3 = file.syntax == Some(Syntax::Proto3);
         let package = file.package.as_deref().unwrap_or_default();
         let mut body = Writer::default();
         for message in &file.messages {
-            let message = self.message(package, message)?;
+            let message = self.encode_message(package, message)?;
             body.message(4, &message);
         }
         for declared in &file.enums {
-            body.message(5, &self.enumeration(package, declared)?);
+            body.message(5, &self.encode_enumeration(package, declared)?);
         }
         for service in &file.services {
             let mut writer = Writer::default();
-            writer.text(1, &service.name);
+            writer.write_text(1, &service.name);
             for rpc in &service.rpcs {
                 let mut method = Writer::default();
-                method.text(1, &rpc.name);
-                method.text(2, &self.rpc_type(package, &rpc.request)?);
-                method.text(3, &self.rpc_type(package, &rpc.response)?);
-                self.options(&mut method, 4, "MethodOptions", package, &rpc.options);
+                method.write_text(1, &rpc.name);
+                method.write_text(2, &self.rpc_type(package, &rpc.request)?);
+                method.write_text(3, &self.rpc_type(package, &rpc.response)?);
+                self.encode_options(&mut method, 4, "MethodOptions", package, &rpc.options);
                 for (tag, streaming) in [(5, rpc.request_streaming), (6, rpc.response_streaming)] {
                     // protoc leaves out what is the default.
                     if streaming || !self.is_compiled() {
-                        method.bool(tag, streaming);
+                        method.write_bool(tag, streaming);
                     }
                 }
                 writer.message(2, &method);
             }
-            self.options(&mut writer, 3, "ServiceOptions", package, &service.options);
+            self.encode_options(&mut writer, 3, "ServiceOptions", package, &service.options);
             body.message(6, &writer);
         }
         let mut nested = Vec::new();
-        self.extends(&mut body, 7, package, &file.extends, &mut nested)?;
+        self.encode_extends(&mut body, 7, package, &file.extends, &mut nested)?;
         nested.iter().for_each(|group| body.message(4, group));
-        self.options(&mut body, 8, "FileOptions", package, &file.options);
+        self.encode_options(&mut body, 8, "FileOptions", package, &file.options);
         let mut writer = Writer::default();
         match &self.mode {
-            Mode::AsWritten => writer.text(1, "default"),
-            Mode::Resolved(name) | Mode::Compiled(name) => writer.text(1, name),
+            Mode::AsWritten => writer.write_text(1, "default"),
+            Mode::Resolved(name) | Mode::Compiled(name) => writer.write_text(1, name),
         }
         if let Some(package) = &file.package {
-            writer.text(2, package);
+            writer.write_text(2, package);
         }
-        self.imports(&mut writer, file);
+        self.encode_imports(&mut writer, file);
         writer.bytes.extend(&body.bytes);
         match file.syntax {
             None => {}
             // protoc leaves out what is the default.
             Some(Syntax::Proto2) if self.is_compiled() => {}
-            Some(syntax @ (Syntax::Proto2 | Syntax::Proto3)) => writer.text(12, syntax.name()),
+            Some(syntax @ (Syntax::Proto2 | Syntax::Proto3)) => writer.write_text(12, syntax.name()),
             Some(edition @ (Syntax::Edition2023 | Syntax::Edition2024)) => {
-                writer.text(12, "editions");
-                writer.int32(14, edition.edition_number());
+                writer.write_text(12, "editions");
+                writer.write_int32(14, edition.edition_number());
             }
         }
         if !self.is_lean() {
-            file.option_imports.iter().for_each(|path| writer.text(15, path));
+            file.option_imports.iter().for_each(|path| writer.write_text(15, path));
         }
         Ok(writer)
     }
 
-    fn imports(&self, writer: &mut Writer, file: &File) {
+    fn encode_imports(&self, writer: &mut Writer, file: &File) {
         if self.is_lean() {
-            self.used.iter().for_each(|path| writer.text(3, path));
+            self.used.iter().for_each(|path| writer.write_text(3, path));
             return;
         }
         for path in file.imports.iter().chain(&file.public_imports).chain(&file.weak_imports) {
-            writer.text(3, path);
+            writer.write_text(3, path);
         }
         let (plain, public) = (file.imports.len(), file.public_imports.len());
-        (plain..plain + public).for_each(|position| writer.number(10, position as u64));
-        (0..file.weak_imports.len()).for_each(|position| writer.number(11, (plain + public + position) as u64));
+        (plain..plain + public).for_each(|position| writer.write_number(10, position as u64));
+        (0..file.weak_imports.len()).for_each(|position| writer.write_number(11, (plain + public + position) as u64));
     }
 
     /// Writes an options message if any of the options is known. `scope` is where the names of options are looked up.
-    fn options(&self, writer: &mut Writer, tag: u32, name: &str, scope: &str, options: &[Opt]) {
+    fn encode_options(&self, writer: &mut Writer, tag: u32, name: &str, scope: &str, options: &[Opt]) {
         if let Some(encoded) = self.encoded_options(name, scope, options) {
             writer.message(tag, &encoded);
         }
     }
 
     fn encoded_options(&self, name: &str, scope: &str, options: &[Opt]) -> Option<Writer> {
-        // The bundled pool itself is made by this encoder, from files without options.
         if options.is_empty() {
             return None;
         }
-        let pool = self.pool.as_ref().unwrap_or_else(|| descriptors::bundled_pool());
+        let pool = self.pool?;
         match &self.mode {
             Mode::AsWritten => options::encode(pool, name, "", options),
             Mode::Compiled(_) => {
@@ -182,11 +184,11 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn message(&mut self, outer: &str, message: &Message) -> Result<Writer, SchemaError> {
+    fn encode_message(&mut self, outer: &str, message: &Message) -> Result<Writer, SchemaError> {
         let scope = joined(outer, &message.name);
         self.budget.steps(1 + scope.len() as u64 / 8)?;
         let mut writer = Writer::default();
-        writer.text(1, &message.name);
+        writer.write_text(1, &message.name);
         // Written after everything else that may bring nested types along.
         let mut nested = Vec::new();
         let mut oneofs: Vec<(String, &[Opt])> = Vec::new();
@@ -194,11 +196,11 @@ impl<'a> Encoder<'a> {
             let index = oneofs.len();
             oneofs.push((oneof.name.clone(), &oneof.options));
             for field in &oneof.fields {
-                let member = self.field(&scope, field, Place::Oneof(index), &mut nested)?;
+                let member = self.encode_field(&scope, field, Place::Oneof(index), &mut nested)?;
                 writer.message(2, &member);
             }
             for group in &oneof.groups {
-                let member = self.group(&scope, group, Some(index), &mut nested)?;
+                let member = self.encode_group(&scope, group, Some(index), &mut nested)?;
                 writer.message(2, &member);
             }
         }
@@ -209,51 +211,51 @@ impl<'a> Encoder<'a> {
             } else {
                 Place::Plain
             };
-            let member = self.field(&scope, field, place, &mut nested)?;
+            let member = self.encode_field(&scope, field, place, &mut nested)?;
             writer.message(2, &member);
         }
         for group in &message.groups {
-            let member = self.group(&scope, group, None, &mut nested)?;
+            let member = self.encode_group(&scope, group, None, &mut nested)?;
             writer.message(2, &member);
         }
         for inner in &message.messages {
-            let inner = self.message(&scope, inner)?;
+            let inner = self.encode_message(&scope, inner)?;
             writer.message(3, &inner);
         }
         let mut extensions = Writer::default();
-        self.extends(&mut extensions, 6, &scope, &message.extends, &mut nested)?;
+        self.encode_extends(&mut extensions, 6, &scope, &message.extends, &mut nested)?;
         nested.iter().for_each(|entry| writer.message(3, entry));
         for inner in &message.enums {
-            writer.message(4, &self.enumeration(&scope, inner)?);
+            writer.message(4, &self.encode_enumeration(&scope, inner)?);
         }
         // A message set has more numbers; `max` is its highest.
         let is_set = message.options.iter().any(|option| option.is("message_set_wire_format"));
         let max = if is_set && self.is_linked() { i32::MAX - 1 } else { TAG_MAX };
         self.extension_ranges(&mut writer, &scope, &message.extensions, max)?;
         writer.bytes.extend(&extensions.bytes);
-        self.options(&mut writer, 7, "MessageOptions", &scope, &message.options);
+        self.encode_options(&mut writer, 7, "MessageOptions", &scope, &message.options);
         for (name, options) in oneofs {
             let mut oneof = Writer::default();
-            oneof.text(1, &name);
+            oneof.write_text(1, &name);
             match &self.mode {
                 Mode::Resolved(_) => {}
                 Mode::AsWritten => {
                     let encoded = self.encoded_options("OneofOptions", "", options);
                     oneof.message(2, &encoded.unwrap_or_default());
                 }
-                Mode::Compiled(_) => self.options(&mut oneof, 2, "OneofOptions", &scope, options),
+                Mode::Compiled(_) => self.encode_options(&mut oneof, 2, "OneofOptions", &scope, options),
             }
             writer.message(8, &oneof);
         }
-        self.reserved(&mut writer, (9, 10), &message.reserved, 1)?;
-        self.visibility(&mut writer, 11, message.visibility);
+        self.encode_reserved(&mut writer, (9, 10), &message.reserved, 1)?;
+        self.encode_visibility(&mut writer, 11, message.visibility);
         Ok(writer)
     }
 
-    fn visibility(&self, writer: &mut Writer, tag: u32, visibility: Option<Visibility>) {
+    fn encode_visibility(&self, writer: &mut Writer, tag: u32, visibility: Option<Visibility>) {
         match visibility {
-            Some(Visibility::Local) if !self.is_lean() => writer.int32(tag, 1),
-            Some(Visibility::Export) if !self.is_lean() => writer.int32(tag, 2),
+            Some(Visibility::Local) if !self.is_lean() => writer.write_int32(tag, 1),
+            Some(Visibility::Export) if !self.is_lean() => writer.write_int32(tag, 2),
             Some(_) | None => {}
         }
     }
@@ -274,10 +276,10 @@ impl<'a> Encoder<'a> {
                 ExtensionRange::Range(start, end) => (start, end),
             };
             let mut written = Writer::default();
-            written.int32(1, start);
-            written.int32(2, if end == TAG_MAX { max } else { end }.saturating_add(1));
+            written.write_int32(1, start);
+            written.write_int32(2, if end == TAG_MAX { max } else { end }.saturating_add(1));
             if !self.is_lean() {
-                self.options(&mut written, 3, "ExtensionRangeOptions", scope, &statement.options);
+                self.encode_options(&mut written, 3, "ExtensionRangeOptions", scope, &statement.options);
             }
             writer.message(5, &written);
         }
@@ -285,7 +287,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Reserved ranges are checks on the text only, so a pool does not get them.
-    fn reserved(
+    fn encode_reserved(
         &mut self,
         writer: &mut Writer,
         (range_tag, name_tag): (u32, u32),
@@ -299,21 +301,21 @@ impl<'a> Encoder<'a> {
             self.budget.step()?;
             let (start, end) = match value {
                 ReservedValue::Name(name) => {
-                    writer.text(name_tag, name);
+                    writer.write_text(name_tag, name);
                     continue;
                 }
                 ReservedValue::Tag(tag) => (*tag, *tag),
                 ReservedValue::Range(start, end) => (*start, *end),
             };
             let mut range = Writer::default();
-            range.int32(1, start);
-            range.int32(2, end.saturating_add(end_offset));
+            range.write_int32(1, start);
+            range.write_int32(2, end.saturating_add(end_offset));
             writer.message(range_tag, &range);
         }
         Ok(())
     }
 
-    fn extends(
+    fn encode_extends(
         &mut self,
         writer: &mut Writer,
         tag: u32,
@@ -329,48 +331,48 @@ impl<'a> Encoder<'a> {
             // The nested types of a map extension have nowhere to go; Protobuf has no such thing.
             let mut entries = Vec::new();
             for field in &extend.fields {
-                let rest = self.field(scope, field, Place::Extension, &mut entries)?;
+                let rest = self.encode_field(scope, field, Place::Extension, &mut entries)?;
                 extension(writer, tag, &extendee, &rest);
             }
             for group in &extend.groups {
-                let rest = self.group(scope, group, None, nested)?;
+                let rest = self.encode_group(scope, group, None, nested)?;
                 extension(writer, tag, &extendee, &rest);
             }
         }
         Ok(())
     }
 
-    fn group(
+    fn encode_group(
         &mut self,
         scope: &str,
         group: &Group,
         oneof: Option<usize>,
         nested: &mut Vec<Writer>,
     ) -> Result<Writer, SchemaError> {
-        let body = self.message(scope, &group.body)?;
+        let body = self.encode_message(scope, &group.body)?;
         nested.push(body);
         let name = group.body.name.to_lowercase();
         let mut writer = Writer::default();
-        writer.text(1, &name);
-        writer.int32(3, group.tag);
+        writer.write_text(1, &name);
+        writer.write_int32(3, group.tag);
         let default = (self.is_linked() || oneof.is_some()).then_some(Label::Optional);
         if let Some(label) = group.label.or(default) {
-            writer.int32(4, label_number(label));
+            writer.write_int32(4, label_number(label));
         }
-        writer.int32(5, TYPE_GROUP);
+        writer.write_int32(5, TYPE_GROUP);
         let type_name = format!(".{}", joined(scope, &group.body.name));
-        writer.text(6, if self.is_linked() { &type_name } else { &group.body.name });
-        self.options(&mut writer, 8, "FieldOptions", scope, &group.options);
+        writer.write_text(6, if self.is_linked() { &type_name } else { &group.body.name });
+        self.encode_options(&mut writer, 8, "FieldOptions", scope, &group.options);
         if let Some(index) = oneof {
-            writer.number(9, index as u64);
+            writer.write_number(9, index as u64);
         }
         if self.is_compiled() {
-            writer.text(10, &default_json_name(&name));
+            writer.write_text(10, &default_json_name(&name));
         }
         Ok(writer)
     }
 
-    fn field(
+    fn encode_field(
         &mut self,
         scope: &str,
         field: &Field,
@@ -379,8 +381,8 @@ impl<'a> Encoder<'a> {
     ) -> Result<Writer, SchemaError> {
         self.budget.steps(1 + (field.name.len() + scope.len()) as u64 / 8)?;
         let mut writer = Writer::default();
-        writer.text(1, &field.name);
-        writer.int32(3, field.tag);
+        writer.write_text(1, &field.name);
+        writer.write_int32(3, field.tag);
         let label = match (place, field.label, &field.type_name) {
             (Place::Oneof(_), ..) => Some(Label::Optional),
             (_, _, TypeName::Map(..)) => Some(Label::Repeated),
@@ -388,7 +390,7 @@ impl<'a> Encoder<'a> {
             (_, None, _) => self.is_linked().then_some(Label::Optional),
         };
         if let Some(label) = label {
-            writer.int32(4, label_number(label));
+            writer.write_int32(4, label_number(label));
         }
         match &field.type_name {
             TypeName::Map(key, value) => {
@@ -397,29 +399,29 @@ impl<'a> Encoder<'a> {
                 let map = self.map_entry(scope, &entry, key, value, &field.options)?;
                 nested.push(map);
                 if self.is_linked() {
-                    writer.int32(5, TYPE_MESSAGE);
-                    writer.text(6, &format!(".{}", joined(scope, &entry)));
+                    writer.write_int32(5, TYPE_MESSAGE);
+                    writer.write_text(6, &format!(".{}", joined(scope, &entry)));
                 } else {
-                    writer.text(6, &entry);
+                    writer.write_text(6, &entry);
                 }
             }
             TypeName::Name(_) => self.field_type(&mut writer, scope, &field.type_name, field.delimited)?,
         }
         if let Some(default) = &field.default {
-            writer.text(7, &self.default_text(&field.type_name, default));
+            writer.write_text(7, &self.default_text(&field.type_name, default));
         }
-        self.options(&mut writer, 8, "FieldOptions", scope, &field.options);
+        self.encode_options(&mut writer, 8, "FieldOptions", scope, &field.options);
         if let Place::Oneof(index) | Place::Synthetic(index) = place {
-            writer.number(9, index as u64);
+            writer.write_number(9, index as u64);
         }
         match &field.json_name {
-            Some(json_name) => writer.text(10, json_name),
-            None if self.is_compiled() => writer.text(10, &default_json_name(&field.name)),
+            Some(json_name) => writer.write_text(10, json_name),
+            None if self.is_compiled() => writer.write_text(10, &default_json_name(&field.name)),
             None => {}
         }
         let optional_extension = place == Place::Extension && self.proto3 && self.is_compiled();
         if matches!(place, Place::Synthetic(_)) || (optional_extension && field.label == Some(Label::Optional)) {
-            writer.bool(17, true);
+            writer.write_bool(17, true);
         }
         Ok(writer)
     }
@@ -452,29 +454,28 @@ impl<'a> Encoder<'a> {
         field_options: &[Opt],
     ) -> Result<Writer, SchemaError> {
         let mut entry = Writer::default();
-        entry.text(1, name);
+        entry.write_text(1, name);
         for (tag, name, type_name) in [(1, "key", key), (2, "value", value)] {
             if let TypeName::Map(..) = type_name {
                 return Err(SchemaError::invalid("the key or value of a map cannot be a map"));
             }
             let mut member = Writer::default();
-            member.text(1, name);
-            member.int32(3, tag);
+            member.write_text(1, name);
+            member.write_int32(3, tag);
             if self.is_linked() {
-                member.int32(4, LABEL_OPTIONAL);
+                member.write_int32(4, LABEL_OPTIONAL);
             }
             self.field_type(&mut member, scope, type_name, false)?;
             if self.is_compiled() {
                 // Features of the field hold for its entry, too.
-                let features: Vec<_> =
-                    field_options.iter().filter(|option| features::is_features(option)).cloned().collect();
-                self.options(&mut member, 8, "FieldOptions", scope, &features);
-                member.text(10, name);
+                let features: Vec<_> = field_options.iter().filter(|option| option.is_features()).cloned().collect();
+                self.encode_options(&mut member, 8, "FieldOptions", scope, &features);
+                member.write_text(10, name);
             }
             entry.message(2, &member);
         }
         let mut options = Writer::default();
-        options.bool(7, true);
+        options.write_bool(7, true);
         entry.message(7, &options);
         Ok(entry)
     }
@@ -488,14 +489,14 @@ impl<'a> Encoder<'a> {
     ) -> Result<(), SchemaError> {
         let TypeName::Name(name) = type_name else { return Ok(()) };
         if let Some(scalar) = Scalar::from_name(name) {
-            writer.int32(5, scalar_number(scalar));
+            writer.write_int32(5, scalar_number(scalar));
             return Ok(());
         }
         match self.resolve(scope, type_name)? {
             Some(found) => {
                 let full_name = format!(".{}", found.full_name);
                 self.budget.steps(full_name.len() as u64 / 8)?;
-                writer.int32(
+                writer.write_int32(
                     5,
                     match found.kind {
                         Kind::Enum => TYPE_ENUM,
@@ -503,9 +504,9 @@ impl<'a> Encoder<'a> {
                         Kind::Message | Kind::MapEntry => TYPE_MESSAGE,
                     },
                 );
-                writer.text(6, if self.is_linked() { &full_name } else { name });
+                writer.write_text(6, if self.is_linked() { &full_name } else { name });
             }
-            None => writer.text(6, name),
+            None => writer.write_text(6, name),
         }
         Ok(())
     }
@@ -534,20 +535,20 @@ impl<'a> Encoder<'a> {
         Ok(found)
     }
 
-    fn enumeration(&mut self, scope: &str, declared: &Enum) -> Result<Writer, SchemaError> {
+    fn encode_enumeration(&mut self, scope: &str, declared: &Enum) -> Result<Writer, SchemaError> {
         let mut writer = Writer::default();
-        writer.text(1, &declared.name);
+        writer.write_text(1, &declared.name);
         for constant in &declared.constants {
             self.budget.step()?;
             let mut value = Writer::default();
-            value.text(1, &constant.name);
-            value.int32(2, constant.tag);
-            self.options(&mut value, 3, "EnumValueOptions", scope, &constant.options);
+            value.write_text(1, &constant.name);
+            value.write_int32(2, constant.tag);
+            self.encode_options(&mut value, 3, "EnumValueOptions", scope, &constant.options);
             writer.message(2, &value);
         }
-        self.options(&mut writer, 3, "EnumOptions", scope, &declared.options);
-        self.reserved(&mut writer, (4, 5), &declared.reserved, 0)?;
-        self.visibility(&mut writer, 6, declared.visibility);
+        self.encode_options(&mut writer, 3, "EnumOptions", scope, &declared.options);
+        self.encode_reserved(&mut writer, (4, 5), &declared.reserved, 0)?;
+        self.encode_visibility(&mut writer, 6, declared.visibility);
         Ok(writer)
     }
 }
@@ -563,7 +564,7 @@ enum Place {
 
 fn extension(writer: &mut Writer, tag: u32, extendee: &str, field: &Writer) {
     let mut written = Writer::default();
-    written.text(2, extendee);
+    written.write_text(2, extendee);
     written.bytes.extend(&field.bytes);
     writer.message(tag, &written);
 }
@@ -594,48 +595,4 @@ fn scalar_number(scalar: Scalar) -> i32 {
         Scalar::Sint32 => 17,
         Scalar::Sint64 => 18,
     }
-}
-
-/// The JSON name that protoc derives: underscores removed, the letter after each in upper case.
-pub(super) fn default_json_name(name: &str) -> String {
-    let mut result = String::with_capacity(name.len());
-    let mut upper = false;
-    for character in name.chars() {
-        if character == '_' {
-            upper = true;
-        } else {
-            result.push(if upper { character.to_ascii_uppercase() } else { character });
-            upper = false;
-        }
-    }
-    result
-}
-
-/// The name of the entry message of a map field, as protoc makes it.
-pub(super) fn compiled_entry_name(field: &str) -> String {
-    let mut name = String::with_capacity(field.len() + 5);
-    let mut upper = true;
-    for character in field.chars() {
-        if character == '_' {
-            upper = true;
-        } else {
-            name.push(if upper { character.to_ascii_uppercase() } else { character });
-            upper = false;
-        }
-    }
-    name + "Entry"
-}
-
-/// The name of the entry message of a map field. Confluent capitalises only names that have an underscore.
-pub(super) fn map_entry_name(field: &str) -> String {
-    if !field.contains('_') {
-        return format!("{field}Entry");
-    }
-    let mut name = String::with_capacity(field.len() + 5);
-    for part in field.split('_') {
-        let mut characters = part.chars();
-        name.extend(characters.next().map(|first| first.to_ascii_uppercase()));
-        name.extend(characters.map(|character| character.to_ascii_lowercase()));
-    }
-    name + "Entry"
 }

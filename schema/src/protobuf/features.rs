@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::ast::{Enum, Extend, Field, File, Group, Label, Message, Oneof, Opt, Scalar, Syntax, TypeName, Value};
-use super::files::{Files, Unit, joined};
+use super::files::Files;
+use super::units::{Unit, joined};
 use crate::{Budget, SchemaError};
 
 /// When a singular field is there.
@@ -85,14 +86,9 @@ impl Features {
     }
 }
 
-/// Is this option about features?
-pub(super) fn is_features(option: &Opt) -> bool {
-    !option.parenthesized && (option.name == "features" || option.name.starts_with("features."))
-}
-
 /// The features that options set: name and value. Features of languages, which are extensions, are left out.
 pub(super) fn set(options: &[Opt]) -> impl Iterator<Item = (&str, &Value)> {
-    options.iter().filter(|option| is_features(option)).flat_map(|option| {
+    options.iter().filter(|option| option.is_features()).flat_map(|option| {
         let name = option.name.strip_prefix("features.").or_else(|| option.path.first().map(String::as_str));
         let single = name.filter(|name| !name.starts_with('(')).map(|name| (name, &option.value));
         let entries: &[(String, Value)] = match (&option.value, name) {
@@ -124,7 +120,7 @@ pub(super) fn lowered(file: &File) -> File {
         return result;
     }
     result.syntax = Some(Syntax::Proto2);
-    result.options.retain(|option| !is_features(option));
+    result.options.retain(|option| !option.is_features());
     result.messages.iter_mut().for_each(|message| lower_message(message, features));
     result.extends.iter_mut().for_each(|extend| lower_extend(extend, features));
     result.enums.iter_mut().for_each(lower_enum);
@@ -134,11 +130,11 @@ pub(super) fn lowered(file: &File) -> File {
 /// Recursion is bounded by the depth that the parser allows.
 fn lower_message(message: &mut Message, outer: Features) {
     let features = outer.with(&message.options);
-    message.options.retain(|option| !is_features(option));
+    message.options.retain(|option| !option.is_features());
     message.fields.iter_mut().for_each(|field| lower_field(field, features, Singular::Labelled));
     for oneof in &mut message.oneofs {
         let features = features.with(&oneof.options);
-        oneof.options.retain(|option| !is_features(option));
+        oneof.options.retain(|option| !option.is_features());
         oneof.fields.iter_mut().for_each(|field| lower_field(field, features, Singular::Bare));
     }
     message.extends.iter_mut().for_each(|extend| lower_extend(extend, features));
@@ -151,8 +147,8 @@ fn lower_extend(extend: &mut Extend, features: Features) {
 }
 
 fn lower_enum(declared: &mut Enum) {
-    declared.options.retain(|option| !is_features(option));
-    declared.constants.iter_mut().for_each(|constant| constant.options.retain(|option| !is_features(option)));
+    declared.options.retain(|option| !option.is_features());
+    declared.constants.iter_mut().for_each(|constant| constant.options.retain(|option| !option.is_features()));
 }
 
 /// Do singular fields get a label?
@@ -164,7 +160,7 @@ enum Singular {
 
 fn lower_field(field: &mut Field, outer: Features, singular: Singular) {
     let features = outer.with(&field.options);
-    field.options.retain(|option| !is_features(option));
+    field.options.retain(|option| !option.is_features());
     let scalar = match &field.type_name {
         TypeName::Map(..) => return,
         TypeName::Name(name) => Scalar::from_name(name),

@@ -35,7 +35,7 @@ impl Json<'_> {
 /// Reads one document. The error says what is wrong at which byte.
 pub(super) fn parse(text: &str) -> Result<Json<'_>, String> {
     let mut reader = Reader { text, position: 0 };
-    let value = reader.value(0)?;
+    let value = reader.read_value(0)?;
     reader.blank();
     if reader.position == text.len() { Ok(value) } else { Err(reader.error("text after the document")) }
 }
@@ -43,7 +43,7 @@ pub(super) fn parse(text: &str) -> Result<Json<'_>, String> {
 /// Is this the text of a JSON number?
 pub(super) fn is_number(text: &str) -> bool {
     let mut reader = Reader { text, position: 0 };
-    reader.number().is_ok() && reader.position == text.len()
+    reader.read_number().is_ok() && reader.position == text.len()
 }
 
 struct Reader<'a> {
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, String> {
+    fn read_word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, String> {
         if self.text[self.position..].starts_with(word) {
             self.position += word.len();
             return Ok(value);
@@ -80,24 +80,24 @@ impl<'a> Reader<'a> {
         Err(self.error("unexpected character"))
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json<'a>, String> {
+    fn read_value(&mut self, depth: usize) -> Result<Json<'a>, String> {
         if depth > DEPTH_MAX {
             return Err(format!("the document nests deeper than {DEPTH_MAX}"));
         }
         self.blank();
         match self.peek() {
             None => Err(self.error("unexpected end")),
-            Some(b'n') => self.word("null", Json::Null),
-            Some(b't') => self.word("true", Json::Bool(true)),
-            Some(b'f') => self.word("false", Json::Bool(false)),
-            Some(b'"') => self.string().map(Json::Text),
-            Some(b'[') => self.array(depth),
-            Some(b'{') => self.object(depth),
-            Some(_) => self.number().map(Json::Number),
+            Some(b'n') => self.read_word("null", Json::Null),
+            Some(b't') => self.read_word("true", Json::Bool(true)),
+            Some(b'f') => self.read_word("false", Json::Bool(false)),
+            Some(b'"') => self.read_string().map(Json::Text),
+            Some(b'[') => self.read_array(depth),
+            Some(b'{') => self.read_object(depth),
+            Some(_) => self.read_number().map(Json::Number),
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json<'a>, String> {
+    fn read_array(&mut self, depth: usize) -> Result<Json<'a>, String> {
         self.position += 1;
         let mut values = Vec::new();
         self.blank();
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
             return Ok(Json::Array(values));
         }
         loop {
-            values.push(self.value(depth + 1)?);
+            values.push(self.read_value(depth + 1)?);
             self.blank();
             if self.take(b']') {
                 return Ok(Json::Array(values));
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json<'a>, String> {
+    fn read_object(&mut self, depth: usize) -> Result<Json<'a>, String> {
         self.position += 1;
         let mut members = Vec::new();
         self.blank();
@@ -128,12 +128,12 @@ impl<'a> Reader<'a> {
             if self.peek() != Some(b'"') {
                 return Err(self.error("expected a quoted key"));
             }
-            let key = self.string()?;
+            let key = self.read_string()?;
             self.blank();
             if !self.take(b':') {
                 return Err(self.error("expected ':'"));
             }
-            members.push((key, self.value(depth + 1)?));
+            members.push((key, self.read_value(depth + 1)?));
             self.blank();
             if self.take(b'}') {
                 return Ok(Json::Object(members));
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn digits(&mut self) -> usize {
+    fn read_digits(&mut self) -> usize {
         let start = self.position;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.position += 1;
@@ -152,15 +152,15 @@ impl<'a> Reader<'a> {
         self.position - start
     }
 
-    fn number(&mut self) -> Result<&'a str, String> {
+    fn read_number(&mut self) -> Result<&'a str, String> {
         let start = self.position;
         self.take(b'-');
         let zero = self.peek() == Some(b'0');
-        let whole = self.digits();
+        let whole = self.read_digits();
         if whole == 0 || (zero && whole > 1) {
             return Err(self.error("unexpected character"));
         }
-        if self.take(b'.') && self.digits() == 0 {
+        if self.take(b'.') && self.read_digits() == 0 {
             return Err(self.error("expected a digit"));
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
@@ -168,14 +168,14 @@ impl<'a> Reader<'a> {
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.position += 1;
             }
-            if self.digits() == 0 {
+            if self.read_digits() == 0 {
                 return Err(self.error("expected a digit"));
             }
         }
         Ok(&self.text[start..self.position])
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, String> {
+    fn read_string(&mut self) -> Result<Cow<'a, str>, String> {
         self.position += 1;
         let mut owned: Option<String> = None;
         loop {
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
                 }
                 Some(b'\\') => {
                     self.position += 1;
-                    let escaped = self.escape()?;
+                    let escaped = self.read_escape()?;
                     let text = owned.get_or_insert_default();
                     text.push_str(part);
                     text.push(escaped);
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, String> {
+    fn read_escape(&mut self) -> Result<char, String> {
         let byte = self.peek().ok_or_else(|| self.error("unterminated string"))?;
         self.position += 1;
         Ok(match byte {
@@ -215,10 +215,10 @@ impl<'a> Reader<'a> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let first = self.hex()?;
+                let first = self.read_hex()?;
                 let code = match first {
                     0xd800..=0xdbff if self.take(b'\\') && self.take(b'u') => {
-                        let second = self.hex()?;
+                        let second = self.read_hex()?;
                         if !(0xdc00..=0xdfff).contains(&second) {
                             return Err(self.error("unpaired surrogate"));
                         }
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn hex(&mut self) -> Result<u32, String> {
+    fn read_hex(&mut self) -> Result<u32, String> {
         let digits = self.text.as_bytes().get(self.position..self.position + 4);
         let mut value = 0;
         for digit in digits.ok_or_else(|| self.error("unterminated escape"))? {

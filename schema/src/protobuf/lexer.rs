@@ -24,7 +24,7 @@ pub(super) fn unescaped(text: &str) -> Option<Value> {
     while let Some(byte) = lexer.bytes.get(lexer.position) {
         lexer.position += 1;
         if *byte == b'\\' {
-            lexer.escape(&mut result).ok()?;
+            lexer.read_escape(&mut result).ok()?;
         } else {
             result.push(*byte);
         }
@@ -61,7 +61,7 @@ impl<'a> Lexer<'a> {
         while let Some(byte) = self.bytes.get(self.position) {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c => self.position += 1,
-                b'/' if matches!(self.bytes.get(self.position + 1), Some(b'/' | b'*')) => self.comment()?,
+                b'/' if matches!(self.bytes.get(self.position + 1), Some(b'/' | b'*')) => self.read_comment()?,
                 // Aggregates are in text format, whose comments begin so.
                 b'#' if self.aggregates > 0 => self.position += self.rest_of_line(),
                 _ => break,
@@ -70,7 +70,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    fn comment(&mut self) -> Result<(), SchemaError> {
+    fn read_comment(&mut self) -> Result<(), SchemaError> {
         let rest = &self.text[self.position..];
         let length = match rest.strip_prefix("/*") {
             Some(body) => body.find("*/").map(|end| end + 4).ok_or_else(|| self.error("unterminated comment"))?,
@@ -116,7 +116,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A word: letters, digits, `_`, `-` and `.`, as Wire reads names, types and numbers alike.
-    pub(super) fn word(&mut self) -> Result<&'a str, SchemaError> {
+    pub(super) fn read_word(&mut self) -> Result<&'a str, SchemaError> {
         self.skip()?;
         let rest = &self.bytes[self.position..];
         let length =
@@ -130,8 +130,8 @@ impl<'a> Lexer<'a> {
     }
 
     /// A word whose parts may stand apart, as in `a . b`.
-    pub(super) fn dotted(&mut self) -> Result<Cow<'a, str>, SchemaError> {
-        let first = self.word()?;
+    pub(super) fn read_dotted(&mut self) -> Result<Cow<'a, str>, SchemaError> {
+        let first = self.read_word()?;
         let rest = self.rest_of_name(first)?;
         Ok(if rest.is_empty() { Cow::Borrowed(first) } else { Cow::Owned(format!("{first}{rest}")) })
     }
@@ -140,7 +140,7 @@ impl<'a> Lexer<'a> {
     pub(super) fn rest_of_name(&mut self, word: &str) -> Result<String, SchemaError> {
         let mut name = Cow::Borrowed(word);
         while self.ends_open(&name)? {
-            name.to_mut().push_str(self.word()?);
+            name.to_mut().push_str(self.read_word()?);
         }
         Ok(name[word.len()..].to_owned())
     }
@@ -159,16 +159,16 @@ impl<'a> Lexer<'a> {
         let closing = match self.peek()? {
             b'(' => b')',
             b'[' => b']',
-            _ => return self.word().map(Cow::Borrowed),
+            _ => return self.read_word().map(Cow::Borrowed),
         };
         self.position += 1;
-        let word = self.dotted()?;
+        let word = self.read_dotted()?;
         if self.take(closing)? { Ok(word) } else { Err(self.error(&format!("expected '{}'", char::from(closing)))) }
     }
 
     /// What stands in brackets as the key of an aggregate: the name of an extension, or the URL of a type. White space
     /// and comments inside do not count.
-    pub(super) fn bracketed(&mut self) -> Result<String, SchemaError> {
+    pub(super) fn read_bracketed(&mut self) -> Result<String, SchemaError> {
         self.require(b'[')?;
         let mut name = String::new();
         loop {
@@ -185,7 +185,7 @@ impl<'a> Lexer<'a> {
                     name.push(char::from(next));
                     self.position += 1;
                 }
-                _ => name.push_str(self.word()?),
+                _ => name.push_str(self.read_word()?),
             }
         }
     }
@@ -201,7 +201,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// An integer that fits 32 bits: decimal, hexadecimal, or octal after a `0`.
-    pub(super) fn int(&mut self) -> Result<i32, SchemaError> {
+    pub(super) fn read_int(&mut self) -> Result<i32, SchemaError> {
         self.skip()?;
         let start = self.position;
         let word = self.signed_word()?;
@@ -211,12 +211,12 @@ impl<'a> Lexer<'a> {
 
     /// A word, with what follows a sign that stands alone.
     fn signed_word(&mut self) -> Result<Cow<'a, str>, SchemaError> {
-        let word = self.word()?;
-        if word == "-" { Ok(Cow::Owned(format!("-{}", self.word()?))) } else { Ok(Cow::Borrowed(word)) }
+        let word = self.read_word()?;
+        if word == "-" { Ok(Cow::Owned(format!("-{}", self.read_word()?))) } else { Ok(Cow::Borrowed(word)) }
     }
 
     /// A number or a word that is the value of an option. The sign may stand apart and an exponent may have a sign.
-    pub(super) fn scalar(&mut self) -> Result<String, SchemaError> {
+    pub(super) fn read_scalar(&mut self) -> Result<String, SchemaError> {
         let mut text = self.signed_word()?.into_owned();
         let unsigned = text.strip_prefix('-').unwrap_or(&text);
         let is_number = unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.');
@@ -225,7 +225,7 @@ impl<'a> Lexer<'a> {
         if open_exponent && self.bytes.get(self.position) == Some(&b'+') {
             self.position += 1;
             text.push('+');
-            text.push_str(self.word()?);
+            text.push_str(self.read_word()?);
         }
         Ok(text)
     }
@@ -233,15 +233,15 @@ impl<'a> Lexer<'a> {
     /// A quoted text or a word.
     pub(super) fn text_or_word(&mut self) -> Result<String, SchemaError> {
         match self.peek()? {
-            b'"' | b'\'' => self.text(),
-            _ => self.word().map(str::to_owned),
+            b'"' | b'\'' => self.read_text(),
+            _ => self.read_word().map(str::to_owned),
         }
     }
 
     /// A quoted text that must be UTF-8.
-    pub(super) fn text(&mut self) -> Result<String, SchemaError> {
+    pub(super) fn read_text(&mut self) -> Result<String, SchemaError> {
         let start = self.position;
-        match self.quoted()? {
+        match self.read_quoted()? {
             Value::Text(text) => Ok(text),
             Value::Bytes(_) | Value::Number(_) | Value::Word(_) | Value::Map(_) | Value::List(_) => {
                 Err(self.error_at(start, "the string is not UTF-8"))
@@ -250,7 +250,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A quoted text, unescaped; adjacent ones are joined.
-    pub(super) fn quoted(&mut self) -> Result<Value, SchemaError> {
+    pub(super) fn read_quoted(&mut self) -> Result<Value, SchemaError> {
         let start = self.position;
         let mut quote = self.peek()?;
         if !matches!(quote, b'"' | b'\'') {
@@ -267,7 +267,7 @@ impl<'a> Lexer<'a> {
                 None => return Err(self.error_at(start, "unterminated string")),
                 Some(b'\\') => {
                     self.position += 1;
-                    self.escape(&mut result)?;
+                    self.read_escape(&mut result)?;
                 }
                 Some(_) => {
                     self.position += 1;
@@ -287,7 +287,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The bytes that the escape after a backslash means.
-    fn escape(&mut self, result: &mut Vec<u8>) -> Result<(), SchemaError> {
+    fn read_escape(&mut self, result: &mut Vec<u8>) -> Result<(), SchemaError> {
         let Some(character) = self.text[self.position..].chars().next() else {
             return Err(self.error("unexpected end of file"));
         };
@@ -317,7 +317,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn byte_escape(&mut self, radix: u32, digits_max: usize) -> Result<u8, SchemaError> {
-        let value = self.digits(radix, digits_max);
+        let value = self.read_digits(radix, digits_max);
         let value = value.ok_or_else(|| self.error("expected a digit after \\x or \\X"))?;
         u8::try_from(value).map_err(|_| self.error("the escape is more than a byte"))
     }
@@ -333,13 +333,13 @@ impl<'a> Lexer<'a> {
 
     /// A code point in hexadecimal digits. The two halves of a surrogate pair are one character.
     fn unicode_escape(&mut self, count: usize, result: &mut Vec<u8>) -> Result<(), SchemaError> {
-        let mut value = self.digits(16, count).unwrap_or_default();
+        let mut value = self.read_digits(16, count).unwrap_or_default();
         let is_pair = (0xd800..0xdc00).contains(&value)
             && self.text[self.position..].starts_with("\\u")
             && self.bytes.get(self.position + 2..).is_some_and(|rest| Self::digit_count(rest) >= 4);
         if is_pair {
             self.position += 2;
-            let low = self.digits(16, 4).unwrap_or_default();
+            let low = self.read_digits(16, 4).unwrap_or_default();
             let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400);
             value = 0x10000 + ((value - 0xd800) << 10) + low.ok_or_else(|| self.error("the escape is no character"))?;
         }
@@ -349,7 +349,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The number in at most `digits_max` digits; none if there is no digit.
-    fn digits(&mut self, radix: u32, digits_max: usize) -> Option<u32> {
+    fn read_digits(&mut self, radix: u32, digits_max: usize) -> Option<u32> {
         let rest = &self.bytes[self.position..];
         let digits = rest.iter().take(digits_max).map_while(|byte| char::from(*byte).to_digit(radix));
         let (count, value) = digits.fold((0, 0), |(count, value), digit| (count + 1, value * radix + digit));

@@ -18,6 +18,7 @@ mod files;
 mod findings;
 mod json_text;
 mod lexer;
+mod names;
 mod normalize;
 mod options;
 mod parser;
@@ -25,6 +26,7 @@ mod parser_options;
 mod printer;
 mod rules;
 mod strict;
+mod units;
 pub mod validate;
 mod well_known;
 mod wire;
@@ -33,7 +35,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use self::ast::File;
-use self::files::{Files, joined};
+use self::files::Files;
+use self::units::joined;
 use crate::compat::{Difference, Direction};
 use crate::diff::Diff;
 use crate::{Budget, Rendering, ResolvedReference, SchemaError, Strictness};
@@ -112,7 +115,8 @@ impl ProtobufSchema {
         match rendering {
             Rendering::Resolved => Ok(self.canonical.clone()),
             Rendering::Serialized => {
-                let bytes = encode::encode(&self.files, self.files.own(), encode::Mode::AsWritten)?;
+                let options = Some(descriptors::bundled_pool());
+                let bytes = encode::encode(&self.files, self.files.own(), encode::Mode::AsWritten, options)?;
                 Ok(STANDARD.encode(bytes.bytes))
             }
             Rendering::IgnoreExtensions => {
@@ -131,7 +135,8 @@ impl ProtobufSchema {
     /// [`SchemaError`] if the schema makes no descriptor, or making it exceeds a limit.
     pub fn descriptor(&self, name: &str) -> Result<Vec<u8>, SchemaError> {
         let mode = encode::Mode::Compiled(name.to_owned());
-        Ok(encode::encode(&self.files, self.files.own(), mode)?.bytes)
+        let options = descriptors::pool_with_all(&self.files)?;
+        Ok(encode::encode(&self.files, self.files.own(), mode, Some(&options))?.bytes)
     }
 
     /// What no compiler takes, though Confluent's registry does: see [`crate::lint`].
@@ -168,10 +173,9 @@ fn parse_file(text: &str) -> Result<File, SchemaError> {
 
 /// The file in a base64 FileDescriptorProto; none if the text is not one.
 fn parse_base64(text: &str, references: &[ResolvedReference]) -> Result<Option<File>, SchemaError> {
-    match STANDARD.decode(text.trim()) {
-        Ok(bytes) => decode::bytes(&bytes, references),
-        Err(_) => Ok(None),
-    }
+    let Ok(bytes) = STANDARD.decode(text.trim()) else { return Ok(None) };
+    let Some(descriptor) = decode::descriptor_in(&bytes)? else { return Ok(None) };
+    decode::tree(&bytes, &descriptors::pool_for_options(&descriptor, references)?)
 }
 
 /// All differences between what `writer` wrote and what `reader` can read.

@@ -10,9 +10,9 @@ use super::ast::{
     Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Opt, Reserved, ReservedValue,
     Scalar, Syntax, TypeName, Value,
 };
-use super::features;
-use super::files::{Files, Kind, joined};
+use super::files::Files;
 use super::parser_options::Entries;
+use super::units::{Kind, joined};
 use crate::{Budget, SchemaError};
 
 /// The normalised tree of the schema's own file.
@@ -20,7 +20,7 @@ pub(super) fn normalize(files: &Files) -> Result<File, SchemaError> {
     let mut budget = Budget::walk();
     let extensions = files.extension_names(&mut budget)?;
     let mut walk = Walk { files, extensions, budget };
-    walk.file(&files.own().file)
+    walk.normalize_file(&files.own().file)
 }
 
 /// Does every type in the schema's own file resolve?
@@ -28,9 +28,9 @@ pub(super) fn check_types(files: &Files, budget: &mut Budget) -> Result<(), Sche
     let file = &files.own().file;
     let package = file.package.as_deref().unwrap_or_default();
     let mut check = Check { files, budget };
-    check.extends(package, &file.extends)?;
+    check.check_extends(package, &file.extends)?;
     for message in &file.messages {
-        check.message(package, message)?;
+        check.check_message(package, message)?;
     }
     for rpc in file.services.iter().flat_map(|service| &service.rpcs) {
         check.type_name(package, &rpc.request)?;
@@ -45,37 +45,37 @@ struct Check<'a, 'b> {
 }
 
 impl Check<'_, '_> {
-    fn message(&mut self, outer: &str, message: &Message) -> Result<(), SchemaError> {
+    fn check_message(&mut self, outer: &str, message: &Message) -> Result<(), SchemaError> {
         let scope = joined(outer, &message.name);
         self.budget.steps(1 + scope.len() as u64 / 8)?;
-        self.fields(&scope, &message.fields)?;
+        self.check_fields(&scope, &message.fields)?;
         for oneof in &message.oneofs {
-            self.fields(&scope, &oneof.fields)?;
+            self.check_fields(&scope, &oneof.fields)?;
         }
         for group in message.all_groups() {
-            self.message(&scope, &group.body)?;
+            self.check_message(&scope, &group.body)?;
         }
-        self.extends(&scope, &message.extends)?;
+        self.check_extends(&scope, &message.extends)?;
         for nested in &message.messages {
-            self.message(&scope, nested)?;
+            self.check_message(&scope, nested)?;
         }
         Ok(())
     }
 
-    fn extends(&mut self, scope: &str, extends: &[Extend]) -> Result<(), SchemaError> {
+    fn check_extends(&mut self, scope: &str, extends: &[Extend]) -> Result<(), SchemaError> {
         for extend in extends {
             if self.files.resolve(scope, &extend.name, self.budget)?.is_none() {
                 return Err(unresolved(&extend.name));
             }
-            self.fields(scope, &extend.fields)?;
+            self.check_fields(scope, &extend.fields)?;
             for group in &extend.groups {
-                self.message(scope, &group.body)?;
+                self.check_message(scope, &group.body)?;
             }
         }
         Ok(())
     }
 
-    fn fields(&mut self, scope: &str, fields: &[Field]) -> Result<(), SchemaError> {
+    fn check_fields(&mut self, scope: &str, fields: &[Field]) -> Result<(), SchemaError> {
         fields.iter().try_for_each(|field| self.type_name(scope, &field.type_name))
     }
 
@@ -118,7 +118,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn file(&mut self, file: &File) -> Result<File, SchemaError> {
+    fn normalize_file(&mut self, file: &File) -> Result<File, SchemaError> {
         let package = file.package.as_deref().unwrap_or_default();
         let sorted = |paths: &[String]| paths.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         Ok(File {
@@ -128,41 +128,41 @@ impl Walk<'_> {
             public_imports: sorted(&file.public_imports),
             weak_imports: Vec::new(),
             option_imports: sorted(&file.option_imports),
-            options: self.options(package, &file.options)?,
-            messages: self.messages(package, &file.messages)?,
-            enums: self.enums(package, &file.enums)?,
-            extends: self.extends(package, &file.extends)?,
-            services: self.services(package, file)?,
+            options: self.normalize_options(package, &file.options)?,
+            messages: self.normalize_messages(package, &file.messages)?,
+            enums: self.normalize_enums(package, &file.enums)?,
+            extends: self.normalize_extends(package, &file.extends)?,
+            services: self.normalize_services(package, file)?,
         })
     }
 
-    fn services(&mut self, package: &str, file: &File) -> Result<Vec<super::ast::Service>, SchemaError> {
+    fn normalize_services(&mut self, package: &str, file: &File) -> Result<Vec<super::ast::Service>, SchemaError> {
         let mut services = file.services.clone();
         for service in &mut services {
-            service.options = self.options(package, &service.options)?;
+            service.options = self.normalize_options(package, &service.options)?;
             for rpc in &mut service.rpcs {
                 rpc.request = self.type_name(package, &rpc.request)?;
                 rpc.response = self.type_name(package, &rpc.response)?;
-                rpc.options = self.options(package, &rpc.options)?;
+                rpc.options = self.normalize_options(package, &rpc.options)?;
             }
         }
         Ok(services)
     }
 
-    fn messages(&mut self, scope: &str, messages: &[Message]) -> Result<Vec<Message>, SchemaError> {
+    fn normalize_messages(&mut self, scope: &str, messages: &[Message]) -> Result<Vec<Message>, SchemaError> {
         let kept = messages.iter().filter(|message| message.map_entry().is_none());
-        kept.map(|message| self.message(scope, message)).collect()
+        kept.map(|message| self.normalize_message(scope, message)).collect()
     }
 
-    fn message(&mut self, outer: &str, message: &Message) -> Result<Message, SchemaError> {
+    fn normalize_message(&mut self, outer: &str, message: &Message) -> Result<Message, SchemaError> {
         let scope = joined(outer, &message.name);
         self.budget.steps(1 + scope.len() as u64 / 8)?;
         let mut oneofs = Vec::with_capacity(message.oneofs.len());
         for oneof in &message.oneofs {
             oneofs.push(Oneof {
                 name: oneof.name.clone(),
-                options: self.options(&scope, &oneof.options)?,
-                fields: self.fields(&scope, &oneof.fields)?,
+                options: self.normalize_options(&scope, &oneof.options)?,
+                fields: self.normalize_fields(&scope, &oneof.fields)?,
                 groups: self.groups(&scope, &oneof.groups)?,
             });
         }
@@ -171,60 +171,65 @@ impl Walk<'_> {
             name: message.name.clone(),
             visibility: message.visibility,
             reserved: reserved(&message.reserved),
-            options: self.options(&scope, &message.options)?,
-            fields: self.fields(&scope, &message.fields)?,
+            options: self.normalize_options(&scope, &message.options)?,
+            fields: self.normalize_fields(&scope, &message.fields)?,
             oneofs,
             groups: self.groups(&scope, &message.groups)?,
-            extensions: self.extensions(&scope, &message.extensions)?,
-            extends: self.extends(&scope, &message.extends)?,
-            messages: self.messages(&scope, &message.messages)?,
-            enums: self.enums(&scope, &message.enums)?,
+            extensions: self.normalize_extensions(&scope, &message.extensions)?,
+            extends: self.normalize_extends(&scope, &message.extends)?,
+            messages: self.normalize_messages(&scope, &message.messages)?,
+            enums: self.normalize_enums(&scope, &message.enums)?,
         })
     }
 
     fn groups(&mut self, scope: &str, groups: &[Group]) -> Result<Vec<Group>, SchemaError> {
         let mut result = Vec::with_capacity(groups.len());
         for group in groups {
-            let options = self.options(scope, &group.options)?;
-            result.push(Group { label: group.label, tag: group.tag, options, body: self.message(scope, &group.body)? });
+            let options = self.normalize_options(scope, &group.options)?;
+            result.push(Group {
+                label: group.label,
+                tag: group.tag,
+                options,
+                body: self.normalize_message(scope, &group.body)?,
+            });
         }
         result.sort_by_key(|group| group.tag);
         Ok(result)
     }
 
-    fn enums(&mut self, scope: &str, enums: &[Enum]) -> Result<Vec<Enum>, SchemaError> {
+    fn normalize_enums(&mut self, scope: &str, enums: &[Enum]) -> Result<Vec<Enum>, SchemaError> {
         let mut enums = enums.to_vec();
         for declared in &mut enums {
             declared.reserved = reserved(&declared.reserved);
-            declared.options = self.options(scope, &declared.options)?;
+            declared.options = self.normalize_options(scope, &declared.options)?;
             for constant in &mut declared.constants {
                 self.budget.step()?;
-                constant.options = self.options(scope, &constant.options)?;
+                constant.options = self.normalize_options(scope, &constant.options)?;
             }
             declared.constants.sort_by(|a, b| a.tag.cmp(&b.tag).then_with(|| a.name.cmp(&b.name)));
         }
         Ok(enums)
     }
 
-    fn extends(&mut self, scope: &str, extends: &[Extend]) -> Result<Vec<Extend>, SchemaError> {
+    fn normalize_extends(&mut self, scope: &str, extends: &[Extend]) -> Result<Vec<Extend>, SchemaError> {
         let mut result = Vec::with_capacity(extends.len());
         for extend in extends {
             let found = self.files.resolve(scope, &extend.name, &mut self.budget)?;
             let full_name = found.ok_or_else(|| unresolved(&extend.name))?.full_name;
             let name = format!(".{full_name}");
-            let (fields, groups) = (self.fields(scope, &extend.fields)?, self.groups(scope, &extend.groups)?);
+            let (fields, groups) = (self.normalize_fields(scope, &extend.fields)?, self.groups(scope, &extend.groups)?);
             result.push(Extend { name, fields, groups });
         }
         Ok(result)
     }
 
-    fn extensions(&mut self, scope: &str, extensions: &[Extensions]) -> Result<Vec<Extensions>, SchemaError> {
+    fn normalize_extensions(&mut self, scope: &str, extensions: &[Extensions]) -> Result<Vec<Extensions>, SchemaError> {
         let mut result = Vec::new();
         for statement in extensions {
             let kept = statement.options.iter().filter(|option| {
                 option.parenthesized || !super::options::SOURCE_ONLY_RANGE_OPTIONS.contains(&option.name.as_str())
             });
-            let options = self.options(scope, &kept.cloned().collect::<Vec<_>>())?;
+            let options = self.normalize_options(scope, &kept.cloned().collect::<Vec<_>>())?;
             for range in &statement.ranges {
                 self.budget.steps(1 + options.len() as u64)?;
                 let range = match *range {
@@ -241,7 +246,7 @@ impl Walk<'_> {
         Ok(result)
     }
 
-    fn fields(&mut self, scope: &str, fields: &[Field]) -> Result<Vec<Field>, SchemaError> {
+    fn normalize_fields(&mut self, scope: &str, fields: &[Field]) -> Result<Vec<Field>, SchemaError> {
         let mut result = Vec::with_capacity(fields.len());
         for field in fields {
             let type_name = self.type_name(scope, &field.type_name)?;
@@ -253,7 +258,7 @@ impl Walk<'_> {
                 tag: field.tag,
                 default: field.default.clone(),
                 json_name: field.json_name.clone(),
-                options: self.options(scope, &field.options)?,
+                options: self.normalize_options(scope, &field.options)?,
                 delimited: field.delimited,
             });
         }
@@ -292,7 +297,7 @@ impl Walk<'_> {
         Ok(found.is_none_or(|found| found.kind != Kind::MapEntry))
     }
 
-    fn options(&mut self, scope: &str, options: &[Opt]) -> Result<Vec<Opt>, SchemaError> {
+    fn normalize_options(&mut self, scope: &str, options: &[Opt]) -> Result<Vec<Opt>, SchemaError> {
         if options.is_empty() {
             return Ok(Vec::new());
         }
@@ -303,9 +308,9 @@ impl Walk<'_> {
             self.budget.step()?;
             let name =
                 if option.parenthesized { self.extension_name(scope, &option.name)? } else { option.name.clone() };
-            let mut value = self.value(&option.value)?;
+            let mut value = self.normalize_value(&option.value)?;
             let (name, path) = self.option_path(scope, name, option)?;
-            if features::is_features(option) {
+            if option.is_features() {
                 let source_only = |name: &str| super::options::SOURCE_ONLY_FEATURES.contains(&name);
                 if path.first().is_some_and(|part| source_only(part)) {
                     continue;
@@ -338,7 +343,7 @@ impl Walk<'_> {
     fn option_path(&mut self, scope: &str, name: String, option: &Opt) -> Result<(String, Vec<String>), SchemaError> {
         let mut path = Vec::with_capacity(option.path.len());
         let mut own_name = name;
-        if features::is_features(option)
+        if option.is_features()
             && let Some((first, rest)) = own_name.split_once('.')
         {
             path.extend(rest.split('.').map(str::to_owned));
@@ -375,7 +380,7 @@ impl Walk<'_> {
     }
 
     /// Keys sorted, lists of one element replaced by it, numbers printed by one rule.
-    fn value(&mut self, value: &Value) -> Result<Value, SchemaError> {
+    fn normalize_value(&mut self, value: &Value) -> Result<Value, SchemaError> {
         self.budget.step()?;
         Ok(match value {
             Value::Text(_) | Value::Bytes(_) | Value::Word(_) => value.clone(),
@@ -383,13 +388,14 @@ impl Walk<'_> {
             Value::Map(entries) => {
                 let mut sorted = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
-                    sorted.push((key.clone(), self.value(value)?));
+                    sorted.push((key.clone(), self.normalize_value(value)?));
                 }
                 sorted.sort_by(|a, b| a.0.cmp(&b.0));
                 Value::Map(sorted)
             }
             Value::List(values) => {
-                let mut values = values.iter().map(|value| self.value(value)).collect::<Result<Vec<_>, _>>()?;
+                let mut values =
+                    values.iter().map(|value| self.normalize_value(value)).collect::<Result<Vec<_>, _>>()?;
                 match values.len() {
                     1 => values.remove(0),
                     _ => Value::List(values),

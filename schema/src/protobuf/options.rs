@@ -119,7 +119,7 @@ fn handed_on_value(option: &Opt) -> Option<Opt> {
 
 /// The option of a message `google.protobuf.<message>` as compilers hand it on; none if they keep it to themselves.
 pub(super) fn handed_on(message: &str, option: &Opt) -> Option<Opt> {
-    if super::features::is_features(option) {
+    if option.is_features() {
         return handed_on_value(option);
     }
     let source_only = message == "ExtensionRangeOptions"
@@ -203,7 +203,7 @@ impl Names<'_> {
             (Kind::Message(message), Value::Map(entries)) => {
                 return writer.message(number, &self.write_message(message, entries));
             }
-            (Kind::String | Kind::Bytes, Value::Bytes(bytes)) => return writer.delimited(number, bytes),
+            (Kind::String | Kind::Bytes, Value::Bytes(bytes)) => return writer.write_delimited(number, bytes),
             _ => {}
         }
         let Some(text) = value.scalar() else { return };
@@ -212,45 +212,45 @@ impl Names<'_> {
             i64::try_from(value).ok().or_else(|| u64::try_from(value).ok().map(u64::cast_signed))
         };
         match kind {
-            Kind::Bool => writer.bool(number, matches!(text, "true" | "True" | "t" | "1")),
-            Kind::String | Kind::Bytes => writer.text(number, text),
+            Kind::Bool => writer.write_bool(number, matches!(text, "true" | "True" | "t" | "1")),
+            Kind::String | Kind::Bytes => writer.write_text(number, text),
             Kind::Enum(declared) => {
                 let constant = declared.get_value_by_name(text).map(|constant| constant.number());
                 let constant = constant.or_else(|| i32::try_from(integer()?).ok());
                 if let Some(constant) = constant {
-                    writer.int32(number, constant);
+                    writer.write_int32(number, constant);
                 }
             }
             Kind::Float => {
                 if let Some(value) = float(text) {
                     #[expect(clippy::cast_possible_truncation, reason = "the option is a float")]
-                    writer.fixed32(number, (value as f32).to_le_bytes());
+                    writer.write_fixed32(number, (value as f32).to_le_bytes());
                 }
             }
             Kind::Double => {
                 if let Some(value) = float(text) {
-                    writer.fixed64(number, value.to_le_bytes());
+                    writer.write_fixed64(number, value.to_le_bytes());
                 }
             }
             Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => {
                 if let Some(value) = integer() {
-                    writer.number(number, value.cast_unsigned());
+                    writer.write_number(number, value.cast_unsigned());
                 }
             }
             Kind::Sint32 | Kind::Sint64 => {
                 if let Some(value) = integer() {
-                    writer.number(number, ((value << 1) ^ (value >> 63)).cast_unsigned());
+                    writer.write_number(number, ((value << 1) ^ (value >> 63)).cast_unsigned());
                 }
             }
             Kind::Fixed32 | Kind::Sfixed32 => {
                 if let Some(value) = integer() {
                     let [a, b, c, d, ..] = value.to_le_bytes();
-                    writer.fixed32(number, [a, b, c, d]);
+                    writer.write_fixed32(number, [a, b, c, d]);
                 }
             }
             Kind::Fixed64 | Kind::Sfixed64 => {
                 if let Some(value) = integer() {
-                    writer.fixed64(number, value.to_le_bytes());
+                    writer.write_fixed64(number, value.to_le_bytes());
                 }
             }
             Kind::Message(_) => {}
@@ -276,7 +276,7 @@ impl Names<'_> {
         for (target, value) in fields {
             match (target.kind(), target.is_group(), value) {
                 (Kind::Message(inner), true, Value::Map(entries)) => {
-                    writer.group(target.number(), &self.write_message(&inner, entries));
+                    writer.write_group(target.number(), &self.write_message(&inner, entries));
                 }
                 (kind, _, value) => self.write_all(&mut writer, target.number(), &kind, value),
             }
@@ -289,7 +289,7 @@ impl Names<'_> {
         let Value::Map(entries) = value else { return None };
         let message = self.pool.get_message_by_name(url.rsplit('/').next()?)?;
         let mut writer = Writer::default();
-        writer.text(1, url);
+        writer.write_text(1, url);
         writer.message(2, &self.write_message(&message, entries));
         Some(writer)
     }

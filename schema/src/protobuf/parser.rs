@@ -8,11 +8,10 @@
 use std::collections::BTreeSet;
 
 use super::ast::{
-    Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Reserved,
-    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Visibility,
+    Constant, Enum, Extend, ExtensionRange, Extensions, Field, File, Group, Label, Message, Oneof, Opt, Reserved,
+    ReservedValue, Rpc, Service, Syntax, TAG_MAX, TypeName, Value, Visibility,
 };
 use super::lexer::Lexer;
-use super::parser_options;
 use crate::{SchemaError, limits};
 
 /// Parses the text of one file.
@@ -44,24 +43,24 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.lexer.position();
-            match self.lexer.word()? {
+            match self.lexer.read_word()? {
                 "package" => {
-                    self.file.package = Some(self.lexer.dotted()?.into_owned());
+                    self.file.package = Some(self.lexer.read_dotted()?.into_owned());
                     self.lexer.require(b';')?;
                 }
-                "import" => self.import()?,
-                "syntax" => self.syntax(index, start)?,
-                "edition" => self.edition(index, start)?,
+                "import" => self.parse_import()?,
+                "syntax" => self.parse_syntax(index, start)?,
+                "edition" => self.parse_edition(index, start)?,
                 "option" => {
                     let option = self.option_statement()?;
                     self.file.options.push(option);
                 }
                 "message" => {
-                    let message = self.message(&mut names, None)?;
+                    let message = self.parse_message(&mut names, None)?;
                     self.file.messages.push(message);
                 }
                 "enum" => {
-                    let declared = self.enumeration(&mut names, None)?;
+                    let declared = self.parse_enumeration(&mut names, None)?;
                     self.file.enums.push(declared);
                 }
                 word @ ("export" | "local") if self.file.syntax == Some(Syntax::Edition2024) => {
@@ -71,30 +70,30 @@ impl Parser<'_> {
                     }
                 }
                 "service" => {
-                    let service = self.service(&mut services)?;
+                    let service = self.parse_service(&mut services)?;
                     self.file.services.push(service);
                 }
                 "extend" => {
-                    let extend = self.extend()?;
+                    let extend = self.parse_extend()?;
                     self.file.extends.push(extend);
                 }
                 // Wire reads them anywhere and keeps them only where they mean something.
-                "reserved" => drop(self.reserved()?),
+                "reserved" => drop(self.parse_reserved()?),
                 other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
             }
         }
         Ok(())
     }
 
-    fn import(&mut self) -> Result<(), SchemaError> {
-        self.member()?;
+    fn parse_import(&mut self) -> Result<(), SchemaError> {
+        self.parse_member()?;
         let word = match self.lexer.peek()? {
             b'"' | b'\'' => None,
-            _ => Some(self.lexer.word()?),
+            _ => Some(self.lexer.read_word()?),
         };
         match word {
             None => {
-                let path = self.lexer.text()?;
+                let path = self.lexer.read_text()?;
                 self.file.imports.push(path);
             }
             Some("public") => {
@@ -114,7 +113,7 @@ impl Parser<'_> {
         self.lexer.require(b';')
     }
 
-    fn syntax(&mut self, index: usize, start: usize) -> Result<(), SchemaError> {
+    fn parse_syntax(&mut self, index: usize, start: usize) -> Result<(), SchemaError> {
         if self.file.syntax.is_some() {
             return Err(self.lexer.error_at(start, "too many syntax or edition definitions"));
         }
@@ -122,7 +121,7 @@ impl Parser<'_> {
         if index != 0 {
             return Err(self.lexer.error_at(start, "'syntax' element must be the first declaration in a file"));
         }
-        self.file.syntax = Some(match self.lexer.text()?.as_str() {
+        self.file.syntax = Some(match self.lexer.read_text()?.as_str() {
             "proto2" => Syntax::Proto2,
             "proto3" => Syntax::Proto3,
             other => return Err(self.lexer.error_at(start, &format!("unexpected syntax: {other}"))),
@@ -130,7 +129,7 @@ impl Parser<'_> {
         self.lexer.require(b';')
     }
 
-    fn edition(&mut self, index: usize, start: usize) -> Result<(), SchemaError> {
+    fn parse_edition(&mut self, index: usize, start: usize) -> Result<(), SchemaError> {
         if self.file.syntax.is_some() {
             return Err(self.lexer.error_at(start, "too many syntax or edition definitions"));
         }
@@ -138,7 +137,7 @@ impl Parser<'_> {
         if index != 0 {
             return Err(self.lexer.error_at(start, "'edition' element must be the first declaration in a file"));
         }
-        let name = self.lexer.text()?;
+        let name = self.lexer.read_text()?;
         let edition = Syntax::edition(&name);
         let unknown = || format!("unexpected edition: {name}; known are 2023 and 2024");
         self.file.syntax = Some(edition.ok_or_else(|| self.lexer.error_at(start, &unknown()))?);
@@ -149,15 +148,15 @@ impl Parser<'_> {
     fn visible(&mut self, word: &str, names: &mut Names) -> Result<Declared, SchemaError> {
         let visibility = Some(if word == "export" { Visibility::Export } else { Visibility::Local });
         let start = self.lexer.position();
-        match self.lexer.word()? {
-            "message" => self.message(names, visibility).map(Declared::Message),
-            "enum" => self.enumeration(names, visibility).map(Declared::Enum),
+        match self.lexer.read_word()? {
+            "message" => self.parse_message(names, visibility).map(Declared::Message),
+            "enum" => self.parse_enumeration(names, visibility).map(Declared::Enum),
             other => Err(self.lexer.error_at(start, &format!("expected 'message' or 'enum' but was {other}"))),
         }
     }
 
     /// Counts a member of the file.
-    pub(super) fn member(&mut self) -> Result<(), SchemaError> {
+    pub(super) fn parse_member(&mut self) -> Result<(), SchemaError> {
         self.members += 1;
         if self.members > limits::MEMBER_COUNT_MAX {
             let allowed = limits::MEMBER_COUNT_MAX as u64;
@@ -182,7 +181,7 @@ impl Parser<'_> {
 
     /// The name of a type or service, which must be new in its scope.
     fn new_name(&mut self, names: &mut Names) -> Result<String, SchemaError> {
-        self.member()?;
+        self.parse_member()?;
         let start = self.lexer.position();
         let name = self.lexer.name()?.into_owned();
         if !names.insert(name.clone()) {
@@ -191,7 +190,7 @@ impl Parser<'_> {
         Ok(name)
     }
 
-    fn message(&mut self, names: &mut Names, visibility: Option<Visibility>) -> Result<Message, SchemaError> {
+    fn parse_message(&mut self, names: &mut Names, visibility: Option<Visibility>) -> Result<Message, SchemaError> {
         let name = self.new_name(names)?;
         Ok(Message { visibility, ..self.message_body(name)? })
     }
@@ -207,21 +206,21 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.lexer.position();
-            match self.lexer.word()? {
+            match self.lexer.read_word()? {
                 "option" => message.options.push(self.option_statement()?),
-                "reserved" => message.reserved.push(self.reserved()?),
-                "message" => message.messages.push(self.message(&mut nested, None)?),
-                "enum" => message.enums.push(self.enumeration(&mut nested, None)?),
+                "reserved" => message.reserved.push(self.parse_reserved()?),
+                "message" => message.messages.push(self.parse_message(&mut nested, None)?),
+                "enum" => message.enums.push(self.parse_enumeration(&mut nested, None)?),
                 word @ ("export" | "local") if self.file.syntax == Some(Syntax::Edition2024) => {
                     match self.visible(word, &mut nested)? {
                         Declared::Message(inner) => message.messages.push(inner),
                         Declared::Enum(declared) => message.enums.push(declared),
                     }
                 }
-                "extend" => message.extends.push(self.extend()?),
-                "oneof" => message.oneofs.push(self.oneof()?),
-                "extensions" => message.extensions.push(self.extensions()?),
-                word => match self.field(start, word)? {
+                "extend" => message.extends.push(self.parse_extend()?),
+                "oneof" => message.oneofs.push(self.parse_oneof()?),
+                "extensions" => message.extensions.push(self.parse_extensions()?),
+                word => match self.parse_field(start, word)? {
                     Member::Field(field) => message.fields.push(field),
                     Member::Group(group) => message.groups.push(group),
                 },
@@ -231,7 +230,7 @@ impl Parser<'_> {
         Ok(message)
     }
 
-    fn enumeration(&mut self, names: &mut Names, visibility: Option<Visibility>) -> Result<Enum, SchemaError> {
+    fn parse_enumeration(&mut self, names: &mut Names, visibility: Option<Visibility>) -> Result<Enum, SchemaError> {
         let mut declared = Enum { name: self.new_name(names)?, visibility, ..Enum::default() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
@@ -239,18 +238,18 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.lexer.position();
-            match self.lexer.word()? {
+            match self.lexer.read_word()? {
                 "option" => declared.options.push(self.option_statement()?),
-                "reserved" => declared.reserved.push(self.reserved()?),
+                "reserved" => declared.reserved.push(self.parse_reserved()?),
                 word if word.starts_with(|first: char| first.is_ascii_digit()) => {
                     let message = "field and constant names cannot start with a digit";
                     return Err(self.lexer.error_at(start, message));
                 }
                 word => {
-                    self.member()?;
+                    self.parse_member()?;
                     self.lexer.require(b'=')?;
-                    let tag = self.lexer.int()?;
-                    let options = self.options()?;
+                    let tag = self.lexer.read_int()?;
+                    let options = self.parse_options()?;
                     self.lexer.require(b';')?;
                     declared.constants.push(Constant { name: word.to_owned(), tag, options });
                 }
@@ -259,7 +258,7 @@ impl Parser<'_> {
         Ok(declared)
     }
 
-    fn service(&mut self, names: &mut Names) -> Result<Service, SchemaError> {
+    fn parse_service(&mut self, names: &mut Names) -> Result<Service, SchemaError> {
         let mut service = Service { name: self.new_name(names)?, ..Service::default() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
@@ -267,20 +266,20 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.lexer.position();
-            match self.lexer.word()? {
+            match self.lexer.read_word()? {
                 "option" => service.options.push(self.option_statement()?),
-                "rpc" => service.rpcs.push(self.rpc()?),
+                "rpc" => service.rpcs.push(self.parse_rpc()?),
                 other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
             }
         }
         Ok(service)
     }
 
-    fn rpc(&mut self) -> Result<Rpc, SchemaError> {
-        self.member()?;
+    fn parse_rpc(&mut self) -> Result<Rpc, SchemaError> {
+        self.parse_member()?;
         let name = self.lexer.name()?.into_owned();
         let (request, request_streaming) = self.rpc_type()?;
-        if self.lexer.word()? != "returns" {
+        if self.lexer.read_word()? != "returns" {
             return Err(self.lexer.error("expected 'returns'"));
         }
         let (response, response_streaming) = self.rpc_type()?;
@@ -291,7 +290,7 @@ impl Parser<'_> {
                     continue;
                 }
                 let start = self.lexer.position();
-                match self.lexer.word()? {
+                match self.lexer.read_word()? {
                     "option" => options.push(self.option_statement()?),
                     other => return Err(self.lexer.error_at(start, &format!("unexpected label: {other}"))),
                 }
@@ -304,7 +303,7 @@ impl Parser<'_> {
 
     fn rpc_type(&mut self) -> Result<(TypeName, bool), SchemaError> {
         self.lexer.require(b'(')?;
-        let word = self.lexer.word()?;
+        let word = self.lexer.read_word()?;
         let streaming = word == "stream" && self.lexer.peek()? != b')';
         let type_name = if streaming { self.type_name()? } else { self.type_from(word)? };
         self.lexer.require(b')')?;
@@ -312,9 +311,9 @@ impl Parser<'_> {
     }
 
     /// Fields and groups; Wire drops options and reserved numbers there.
-    fn extend(&mut self) -> Result<Extend, SchemaError> {
-        self.member()?;
-        let name = self.lexer.dotted()?.into_owned();
+    fn parse_extend(&mut self) -> Result<Extend, SchemaError> {
+        self.parse_member()?;
+        let name = self.lexer.read_dotted()?.into_owned();
         let mut extend = Extend { name, fields: Vec::new(), groups: Vec::new() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
@@ -322,10 +321,10 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.lexer.position();
-            match self.lexer.word()? {
+            match self.lexer.read_word()? {
                 "option" => drop(self.option_statement()?),
-                "reserved" => drop(self.reserved()?),
-                word => match self.field(start, word)? {
+                "reserved" => drop(self.parse_reserved()?),
+                word => match self.parse_field(start, word)? {
                     Member::Field(field) => extend.fields.push(field),
                     Member::Group(group) => extend.groups.push(group),
                 },
@@ -334,18 +333,18 @@ impl Parser<'_> {
         Ok(extend)
     }
 
-    fn oneof(&mut self) -> Result<Oneof, SchemaError> {
-        self.member()?;
+    fn parse_oneof(&mut self) -> Result<Oneof, SchemaError> {
+        self.parse_member()?;
         let mut oneof = Oneof { name: self.lexer.name()?.into_owned(), ..Oneof::default() };
         self.lexer.require(b'{')?;
         while !self.lexer.take(b'}')? {
             if self.lexer.take(b';')? {
                 continue;
             }
-            let word = self.lexer.word()?;
+            let word = self.lexer.read_word()?;
             match word {
                 "option" => oneof.options.push(self.option_statement()?),
-                "group" => oneof.groups.push(self.group(None)?),
+                "group" => oneof.groups.push(self.parse_group(None)?),
                 word => {
                     let type_name = self.type_from(word)?;
                     oneof.fields.push(self.field_rest(None, type_name)?);
@@ -356,7 +355,7 @@ impl Parser<'_> {
     }
 
     /// A field or group whose first word was read already.
-    fn field(&mut self, start: usize, word: &str) -> Result<Member, SchemaError> {
+    fn parse_field(&mut self, start: usize, word: &str) -> Result<Member, SchemaError> {
         let edition = self.file.is_edition();
         let bare = edition || self.file.syntax == Some(Syntax::Proto3);
         let (label, type_name) = match word {
@@ -382,35 +381,35 @@ impl Parser<'_> {
                 let message = "groups do not exist in editions; use features.message_encoding = DELIMITED";
                 return Err(self.lexer.error_at(start, message));
             }
-            return self.group(label).map(Member::Group);
+            return self.parse_group(label).map(Member::Group);
         }
         self.field_rest(label, type_name).map(Member::Field)
     }
 
     fn field_rest(&mut self, label: Option<Label>, type_name: TypeName) -> Result<Field, SchemaError> {
-        self.member()?;
+        self.parse_member()?;
         let name = self.lexer.field_name()?;
         self.lexer.require(b'=')?;
-        let tag = self.lexer.int()?;
-        let mut options = self.options()?;
-        let default = parser_options::take_plain(&mut options, "default");
-        let json_name = parser_options::take_plain(&mut options, "json_name");
+        let tag = self.lexer.read_int()?;
+        let mut options = self.parse_options()?;
+        let default = take_plain(&mut options, "default");
+        let json_name = take_plain(&mut options, "json_name");
         let json_name = json_name.and_then(|value| value.scalar().map(str::to_owned));
         self.lexer.require(b';')?;
         Ok(Field { label, type_name, name, tag, default, json_name, options, delimited: false })
     }
 
-    fn group(&mut self, label: Option<Label>) -> Result<Group, SchemaError> {
-        self.member()?;
+    fn parse_group(&mut self, label: Option<Label>) -> Result<Group, SchemaError> {
+        self.parse_member()?;
         let name = self.lexer.name()?.into_owned();
         self.lexer.require(b'=')?;
-        let tag = self.lexer.int()?;
-        let options = self.options()?;
+        let tag = self.lexer.read_int()?;
+        let options = self.parse_options()?;
         Ok(Group { label, tag, options, body: self.message_body(name)? })
     }
 
     fn type_name(&mut self) -> Result<TypeName, SchemaError> {
-        let word = self.lexer.word()?;
+        let word = self.lexer.read_word()?;
         self.type_from(word)
     }
 
@@ -429,18 +428,18 @@ impl Parser<'_> {
         Ok(TypeName::Map(Box::new(key), Box::new(value)))
     }
 
-    fn reserved(&mut self) -> Result<Reserved, SchemaError> {
+    fn parse_reserved(&mut self) -> Result<Reserved, SchemaError> {
         let mut values = Vec::new();
         loop {
-            self.member()?;
+            self.parse_member()?;
             match self.lexer.peek()? {
-                b'"' | b'\'' => values.push(ReservedValue::Name(self.lexer.text()?)),
+                b'"' | b'\'' => values.push(ReservedValue::Name(self.lexer.read_text()?)),
                 // In editions names are words.
                 next if self.file.is_edition() && (next.is_ascii_alphabetic() || next == b'_') => {
-                    values.push(ReservedValue::Name(self.lexer.word()?.to_owned()));
+                    values.push(ReservedValue::Name(self.lexer.read_word()?.to_owned()));
                 }
                 _ => {
-                    let start = self.lexer.int()?;
+                    let start = self.lexer.read_int()?;
                     values.push(match self.range_end()? {
                         Some(end) => ReservedValue::Range(start, end),
                         None => ReservedValue::Tag(start),
@@ -456,16 +455,16 @@ impl Parser<'_> {
         }
     }
 
-    fn extensions(&mut self) -> Result<Extensions, SchemaError> {
+    fn parse_extensions(&mut self) -> Result<Extensions, SchemaError> {
         let mut ranges = Vec::new();
         loop {
-            self.member()?;
-            let start = self.lexer.int()?;
+            self.parse_member()?;
+            let start = self.lexer.read_int()?;
             ranges.push(match self.range_end()? {
                 Some(end) => ExtensionRange::Range(start, end),
                 None => ExtensionRange::Tag(start),
             });
-            let options = self.options()?;
+            let options = self.parse_options()?;
             if self.lexer.take(b';')? {
                 return Ok(Extensions { ranges, options });
             }
@@ -481,17 +480,17 @@ impl Parser<'_> {
             return Ok(None);
         }
         let start = self.lexer.position();
-        if self.lexer.word()? != "to" {
+        if self.lexer.read_word()? != "to" {
             return Err(self.lexer.error_at(start, "expected ',', ';', or 'to'"));
         }
         if self.lexer.peek()? == b'm' {
             let start = self.lexer.position();
-            return match self.lexer.word()? {
+            return match self.lexer.read_word()? {
                 "max" => Ok(Some(TAG_MAX)),
                 word => Err(self.lexer.error_at(start, &format!("expected an integer but was {word}"))),
             };
         }
-        self.lexer.int().map(Some)
+        self.lexer.read_int().map(Some)
     }
 }
 
@@ -503,4 +502,17 @@ enum Member {
 enum Declared {
     Message(Message),
     Enum(Enum),
+}
+
+/// Removes the built-in options `name` and gives the value of the last.
+fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<Value> {
+    let mut found = None;
+    options.retain(|option| {
+        let taken = !option.parenthesized && option.path.is_empty() && option.name == name;
+        if taken && !matches!(option.value, Value::Map(_) | Value::List(_)) {
+            found = Some(option.value.clone());
+        }
+        !taken
+    });
+    found
 }

@@ -10,19 +10,19 @@ use crate::{SchemaError, limits};
 impl Parser<'_> {
     /// The rest of `option …;`.
     pub(super) fn option_statement(&mut self) -> Result<Opt, SchemaError> {
-        let option = self.option()?;
+        let option = self.parse_option()?;
         self.lexer.require(b';')?;
         Ok(option)
     }
 
     /// A list of options in brackets, which may be absent.
-    pub(super) fn options(&mut self) -> Result<Vec<Opt>, SchemaError> {
+    pub(super) fn parse_options(&mut self) -> Result<Vec<Opt>, SchemaError> {
         let mut options = Vec::new();
         if !self.lexer.take(b'[')? {
             return Ok(options);
         }
         loop {
-            options.push(self.option()?);
+            options.push(self.parse_option()?);
             if self.lexer.take(b']')? {
                 return Ok(options);
             }
@@ -33,10 +33,10 @@ impl Parser<'_> {
     }
 
     /// One option of a list or a statement.
-    fn option(&mut self) -> Result<Opt, SchemaError> {
-        self.member()?;
+    fn parse_option(&mut self) -> Result<Opt, SchemaError> {
+        self.parse_member()?;
         let parenthesized = self.lexer.peek()? == b'(';
-        let name = if parenthesized { self.lexer.name()? } else { self.lexer.dotted()? };
+        let name = if parenthesized { self.lexer.name()? } else { self.lexer.read_dotted()? };
         // A dot before a part in parentheses still belongs to the word before it.
         let (name, mut is_open) = match name.strip_suffix('.') {
             Some(name) => (name.to_owned(), true),
@@ -46,12 +46,12 @@ impl Parser<'_> {
         while is_open || self.lexer.take(b'.')? {
             is_open = self.path_part(&mut path)?;
         }
-        self.separator(b'=')?;
-        let value = self.value()?;
+        self.parse_separator(b'=')?;
+        let value = self.parse_value()?;
         Ok(Opt { name, parenthesized, path, value })
     }
 
-    fn separator(&mut self, separator: u8) -> Result<(), SchemaError> {
+    fn parse_separator(&mut self, separator: u8) -> Result<(), SchemaError> {
         if self.lexer.take(separator)? {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Parser<'_> {
     /// One part of an option's path, or several in one word; is the path to go on?
     fn path_part(&mut self, path: &mut Vec<String>) -> Result<bool, SchemaError> {
         let first = self.lexer.peek()?;
-        let word = if first == b'(' { self.lexer.name()? } else { self.lexer.dotted()? };
+        let word = if first == b'(' { self.lexer.name()? } else { self.lexer.read_dotted()? };
         let mut is_open = false;
         if first == b'(' {
             path.push(format!("({word})"));
@@ -77,13 +77,13 @@ impl Parser<'_> {
         Ok(is_open)
     }
 
-    fn value(&mut self) -> Result<Value, SchemaError> {
+    fn parse_value(&mut self) -> Result<Value, SchemaError> {
         match self.lexer.peek()? {
-            open @ (b'{' | b'<') => self.aggregate(open),
-            b'[' => self.list(),
-            b'"' | b'\'' => self.lexer.quoted(),
+            open @ (b'{' | b'<') => self.parse_aggregate(open),
+            b'[' => self.parse_list(),
+            b'"' | b'\'' => self.lexer.read_quoted(),
             _ => {
-                let text = self.lexer.scalar()?;
+                let text = self.lexer.read_scalar()?;
                 let is_number = text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '.'));
                 Ok(if is_number { Value::Number(text) } else { Value::Word(text) })
             }
@@ -91,14 +91,14 @@ impl Parser<'_> {
     }
 
     /// An aggregate in text format, in braces or angle brackets.
-    fn aggregate(&mut self, open: u8) -> Result<Value, SchemaError> {
+    fn parse_aggregate(&mut self, open: u8) -> Result<Value, SchemaError> {
         self.enter()?;
         let close = if open == b'<' { b'>' } else { b'}' };
         self.lexer.aggregates += 1;
         self.lexer.require(open)?;
         let mut entries = Entries::default();
         while self.lexer.peek()? != close {
-            self.entry(&mut entries)?;
+            self.parse_entry(&mut entries)?;
             // A separator is optional.
             if !self.lexer.take(b',')? {
                 self.lexer.take(b';')?;
@@ -112,35 +112,35 @@ impl Parser<'_> {
     }
 
     /// One entry of an aggregate. Its `:` may be left out before a message, or a list of messages.
-    fn entry(&mut self, entries: &mut Entries) -> Result<(), SchemaError> {
-        self.member()?;
+    fn parse_entry(&mut self, entries: &mut Entries) -> Result<(), SchemaError> {
+        self.parse_member()?;
         let first = self.lexer.peek()?;
         let name = match first {
-            b'[' => format!("[{}]", self.lexer.bracketed()?),
+            b'[' => format!("[{}]", self.lexer.read_bracketed()?),
             b'(' => self.lexer.name()?.into_owned(),
-            _ => self.lexer.word()?.to_owned(),
+            _ => self.lexer.read_word()?.to_owned(),
         };
         let mut path = Vec::new();
         while self.lexer.take(b'.')? {
             while self.path_part(&mut path)? {}
         }
         if !matches!(self.lexer.peek()?, b'{' | b'<' | b'[') {
-            self.separator(b':')?;
+            self.parse_separator(b':')?;
         } else {
             self.lexer.take(b':')?;
         }
-        let value = self.value()?;
+        let value = self.parse_value()?;
         entries.add(name, path, value);
         Ok(())
     }
 
-    fn list(&mut self) -> Result<Value, SchemaError> {
+    fn parse_list(&mut self) -> Result<Value, SchemaError> {
         self.enter()?;
         self.lexer.require(b'[')?;
         let mut values = Vec::new();
         while !self.lexer.take(b']')? {
-            self.member()?;
-            values.push(self.value()?);
+            self.parse_member()?;
+            values.push(self.parse_value()?);
             if !self.lexer.take(b',')? && self.lexer.peek()? != b']' {
                 return Err(self.lexer.error("expected ',' or ']'"));
             }
@@ -148,19 +148,6 @@ impl Parser<'_> {
         self.leave();
         Ok(Value::List(values))
     }
-}
-
-/// Removes the built-in options `name` and gives the value of the last.
-pub(super) fn take_plain(options: &mut Vec<Opt>, name: &str) -> Option<Value> {
-    let mut found = None;
-    options.retain(|option| {
-        let taken = !option.parenthesized && option.path.is_empty() && option.name == name;
-        if taken && !matches!(option.value, Value::Map(_) | Value::List(_)) {
-            found = Some(option.value.clone());
-        }
-        !taken
-    });
-    found
 }
 
 /// The entries of an aggregate: keys in the order of their first appearance, a repeated key makes a list.

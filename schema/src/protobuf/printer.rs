@@ -13,7 +13,7 @@ use super::ast::{
 /// The text of a file.
 pub(super) fn print(file: &File) -> String {
     let mut printer = Printer { out: String::with_capacity(4096), level: 0, edition: file.is_edition() };
-    printer.file(file);
+    printer.print_file(file);
     printer.out
 }
 
@@ -45,7 +45,7 @@ pub(super) fn option_texts(option: &Opt) -> (String, String) {
     let mut printer = Printer { out: String::new(), level: 0, edition: false };
     printer.option_name(option);
     let name = std::mem::take(&mut printer.out);
-    printer.value(&option.value);
+    printer.print_value(&option.value);
     (name, printer.out)
 }
 
@@ -70,7 +70,7 @@ macro_rules! section {
 }
 
 impl Printer {
-    fn file(&mut self, file: &File) {
+    fn print_file(&mut self, file: &File) {
         if let Some(syntax) = file.syntax {
             let keyword = if syntax.is_edition() { "edition" } else { "syntax" };
             self.parts(&[keyword, " = \"", syntax.name(), "\";\n"]);
@@ -82,60 +82,60 @@ impl Printer {
             self.out.push('\n');
             for path in &file.imports {
                 self.out.push_str("import ");
-                self.quoted(path);
+                self.print_quoted(path);
                 self.out.push_str(";\n");
             }
             for path in &file.public_imports {
                 self.out.push_str("import public ");
-                self.quoted(path);
+                self.print_quoted(path);
                 self.out.push_str(";\n");
             }
             for path in &file.option_imports {
                 self.out.push_str("import option ");
-                self.quoted(path);
+                self.print_quoted(path);
                 self.out.push_str(";\n");
             }
         }
         section!(self, &file.options, option_statement);
         if !file.messages.is_empty() || !file.enums.is_empty() {
             self.out.push('\n');
-            file.messages.iter().for_each(|message| self.message(message));
-            file.enums.iter().for_each(|declared| self.enumeration(declared));
+            file.messages.iter().for_each(|message| self.print_message(message));
+            file.enums.iter().for_each(|declared| self.print_enumeration(declared));
         }
-        section!(self, &file.extends, extend);
-        section!(self, &file.services, service);
+        section!(self, &file.extends, print_extend);
+        section!(self, &file.services, print_service);
     }
 
-    fn message(&mut self, message: &Message) {
+    fn print_message(&mut self, message: &Message) {
         self.open(&[&visibility(message.visibility), "message ", &message.name]);
         self.message_body(message);
     }
 
     fn message_body(&mut self, message: &Message) {
-        section!(self, &message.reserved, reserved);
+        section!(self, &message.reserved, print_reserved);
         section!(self, &message.options, option_statement);
-        section!(self, &message.fields, field);
-        section!(self, &message.oneofs, oneof);
-        section!(self, &message.groups, group);
-        section!(self, &message.extensions, extensions);
-        section!(self, &message.extends, extend);
+        section!(self, &message.fields, print_field);
+        section!(self, &message.oneofs, print_oneof);
+        section!(self, &message.groups, print_group);
+        section!(self, &message.extensions, print_extensions);
+        section!(self, &message.extends, print_extend);
         if !message.messages.is_empty() || !message.enums.is_empty() {
             self.separate();
-            message.messages.iter().for_each(|nested| self.message(nested));
-            message.enums.iter().for_each(|nested| self.enumeration(nested));
+            message.messages.iter().for_each(|nested| self.print_message(nested));
+            message.enums.iter().for_each(|nested| self.print_enumeration(nested));
         }
         self.close();
     }
 
-    fn oneof(&mut self, oneof: &Oneof) {
+    fn print_oneof(&mut self, oneof: &Oneof) {
         self.open(&["oneof ", &oneof.name]);
         section!(self, &oneof.options, option_statement);
-        section!(self, &oneof.fields, field);
-        section!(self, &oneof.groups, group);
+        section!(self, &oneof.fields, print_field);
+        section!(self, &oneof.groups, print_group);
         self.close();
     }
 
-    fn group(&mut self, group: &Group) {
+    fn print_group(&mut self, group: &Group) {
         let label = group.label.map_or("", |label| label.name());
         let blank = if label.is_empty() { "" } else { " " };
         self.indent();
@@ -146,38 +146,38 @@ impl Printer {
     }
 
     /// Unlike in messages, no blank line separates the parts of an enum.
-    fn enumeration(&mut self, declared: &Enum) {
+    fn print_enumeration(&mut self, declared: &Enum) {
         self.open(&[&visibility(declared.visibility), "enum ", &declared.name]);
         if !declared.reserved.is_empty() || !declared.options.is_empty() || !declared.constants.is_empty() {
             self.separate();
         }
-        declared.reserved.iter().for_each(|reserved| self.reserved(reserved));
+        declared.reserved.iter().for_each(|reserved| self.print_reserved(reserved));
         declared.options.iter().for_each(|option| self.option_statement(option));
         for constant in &declared.constants {
             self.indent();
             self.parts(&[&constant.name, " = "]);
-            self.number(constant.tag);
+            self.print_number(constant.tag);
             self.option_list(&constant.options.iter().collect::<Vec<_>>());
             self.out.push_str(";\n");
         }
         self.close();
     }
 
-    fn extend(&mut self, extend: &Extend) {
+    fn print_extend(&mut self, extend: &Extend) {
         self.open(&["extend ", &extend.name]);
-        section!(self, &extend.fields, field);
-        section!(self, &extend.groups, group);
+        section!(self, &extend.fields, print_field);
+        section!(self, &extend.groups, print_group);
         self.close();
     }
 
-    fn service(&mut self, service: &Service) {
+    fn print_service(&mut self, service: &Service) {
         self.open(&["service ", &service.name]);
         section!(self, &service.options, option_statement);
-        section!(self, &service.rpcs, rpc);
+        section!(self, &service.rpcs, print_rpc);
         self.close();
     }
 
-    fn rpc(&mut self, rpc: &Rpc) {
+    fn print_rpc(&mut self, rpc: &Rpc) {
         let stream = |streaming| if streaming { "stream " } else { "" };
         self.indent();
         self.parts(&["rpc ", &rpc.name, " (", stream(rpc.request_streaming)]);
@@ -196,14 +196,14 @@ impl Printer {
         self.out.push_str(";\n");
     }
 
-    fn field(&mut self, field: &Field) {
+    fn print_field(&mut self, field: &Field) {
         self.indent();
         if let Some(label) = field.label {
             self.parts(&[label.name(), " "]);
         }
         self.type_name(&field.type_name);
         self.parts(&[" ", &field.name, " = "]);
-        self.number(field.tag);
+        self.print_number(field.tag);
         if field.default.is_none() && field.json_name.is_none() {
             if !field.options.is_empty() {
                 self.option_list(&field.options.iter().collect::<Vec<_>>());
@@ -217,7 +217,7 @@ impl Printer {
         self.out.push_str(";\n");
     }
 
-    fn reserved(&mut self, reserved: &Reserved) {
+    fn print_reserved(&mut self, reserved: &Reserved) {
         self.indent();
         self.out.push_str("reserved ");
         for (position, value) in reserved.values.iter().enumerate() {
@@ -226,15 +226,15 @@ impl Printer {
             }
             match value {
                 ReservedValue::Name(name) if self.edition => self.out.push_str(name),
-                ReservedValue::Name(name) => self.quoted(name),
-                ReservedValue::Tag(tag) => self.number(*tag),
+                ReservedValue::Name(name) => self.print_quoted(name),
+                ReservedValue::Tag(tag) => self.print_number(*tag),
                 ReservedValue::Range(start, end) => self.range(*start, *end),
             }
         }
         self.out.push_str(";\n");
     }
 
-    fn extensions(&mut self, extensions: &Extensions) {
+    fn print_extensions(&mut self, extensions: &Extensions) {
         self.indent();
         self.out.push_str("extensions ");
         for (position, range) in extensions.ranges.iter().enumerate() {
@@ -242,7 +242,7 @@ impl Printer {
                 self.out.push_str(", ");
             }
             match range {
-                ExtensionRange::Tag(tag) => self.number(*tag),
+                ExtensionRange::Tag(tag) => self.print_number(*tag),
                 ExtensionRange::Range(start, end) => self.range(*start, *end),
             }
         }
@@ -251,10 +251,10 @@ impl Printer {
     }
 
     fn range(&mut self, start: i32, end: i32) {
-        self.number(start);
+        self.print_number(start);
         self.out.push_str(" to ");
         if end < TAG_MAX {
-            self.number(end);
+            self.print_number(end);
         } else {
             self.out.push_str("max");
         }
@@ -263,7 +263,7 @@ impl Printer {
     fn option_statement(&mut self, option: &Opt) {
         self.indent();
         self.out.push_str("option ");
-        self.option(option);
+        self.print_option(option);
         self.out.push_str(";\n");
     }
 
@@ -273,7 +273,7 @@ impl Printer {
             [] => {}
             [option] => {
                 self.out.push_str(" [");
-                self.option(option);
+                self.print_option(option);
                 self.out.push(']');
             }
             options => {
@@ -281,7 +281,7 @@ impl Printer {
                 self.level += 1;
                 for (position, option) in options.iter().enumerate() {
                     self.indent();
-                    self.option(option);
+                    self.print_option(option);
                     self.out.push_str(if position + 1 < options.len() { ",\n" } else { "\n" });
                 }
                 self.level -= 1;
@@ -291,10 +291,10 @@ impl Printer {
         }
     }
 
-    fn option(&mut self, option: &Opt) {
+    fn print_option(&mut self, option: &Opt) {
         self.option_name(option);
         self.out.push_str(" = ");
-        self.value(&option.value);
+        self.print_value(&option.value);
     }
 
     fn option_name(&mut self, option: &Opt) {
@@ -309,9 +309,9 @@ impl Printer {
     }
 
     /// Aggregates nest as deep as the parser allows, which is what bounds the recursion.
-    fn value(&mut self, value: &Value) {
+    fn print_value(&mut self, value: &Value) {
         match value {
-            Value::Text(text) => self.quoted(text),
+            Value::Text(text) => self.print_quoted(text),
             Value::Bytes(bytes) => self.quoted_bytes(bytes),
             Value::Number(text) | Value::Word(text) => self.out.push_str(text),
             Value::Map(entries) => {
@@ -320,7 +320,7 @@ impl Printer {
                 for (position, (key, value)) in entries.iter().enumerate() {
                     self.indent();
                     self.parts(&[key, ": "]);
-                    self.value(value);
+                    self.print_value(value);
                     self.out.push_str(if position + 1 < entries.len() { ",\n" } else { "\n" });
                 }
                 self.level -= 1;
@@ -332,7 +332,7 @@ impl Printer {
                 self.level += 1;
                 for (position, value) in values.iter().enumerate() {
                     self.indent();
-                    self.value(value);
+                    self.print_value(value);
                     self.out.push_str(if position + 1 < values.len() { ",\n" } else { "\n" });
                 }
                 self.level -= 1;
@@ -391,12 +391,12 @@ impl Printer {
         parts.iter().for_each(|part| self.out.push_str(part));
     }
 
-    fn number(&mut self, number: i32) {
+    fn print_number(&mut self, number: i32) {
         use std::fmt::Write;
         write!(self.out, "{number}").expect("writing to a string cannot fail");
     }
 
-    fn quoted(&mut self, text: &str) {
+    fn print_quoted(&mut self, text: &str) {
         self.out.push('"');
         text.chars().for_each(|character| self.character(character));
         self.out.push('"');

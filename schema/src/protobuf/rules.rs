@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ast::{
     Enum, Extend, ExtensionRange, Field, File, Group, Label, Message, Opt, Reserved, ReservedValue, Syntax, TAG_MAX,
 };
-use super::encode::default_json_name;
 use super::features::{self, Features, Presence};
-use super::files::{Files, Kind, joined};
+use super::files::Files;
+use super::names::{compiled_entry_name, default_json_name};
+use super::units::{Kind, joined};
 use crate::lint::{LINT_COUNT_MAX, Lint};
 use crate::{Budget, SchemaError};
 
@@ -25,8 +26,8 @@ pub(super) fn check(files: &Files, budget: &mut Budget) -> Result<Vec<Lint>, Sch
     let file = &files.own().file;
     let features = Features::of_file(file);
     let mut check = Check { files, syntax: file.syntax, budget, found: Vec::new(), path: String::new() };
-    check.imports(file);
-    check.features(&file.options);
+    check.check_imports(file);
+    check.check_features(&file.options);
     let package = file.package.as_deref().unwrap_or_default();
     let mut names = Names::default();
     check.declared(&mut names, &file.messages, &file.enums, &file.extends)?;
@@ -38,12 +39,12 @@ pub(super) fn check(files: &Files, budget: &mut Budget) -> Result<Vec<Lint>, Sch
         }
     }
     for message in &file.messages {
-        check.at(&message.name, |check| check.message(package, message, features))?;
+        check.at(&message.name, |check| check.check_message(package, message, features))?;
     }
     for declared in &file.enums {
-        check.at(&declared.name, |check| check.enumeration(declared, features))?;
+        check.at(&declared.name, |check| check.check_enumeration(declared, features))?;
     }
-    check.extends(package, &file.extends, features)?;
+    check.check_extends(package, &file.extends, features)?;
     Ok(check.found)
 }
 
@@ -98,7 +99,7 @@ impl Check<'_, '_> {
         self.syntax == Some(Syntax::Proto3)
     }
 
-    fn imports(&mut self, file: &File) {
+    fn check_imports(&mut self, file: &File) {
         let mut seen = BTreeSet::new();
         let all = file.imports.iter().chain(&file.public_imports).chain(&file.weak_imports).chain(&file.option_imports);
         for path in all {
@@ -112,12 +113,12 @@ impl Check<'_, '_> {
         }
     }
 
-    fn features(&mut self, options: &[Opt]) {
+    fn check_features(&mut self, options: &[Opt]) {
         if self.syntax.is_some_and(Syntax::is_edition) {
             if let Some(problem) = features::problem(options) {
                 self.add("FEATURE_INVALID", problem);
             }
-        } else if options.iter().any(features::is_features) {
+        } else if options.iter().any(Opt::is_features) {
             self.add("FEATURE_INVALID", "features exist in editions only".to_owned());
         }
     }
@@ -160,10 +161,10 @@ impl Check<'_, '_> {
     }
 
     /// Recursion is bounded by the depth that the parser allows.
-    fn message(&mut self, outer: &str, message: &Message, outer_features: Features) -> Result<(), SchemaError> {
+    fn check_message(&mut self, outer: &str, message: &Message, outer_features: Features) -> Result<(), SchemaError> {
         let scope = joined(outer, &message.name);
         self.budget.steps(1 + scope.len() as u64 / 8)?;
-        self.features(&message.options);
+        self.check_features(&message.options);
         let features = outer_features.with(&message.options);
         let mut names = Names::default();
         self.declared(&mut names, &message.messages, &message.enums, &message.extends)?;
@@ -181,14 +182,14 @@ impl Check<'_, '_> {
                 self.at(&oneof.name, |check| check.add("ONEOF_EMPTY", "a oneof must have a field".to_owned()));
             }
             for field in &oneof.fields {
-                self.at(&field.tag.to_string(), |check| check.field(&scope, field, features, true))?;
+                self.at(&field.tag.to_string(), |check| check.check_field(&scope, field, features, true))?;
             }
         }
         for field in &message.fields {
             if let super::ast::TypeName::Map(..) = field.type_name {
-                self.name(&mut names, &super::encode::compiled_entry_name(&field.name))?;
+                self.name(&mut names, &compiled_entry_name(&field.name))?;
             }
-            self.at(&field.tag.to_string(), |check| check.field(&scope, field, features, false))?;
+            self.at(&field.tag.to_string(), |check| check.check_field(&scope, field, features, false))?;
         }
         let members: Vec<Member<'_>> = message
             .fields
@@ -197,24 +198,24 @@ impl Check<'_, '_> {
             .map(Member::of_field)
             .chain(message.all_groups().map(Member::of_group))
             .collect();
-        self.members(message, &members, &mut names, features.json)?;
+        self.check_members(message, &members, &mut names, features.json)?;
         if self.is_proto3() && !message.extensions.is_empty() {
             self.add("PROTO3_EXTENSION_RANGE", "proto3 has no extension ranges".to_owned());
         }
         for group in message.all_groups() {
-            self.at(&group.body.name, |check| check.message(&scope, &group.body, features))?;
+            self.at(&group.body.name, |check| check.check_message(&scope, &group.body, features))?;
         }
         for nested in &message.messages {
-            self.at(&nested.name, |check| check.message(&scope, nested, features))?;
+            self.at(&nested.name, |check| check.check_message(&scope, nested, features))?;
         }
         for declared in &message.enums {
-            self.at(&declared.name, |check| check.enumeration(declared, features))?;
+            self.at(&declared.name, |check| check.check_enumeration(declared, features))?;
         }
-        self.extends(&scope, &message.extends, features)
+        self.check_extends(&scope, &message.extends, features)
     }
 
     /// The members of a message among each other and against its ranges.
-    fn members(
+    fn check_members(
         &mut self,
         message: &Message,
         members: &[Member<'_>],
@@ -224,7 +225,7 @@ impl Check<'_, '_> {
         let set =
             message.options.iter().any(|option| option.is("message_set_wire_format") && option.value.is_word("true"));
         let max = if set { i32::MAX } else { TAG_MAX };
-        let reserved = self.ranges("RESERVED", &reserved_ranges(&message.reserved), (1, max))?;
+        let reserved = self.check_ranges("RESERVED", &reserved_ranges(&message.reserved), (1, max))?;
         let extensions: Vec<(i32, i32)> = message
             .extensions
             .iter()
@@ -234,7 +235,7 @@ impl Check<'_, '_> {
                 ExtensionRange::Range(start, end) => (start, if end == TAG_MAX { max } else { end }),
             })
             .collect();
-        let extensions = self.ranges("EXTENSION", &extensions, (1, max))?;
+        let extensions = self.check_ranges("EXTENSION", &extensions, (1, max))?;
         if let Some((start, end)) = extensions.iter().find(|range| overlapping(&reserved, range.0, range.1).is_some()) {
             self.add("RANGE_OVERLAP", format!("the extension range {start} to {end} overlaps a reserved range"));
         }
@@ -250,7 +251,7 @@ impl Check<'_, '_> {
             let json_name = member.json_name.map_or_else(|| default_json_name(name), str::to_owned);
             let same_json = json_names.insert(json_name.clone(), name);
             self.at(&tag.to_string(), |check| {
-                check.number(name, tag, max);
+                check.check_number(name, tag, max);
                 if let Some(other) = before {
                     check.add(
                         "FIELD_NUMBER_DUPLICATE",
@@ -280,7 +281,7 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    fn number(&mut self, name: &str, tag: i32, max: i32) {
+    fn check_number(&mut self, name: &str, tag: i32, max: i32) {
         if tag < 1 || tag > max {
             self.add("FIELD_NUMBER_INVALID", format!("{name} has the number {tag}; numbers go from 1 to {max}"));
         } else if IMPLEMENTATION_NUMBERS.contains(&tag) {
@@ -289,8 +290,8 @@ impl Check<'_, '_> {
         }
     }
 
-    fn field(&mut self, scope: &str, field: &Field, outer: Features, in_oneof: bool) -> Result<(), SchemaError> {
-        self.features(&field.options);
+    fn check_field(&mut self, scope: &str, field: &Field, outer: Features, in_oneof: bool) -> Result<(), SchemaError> {
+        self.check_features(&field.options);
         if field.default.is_some() && self.is_proto3() {
             self.add("PROTO3_DEFAULT", format!("{} has a default, which proto3 does not have", field.name));
         }
@@ -303,7 +304,7 @@ impl Check<'_, '_> {
         let implicit = features.presence == Presence::Implicit && field.label.is_none() && !in_oneof;
         // An enum of proto2 in proto3; protoc knows the features of any enum, so only plain syntax is judged here.
         let closed = matches!(found.unit.file.syntax, None | Some(Syntax::Proto2))
-            && !matches!(found.unit.origin, super::files::Origin::Bundled(_));
+            && !matches!(found.unit.origin, super::units::Origin::Bundled(_));
         if implicit && closed {
             let message = format!("{} has no presence, so its enum {} must be open", field.name, found.full_name);
             self.add("ENUM_CLOSED", message);
@@ -312,7 +313,7 @@ impl Check<'_, '_> {
     }
 
     /// Ranges in order; those that are no ranges or overlap are reported.
-    fn ranges(
+    fn check_ranges(
         &mut self,
         what: &str,
         ranges: &[(i32, i32)],
@@ -349,8 +350,8 @@ impl Check<'_, '_> {
         Ok(names)
     }
 
-    fn enumeration(&mut self, declared: &Enum, outer: Features) -> Result<(), SchemaError> {
-        self.features(&declared.options);
+    fn check_enumeration(&mut self, declared: &Enum, outer: Features) -> Result<(), SchemaError> {
+        self.check_features(&declared.options);
         let features = outer.with(&declared.options);
         if declared.constants.is_empty() {
             self.add("ENUM_EMPTY", "an enum must have a constant".to_owned());
@@ -360,7 +361,7 @@ impl Check<'_, '_> {
             self.at(&first.tag.to_string(), |check| check.add("ENUM_FIRST_NOT_ZERO", message));
         }
         let aliases = declared.options.iter().any(|option| option.is("allow_alias") && option.value.is_word("true"));
-        let reserved = self.ranges("RESERVED", &reserved_ranges(&declared.reserved), (i32::MIN, i32::MAX))?;
+        let reserved = self.check_ranges("RESERVED", &reserved_ranges(&declared.reserved), (i32::MIN, i32::MAX))?;
         let reserved_names = self.reserved_names(&declared.reserved)?;
         let mut tags: BTreeMap<i32, &str> = BTreeMap::new();
         let mut has_alias = false;
@@ -370,7 +371,7 @@ impl Check<'_, '_> {
             let before = tags.insert(tag, name);
             has_alias |= before.is_some();
             self.at(&tag.to_string(), |check| {
-                check.features(&constant.options);
+                check.check_features(&constant.options);
                 if let Some(other) = before.filter(|_| !aliases) {
                     let message = format!("{name} and {other} are both {tag}; that needs option allow_alias = true");
                     check.add("ENUM_ALIAS", message);
@@ -389,7 +390,7 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    fn extends(&mut self, scope: &str, extends: &[Extend], features: Features) -> Result<(), SchemaError> {
+    fn check_extends(&mut self, scope: &str, extends: &[Extend], features: Features) -> Result<(), SchemaError> {
         for extend in extends {
             let found = self.files.resolve(scope, &extend.name, self.budget)?;
             let is_option = found.is_some_and(|found| found.full_name.starts_with(OPTIONS_PREFIX));
@@ -399,8 +400,8 @@ impl Check<'_, '_> {
             }
             for field in &extend.fields {
                 self.at(&field.tag.to_string(), |check| {
-                    check.number(&field.name, field.tag, i32::MAX);
-                    check.features(&field.options);
+                    check.check_number(&field.name, field.tag, i32::MAX);
+                    check.check_features(&field.options);
                     if field.label == Some(Label::Required) {
                         check.add("EXTENSION_REQUIRED", format!("the extension {} must not be required", field.name));
                     }
@@ -410,7 +411,7 @@ impl Check<'_, '_> {
                 });
             }
             for group in &extend.groups {
-                self.at(&group.body.name, |check| check.message(scope, &group.body, features))?;
+                self.at(&group.body.name, |check| check.check_message(scope, &group.body, features))?;
             }
         }
         Ok(())

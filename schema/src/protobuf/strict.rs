@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use super::ast::{
     Enum, Extend, ExtensionRange, Field, File, Label, Message, Scalar, TAG_MAX, TypeName, Value, integer,
 };
-use super::files::{Files, Found, Kind, Origin, Unit, joined};
+use super::files::Files;
 use super::rules;
+use super::units::{Found, Kind, Origin, Unit, joined};
 use crate::lint::Lint;
 use crate::{Budget, SchemaError};
 
@@ -36,9 +37,9 @@ pub(super) fn check(files: &Files, budget: &mut Budget) -> Result<(), SchemaErro
             check.message_type(package, &rpc.response)?;
         }
     }
-    check.extends(package, &file.extends, &mut symbols)?;
-    file.messages.iter().try_for_each(|message| check.message(package, message))?;
-    file.enums.iter().try_for_each(|declared| check.enumeration(declared))?;
+    check.check_extends(package, &file.extends, &mut symbols)?;
+    file.messages.iter().try_for_each(|message| check.check_message(package, message))?;
+    file.enums.iter().try_for_each(|declared| check.check_enumeration(declared))?;
     match rules::check(files, budget)?.into_iter().next() {
         Some(Lint { code, path, message }) => Err(invalid(format!("{message} (at {path}, rule {code})"))),
         None => Ok(()),
@@ -88,7 +89,7 @@ impl<'a> Check<'a, '_> {
         Ok(())
     }
 
-    fn message(&mut self, outer: &str, message: &Message) -> Result<(), SchemaError> {
+    fn check_message(&mut self, outer: &str, message: &Message) -> Result<(), SchemaError> {
         let scope = joined(outer, &message.name);
         self.budget.steps(1 + scope.len() as u64 / 8)?;
         let mut symbols = BTreeSet::new();
@@ -103,26 +104,31 @@ impl<'a> Check<'a, '_> {
         for field in fields {
             self.symbol(&mut symbols, &field.name)?;
             if let TypeName::Map(..) = field.type_name {
-                self.symbol(&mut symbols, &super::encode::map_entry_name(&field.name))?;
+                self.symbol(&mut symbols, &super::names::map_entry_name(&field.name))?;
             }
             check_tag(&mut tags, &message.name, field.tag)?;
-            self.field(&scope, field)?;
+            self.check_field(&scope, field)?;
         }
         for group in message.all_groups() {
             self.symbol(&mut symbols, &group.body.name)?;
             check_tag(&mut tags, &message.name, group.tag)?;
-            self.message(&scope, &group.body)?;
+            self.check_message(&scope, &group.body)?;
         }
-        self.extends(&scope, &message.extends, &mut symbols)?;
-        message.messages.iter().try_for_each(|nested| self.message(&scope, nested))?;
-        message.enums.iter().try_for_each(|nested| self.enumeration(nested))
+        self.check_extends(&scope, &message.extends, &mut symbols)?;
+        message.messages.iter().try_for_each(|nested| self.check_message(&scope, nested))?;
+        message.enums.iter().try_for_each(|nested| self.check_enumeration(nested))
     }
 
-    fn extends(&mut self, scope: &str, extends: &[Extend], symbols: &mut BTreeSet<String>) -> Result<(), SchemaError> {
+    fn check_extends(
+        &mut self,
+        scope: &str,
+        extends: &[Extend],
+        symbols: &mut BTreeSet<String>,
+    ) -> Result<(), SchemaError> {
         for extend in extends {
             for field in &extend.fields {
                 self.symbol(symbols, &field.name)?;
-                self.field(scope, field)?;
+                self.check_field(scope, field)?;
             }
             let found = self.visible(scope, &extend.name)?;
             let Some(extendee) = found.message().filter(|_| found.kind == Kind::Message) else {
@@ -130,7 +136,7 @@ impl<'a> Check<'a, '_> {
             };
             for group in &extend.groups {
                 self.symbol(symbols, &group.body.name)?;
-                self.message(scope, &group.body)?;
+                self.check_message(scope, &group.body)?;
             }
             let fields = extend.fields.iter().map(|field| field.tag);
             for tag in fields.chain(extend.groups.iter().map(|group| group.tag)) {
@@ -152,7 +158,7 @@ impl<'a> Check<'a, '_> {
         Ok(())
     }
 
-    fn field(&mut self, scope: &str, field: &Field) -> Result<(), SchemaError> {
+    fn check_field(&mut self, scope: &str, field: &Field) -> Result<(), SchemaError> {
         self.budget.step()?;
         if field.tag <= 0 {
             return Err(invalid(format!("field {}: Field numbers must be positive integers.", field.name)));
@@ -217,7 +223,7 @@ impl<'a> Check<'a, '_> {
         }
     }
 
-    fn enumeration(&mut self, declared: &Enum) -> Result<(), SchemaError> {
+    fn check_enumeration(&mut self, declared: &Enum) -> Result<(), SchemaError> {
         if declared.constants.is_empty() {
             return Err(invalid(format!("enum {}: Enums must contain at least one value.", declared.name)));
         }

@@ -14,7 +14,7 @@ use prost_reflect::{
 };
 
 use super::json_text::{self, Json};
-use super::{ProtobufSchema, ast, descriptors, features, files, well_known};
+use super::{ProtobufSchema, ast, descriptors, features, units, well_known};
 use crate::SchemaError;
 use crate::validate::DataError;
 
@@ -42,7 +42,7 @@ impl ProtobufSchema {
         let mut messages = &file.messages;
         for index in indexes {
             let message = messages.get(usize::try_from(*index).ok()?)?;
-            name = files::joined(&name, &message.name);
+            name = units::joined(&name, &message.name);
             messages = &message.messages;
         }
         (!indexes.is_empty()).then_some(name)
@@ -141,7 +141,7 @@ impl Message {
         let mut errors = Errors { open_enums: Arc::clone(&self.open_enums), ..Errors::default() };
         match json_text::parse(text) {
             Ok(Json::Null) => errors.add("the document is null".to_owned()),
-            Ok(document) => errors.message(&self.descriptor, &document),
+            Ok(document) => errors.check_message(&self.descriptor, &document),
             Err(message) => errors.add(message),
         }
         errors.found
@@ -212,11 +212,11 @@ impl Errors {
         self.add(format!("{what} expected, found {}", found.kind()));
     }
 
-    fn message(&mut self, descriptor: &MessageDescriptor, value: &Json<'_>) {
+    fn check_message(&mut self, descriptor: &MessageDescriptor, value: &Json<'_>) {
         match descriptor.full_name() {
-            "google.protobuf.Timestamp" => self.text(value, "a timestamp (RFC 3339)", well_known::is_timestamp),
-            "google.protobuf.Duration" => self.text(value, "a duration", well_known::is_duration),
-            "google.protobuf.FieldMask" => self.text(value, "a field mask", well_known::is_field_mask),
+            "google.protobuf.Timestamp" => self.check_text(value, "a timestamp (RFC 3339)", well_known::is_timestamp),
+            "google.protobuf.Duration" => self.check_text(value, "a duration", well_known::is_duration),
+            "google.protobuf.FieldMask" => self.check_text(value, "a field mask", well_known::is_field_mask),
             "google.protobuf.Struct" => match value {
                 Json::Object(members) => self.dynamic_members(members),
                 Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Array(_) => {
@@ -230,16 +230,16 @@ impl Errors {
                 }
             },
             "google.protobuf.Value" => self.dynamic(value),
-            "google.protobuf.Any" => self.any(descriptor, value),
+            "google.protobuf.Any" => self.check_any(descriptor, value),
             name if is_wrapper(name) => match descriptor.get_field_by_name("value") {
-                Some(field) => self.scalar(&field.kind(), value),
+                Some(field) => self.check_scalar(&field.kind(), value),
                 None => self.plain_message(descriptor, value, false),
             },
             _ => self.plain_message(descriptor, value, false),
         }
     }
 
-    fn text(&mut self, value: &Json<'_>, what: &str, is: fn(&str) -> bool) {
+    fn check_text(&mut self, value: &Json<'_>, what: &str, is: fn(&str) -> bool) {
         match value {
             Json::Text(text) if is(text) => {}
             Json::Text(_) => self.add(format!("the string is not {what}")),
@@ -252,7 +252,7 @@ impl Errors {
     /// Any JSON value; only numbers beyond a double are wrong.
     fn dynamic(&mut self, value: &Json<'_>) {
         match value {
-            Json::Number(number) if well_known::float(number).is_none() => {
+            Json::Number(number) if well_known::float_text(number).is_none() => {
                 self.add("the number is out of range".to_owned());
             }
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => {}
@@ -275,7 +275,7 @@ impl Errors {
         }
     }
 
-    fn any(&mut self, descriptor: &MessageDescriptor, value: &Json<'_>) {
+    fn check_any(&mut self, descriptor: &MessageDescriptor, value: &Json<'_>) {
         let Json::Object(members) = value else { return self.expected("an object", value) };
         if members.is_empty() {
             return;
@@ -298,7 +298,7 @@ impl Errors {
         for (key, value) in members {
             match key.as_ref() {
                 "@type" => {}
-                "value" => self.at("value", |errors| errors.message(&found, value)),
+                "value" => self.at("value", |errors| errors.check_message(&found, value)),
                 other => self.at(other, |errors| errors.add("the field is not known".to_owned())),
             }
         }
@@ -328,11 +328,11 @@ impl Errors {
                             errors.add(format!("{other} of the oneof {} is set already", oneof.name()));
                         }
                     }
-                    errors.field(&field, value);
+                    errors.check_field(&field, value);
                 }
                 (None, value) => match extension() {
-                    Some(extension) if extension.is_list() => errors.list(&extension.kind(), value),
-                    Some(extension) => errors.single(&extension.kind(), value),
+                    Some(extension) if extension.is_list() => errors.check_list(&extension.kind(), value),
+                    Some(extension) => errors.check_single(&extension.kind(), value),
                     None => errors.add("the field is not known".to_owned()),
                 },
             });
@@ -351,31 +351,31 @@ impl Errors {
         Rc::clone(self.required.entry(descriptor.full_name().to_owned()).or_insert_with(of))
     }
 
-    fn field(&mut self, field: &FieldDescriptor, value: &Json<'_>) {
+    fn check_field(&mut self, field: &FieldDescriptor, value: &Json<'_>) {
         let kind = field.kind();
         if *value == Json::Null && (field.is_list() || field.is_map() || !takes_null(&kind)) {
             return;
         }
         if field.is_map() {
-            self.map(&kind, value);
+            self.check_map(&kind, value);
         } else if field.is_list() {
-            self.list(&kind, value);
+            self.check_list(&kind, value);
         } else {
-            self.single(&kind, value);
+            self.check_single(&kind, value);
         }
     }
 
-    fn list(&mut self, kind: &Kind, value: &Json<'_>) {
+    fn check_list(&mut self, kind: &Kind, value: &Json<'_>) {
         match value {
             Json::Null => {}
             Json::Array(values) => values.iter().enumerate().for_each(|(position, value)| {
-                self.at(&position.to_string(), |errors| errors.element(kind, value));
+                self.at(&position.to_string(), |errors| errors.check_element(kind, value));
             }),
             Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) => self.expected("an array", value),
         }
     }
 
-    fn map(&mut self, kind: &Kind, value: &Json<'_>) {
+    fn check_map(&mut self, kind: &Kind, value: &Json<'_>) {
         let Json::Object(members) = value else { return self.expected("an object", value) };
         let Kind::Message(entry) = kind else { return };
         let (key_kind, value_kind) = (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
@@ -386,39 +386,39 @@ impl Errors {
                     errors.add("the key is repeated".to_owned());
                 }
                 if key_kind != Kind::Bool {
-                    errors.scalar(&key_kind, &Json::Text(key.clone()));
+                    errors.check_scalar(&key_kind, &Json::Text(key.clone()));
                 } else if !matches!(key.as_ref(), "true" | "false") {
                     errors.add("a map key true or false expected".to_owned());
                 }
-                errors.element(&value_kind, value);
+                errors.check_element(&value_kind, value);
             });
         }
     }
 
     /// An element of a list or a map, which must not be null.
-    fn element(&mut self, kind: &Kind, value: &Json<'_>) {
+    fn check_element(&mut self, kind: &Kind, value: &Json<'_>) {
         if *value == Json::Null && !takes_null(kind) {
             return self.add("null is not allowed in a list or map".to_owned());
         }
-        self.single(kind, value);
+        self.check_single(kind, value);
     }
 
-    fn single(&mut self, kind: &Kind, value: &Json<'_>) {
+    fn check_single(&mut self, kind: &Kind, value: &Json<'_>) {
         if let Some(descriptor) = kind.as_message() {
-            self.message(descriptor, value);
+            self.check_message(descriptor, value);
         } else if let Some(descriptor) = kind.as_enum() {
-            self.enumeration(descriptor, value);
+            self.check_enumeration(descriptor, value);
         } else {
-            self.scalar(kind, value);
+            self.check_scalar(kind, value);
         }
     }
 
-    fn enumeration(&mut self, descriptor: &EnumDescriptor, value: &Json<'_>) {
+    fn check_enumeration(&mut self, descriptor: &EnumDescriptor, value: &Json<'_>) {
         let number = match value {
             Json::Null if descriptor.full_name() == "google.protobuf.NullValue" => return,
             Json::Text(name) if descriptor.get_value_by_name(name).is_some() => return,
-            Json::Text(text) => well_known::integer(text),
-            Json::Number(text) => well_known::integer(text),
+            Json::Text(text) => well_known::integer_text(text),
+            Json::Number(text) => well_known::integer_text(text),
             Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
                 return self.expected("a constant's name or number", value);
             }
@@ -437,14 +437,14 @@ impl Errors {
         }
     }
 
-    fn scalar(&mut self, kind: &Kind, value: &Json<'_>) {
+    fn check_scalar(&mut self, kind: &Kind, value: &Json<'_>) {
         match kind {
-            Kind::Double => self.float(value, f64::MAX),
-            Kind::Float => self.float(value, f64::from(f32::MAX)),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => self.integer(value, i32::MIN.into(), i32::MAX.into()),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => self.integer(value, i64::MIN.into(), i64::MAX.into()),
-            Kind::Uint32 | Kind::Fixed32 => self.integer(value, 0, u32::MAX.into()),
-            Kind::Uint64 | Kind::Fixed64 => self.integer(value, 0, u64::MAX.into()),
+            Kind::Double => self.check_float(value, f64::MAX),
+            Kind::Float => self.check_float(value, f64::from(f32::MAX)),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => self.check_integer(value, i32::MIN.into(), i32::MAX.into()),
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => self.check_integer(value, i64::MIN.into(), i64::MAX.into()),
+            Kind::Uint32 | Kind::Fixed32 => self.check_integer(value, 0, u32::MAX.into()),
+            Kind::Uint64 | Kind::Fixed64 => self.check_integer(value, 0, u64::MAX.into()),
             Kind::Bool => {
                 if !matches!(value, Json::Bool(_)) {
                     self.expected("a boolean", value);
@@ -455,15 +455,15 @@ impl Errors {
                     self.expected("a string", value);
                 }
             }
-            Kind::Bytes => self.text(value, "base64", well_known::is_base64),
-            Kind::Message(_) | Kind::Enum(_) => self.single(kind, value),
+            Kind::Bytes => self.check_text(value, "base64", well_known::is_base64),
+            Kind::Message(_) | Kind::Enum(_) => self.check_single(kind, value),
         }
     }
 
-    fn integer(&mut self, value: &Json<'_>, low: i128, high: i128) {
+    fn check_integer(&mut self, value: &Json<'_>, low: i128, high: i128) {
         let number = match value {
-            Json::Number(text) => well_known::integer(text),
-            Json::Text(text) => well_known::integer(text),
+            Json::Number(text) => well_known::integer_text(text),
+            Json::Text(text) => well_known::integer_text(text),
             Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
                 return self.expected("an integer", value);
             }
@@ -477,12 +477,12 @@ impl Errors {
         }
     }
 
-    fn float(&mut self, value: &Json<'_>, max: f64) {
+    fn check_float(&mut self, value: &Json<'_>, max: f64) {
         let number = match value {
-            Json::Number(text) => well_known::float(text),
+            Json::Number(text) => well_known::float_text(text),
             Json::Text(text) => match text.as_ref() {
                 "NaN" | "Infinity" | "-Infinity" => return,
-                text => well_known::float(text),
+                text => well_known::float_text(text),
             },
             Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
                 return self.expected("a number", value);

@@ -98,7 +98,7 @@ pub(super) fn is_base64(text: &str) -> bool {
 }
 
 /// The integer that a number's text stands for, if it is one: `100`, `1e2`, `100.0`.
-pub(super) fn integer(text: &str) -> Option<i128> {
+pub(super) fn integer_text(text: &str) -> Option<i128> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(place) => (&text[..place], text[place + 1..].parse::<i64>().ok()?),
         None => (text, 0),
@@ -128,7 +128,7 @@ pub(super) fn integer(text: &str) -> Option<i128> {
 }
 
 /// The finite number that a text stands for, in JSON's grammar.
-pub(super) fn float(text: &str) -> Option<f64> {
+pub(super) fn float_text(text: &str) -> Option<f64> {
     is_number(text).then(|| text.parse::<f64>().ok())?.filter(|value| value.is_finite())
 }
 
@@ -172,7 +172,7 @@ mod tests {
             ("", None),
             ("12abc", None),
         ] {
-            assert_eq!(integer(text), value, "{text}");
+            assert_eq!(integer_text(text), value, "{text}");
         }
     }
 }

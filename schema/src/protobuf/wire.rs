@@ -10,7 +10,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn varint(&mut self, mut value: u64) {
+    pub(super) fn write_varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push((value & 0x7f) as u8 | 0x80);
             value >>= 7;
@@ -18,48 +18,48 @@ impl Writer {
         self.bytes.push((value & 0x7f) as u8);
     }
 
-    pub(super) fn number(&mut self, tag: u32, value: u64) {
-        self.varint(u64::from(tag) << 3);
-        self.varint(value);
+    pub(super) fn write_number(&mut self, tag: u32, value: u64) {
+        self.write_varint(u64::from(tag) << 3);
+        self.write_varint(value);
     }
 
     /// An `int32` or an enum: negative numbers are sign-extended.
-    pub(super) fn int32(&mut self, tag: u32, value: i32) {
-        self.number(tag, i64::from(value).cast_unsigned());
+    pub(super) fn write_int32(&mut self, tag: u32, value: i32) {
+        self.write_number(tag, i64::from(value).cast_unsigned());
     }
 
-    pub(super) fn bool(&mut self, tag: u32, value: bool) {
-        self.number(tag, u64::from(value));
+    pub(super) fn write_bool(&mut self, tag: u32, value: bool) {
+        self.write_number(tag, u64::from(value));
     }
 
-    pub(super) fn fixed32(&mut self, tag: u32, value: [u8; 4]) {
-        self.varint(u64::from(tag) << 3 | 5);
+    pub(super) fn write_fixed32(&mut self, tag: u32, value: [u8; 4]) {
+        self.write_varint(u64::from(tag) << 3 | 5);
         self.bytes.extend(value);
     }
 
-    pub(super) fn fixed64(&mut self, tag: u32, value: [u8; 8]) {
-        self.varint(u64::from(tag) << 3 | 1);
+    pub(super) fn write_fixed64(&mut self, tag: u32, value: [u8; 8]) {
+        self.write_varint(u64::from(tag) << 3 | 1);
         self.bytes.extend(value);
     }
 
-    pub(super) fn delimited(&mut self, tag: u32, value: &[u8]) {
-        self.varint(u64::from(tag) << 3 | 2);
-        self.varint(value.len() as u64);
+    pub(super) fn write_delimited(&mut self, tag: u32, value: &[u8]) {
+        self.write_varint(u64::from(tag) << 3 | 2);
+        self.write_varint(value.len() as u64);
         self.bytes.extend(value);
     }
 
     /// A group: its fields between two tags.
-    pub(super) fn group(&mut self, tag: u32, fields: &Self) {
-        self.varint(u64::from(tag) << 3 | 3);
+    pub(super) fn write_group(&mut self, tag: u32, fields: &Self) {
+        self.write_varint(u64::from(tag) << 3 | 3);
         self.bytes.extend(&fields.bytes);
-        self.varint(u64::from(tag) << 3 | 4);
+        self.write_varint(u64::from(tag) << 3 | 4);
     }
 
-    pub(super) fn text(&mut self, tag: u32, value: &str) {
-        self.delimited(tag, value.as_bytes());
+    pub(super) fn write_text(&mut self, tag: u32, value: &str) {
+        self.write_delimited(tag, value.as_bytes());
     }
 
     pub(super) fn message(&mut self, tag: u32, value: &Self) {
-        self.delimited(tag, &value.bytes);
+        self.write_delimited(tag, &value.bytes);
     }
 }

@@ -22,7 +22,6 @@ use crate::schemas::Format;
 /// A state of a draft or a version, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs)]
 pub enum State {
     Draft,
     PendingReview,
@@ -40,7 +39,6 @@ pub enum State {
 /// The decision of a reviewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs)]
 pub enum Decision {
     Approve,
     RequestChanges,
@@ -50,7 +48,6 @@ pub enum Decision {
 /// A transition of one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Move {
     Deprecate,
     Reinstate,
@@ -79,7 +76,6 @@ impl Move {
 
 /// An action. A draft is named by the number of its content, which is unique in its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Action {
     Create { draft: u32 },
     Submit { draft: u32 },
@@ -118,7 +114,6 @@ impl Action {
 
 /// An action, by whom, and at which revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Invocation {
     pub actor: u32,
     pub action: Action,
@@ -134,7 +129,6 @@ impl IsWrite for Invocation {
 
 /// The output of an operation: an answer or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub enum Output {
     Done,
     Activated {

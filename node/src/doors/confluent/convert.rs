@@ -17,15 +17,16 @@ use crate::service::{FoundSchema, NewSchema, RegisterOptions, ServiceError};
 pub fn new_schema(request: RegisterRequest) -> Result<NewSchema, ServiceError> {
     let format = match request.schema_type.as_deref() {
         None | Some("") => Format::Avro,
-        Some(name) => Format::from_name(name)
-            .ok_or_else(|| ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema type {}", clip(name))))?,
+        Some(name) => Format::from_name(name).ok_or_else(|| {
+            ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema type {}", clip_text(name)))
+        })?,
     };
-    let references = request.references.into_iter().map(reference).collect::<Result<_, _>>()?;
+    let references = request.references.into_iter().map(reference_of).collect::<Result<_, _>>()?;
     Ok(NewSchema {
         format,
         text: request.schema.unwrap_or_default(),
         references,
-        metadata: request.metadata.and_then(metadata),
+        metadata: request.metadata.and_then(metadata_of),
         rule_set: request.rule_set.map(rule_set).transpose()?.flatten(),
     })
 }
@@ -54,7 +55,7 @@ pub fn register_options(
     Ok(RegisterOptions { normalize, force, version, latest_only, id })
 }
 
-fn reference(body: ReferenceBody) -> Result<Reference, ServiceError> {
+fn reference_of(body: ReferenceBody) -> Result<Reference, ServiceError> {
     let missing = |what: &str| {
         ServiceError::new(code::INVALID_SCHEMA, format!("Invalid schema, details: a reference has no {what}"))
     };
@@ -67,7 +68,7 @@ fn reference(body: ReferenceBody) -> Result<Reference, ServiceError> {
 }
 
 /// Metadata; without any content it is absent.
-pub fn metadata(body: MetadataBody) -> Option<Metadata> {
+pub fn metadata_of(body: MetadataBody) -> Option<Metadata> {
     let MetadataBody { tags, properties, sensitive } = body;
     let metadata = Metadata { tags, properties, sensitive };
     (metadata != Metadata::default()).then_some(metadata)
@@ -78,22 +79,22 @@ pub fn metadata(body: MetadataBody) -> Option<Metadata> {
 /// # Errors
 /// 42210 for a value that is none of its kind.
 pub fn rule_set(body: RuleSetBody) -> Result<Option<RuleSet>, ServiceError> {
-    let rules = |bodies: Vec<RuleBody>| bodies.into_iter().map(rule).collect::<Result<Vec<_>, _>>();
+    let rules = |bodies: Vec<RuleBody>| bodies.into_iter().map(rule_of).collect::<Result<Vec<_>, _>>();
     let set = RuleSet {
         migration_rules: rules(body.migration_rules)?,
         domain_rules: rules(body.domain_rules)?,
         encoding_rules: rules(body.encoding_rules)?,
-        enable_at: named(body.enable_at.as_deref(), EnableAt::from_name, "enableAt")?,
+        enable_at: parse_named(body.enable_at.as_deref(), EnableAt::from_name, "enableAt")?,
     };
     Ok((set != RuleSet::default()).then_some(set))
 }
 
-fn rule(body: RuleBody) -> Result<Rule, ServiceError> {
+fn rule_of(body: RuleBody) -> Result<Rule, ServiceError> {
     Ok(Rule {
         name: body.name.ok_or_else(|| bad_rule("Missing rule name"))?,
         doc: body.doc,
-        kind: named(body.kind.as_deref(), RuleKind::from_name, "kind")?.or(Some(RuleKind::Transform)),
-        mode: named(body.mode.as_deref(), RuleMode::from_name, "mode")?.or(Some(RuleMode::WriteRead)),
+        kind: parse_named(body.kind.as_deref(), RuleKind::from_name, "kind")?.or(Some(RuleKind::Transform)),
+        mode: parse_named(body.mode.as_deref(), RuleMode::from_name, "mode")?.or(Some(RuleMode::WriteRead)),
         rule_type: body.rule_type.ok_or_else(|| bad_rule("Missing rule type"))?,
         tags: body.tags,
         params: body.params,
@@ -104,9 +105,13 @@ fn rule(body: RuleBody) -> Result<Rule, ServiceError> {
     })
 }
 
-fn named<T>(text: Option<&str>, parse: impl Fn(&str) -> Option<T>, what: &str) -> Result<Option<T>, ServiceError> {
+fn parse_named<T>(
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+    what: &str,
+) -> Result<Option<T>, ServiceError> {
     text.filter(|text| !text.is_empty())
-        .map(|text| parse(text).ok_or_else(|| bad_rule(&format!("Invalid {what} of a rule: {}", clip(text)))))
+        .map(|text| parse(text).ok_or_else(|| bad_rule(&format!("Invalid {what} of a rule: {}", clip_text(text)))))
         .transpose()
 }
 
@@ -114,7 +119,7 @@ fn bad_rule(message: &str) -> ServiceError {
     ServiceError::new(code::INVALID_RULE_SET, message)
 }
 
-fn clip(text: &str) -> String {
+fn clip_text(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
@@ -203,17 +208,17 @@ pub fn config_patch(body: ConfigChangeBody) -> Result<ConfigPatch, ServiceError>
         compatibility_level,
         compatibility_policy: body
             .compatibility_policy
-            .map(|name| name.as_deref().map(policy).transpose())
+            .map(|name| name.as_deref().map(policy_named).transpose())
             .transpose()?,
         compatibility_group: text(body.compatibility_group),
-        default_metadata: body.default_metadata.map(|body| body.and_then(metadata)),
-        override_metadata: body.override_metadata.map(|body| body.and_then(metadata)),
+        default_metadata: body.default_metadata.map(|body| body.and_then(metadata_of)),
+        override_metadata: body.override_metadata.map(|body| body.and_then(metadata_of)),
         default_rule_set: rules(body.default_rule_set)?,
         override_rule_set: rules(body.override_rule_set)?,
     })
 }
 
-fn policy(name: &str) -> Result<Policy, ServiceError> {
+fn policy_named(name: &str) -> Result<Policy, ServiceError> {
     match name.to_ascii_uppercase().as_str() {
         "STRICT" => Ok(Policy::Strict),
         "LENIENT" => Ok(Policy::Lenient),

@@ -6,14 +6,14 @@ use proto::error_code as code;
 use proto::rest::{SchemaEntityBody, SchemaTagsBody, TagRequest};
 use schema::tags::{self, Tagged};
 
-use super::convert::{metadata, register_options, rule_set};
-use crate::doors::http::{Answer, On};
+use super::convert::{metadata_of, register_options, rule_set};
+use crate::doors::on::{Answer, On};
 use crate::service::{FoundSchema, Registered, RuleChange, ServiceError, VersionChange, VersionSpec};
 
 impl On<'_> {
     /// Registers a version again with other tags, metadata or rules.
     pub(super) async fn tag_version(&self) -> Answer {
-        let body: TagRequest = self.request.json()?;
+        let body: TagRequest = self.request.json_body()?;
         let rules = match (body.rule_set, body.rules_to_merge, body.rules_to_remove) {
             (Some(given), None, removed) if removed.is_empty() => RuleChange::Replace(rule_set(given)?),
             (Some(_), ..) => {
@@ -25,13 +25,13 @@ impl On<'_> {
         let change = VersionChange {
             tags_to_add: body.tags_to_add.into_iter().map(tagged).collect(),
             tags_to_remove: body.tags_to_remove.into_iter().map(tagged).collect(),
-            metadata: body.metadata.and_then(metadata),
+            metadata: body.metadata.and_then(metadata_of),
             rules,
         };
         let asked = proto::rest::RegisterRequest { version: body.new_version, ..Default::default() };
-        let options = register_options(&asked, self.request.flag("normalize"), false)?;
+        let options = register_options(&asked, self.request.query_flag("normalize"), false)?;
         let spec = VersionSpec::parse(self.parameter("version"))?;
-        let subject = self.subject()?;
+        let subject = self.subject_in_path()?;
         let include = self.include_one();
         let registered =
             self.front.service.change_version(self.caller, &subject, spec, include, &change, options).await?;
@@ -42,7 +42,7 @@ impl On<'_> {
     /// The things in a schema that carry one of the tags that `findTags` asks for.
     pub(super) fn tags_of(&self, found: &FoundSchema) -> Vec<SchemaTagsBody> {
         let wanted: BTreeSet<String> =
-            self.request.queries("findTags").iter().flat_map(|tags| tags.split(',')).map(str::to_owned).collect();
+            self.request.query_values("findTags").iter().flat_map(|tags| tags.split(',')).map(str::to_owned).collect();
         tags::find(found.format, &found.content.text, &wanted).into_iter().map(tags_body).collect()
     }
 }

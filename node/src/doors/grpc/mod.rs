@@ -16,7 +16,7 @@ use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::http::panicked;
+use super::http::panic_error;
 use crate::edge::{Edge, EdgeLayer, Refusal, Transport};
 use crate::host::{Phase, readiness};
 use crate::service::{Service, ServiceError};
@@ -31,7 +31,7 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// If the API cannot describe itself.
-pub async fn serve(
+pub async fn serve_grpc(
     edge: Edge,
     service: Service,
     phase: Phase,
@@ -52,12 +52,12 @@ pub async fn serve(
     let registry = RegistryServer::new(Grpc::new(service.clone())).max_decoding_message_size(bytes_max);
     let routes = Routes::new(health).add_service(reflection).add_service(reflection_alpha).add_service(registry);
     let door = ServiceBuilder::new()
-        .layer(EdgeLayer::new(edge, Transport::Grpc, refuse, |_, _| None))
-        .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))))
+        .layer(EdgeLayer::new(edge, Transport::Grpc, refusal_response, |_, _| None))
+        .layer(CatchPanicLayer::custom(|_| refusal_response(&Refusal::Error(panic_error()))))
         .service(routes.prepare());
     let serve = Serve { protocol: Protocol::Grpc, door, handshake: gateway, connections };
     tokio::select! {
-        () = sockets::serve(listener, serve, stages) => {}
+        () = sockets::serve_listener(listener, serve, stages) => {}
         () = report_health(reporter, service, phase) => {}
     }
     Ok(())
@@ -75,10 +75,10 @@ async fn report_health(reporter: HealthReporter, service: Service, phase: Phase)
 }
 
 /// Says no before a door was reached.
-fn refuse(refusal: &Refusal) -> Response<Body> {
+fn refusal_response(refusal: &Refusal) -> Response<Body> {
     let status = match refusal {
         Refusal::Error(error) => status::status_of(error),
-        Refusal::Exceeded(exceeded) => status::status_of(&exceeded.error()),
+        Refusal::Exceeded(exceeded) => status::status_of(&exceeded.as_error()),
         Refusal::WrongMethod { .. } | Refusal::Options { .. } => {
             status::status_of(&ServiceError::new(code::METHOD_NOT_ALLOWED, "There is no such method"))
         }

@@ -22,7 +22,7 @@ const SHOWN: [&str; 9] = [
 ];
 
 /// The layer for these origins; none where there are none. `*` is every origin.
-pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
+pub(super) fn cors_layer(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }

@@ -21,7 +21,7 @@ use crate::service::ServiceError;
 const COMPRESSED_BYTES_MIN: u16 = 1_024;
 
 /// Compresses answers with gzip or zstd. Events are sent one by one, and stay so.
-pub(super) fn answers() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
+pub(super) fn answer_compression() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
     let worth_it = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }
@@ -30,7 +30,7 @@ pub(super) fn answers() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
 ///
 /// # Errors
 /// 415 for an encoding that is none of ours.
-pub(super) async fn inflated(request: Request<Body>) -> Result<Request<Body>, ServiceError> {
+pub(super) async fn inflated_request(request: Request<Body>) -> Result<Request<Body>, ServiceError> {
     let Some(encoding) = request.headers().get(CONTENT_ENCODING) else { return Ok(request) };
     if encoding == "identity" {
         return Ok(request);
@@ -69,15 +69,15 @@ mod tests {
     async fn a_body_is_inflated_as_it_says_or_refused() {
         // `printf '{}' | gzip -n`
         let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0xae, 5, 0, 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0];
-        let read = inflated(request("gzip", &gzip)).await.unwrap();
+        let read = inflated_request(request("gzip", &gzip)).await.unwrap();
         assert!(!read.headers().contains_key(CONTENT_ENCODING));
         assert_eq!(read.into_body().collect().await.unwrap().to_bytes(), "{}");
-        let broken = inflated(request("gzip", b"{}")).await.unwrap();
+        let broken = inflated_request(request("gzip", b"{}")).await.unwrap();
         assert!(broken.into_body().collect().await.is_err());
         assert_eq!(
-            inflated(request("identity", b"{}")).await.unwrap().into_body().collect().await.unwrap().to_bytes(),
+            inflated_request(request("identity", b"{}")).await.unwrap().into_body().collect().await.unwrap().to_bytes(),
             "{}"
         );
-        assert_eq!(inflated(request("br", b"{}")).await.unwrap_err().code, code::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(inflated_request(request("br", b"{}")).await.unwrap_err().code, code::UNSUPPORTED_MEDIA_TYPE);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cors;
 mod encoding;
+pub(super) mod media;
 pub(super) mod reply;
 pub(super) mod request;
 
@@ -12,83 +13,24 @@ use axum::body::Body;
 use http::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use proto::error_code as code;
-use proto::operations::{OperationId, Part};
+use proto::operations::OperationId;
 use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::native::Native;
+use super::on::{Answer, Front, On};
 use super::{access, cluster, confluent, llm, native, server, streams};
 use crate::edge::{Admitted, BodyDigest, Edge, EdgeLayer, Refusal, Transport};
 use crate::host::Phase;
-use crate::service::{Caller, Service, ServiceError};
+use crate::service::{Service, ServiceError};
 use crate::sockets::{self, Connections, Protocol, Serve, Stage};
 use crate::tls::Gateway;
-use reply::{MEDIA_TYPES, Reply};
+use media::MEDIA_TYPES;
+use reply::Reply;
 use request::Request;
 
-pub(super) type Answer = Result<Reply, ServiceError>;
-
-/// What the doors work with. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Front {
-    pub(super) service: Service,
-    pub(super) phase: Phase,
-    pub(super) native: Native,
-}
-
-/// One request on its way through its operation.
-#[derive(Clone, Copy)]
-pub(super) struct On<'a> {
-    pub front: &'a Front,
-    pub admitted: &'a Admitted,
-    pub caller: &'a Caller,
-    pub request: &'a Request,
-}
-
-impl On<'_> {
-    /// A parameter of the path; a subject is qualified.
-    pub(super) fn parameter(&self, name: &str) -> &str {
-        self.admitted.place.parameter(name)
-    }
-
-    /// May the caller do this to what path and query name? Of the native API that is asked when the message is read.
-    fn authorize(&self) -> Result<(), ServiceError> {
-        let Admitted { operation, place, .. } = self.admitted;
-        if matches!(operation.id, OperationId::Native(_)) {
-            return Ok(());
-        }
-        self.front.service.authorize_operation(self.caller, operation, place.context(), |part| match part {
-            Part::Path(name) => Some(place.parameter(name).to_owned()),
-            Part::Query(name) | Part::Field(name) => self.request.query(name).map(str::to_owned),
-            // What only a body names, each operation tests item by item.
-            Part::Body(_) => None,
-        })
-    }
-
-    /// The answer to the same question with the same body, if one is kept and still holds.
-    async fn kept_answer(self, body: &BodyDigest) -> Result<Option<Response<Body>>, ServiceError> {
-        if !self.admitted.is_repeatable() {
-            return Ok(None);
-        }
-        let kept = self.admitted.repeated(&self.front.service, body).await?;
-        Ok(kept.and_then(|kept| reply::repeat(Ok(&kept.reply), self.request.headers())))
-    }
-
-    async fn dispatch(self) -> Answer {
-        match self.admitted.operation.id {
-            OperationId::Confluent(operation) => confluent::answer(self, operation).await,
-            OperationId::Native(operation) => native::json::answer(self, operation).await,
-            OperationId::Llm(operation) => llm::answer(self, operation).await,
-            OperationId::Cluster(operation) => cluster::answer(self, operation).await,
-            OperationId::Access(operation) => access::answer(self, operation).await,
-            OperationId::Server(operation) => server::answer(self, operation),
-            OperationId::Stream(_) => Err(ServiceError::internal("answer a request", &"a stream has no single answer")),
-        }
-    }
-}
-
 /// Serves HTTP until its listener is closed; requests under way are finished.
-pub async fn serve(
+pub async fn serve_http(
     edge: Edge,
     service: Service,
     phase: Phase,
@@ -97,90 +39,111 @@ pub async fn serve(
     gateway: Gateway,
     stages: tokio::sync::watch::Receiver<Stage>,
 ) {
-    let cors = cors::layer(service.cors_origins());
+    let cors = cors::cors_layer(service.cors_origins());
     let front = Front { native: Native::new(service.clone()), service, phase };
     let door = ServiceBuilder::new()
-        .layer(encoding::answers())
-        .layer(EdgeLayer::new(edge, Transport::Http, refuse, reply::repeat))
-        .layer(CatchPanicLayer::custom(|_| refuse(&Refusal::Error(panicked()))))
+        .layer(encoding::answer_compression())
+        .layer(EdgeLayer::new(edge, Transport::Http, refusal_response, reply::repeat_reply))
+        .layer(CatchPanicLayer::custom(|_| refusal_response(&Refusal::Error(panic_error()))))
         .service_fn(move |request: http::Request<hyper::body::Incoming>| {
             let front = front.clone();
-            async move { Ok::<_, Infallible>(handle(&front, request.map(Body::new)).await) }
+            async move { Ok::<_, Infallible>(handle_request(&front, request.map(Body::new)).await) }
         });
     let (protocol, handshake) = (Protocol::Http, gateway);
     match cors {
-        None => sockets::serve(listener, Serve { protocol, door, handshake, connections }, stages).await,
+        None => sockets::serve_listener(listener, Serve { protocol, door, handshake, connections }, stages).await,
         // Only who configures it pays for it.
         Some(cors) => {
             let door = cors.layer(door);
-            sockets::serve(listener, Serve { protocol, door, handshake, connections }, stages).await;
+            sockets::serve_listener(listener, Serve { protocol, door, handshake, connections }, stages).await;
         }
     }
 }
 
 /// What a client is told of a mistake of ours; the panic itself is in the log.
-pub(super) fn panicked() -> ServiceError {
+pub(super) fn panic_error() -> ServiceError {
     ServiceError::internal("answer a request", &"the handler panicked")
 }
 
 /// Says no before a door was reached.
-fn refuse(refusal: &Refusal) -> Response<Body> {
+fn refusal_response(refusal: &Refusal) -> Response<Body> {
     let reply = match refusal {
         Refusal::Error(error) => Reply::error(error),
-        Refusal::Exceeded(exceeded) => Reply::exceeded(exceeded),
+        Refusal::Exceeded(exceeded) => Reply::rate_exceeded(exceeded),
         Refusal::WrongMethod { allow } => Reply::method_not_allowed(allow),
-        Refusal::Options { allow } => Reply::options(allow),
+        Refusal::Options { allow } => Reply::allowed_methods(allow),
     };
     reply.into_response(MEDIA_TYPES[0])
 }
 
-async fn handle(front: &Front, mut request: axum::extract::Request) -> Response<Body> {
+async fn handle_request(front: &Front, mut request: axum::extract::Request) -> Response<Body> {
     let Some(admitted) = request.extensions_mut().remove::<Arc<Admitted>>() else {
         let error = ServiceError::internal("answer a request", &"it has not passed the edge");
         return Reply::error(&error).into_response(MEDIA_TYPES[0]);
     };
     if let OperationId::Stream(stream) = admitted.operation.id {
-        return streams::answer(front, &admitted, stream, request).await;
+        return streams::answer_stream(front, &admitted, stream, request).await;
     }
-    let read = tokio::time::timeout(admitted.time_max(), read(front, request)).await;
+    let read = tokio::time::timeout(admitted.time_max(), read_request(front, request)).await;
     let late = || ServiceError::new(code::REQUEST_TIMEOUT, "The request took too long to arrive");
     let request = match read.unwrap_or_else(|_| Err(late())) {
         Ok(request) => request,
         Err(error) => {
-            admitted.refuse(None, &error);
+            admitted.note_refusal(None, &error);
             return Reply::error(&error).into_response(MEDIA_TYPES[0]);
         }
     };
-    let media_type = match request.accepted() {
+    let media_type = match request.accepted_type() {
         Ok(media_type) => media_type,
         Err(_) if admitted.operation.answers_anybody() => MEDIA_TYPES[2],
         Err(error) => return Reply::error(&error).into_response(MEDIA_TYPES[0]),
     };
-    let caller = admitted.caller(|fingerprint| request.describe(fingerprint));
+    let caller = admitted.caller_of(|fingerprint| request.describe_content(fingerprint));
     let on = On { front, admitted: &admitted, caller: &caller, request: &request };
     let digest = if admitted.is_repeatable() { request.body_digest() } else { BodyDigest::default() };
     let kept = match on.authorize() {
-        Ok(()) => on.kept_answer(&digest).await,
+        Ok(()) => kept_answer(on, &digest).await,
         Err(error) => Err(error),
     };
     let answer = match kept {
         Ok(Some(response)) => return response,
-        Ok(None) => on.dispatch().await,
+        Ok(None) => dispatch_operation(on).await,
         Err(error) => Err(error),
     };
     let reply = answer.unwrap_or_else(|error| {
-        admitted.refuse(Some(&caller.request_id), &error);
+        admitted.note_refusal(Some(&caller.request_id), &error);
         Reply::error(&error)
     });
-    if let Some((kept, provenance)) = reply.kept() {
-        admitted.keep(&digest, kept, provenance);
+    if let Some((kept, provenance)) = reply.kept_parts() {
+        admitted.keep_reply(&digest, kept, provenance);
     }
     let known = request.header("if-none-match").filter(|_| request.is_read());
     reply.unless_known(known).into_response(media_type)
 }
 
-async fn read(front: &Front, request: axum::extract::Request) -> Result<Request, ServiceError> {
-    let (parts, body) = encoding::inflated(request).await?.into_parts();
+/// The answer to the same question with the same body, if one is kept and still holds.
+async fn kept_answer(on: On<'_>, body: &BodyDigest) -> Result<Option<Response<Body>>, ServiceError> {
+    if !on.admitted.is_repeatable() {
+        return Ok(None);
+    }
+    let kept = on.admitted.repeated(&on.front.service, body).await?;
+    Ok(kept.and_then(|kept| reply::repeat_reply(Ok(&kept.reply), on.request.headers())))
+}
+
+async fn dispatch_operation(on: On<'_>) -> Answer {
+    match on.admitted.operation.id {
+        OperationId::Confluent(operation) => confluent::answer_confluent(on, operation).await,
+        OperationId::Native(operation) => native::json::answer_native(on, operation).await,
+        OperationId::Llm(operation) => llm::answer_llm(on, operation).await,
+        OperationId::Cluster(operation) => cluster::answer_cluster(on, operation).await,
+        OperationId::Access(operation) => access::answer_access(on, operation).await,
+        OperationId::Server(operation) => server::answer_server(on, operation),
+        OperationId::Stream(_) => Err(ServiceError::internal("answer a request", &"a stream has no single answer")),
+    }
+}
+
+async fn read_request(front: &Front, request: axum::extract::Request) -> Result<Request, ServiceError> {
+    let (parts, body) = encoding::inflated_request(request).await?.into_parts();
     let limit = front.service.limits().body_bytes_max;
     let body = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {

@@ -10,13 +10,9 @@ use proto::error_code as code;
 use proto::rest::ErrorBody;
 use serde::Serialize;
 
-use super::request::accepted;
+use super::media::accepted_type;
 use crate::edge::{Exceeded, FOR_ALL, KeptReply};
 use crate::service::{Provenance, ServiceError};
-
-/// The media types of the Confluent API, best first.
-pub const MEDIA_TYPES: [&str; 3] =
-    ["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"];
 
 /// How a client may say who it is: both ways in one line (RFC 9110, section 11.6.1).
 const CHALLENGE: &str = "Basic realm=\"registry\", charset=\"UTF-8\", Bearer realm=\"registry\"";
@@ -54,19 +50,19 @@ pub struct WebFile {
 
 impl Reply {
     /// 200 with a JSON body.
-    pub fn json(body: &impl Serialize) -> Self {
+    pub fn json_body(body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self::good(body.into()),
+            Ok(body) => Self::ok_bytes(body.into()),
             Err(error) => Self::error(&ServiceError::internal("print an answer", &error)),
         }
     }
 
     /// 200 with a text as it is, under the media types of the API (raw schemas).
-    pub fn text(body: String) -> Self {
-        Self::good(body.into())
+    pub fn schema_text(body: String) -> Self {
+        Self::ok_bytes(body.into())
     }
 
-    fn good(body: Bytes) -> Self {
+    fn ok_bytes(body: Bytes) -> Self {
         let (status, immutable) = (StatusCode::OK, false);
         let (media_type, tag, allow, exceeded, provenance) = (None, None, None, None, None);
         let (more, encoding, location): (&[_], _, _) = (&[], None, None);
@@ -74,47 +70,47 @@ impl Reply {
     }
 
     /// 200 with plain text.
-    pub fn plain(body: String) -> Self {
-        Self { media_type: Some("text/plain; charset=utf-8"), ..Self::text(body) }
+    pub fn plain_text(body: String) -> Self {
+        Self { media_type: Some("text/plain; charset=utf-8"), ..Self::schema_text(body) }
     }
 
     /// 207 with a JSON body that tells what came of each part.
     pub fn multi_status(body: &impl Serialize) -> Self {
-        Self { status: StatusCode::MULTI_STATUS, ..Self::json(body) }
+        Self { status: StatusCode::MULTI_STATUS, ..Self::json_body(body) }
     }
 
     /// 200 with a page for a browser.
-    pub fn page(body: &'static str) -> Self {
-        Self { media_type: Some("text/html; charset=utf-8"), ..Self::text(body.to_owned()) }
+    pub fn html_page(body: &'static str) -> Self {
+        Self { media_type: Some("text/html; charset=utf-8"), ..Self::schema_text(body.to_owned()) }
     }
 
     /// 200 with a file for a browser.
-    pub fn file(file: WebFile) -> Self {
+    pub fn web_file(file: WebFile) -> Self {
         let WebFile { body, media_type, encoding, headers } = file;
-        Self { media_type: Some(media_type), encoding, more: headers, ..Self::good(Bytes::from_static(body)) }
+        Self { media_type: Some(media_type), encoding, more: headers, ..Self::ok_bytes(Bytes::from_static(body)) }
     }
 
     /// 308: what is asked for lies there, seen from the path that was asked for.
-    pub fn moved(location: &'static str) -> Self {
-        Self { status: StatusCode::PERMANENT_REDIRECT, location: Some(location), ..Self::text(String::new()) }
+    pub fn moved_to(location: &'static str) -> Self {
+        Self { status: StatusCode::PERMANENT_REDIRECT, location: Some(location), ..Self::schema_text(String::new()) }
     }
 
     /// 204.
-    pub fn nothing() -> Self {
-        Self { status: StatusCode::NO_CONTENT, ..Self::text(String::new()) }
+    pub fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, ..Self::schema_text(String::new()) }
     }
 
     /// 200 if `good`, else 503, with a JSON body that says why.
-    pub fn health(good: bool, body: &impl Serialize) -> Self {
+    pub fn health_body(good: bool, body: &impl Serialize) -> Self {
         let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        Self { status, ..Self::json(body) }
+        Self { status, ..Self::json_body(body) }
     }
 
     /// An error.
     pub fn error(error: &ServiceError) -> Self {
         let body = ErrorBody { error_code: error.code.0, message: error.message.clone() };
         let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, ..Self::json(&body) }
+        Self { status, ..Self::json_body(&body) }
     }
 
     /// An error that says more than its code and message.
@@ -127,8 +123,8 @@ impl Reply {
     }
 
     /// 429, with what the client may ask and when.
-    pub fn exceeded(exceeded: &Exceeded) -> Self {
-        Self { exceeded: Some(exceeded.clone()), ..Self::error(&exceeded.error()) }
+    pub fn rate_exceeded(exceeded: &Exceeded) -> Self {
+        Self { exceeded: Some(exceeded.clone()), ..Self::error(&exceeded.as_error()) }
     }
 
     /// 405.
@@ -139,13 +135,13 @@ impl Reply {
     }
 
     /// 204 with the methods that a path has.
-    pub fn options(allow: &str) -> Self {
-        Self { allow: Some(allow.to_owned()), ..Self::nothing() }
+    pub fn allowed_methods(allow: &str) -> Self {
+        Self { allow: Some(allow.to_owned()), ..Self::no_content() }
     }
 
     /// Marks an answer that never changes.
     #[must_use]
-    pub fn immutable(self, tag: String) -> Self {
+    pub fn with_immutable_tag(self, tag: String) -> Self {
         Self { tag: Some(tag), immutable: true, ..self }
     }
 
@@ -157,7 +153,7 @@ impl Reply {
 
     /// Gives an answer that may change a tag made of its body.
     #[must_use]
-    pub fn tagged(self) -> Self {
+    pub fn with_tag_of_body(self) -> Self {
         Self { tag: Some(self.body_tag()), ..self }
     }
 
@@ -174,7 +170,7 @@ impl Reply {
     }
 
     /// The answer as it is kept; none if it may not be.
-    pub fn kept(&self) -> Option<(KeptReply, Provenance)> {
+    pub fn kept_parts(&self) -> Option<(KeptReply, Provenance)> {
         let provenance = self.provenance.clone().filter(|_| self.status == StatusCode::OK)?;
         let tag = self.tag.as_ref().and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok());
         let cache_control = HeaderValue::from_static(self.cache_control());
@@ -188,8 +184,8 @@ impl Reply {
     /// The answer for a client that has one with these tags (`If-None-Match`): 304 without a body if it is the same.
     #[must_use]
     pub fn unless_known(self, tags: Option<&str>) -> Self {
-        let is_known =
-            self.status == StatusCode::OK && self.tag.as_ref().is_some_and(|own| names(tags.unwrap_or_default(), own));
+        let is_known = self.status == StatusCode::OK
+            && self.tag.as_ref().is_some_and(|own| names_tag(tags.unwrap_or_default(), own));
         if is_known { Self { status: StatusCode::NOT_MODIFIED, body: Bytes::new(), ..self } } else { self }
     }
 
@@ -261,20 +257,20 @@ pub fn with_standing_headers(mut answer: Response<Body>) -> Response<Body> {
 }
 
 /// Is a tag among those of `If-None-Match`?
-fn names(tags: &str, own: &str) -> bool {
+fn names_tag(tags: &str, own: &str) -> bool {
     tags.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == own)
 }
 
 /// Gives a kept answer once more, or says why it could not be confirmed; none if the client wants what is not kept.
-pub fn repeat(answer: Result<&KeptReply, &ServiceError>, asked: &HeaderMap) -> Option<Response<Body>> {
-    let media_type = accepted(asked).ok()?;
+pub fn repeat_reply(answer: Result<&KeptReply, &ServiceError>, asked: &HeaderMap) -> Option<Response<Body>> {
+    let media_type = accepted_type(asked).ok()?;
     let KeptReply { body, tag, cache_control } = match answer {
         Ok(kept) => kept,
         Err(error) => return Some(Reply::error(error).into_response(media_type)),
     };
     let own = tag.as_ref().and_then(|tag| tag.to_str().ok()).map(|tag| tag.trim_matches('"'));
     let known = asked.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    let is_known = own.zip(known).is_some_and(|(own, known)| names(known, own));
+    let is_known = own.zip(known).is_some_and(|(own, known)| names_tag(known, own));
     let mut response = Response::new(if is_known { Body::empty() } else { Body::from(body.clone()) });
     let headers = response.headers_mut();
     headers.reserve(HEADERS);
@@ -298,12 +294,13 @@ mod tests {
 
     #[test]
     fn a_client_that_has_the_answer_is_not_sent_it_again() {
-        let answer =
-            |tags: Option<&str>| Reply::text("a".to_owned()).immutable("t".to_owned()).unless_known(tags).status();
+        let answer = |tags: Option<&str>| {
+            Reply::schema_text("a".to_owned()).with_immutable_tag("t".to_owned()).unless_known(tags).status()
+        };
         assert_eq!(answer(None), 200);
         assert_eq!(answer(Some("\"other\"")), 200);
         assert_eq!(answer(Some("\"other\", W/\"t\"")), 304);
-        let tag = |body: &str| Reply::text(body.to_owned()).tagged().tag;
+        let tag = |body: &str| Reply::schema_text(body.to_owned()).with_tag_of_body().tag;
         assert_ne!(tag("a"), tag("b"));
     }
 }

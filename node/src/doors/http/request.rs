@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
@@ -13,7 +13,7 @@ use registry::query::Slice;
 use registry::{Include, Permanent};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::reply::MEDIA_TYPES;
+use super::media::{MEDIA_TYPES, accepted_type};
 use crate::edge::{BodyDigest, Fingerprint};
 use crate::service::ServiceError;
 
@@ -46,11 +46,11 @@ impl Request {
     }
 
     /// What it says besides its path.
-    pub fn describe(&self, fingerprint: &mut Fingerprint) {
-        fingerprint.add(&self.body);
+    pub fn describe_content(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.add_part(&self.body);
         for (name, value) in &self.query {
-            fingerprint.add(name.as_bytes());
-            fingerprint.add(value.as_bytes());
+            fingerprint.add_part(name.as_bytes());
+            fingerprint.add_part(value.as_bytes());
         }
     }
 
@@ -70,30 +70,30 @@ impl Request {
     }
 
     /// A query parameter.
-    pub fn query(&self, name: &str) -> Option<&str> {
+    pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a query parameter that may be repeated.
-    pub fn queries(&self, name: &str) -> Vec<String> {
+    pub fn query_values(&self, name: &str) -> Vec<String> {
         self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
     }
 
     /// A flag of the query; any capitalisation of `true` counts.
-    pub fn flag(&self, name: &str) -> bool {
-        self.query(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    pub fn query_flag(&self, name: &str) -> bool {
+        self.query_value(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// `permanent=true`?
-    pub fn permanent(&self) -> Permanent {
-        if self.flag("permanent") { Permanent::Yes } else { Permanent::No }
+    pub fn asks_permanent(&self) -> Permanent {
+        if self.query_flag("permanent") { Permanent::Yes } else { Permanent::No }
     }
 
     /// `deleted` and `deletedOnly`; the latter wins. Python spells it `deleted_only`.
-    pub fn include(&self) -> Include {
-        if self.flag("deletedOnly") || self.flag("deleted_only") {
+    pub fn asks_deleted(&self) -> Include {
+        if self.query_flag("deletedOnly") || self.query_flag("deleted_only") {
             Include::DeletedOnly
-        } else if self.flag("deleted") {
+        } else if self.query_flag("deleted") {
             Include::All
         } else {
             Include::Live
@@ -101,14 +101,14 @@ impl Request {
     }
 
     /// The page of a list that `offset` and `limit` ask for. What makes no sense is the default.
-    pub fn page<T>(&self, items: Vec<T>, limit_max: usize) -> Vec<T> {
-        let Slice { offset, limit } = self.slice(limit_max);
+    pub fn page_of<T>(&self, items: Vec<T>, limit_max: usize) -> Vec<T> {
+        let Slice { offset, limit } = self.slice_asked(limit_max);
         items.into_iter().skip(offset).take(limit).collect()
     }
 
     /// The part of a list that `offset` and `limit` ask for. What makes no sense is the default.
-    pub fn slice(&self, limit_max: usize) -> Slice {
-        let number = |name| self.query(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(-1);
+    pub fn slice_asked(&self, limit_max: usize) -> Slice {
+        let number = |name| self.query_value(name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(-1);
         let offset = usize::try_from(number("offset")).unwrap_or(0);
         let limit = usize::try_from(number("limit")).unwrap_or(0);
         let limit = if limit == 0 || limit > limit_max { limit_max } else { limit };
@@ -125,7 +125,7 @@ impl Request {
     /// # Errors
     /// 400 for what is no JSON or has values of the wrong type, 415 for another content type, 422 for no body and for fields
     /// that the operation does not know.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
+    pub fn json_body<T: DeserializeOwned>(&self) -> Result<T, ServiceError> {
         self.check_content_type()?;
         let body = self.body_as_utf8()?;
         let body = body.trim_ascii();
@@ -135,7 +135,7 @@ impl Request {
         }
         let wrong = |error: serde_json::Error| match error.classify() {
             serde_json::error::Category::Data => {
-                let (code, message) = misfit(&error.to_string());
+                let (code, message) = misfit_error(&error.to_string());
                 ServiceError::new(code, message)
             }
             serde_json::error::Category::Syntax
@@ -220,64 +220,26 @@ impl Request {
     /// The media type of the answer.
     ///
     /// # Errors
-    /// As [`accepted`].
-    pub fn accepted(&self) -> Result<&'static str, ServiceError> {
-        accepted(&self.headers)
+    /// As [`accepted_type`].
+    pub fn accepted_type(&self) -> Result<&'static str, ServiceError> {
+        accepted_type(&self.headers)
     }
 
     /// All parameters of the query, in order.
-    pub fn pairs(&self) -> &[(String, String)] {
+    pub fn query_pairs(&self) -> &[(String, String)] {
         &self.query
     }
 
     /// The body as any JSON; `{}` where there is none.
     ///
     /// # Errors
-    /// As [`Request::json`].
+    /// As [`Request::json_body`].
     pub fn any_json(&self) -> Result<serde_json::Value, ServiceError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(serde_json::json!({}));
         }
-        self.json()
+        self.json_body()
     }
-}
-
-/// The media type of the answer to a request with these headers.
-///
-/// # Errors
-/// 406 if the client accepts none of ours.
-pub fn accepted(headers: &HeaderMap) -> Result<&'static str, ServiceError> {
-    let mut given = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let first = given.next().unwrap_or_default();
-    let rest: Vec<_> = given.collect();
-    let accepted =
-        if rest.is_empty() { Cow::Borrowed(first) } else { Cow::Owned(format!("{first},{}", rest.join(","))) };
-    // What most clients send.
-    if matches!(accepted.trim(), "" | "*/*") {
-        return Ok(MEDIA_TYPES[0]);
-    }
-    let mut best: Option<(f32, &'static str)> = None;
-    for range in accepted.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
-        let offered = match media_type.as_str() {
-            // Java's own HTTP client sends a lone star.
-            "*" | "application/*" => Some(MEDIA_TYPES[0]),
-            other if other.starts_with("*/") => Some(MEDIA_TYPES[0]),
-            other => MEDIA_TYPES.into_iter().find(|ours| *ours == other),
-        };
-        if let Some(offered) = offered
-            && weight > 0.0
-            && best.is_none_or(|(heaviest, _)| weight > heaviest)
-        {
-            best = Some((weight, offered));
-        }
-    }
-    best.map(|(_, offered)| offered).ok_or_else(|| {
-        let message = format!("HTTP 406 Not Acceptable: answers are {}", MEDIA_TYPES.join(", "));
-        ServiceError::new(code::NOT_ACCEPTABLE, message)
-    })
 }
 
 /// Is a name, but for its case and at most two letters, the other?
@@ -305,7 +267,7 @@ fn is_near_miss(name: &str, known: &str) -> bool {
 
 /// Code and text for JSON that an operation does not take: as Confluent has it, 422 names an unknown field and everything
 /// else is a 400.
-fn misfit(message: &str) -> (code::ErrorCode, String) {
+fn misfit_error(message: &str) -> (code::ErrorCode, String) {
     match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
         Some((field, _)) => (code::UNPROCESSABLE, format!("Unrecognized field: {field}")),
         None => (code::BAD_REQUEST, format!("The request body is not what this operation takes: {message}")),
@@ -314,6 +276,8 @@ fn misfit(message: &str) -> (code::ErrorCode, String) {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     fn request(query: &str, accept: Option<&str>) -> Request {
@@ -327,9 +291,9 @@ mod tests {
     #[test]
     fn sloppy_flags_and_pages_are_understood() {
         let request = request("deleted=True&limit=-1&offset=2&x=a%2Bb+c", None);
-        assert_eq!(request.include(), Include::All);
-        assert_eq!(request.page(vec![1, 2, 3], 10), vec![3]);
-        assert_eq!(request.query("x"), Some("a+b c"));
+        assert_eq!(request.asks_deleted(), Include::All);
+        assert_eq!(request.page_of(vec![1, 2, 3], 10), vec![3]);
+        assert_eq!(request.query_value("x"), Some("a+b c"));
     }
 
     #[test]
@@ -343,7 +307,7 @@ mod tests {
             (Some("text/html, */anything;q=.2"), Some(MEDIA_TYPES[0])),
             (Some("text/html"), None),
         ] {
-            assert_eq!(request("", accept).accepted().ok(), expected, "{accept:?}");
+            assert_eq!(request("", accept).accepted_type().ok(), expected, "{accept:?}");
         }
     }
 
@@ -353,7 +317,7 @@ mod tests {
         let read = |body: Vec<u8>, media_type: &str| {
             let request = http::Request::post("/").header(CONTENT_TYPE, media_type).body(()).unwrap();
             let request = Request::new(request.into_parts().0, body.into()).unwrap();
-            request.json::<serde_json::Map<String, serde_json::Value>>().map(|map| map.len())
+            request.json_body::<serde_json::Map<String, serde_json::Value>>().map(|map| map.len())
         };
         let json = "application/json";
         assert_eq!(read(b"\xEF\xBB\xBF{\"a\":1}".to_vec(), json).unwrap(), 1);
@@ -380,7 +344,7 @@ mod tests {
     #[test]
     fn an_unknown_field_is_named() {
         let expected = (code::UNPROCESSABLE, "Unrecognized field: x".to_owned());
-        assert_eq!(misfit("unknown field `x`, expected one of `schema`"), expected);
-        assert_eq!(misfit("invalid type: integer `1`, expected a string").0, code::BAD_REQUEST);
+        assert_eq!(misfit_error("unknown field `x`, expected one of `schema`"), expected);
+        assert_eq!(misfit_error("invalid type: integer `1`, expected a string").0, code::BAD_REQUEST);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::service::{Judging, NewSource, SentAnswer, ServiceError};
 
-fn unprocessable(message: impl Into<String>) -> ServiceError {
+fn unprocessable_error(message: impl Into<String>) -> ServiceError {
     ServiceError::new(code::UNPROCESSABLE, message)
 }
 
@@ -17,7 +17,7 @@ fn unprocessable(message: impl Into<String>) -> ServiceError {
 ///
 /// # Errors
 /// 42201 for an unknown type, or a reference that names nothing.
-pub(super) fn source(
+pub(super) fn source_of(
     schema: Value,
     schema_type: Option<&str>,
     references: Vec<ProjectionReference>,
@@ -59,12 +59,11 @@ fn text_of(schema: Value, format: Format) -> String {
 ///
 /// # Errors
 /// 422 for one that is not known, or has a value of another kind.
-pub(super) fn options(given: Value) -> Result<Options, ServiceError> {
+pub(super) fn parse_options(given: Value) -> Result<Options, ServiceError> {
     match given {
         Value::Null => Ok(Options::default()),
-        given => {
-            serde_json::from_value(given).map_err(|error| unprocessable(format!("The options are wrong: {error}")))
-        }
+        given => serde_json::from_value(given)
+            .map_err(|error| unprocessable_error(format!("The options are wrong: {error}"))),
     }
 }
 
@@ -72,33 +71,32 @@ pub(super) fn options(given: Value) -> Result<Options, ServiceError> {
 ///
 /// # Errors
 /// 422 for one that is not known.
-pub(super) fn policy(name: Option<&str>) -> Result<Policy, ServiceError> {
+pub(super) fn policy_named(name: Option<&str>) -> Result<Policy, ServiceError> {
     match name {
         None => Ok(Policy::default()),
-        Some(name) => {
-            Policy::from_name(name).ok_or_else(|| unprocessable("policy is one of strict, safe (the default), lenient"))
-        }
+        Some(name) => Policy::from_name(name)
+            .ok_or_else(|| unprocessable_error("policy is one of strict, safe (the default), lenient")),
     }
 }
 
 /// How an answer is to be judged.
 ///
 /// # Errors
-/// As [`options`] and [`policy`].
-pub(super) fn judging(
+/// As [`parse_options`] and [`policy_named`].
+pub(super) fn judging_of(
     dialect: &'static Dialect,
     given: Value,
     name: Option<&str>,
     without: Vec<String>,
 ) -> Result<Judging, ServiceError> {
-    Ok(Judging { dialect, options: options(given)?, policy: policy(name)?, without })
+    Ok(Judging { dialect, options: parse_options(given)?, policy: policy_named(name)?, without })
 }
 
 /// The one form in which an answer was sent.
 ///
 /// # Errors
 /// 422 for none or several.
-pub(super) fn sent(
+pub(super) fn sent_answer(
     value: Option<Value>,
     text: Option<String>,
     response: Option<Value>,
@@ -107,7 +105,7 @@ pub(super) fn sent(
         (Some(value), None, None) => Ok(SentAnswer::Value(value)),
         (None, Some(text), None) => Ok(SentAnswer::Text(text)),
         (None, None, Some(response)) => Ok(SentAnswer::Response(response)),
-        (_, _, _) => Err(unprocessable(
+        (_, _, _) => Err(unprocessable_error(
             "The answer is sent once: as value (JSON), as text (what the model wrote), or as response (the provider's whole body)",
         )),
     }

@@ -10,17 +10,17 @@ use proto::operations::Llm as Op;
 use serde_json::{Value, json};
 
 use super::http::reply::Reply;
-use super::http::{Answer, On};
+use super::on::{Answer, On};
 use crate::service::{Judging, SentAnswer, ServiceError};
-use convert::{judging, options, policy, sent, source};
+use convert::{judging_of, parse_options, policy_named, sent_answer, source_of};
 
 /// Answers an operation.
-pub(super) async fn answer(on: On<'_>, operation: Op) -> Answer {
+pub(super) async fn answer_llm(on: On<'_>, operation: Op) -> Answer {
     match operation {
-        Op::ListDialects => Ok(Reply::json(&json!({"dialects": dialects::all()})).tagged()),
-        Op::GetDialect => Ok(Reply::json(on.dialect()?).tagged()),
-        Op::Project => on.project().await,
-        Op::Restore => on.restore().await,
+        Op::ListDialects => Ok(Reply::json_body(&json!({"dialects": dialects::all()})).with_tag_of_body()),
+        Op::GetDialect => Ok(Reply::json_body(on.show_dialect()?).with_tag_of_body()),
+        Op::Project => on.project_schema().await,
+        Op::Restore => on.restore_value().await,
         Op::CheckAnswer => on.check_answer().await,
         Op::LintSchema => on.lint_schema().await,
         Op::GetProjection => on.projection_of_version().await,
@@ -30,13 +30,13 @@ pub(super) async fn answer(on: On<'_>, operation: Op) -> Answer {
 }
 
 /// A refusal of a projection: 422, with its code and place.
-pub(super) fn refused(refusal: &Refusal) -> Reply {
+pub(super) fn refusal_reply(refusal: &Refusal) -> Reply {
     let error = ServiceError::new(code::PROJECTION_REFUSED, refusal.to_string());
     Reply::error_with(&error, &json!({"code": refusal.code, "pointer": refusal.pointer}))
 }
 
 /// The dialect of this name in a body.
-pub(super) fn named(name: &str) -> Result<&'static Dialect, Refusal> {
+pub(super) fn dialect_named(name: &str) -> Result<&'static Dialect, Refusal> {
     dialects::find(name).ok_or_else(|| {
         let known: Vec<&str> = dialects::all().iter().map(|dialect| dialect.id.as_str()).collect();
         let message = format!("there is no dialect \"{name}\": the dialects are {}", known.join(", "));
@@ -46,58 +46,60 @@ pub(super) fn named(name: &str) -> Result<&'static Dialect, Refusal> {
 
 impl On<'_> {
     /// The dialect that the path names.
-    fn dialect(&self) -> Result<&'static Dialect, ServiceError> {
+    fn show_dialect(&self) -> Result<&'static Dialect, ServiceError> {
         let name = self.parameter("dialect");
-        named(name).map_err(|refusal| ServiceError::new(code::DIALECT_NOT_FOUND, refusal.message))
+        dialect_named(name).map_err(|refusal| ServiceError::new(code::DIALECT_NOT_FOUND, refusal.message))
     }
 
-    async fn project(&self) -> Answer {
-        let request: ProjectionRequest = self.request.json()?;
-        let dialect = match named(&request.dialect) {
+    async fn project_schema(&self) -> Answer {
+        let request: ProjectionRequest = self.request.json_body()?;
+        let dialect = match dialect_named(&request.dialect) {
             Ok(dialect) => dialect,
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(refusal) => return Ok(refusal_reply(&refusal)),
         };
-        let options = options(request.options)?;
-        let source = source(request.schema, request.schema_type.as_deref(), request.references)?;
+        let options = parse_options(request.options)?;
+        let source = source_of(request.schema, request.schema_type.as_deref(), request.references)?;
         let service = &self.front.service;
-        let contract = service.contract(self.caller, source).await?;
-        match service.projection(self.caller, &contract, dialect, options).await? {
-            Ok(projection) => Ok(Reply::json(&registered::body(dialect, &projection)).tagged()),
-            Err(refusal) => Ok(refused(&refusal)),
+        let contract = service.contract_of_source(self.caller, source).await?;
+        match service.project_contract(self.caller, &contract, dialect, options).await? {
+            Ok(projection) => {
+                Ok(Reply::json_body(&registered::projection_body(dialect, &projection)).with_tag_of_body())
+            }
+            Err(refusal) => Ok(refusal_reply(&refusal)),
         }
     }
 
-    async fn restore(&self) -> Answer {
-        let request: RestoreRequest = self.request.json()?;
-        let dialect = match named(&request.dialect) {
+    async fn restore_value(&self) -> Answer {
+        let request: RestoreRequest = self.request.json_body()?;
+        let dialect = match dialect_named(&request.dialect) {
             Ok(dialect) => dialect,
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(refusal) => return Ok(refusal_reply(&refusal)),
         };
         let judging = Judging {
             dialect,
-            options: options(request.options)?,
-            policy: policy(request.policy.as_deref())?,
+            options: parse_options(request.options)?,
+            policy: policy_named(request.policy.as_deref())?,
             without: request.without,
         };
-        let source = source(request.schema, request.schema_type.as_deref(), request.references)?;
+        let source = source_of(request.schema, request.schema_type.as_deref(), request.references)?;
         let service = &self.front.service;
-        let contract = service.contract(self.caller, source).await?;
+        let contract = service.contract_of_source(self.caller, source).await?;
         let value = SentAnswer::Value(request.value.clone());
         let report = match service.check_answer(self.caller, &contract, judging.clone(), value).await? {
             Ok(report) => report,
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(refusal) => return Ok(refusal_reply(&refusal)),
         };
         if let Some(value) = &report.value {
-            return Ok(Reply::json(&json!({
+            return Ok(Reply::json_body(&json!({
                 "value": value, "repairs": report.repairs, "status": report.status, "errors": [],
             })));
         }
         // What is not valid comes back all the same, as far as it goes: the caller sees what is wrong with it.
         let Judging { dialect, options, .. } = judging;
-        match service.projection(self.caller, &contract, dialect, options).await? {
-            Err(refusal) => Ok(refused(&refusal)),
+        match service.project_contract(self.caller, &contract, dialect, options).await? {
+            Err(refusal) => Ok(refusal_reply(&refusal)),
             Ok(projection) => match contract.source().restore(&projection, request.value) {
-                Ok(value) => Ok(Reply::json(&json!({
+                Ok(value) => Ok(Reply::json_body(&json!({
                     "value": value, "repairs": [], "status": report.status, "errors": report.errors,
                 }))),
                 Err(problem) => {
@@ -109,37 +111,37 @@ impl On<'_> {
     }
 
     async fn check_answer(&self) -> Answer {
-        let request: CheckRequest = self.request.json()?;
-        let answer = sent(request.value, request.text, request.response)?;
-        let source = source(request.schema, request.schema_type.as_deref(), request.references)?;
-        let judging = match named(&request.dialect) {
-            Ok(dialect) => judging(dialect, request.options, request.policy.as_deref(), request.without)?,
-            Err(refusal) => return Ok(refused(&refusal)),
+        let request: CheckRequest = self.request.json_body()?;
+        let answer = sent_answer(request.value, request.text, request.response)?;
+        let source = source_of(request.schema, request.schema_type.as_deref(), request.references)?;
+        let judging = match dialect_named(&request.dialect) {
+            Ok(dialect) => judging_of(dialect, request.options, request.policy.as_deref(), request.without)?,
+            Err(refusal) => return Ok(refusal_reply(&refusal)),
         };
-        let contract = self.front.service.contract(self.caller, source).await?;
+        let contract = self.front.service.contract_of_source(self.caller, source).await?;
         match self.front.service.check_answer(self.caller, &contract, judging, answer).await? {
-            Ok(report) => Ok(Reply::json(&report)),
-            Err(refusal) => Ok(refused(&refusal)),
+            Ok(report) => Ok(Reply::json_body(&report)),
+            Err(refusal) => Ok(refusal_reply(&refusal)),
         }
     }
 
     async fn lint_schema(&self) -> Answer {
-        let request: LintRequest = self.request.json()?;
-        let options = options(request.options)?;
-        let wanted: Result<Vec<_>, _> = request.dialects.iter().map(|name| named(name)).collect();
+        let request: LintRequest = self.request.json_body()?;
+        let options = parse_options(request.options)?;
+        let wanted: Result<Vec<_>, _> = request.dialects.iter().map(|name| dialect_named(name)).collect();
         let wanted = match wanted {
             Ok(wanted) if wanted.is_empty() => dialects::all().iter().collect(),
             Ok(wanted) => wanted,
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(refusal) => return Ok(refusal_reply(&refusal)),
         };
-        let source = source(request.schema, request.schema_type.as_deref(), request.references)?;
-        let contract = self.front.service.contract(self.caller, source).await?;
+        let source = source_of(request.schema, request.schema_type.as_deref(), request.references)?;
+        let contract = self.front.service.contract_of_source(self.caller, source).await?;
         let about = ::llm::lint::About { name: request.name, description: request.description };
         let findings = self.front.service.lint_contract(self.caller, &contract, wanted, options, about).await?;
-        if self.request.query("format") == Some("sarif") {
-            return Ok(Reply::json(&::llm::lint::sarif(&findings, env!("CARGO_PKG_VERSION"))));
+        if self.request.query_value("format") == Some("sarif") {
+            return Ok(Reply::json_body(&::llm::lint::sarif(&findings, env!("CARGO_PKG_VERSION"))));
         }
         let worst: Option<Value> = findings.iter().map(|finding| finding.severity).max().map(|worst| json!(worst));
-        Ok(Reply::json(&json!({"findings": findings, "worst": worst})))
+        Ok(Reply::json_body(&json!({"findings": findings, "worst": worst})))
     }
 }

@@ -27,7 +27,7 @@ impl Native {
         };
         let page = self.service.audit_records(caller, &filter).await?;
         Ok(v1::QueryAuditResponse {
-            records: page.records.into_iter().map(|(position, row)| record(position, row)).collect(),
+            records: page.records.into_iter().map(|(position, row)| record_message(position, row)).collect(),
             next: page.next.unwrap_or(0),
             size: page.size,
             first: page.first,
@@ -36,19 +36,19 @@ impl Native {
 
     pub async fn get_checkpoint(&self, caller: &Caller, request: v1::GetCheckpointRequest) -> Answer<v1::Checkpoint> {
         let size = (request.size > 0).then_some(request.size);
-        let (size, root, note) = self.service.checkpoint(caller, size).await?;
-        let verifier_key = self.service.node_key().verifier();
+        let (size, root, note) = self.service.signed_checkpoint(caller, size).await?;
+        let verifier_key = self.service.node_key().verifier_key();
         Ok(v1::Checkpoint { size, root: STANDARD.encode(root), note, verifier_key })
     }
 
     pub async fn prove_inclusion(&self, caller: &Caller, request: v1::ProveInclusionRequest) -> Answer<v1::Proof> {
         let size = (request.size > 0).then_some(request.size);
-        Ok(proof(self.service.prove_inclusion(caller, request.position, size).await?))
+        Ok(proof_message(self.service.prove_inclusion(caller, request.position, size).await?))
     }
 
     pub async fn prove_consistency(&self, caller: &Caller, request: v1::ProveConsistencyRequest) -> Answer<v1::Proof> {
         let to = (request.to > 0).then_some(request.to);
-        Ok(proof(self.service.prove_consistency(caller, request.from, to).await?))
+        Ok(proof_message(self.service.prove_consistency(caller, request.from, to).await?))
     }
 
     pub async fn archive_audit(
@@ -60,7 +60,7 @@ impl Native {
     }
 }
 
-fn proof(proof: AuditProof) -> v1::Proof {
+fn proof_message(proof: AuditProof) -> v1::Proof {
     v1::Proof {
         size: proof.size,
         root: STANDARD.encode(proof.root),
@@ -69,11 +69,11 @@ fn proof(proof: AuditProof) -> v1::Proof {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn hex_text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn record(position: u64, row: AuditRow) -> v1::AuditRecord {
+fn record_message(position: u64, row: AuditRow) -> v1::AuditRecord {
     v1::AuditRecord {
         position,
         index: row.index.0,
@@ -85,8 +85,8 @@ fn record(position: u64, row: AuditRow) -> v1::AuditRecord {
         resource: row.resource,
         outcome: row.outcome,
         request_id: row.request_id.0,
-        digest_before: hex(&row.digest_before),
-        digest_after: hex(&row.digest_after),
+        digest_before: hex_text(&row.digest_before),
+        digest_after: hex_text(&row.digest_after),
         authentication: row.authentication,
         address: row.address,
         user_agent: row.user_agent,
@@ -107,8 +107,8 @@ pub fn json_of(position: u64, row: &AuditRow) -> String {
         "resource": row.resource,
         "outcome": row.outcome,
         "request_id": row.request_id.0,
-        "digest_before": hex(&row.digest_before),
-        "digest_after": hex(&row.digest_after),
+        "digest_before": hex_text(&row.digest_before),
+        "digest_after": hex_text(&row.digest_after),
         "authentication": row.authentication,
         "address": row.address,
         "user_agent": row.user_agent,
@@ -131,8 +131,8 @@ pub fn csv_of(position: u64, row: &AuditRow) -> String {
         quoted(&row.resource),
         quoted(&row.outcome),
         quoted(&row.request_id.0),
-        hex(&row.digest_before),
-        hex(&row.digest_after),
+        hex_text(&row.digest_before),
+        hex_text(&row.digest_after),
         quoted(&row.authentication),
         quoted(&row.address),
         quoted(&row.user_agent),

@@ -8,11 +8,11 @@ use schema::{Format, Metadata, Reference};
 
 use crate::service::{DraftView, EventFilter, NewSchema, ServiceError, Watched};
 
-pub(super) fn bad(message: &str) -> ServiceError {
+pub(super) fn unprocessable_error(message: &str) -> ServiceError {
     ServiceError::new(code::UNPROCESSABLE, message)
 }
 
-pub(super) fn version(number: u32) -> Result<Version, ServiceError> {
+pub(super) fn version_of(number: u32) -> Result<Version, ServiceError> {
     i32::try_from(number).ok().and_then(Version::from_i32).ok_or_else(|| {
         ServiceError::new(code::INVALID_VERSION, format!("The specified version '{number}' is not a valid version id"))
     })
@@ -20,14 +20,14 @@ pub(super) fn version(number: u32) -> Result<Version, ServiceError> {
 
 /// 0 means none.
 pub(super) fn optional_version(number: u32) -> Result<Option<Version>, ServiceError> {
-    if number == 0 { Ok(None) } else { version(number).map(Some) }
+    if number == 0 { Ok(None) } else { version_of(number).map(Some) }
 }
 
-pub(super) fn scope(text: &str) -> Result<Scope, ServiceError> {
+pub(super) fn scope_of(text: &str) -> Result<Scope, ServiceError> {
     Ok(if text.is_empty() { Scope::top() } else { Scope::parse(text)? })
 }
 
-pub(super) fn format(name: &str) -> Result<Format, ServiceError> {
+pub(super) fn format_named(name: &str) -> Result<Format, ServiceError> {
     match name {
         "" => Ok(Format::Avro),
         name => Format::from_name(&name.to_uppercase())
@@ -36,7 +36,8 @@ pub(super) fn format(name: &str) -> Result<Format, ServiceError> {
 }
 
 pub(super) fn new_schema(schema: Option<v1::Schema>) -> Result<NewSchema, ServiceError> {
-    let v1::Schema { format: name, text, references, metadata } = schema.ok_or_else(|| bad("A schema is needed"))?;
+    let v1::Schema { format: name, text, references, metadata } =
+        schema.ok_or_else(|| unprocessable_error("A schema is needed"))?;
     let reference = |v1::Reference { name, subject, version }| Reference { name, subject, version };
     let metadata = metadata.map(|v1::Metadata { tags, properties, sensitive }| Metadata {
         tags: tags.into_iter().map(|(path, tags)| (path, tags.tags.into_iter().collect())).collect(),
@@ -44,7 +45,7 @@ pub(super) fn new_schema(schema: Option<v1::Schema>) -> Result<NewSchema, Servic
         sensitive: sensitive.into_iter().collect(),
     });
     Ok(NewSchema {
-        format: format(&name)?,
+        format: format_named(&name)?,
         text,
         references: references.into_iter().map(reference).collect(),
         metadata: metadata.filter(|metadata| *metadata != Metadata::default()),
@@ -52,7 +53,12 @@ pub(super) fn new_schema(schema: Option<v1::Schema>) -> Result<NewSchema, Servic
     })
 }
 
-pub(super) fn schema(format: Format, text: &str, references: &[Reference], metadata: Option<&Metadata>) -> v1::Schema {
+pub(super) fn schema_message(
+    format: Format,
+    text: &str,
+    references: &[Reference],
+    metadata: Option<&Metadata>,
+) -> v1::Schema {
     let reference = |reference: &Reference| {
         let Reference { name, subject, version } = reference.clone();
         v1::Reference { name, subject, version }
@@ -83,12 +89,12 @@ pub(super) fn version_message(subject: &Subject, version: Version, row: &Version
         created_ms: row.created_ms,
         schema: None,
         sent_text: String::new(),
-        deprecation: deprecation(row),
+        deprecation: deprecation_message(row),
         life: row.life.0,
     }
 }
 
-pub(super) fn deprecation(row: &VersionRow) -> Option<v1::Deprecation> {
+pub(super) fn deprecation_message(row: &VersionRow) -> Option<v1::Deprecation> {
     row.deprecation.as_ref().map(|deprecation| v1::Deprecation {
         since_ms: deprecation.since_ms,
         sunset_ms: deprecation.sunset_ms,
@@ -106,7 +112,7 @@ pub(super) fn draft_message(view: DraftView, with_text: bool) -> v1::Draft {
         state: row.state.state().name().to_owned(),
         author: row.author.clone(),
         schema: with_text
-            .then(|| schema(content.format, &content.text, &content.references, content.metadata.as_ref())),
+            .then(|| schema_message(content.format, &content.text, &content.references, content.metadata.as_ref())),
         guid: content.guid.to_string(),
         report: Some(v1::Report {
             base: report.base.map_or(0, |version| version.0),
@@ -122,7 +128,7 @@ pub(super) fn draft_message(view: DraftView, with_text: bool) -> v1::Draft {
     }
 }
 
-pub(super) fn consumer(subject: &Subject, id: String, row: ConsumerRow) -> v1::Consumer {
+pub(super) fn consumer_message(subject: &Subject, id: String, row: ConsumerRow) -> v1::Consumer {
     v1::Consumer {
         subject: subject.qualified(),
         id,
@@ -134,7 +140,7 @@ pub(super) fn consumer(subject: &Subject, id: String, row: ConsumerRow) -> v1::C
     }
 }
 
-pub(super) fn policy(message: v1::Policy) -> LifePolicy {
+pub(super) fn policy_of(message: v1::Policy) -> LifePolicy {
     let required = message.required_properties;
     LifePolicy {
         review: message.review,
@@ -181,9 +187,12 @@ pub(super) fn in_force(policy: PolicyInForce) -> v1::Policy {
 ///
 /// # Errors
 /// 422 for a kind that is none.
-pub fn filter(request: &v1::WatchRequest) -> Result<EventFilter, ServiceError> {
+pub fn event_filter(request: &v1::WatchRequest) -> Result<EventFilter, ServiceError> {
     if let Some(kind) = request.kinds.iter().find(|kind| !EventKind::NAMES.contains(&kind.as_str())) {
-        return Err(bad(&format!("'{kind}' is no kind of event; they are {}", EventKind::NAMES.join(", "))));
+        return Err(unprocessable_error(&format!(
+            "'{kind}' is no kind of event; they are {}",
+            EventKind::NAMES.join(", ")
+        )));
     }
     let context = match request.context.as_str() {
         "" => None,
@@ -197,7 +206,7 @@ pub fn filter(request: &v1::WatchRequest) -> Result<EventFilter, ServiceError> {
 }
 
 /// What a watcher got, as a message.
-pub fn watched(watched: Watched, cluster_id: &str) -> v1::WatchResponse {
+pub fn watch_response(watched: Watched, cluster_id: &str) -> v1::WatchResponse {
     let token = watched.token.to_string();
     let cloud_event =
         watched.event.as_ref().map(|event| cloud_event(event, &token, cluster_id).to_string()).unwrap_or_default();
@@ -220,12 +229,12 @@ fn event_message(event: &Event, id: &str) -> v1::Event {
         subject,
         context,
         version: event.kind.version().map_or(0, |version| version.0),
-        details: details(&event.kind).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        details: event_details(&event.kind).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     }
 }
 
 /// What a kind tells besides subject and version.
-fn details(kind: &EventKind) -> Vec<(&'static str, String)> {
+fn event_details(kind: &EventKind) -> Vec<(&'static str, String)> {
     match kind {
         EventKind::SchemaRegistered { id, .. } => vec![("id", id.to_string())],
         EventKind::VersionDeleted { permanent, .. } => vec![("permanent", permanent.to_string())],
@@ -269,7 +278,7 @@ pub fn cloud_event(event: &Event, id: &str, cluster_id: &str) -> serde_json::Val
     if message.version > 0 {
         add("version", message.version.into());
     }
-    for (name, value) in details(&event.kind) {
+    for (name, value) in event_details(&event.kind) {
         add(name, value.into());
     }
     serde_json::json!({

@@ -12,7 +12,7 @@ use proto::v1;
 use serde_json::{Map, Value};
 
 use crate::doors::http::reply::Reply;
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::edge::Admitted;
 use crate::service::{Caller, Service, ServiceError};
 
@@ -21,78 +21,78 @@ pub(in crate::doors) static POOL: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(v1::FILE_DESCRIPTOR_SET).expect("the descriptors were made by this build"));
 
 /// Answers an operation.
-pub(in crate::doors) async fn answer(on: On<'_>, operation: Op) -> Answer {
+pub(in crate::doors) async fn answer_native(on: On<'_>, operation: Op) -> Answer {
     let native = on.front.native.clone();
     let caller = on.caller;
     match operation {
-        Op::ListSubjects => on.message(native.list_subjects(caller, on.question()?).await),
-        Op::ListVersions => on.message(native.list_versions(caller, on.question()?).await),
-        Op::GetVersion => on.message(native.get_version(caller, on.question()?).await),
-        Op::RegisterVersion => on.message(native.register_version(caller, on.question()?).await),
-        Op::DeleteVersion => on.message(native.delete_version(caller, on.question()?).await),
-        Op::CreateDraft => on.message(native.create_draft(caller, on.question()?).await),
-        Op::ReviseDraft => on.message(native.revise_draft(caller, on.question()?).await),
-        Op::GetDraft => on.message(native.get_draft(caller, on.question()?).await),
-        Op::ListDrafts => on.message(native.list_drafts(caller, on.question()?).await),
-        Op::SubmitDraft => on.message(native.submit_draft(caller, on.question()?).await),
-        Op::ReviewDraft => on.message(native.review_draft(caller, on.question()?).await),
-        Op::PublishDraft => on.message(native.publish_draft(caller, on.question()?).await),
-        Op::ActivateDraft => on.message(native.activate_draft(caller, on.question()?).await),
-        Op::DeprecateVersion => on.message(native.deprecate_version(caller, on.question()?).await),
-        Op::ReinstateVersion => on.message(native.reinstate_version(caller, on.question()?).await),
-        Op::ArchiveVersion => on.message(native.archive_version(caller, on.question()?).await),
-        Op::PlanRollback => on.message(native.plan_rollback(caller, on.question()?).await),
-        Op::RollBack => on.message(native.roll_back(caller, on.question()?).await),
-        Op::ReactivateVersion => on.message(native.reactivate_version(caller, on.question()?).await),
-        Op::QuarantineVersion => on.message(native.quarantine_version(caller, on.question()?).await),
-        Op::ReleaseVersion => on.message(native.release_version(caller, on.question()?).await),
-        Op::GetHistory => on.message(native.get_history(caller, on.question()?).await),
-        Op::PutConsumer => on.message(native.put_consumer(caller, on.question()?).await),
-        Op::RemoveConsumer => on.message(native.remove_consumer(caller, on.question()?).await),
-        Op::ListConsumers => on.message(native.list_consumers(caller, on.question()?).await),
-        Op::GetPolicy => on.message(native.get_policy(caller, on.question()?).await),
-        Op::SetPolicy => on.message(native.set_policy(caller, on.question()?).await),
-        Op::DeletePolicy => on.message(native.delete_policy(caller, on.question()?).await),
-        Op::CheckCompatibility => on.message(native.check_compatibility(caller, on.question()?).await),
-        Op::DiffVersions => on.message(native.diff_versions(caller, on.question()?).await),
-        Op::Validate => on.message(native.validate(caller, on.question()?).await),
-        Op::Search => on.message(native.search(caller, on.question()?).await),
-        Op::GetCursor => on.message(native.get_cursor(caller, on.question()?).await),
-        Op::MoveCursor => on.message(native.move_cursor(caller, on.question()?).await),
-        Op::QueryAudit => on.message(native.query_audit(caller, on.question()?).await),
-        Op::GetCheckpoint => on.message(native.get_checkpoint(caller, on.question()?).await),
-        Op::ProveInclusion => on.message(native.prove_inclusion(caller, on.question()?).await),
-        Op::ProveConsistency => on.message(native.prove_consistency(caller, on.question()?).await),
-        Op::ArchiveAudit => on.message(native.archive_audit(caller, on.question()?).await),
-        Op::GetClusterStatus => on.message(native.get_cluster_status(caller, on.question()?).await),
+        Op::ListSubjects => on.message_reply(native.list_subjects(caller, on.question_message()?).await),
+        Op::ListVersions => on.message_reply(native.list_versions(caller, on.question_message()?).await),
+        Op::GetVersion => on.message_reply(native.get_version(caller, on.question_message()?).await),
+        Op::RegisterVersion => on.message_reply(native.register_version(caller, on.question_message()?).await),
+        Op::DeleteVersion => on.message_reply(native.delete_version(caller, on.question_message()?).await),
+        Op::CreateDraft => on.message_reply(native.create_draft(caller, on.question_message()?).await),
+        Op::ReviseDraft => on.message_reply(native.revise_draft(caller, on.question_message()?).await),
+        Op::GetDraft => on.message_reply(native.get_draft(caller, on.question_message()?).await),
+        Op::ListDrafts => on.message_reply(native.list_drafts(caller, on.question_message()?).await),
+        Op::SubmitDraft => on.message_reply(native.submit_draft(caller, on.question_message()?).await),
+        Op::ReviewDraft => on.message_reply(native.review_draft(caller, on.question_message()?).await),
+        Op::PublishDraft => on.message_reply(native.publish_draft(caller, on.question_message()?).await),
+        Op::ActivateDraft => on.message_reply(native.activate_draft(caller, on.question_message()?).await),
+        Op::DeprecateVersion => on.message_reply(native.deprecate_version(caller, on.question_message()?).await),
+        Op::ReinstateVersion => on.message_reply(native.reinstate_version(caller, on.question_message()?).await),
+        Op::ArchiveVersion => on.message_reply(native.archive_version(caller, on.question_message()?).await),
+        Op::PlanRollback => on.message_reply(native.plan_rollback(caller, on.question_message()?).await),
+        Op::RollBack => on.message_reply(native.roll_back(caller, on.question_message()?).await),
+        Op::ReactivateVersion => on.message_reply(native.reactivate_version(caller, on.question_message()?).await),
+        Op::QuarantineVersion => on.message_reply(native.quarantine_version(caller, on.question_message()?).await),
+        Op::ReleaseVersion => on.message_reply(native.release_version(caller, on.question_message()?).await),
+        Op::GetHistory => on.message_reply(native.get_history(caller, on.question_message()?).await),
+        Op::PutConsumer => on.message_reply(native.put_consumer(caller, on.question_message()?).await),
+        Op::RemoveConsumer => on.message_reply(native.remove_consumer(caller, on.question_message()?).await),
+        Op::ListConsumers => on.message_reply(native.list_consumers(caller, on.question_message()?).await),
+        Op::GetPolicy => on.message_reply(native.get_policy(caller, on.question_message()?).await),
+        Op::SetPolicy => on.message_reply(native.set_policy(caller, on.question_message()?).await),
+        Op::DeletePolicy => on.message_reply(native.delete_policy(caller, on.question_message()?).await),
+        Op::CheckCompatibility => on.message_reply(native.check_compatibility(caller, on.question_message()?).await),
+        Op::DiffVersions => on.message_reply(native.diff_versions(caller, on.question_message()?).await),
+        Op::Validate => on.message_reply(native.validate(caller, on.question_message()?).await),
+        Op::Search => on.message_reply(native.search(caller, on.question_message()?).await),
+        Op::GetCursor => on.message_reply(native.get_cursor(caller, on.question_message()?).await),
+        Op::MoveCursor => on.message_reply(native.move_cursor(caller, on.question_message()?).await),
+        Op::QueryAudit => on.message_reply(native.query_audit(caller, on.question_message()?).await),
+        Op::GetCheckpoint => on.message_reply(native.get_checkpoint(caller, on.question_message()?).await),
+        Op::ProveInclusion => on.message_reply(native.prove_inclusion(caller, on.question_message()?).await),
+        Op::ProveConsistency => on.message_reply(native.prove_consistency(caller, on.question_message()?).await),
+        Op::ArchiveAudit => on.message_reply(native.archive_audit(caller, on.question_message()?).await),
+        Op::GetClusterStatus => on.message_reply(native.get_cluster_status(caller, on.question_message()?).await),
     }
 }
 
 impl On<'_> {
     /// Body, query and path as the operation's message; the path wins.
-    fn question<T: prost::Message + Default>(&self) -> Result<T, ServiceError> {
+    fn question_message<T: prost::Message + Default>(&self) -> Result<T, ServiceError> {
         let Body::Message(name) = self.admitted.operation.body else { return Err(no_message()) };
         let descriptor = message_named(name)?;
         let Value::Object(mut object) = self.request.any_json()? else {
             return Err(ServiceError::new(code::UNPROCESSABLE, "The request body is not a JSON object"));
         };
-        let query = self.request.pairs().iter().filter(|(name, _)| name != "consistency");
+        let query = self.request.query_pairs().iter().filter(|(name, _)| name != "consistency");
         for (name, value) in query {
-            put(&mut object, &descriptor, name, value.clone())?;
+            put_field(&mut object, &descriptor, name, value.clone())?;
         }
-        for (name, value) in self.admitted.place.parameters() {
-            put(&mut object, &descriptor, name, value.clone())?;
+        for (name, value) in self.admitted.place.path_parameters() {
+            put_field(&mut object, &descriptor, name, value.clone())?;
         }
         let message = dynamic_of(descriptor, Value::Object(object))?;
         let Admitted { operation, place, .. } = self.admitted;
         let part = |part| text_of(&message, part);
         self.front.service.authorize_operation(self.caller, operation, place.context(), part)?;
-        T::decode(message.encode_to_vec().as_slice()).map_err(|error| wrong(&error))
+        T::decode(message.encode_to_vec().as_slice()).map_err(|error| malformed_error(&error))
     }
 
-    fn message<T: prost::Message>(&self, answered: Result<T, ServiceError>) -> Answer {
+    fn message_reply<T: prost::Message>(&self, answered: Result<T, ServiceError>) -> Answer {
         let Answers::Message(name) = self.admitted.operation.answer else { return Err(no_message()) };
-        Ok(Reply::json(&json_of_message(message_named(name)?, &answered?.encode_to_vec())?))
+        Ok(Reply::json_body(&json_of_message(message_named(name)?, &answered?.encode_to_vec())?))
     }
 }
 
@@ -105,7 +105,7 @@ fn message_named(name: &str) -> Result<MessageDescriptor, ServiceError> {
 }
 
 /// A text as the field of that name takes it.
-fn put(
+fn put_field(
     object: &mut Map<String, Value>,
     descriptor: &MessageDescriptor,
     name: &str,
@@ -127,10 +127,10 @@ fn put(
 }
 
 fn dynamic_of(descriptor: MessageDescriptor, json: Value) -> Result<DynamicMessage, ServiceError> {
-    DynamicMessage::deserialize(descriptor, json).map_err(|error| wrong(&error))
+    DynamicMessage::deserialize(descriptor, json).map_err(|error| malformed_error(&error))
 }
 
-fn wrong(error: &dyn std::fmt::Display) -> ServiceError {
+fn malformed_error(error: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(code::UNPROCESSABLE, format!("The request is not what this operation takes: {error}"))
 }
 
@@ -148,7 +148,7 @@ fn text_of(message: &DynamicMessage, part: Part) -> Option<String> {
 ///
 /// # Errors
 /// 40101, 40301, and those of a name that is none.
-pub(in crate::doors) fn authorize(
+pub(in crate::doors) fn authorize_message(
     service: &Service,
     caller: &Caller,
     operation: &Operation,
@@ -158,7 +158,8 @@ pub(in crate::doors) fn authorize(
         return Ok(());
     }
     let Body::Message(name) = operation.body else { return Err(no_message()) };
-    let message = DynamicMessage::decode(message_named(name)?, bytes().as_slice()).map_err(|error| wrong(&error))?;
+    let message =
+        DynamicMessage::decode(message_named(name)?, bytes().as_slice()).map_err(|error| malformed_error(&error))?;
     service.authorize_operation(caller, operation, None, |part| text_of(&message, part))
 }
 

@@ -5,10 +5,10 @@ use registry::{Decision, DraftId, LifeChange, LifeDone, Scope, State, Subject};
 
 use super::Native;
 use super::convert::{
-    bad, consumer, deprecation, draft_message, in_force, new_schema, optional_version, policy, policy_message, scope,
-    version,
+    consumer_message, deprecation_message, draft_message, in_force, new_schema, optional_version, policy_message,
+    policy_of, scope_of, unprocessable_error, version_of,
 };
-use super::schemas::{page_size, token};
+use super::schemas::{page_size, token_given};
 use crate::service::{Caller, DraftStep, LifeOf, ServiceError, Token};
 
 type Answer<T> = Result<T, ServiceError>;
@@ -31,22 +31,29 @@ impl Native {
 
     pub async fn get_draft(&self, caller: &Caller, request: v1::GetDraftRequest) -> Answer<v1::Draft> {
         let subject = Subject::parse(&request.subject)?;
-        Ok(draft_message(self.service.draft(caller, &subject, DraftId(request.id)).await?, true))
+        Ok(draft_message(self.service.show_draft(caller, &subject, DraftId(request.id)).await?, true))
     }
 
     pub async fn list_drafts(&self, caller: &Caller, request: v1::ListDraftsRequest) -> Answer<v1::ListDraftsResponse> {
         let subject = if request.subject.is_empty() { None } else { Some(Subject::parse(&request.subject)?) };
         let state = match request.state.as_str() {
             "" => None,
-            name => Some(State::from_name(name).ok_or_else(|| bad("state is not the name of a state"))?),
+            name => {
+                Some(State::from_name(name).ok_or_else(|| unprocessable_error("state is not the name of a state"))?)
+            }
         };
-        let (size, token) = (page_size(request.page_size), token(&request.page_token));
-        let page = self.service.drafts(caller, subject.as_ref(), state, size, token).await?;
+        let (size, token) = (page_size(request.page_size), token_given(&request.page_token));
+        let page = self.service.list_drafts(caller, subject.as_ref(), state, size, token).await?;
         let drafts = page.items.into_iter().map(|draft| draft_message(draft, false)).collect();
         Ok(v1::ListDraftsResponse { drafts, next_page_token: page.next.unwrap_or_default() })
     }
 
-    async fn advance(&self, caller: &Caller, request: v1::ChangeDraftRequest, step: DraftStep) -> Answer<v1::Draft> {
+    async fn advance_draft(
+        &self,
+        caller: &Caller,
+        request: v1::ChangeDraftRequest,
+        step: DraftStep,
+    ) -> Answer<v1::Draft> {
         let subject = Subject::parse(&request.subject)?;
         let id = DraftId(request.id);
         let draft = self.service.advance_draft(caller, &subject, id, step, &request.reason).await?;
@@ -54,27 +61,27 @@ impl Native {
     }
 
     pub async fn submit_draft(&self, caller: &Caller, request: v1::ChangeDraftRequest) -> Answer<v1::Draft> {
-        self.advance(caller, request, DraftStep::Submit).await
+        self.advance_draft(caller, request, DraftStep::Submit).await
     }
 
     pub async fn publish_draft(&self, caller: &Caller, request: v1::ChangeDraftRequest) -> Answer<v1::Draft> {
-        self.advance(caller, request, DraftStep::Publish).await
+        self.advance_draft(caller, request, DraftStep::Publish).await
     }
 
     pub async fn activate_draft(&self, caller: &Caller, request: v1::ChangeDraftRequest) -> Answer<v1::Draft> {
-        self.advance(caller, request, DraftStep::Activate).await
+        self.advance_draft(caller, request, DraftStep::Activate).await
     }
 
     pub async fn review_draft(&self, caller: &Caller, request: v1::ReviewDraftRequest) -> Answer<v1::Draft> {
         let subject = Subject::parse(&request.subject)?;
         let decision = Decision::from_name(&request.decision)
-            .ok_or_else(|| bad("decision is APPROVE, REQUEST_CHANGES or REJECT"))?;
+            .ok_or_else(|| unprocessable_error("decision is APPROVE, REQUEST_CHANGES or REJECT"))?;
         let id = DraftId(request.id);
         let draft = self.service.review_draft(caller, &subject, id, decision, &request.reason).await?;
         Ok(draft_message(draft, true))
     }
 
-    async fn step(
+    async fn step_of_version(
         &self,
         caller: &Caller,
         subject: &str,
@@ -88,13 +95,13 @@ impl Native {
     }
 
     async fn state_of(&self, caller: &Caller, subject: &Subject, number: u32) -> Answer<v1::VersionState> {
-        let row = self.service.version_row(caller, subject, version(number)?).await?;
+        let row = self.service.version_row(caller, subject, version_of(number)?).await?;
         Ok(v1::VersionState {
             subject: subject.qualified(),
             version: number,
             state: row.state.state().name().to_owned(),
             revision: row.modified_at.0,
-            deprecation: deprecation(&row),
+            deprecation: deprecation_message(&row),
         })
     }
 
@@ -106,8 +113,8 @@ impl Native {
         let v1::DeprecateVersionRequest { subject, version: number, reason, sunset_ms, successor } = request;
         let sunset_ms = (sunset_ms > 0).then_some(sunset_ms);
         let successor = optional_version(successor)?;
-        let step = LifeChange::Deprecate { version: version(number)?, sunset_ms, successor };
-        self.step(caller, &subject, number, &reason, step).await
+        let step = LifeChange::Deprecate { version: version_of(number)?, sunset_ms, successor };
+        self.step_of_version(caller, &subject, number, &reason, step).await
     }
 
     pub async fn reinstate_version(
@@ -115,8 +122,8 @@ impl Native {
         caller: &Caller,
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = LifeChange::Reinstate { version: version(request.version)? };
-        self.step(caller, &request.subject, request.version, &request.reason, step).await
+        let step = LifeChange::Reinstate { version: version_of(request.version)? };
+        self.step_of_version(caller, &request.subject, request.version, &request.reason, step).await
     }
 
     pub async fn archive_version(
@@ -124,8 +131,8 @@ impl Native {
         caller: &Caller,
         request: v1::ArchiveVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = LifeChange::Archive { version: version(request.version)?, force: request.force };
-        self.step(caller, &request.subject, request.version, &request.reason, step).await
+        let step = LifeChange::Archive { version: version_of(request.version)?, force: request.force };
+        self.step_of_version(caller, &request.subject, request.version, &request.reason, step).await
     }
 
     pub async fn quarantine_version(
@@ -133,8 +140,8 @@ impl Native {
         caller: &Caller,
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = LifeChange::Quarantine { version: version(request.version)? };
-        self.step(caller, &request.subject, request.version, &request.reason, step).await
+        let step = LifeChange::Quarantine { version: version_of(request.version)? };
+        self.step_of_version(caller, &request.subject, request.version, &request.reason, step).await
     }
 
     pub async fn release_version(
@@ -142,8 +149,8 @@ impl Native {
         caller: &Caller,
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
-        let step = LifeChange::Release { version: version(request.version)? };
-        self.step(caller, &request.subject, request.version, &request.reason, step).await
+        let step = LifeChange::Release { version: version_of(request.version)? };
+        self.step_of_version(caller, &request.subject, request.version, &request.reason, step).await
     }
 
     pub async fn reactivate_version(
@@ -152,13 +159,13 @@ impl Native {
         request: v1::ChangeVersionRequest,
     ) -> Answer<v1::VersionState> {
         let subject = Subject::parse(&request.subject)?;
-        self.service.reactivate(caller, &subject, version(request.version)?, &request.reason).await?;
+        self.service.reactivate_version(caller, &subject, version_of(request.version)?, &request.reason).await?;
         self.state_of(caller, &subject, request.version).await
     }
 
     pub async fn plan_rollback(&self, caller: &Caller, request: v1::PlanRollbackRequest) -> Answer<v1::RollbackPlan> {
         let subject = Subject::parse(&request.subject)?;
-        let shown = self.service.plan_rollback(caller, &subject, version(request.target)?).await?;
+        let shown = self.service.plan_rollback(caller, &subject, version_of(request.target)?).await?;
         let dependents = shown.plan.dependents.into_iter().map(|(subject, version, refers_to)| v1::Dependent {
             subject: subject.qualified(),
             version: version.0,
@@ -169,7 +176,7 @@ impl Native {
             target: request.target,
             versions: shown.plan.versions.iter().map(|version| version.0).collect(),
             dependents: dependents.collect(),
-            consumers: shown.plan.consumers.into_iter().map(|(id, row)| consumer(&subject, id, row)).collect(),
+            consumers: shown.plan.consumers.into_iter().map(|(id, row)| consumer_message(&subject, id, row)).collect(),
             backward_compatible: shown.backward_compatible,
             forward_compatible: shown.forward_compatible,
             revision: shown.revision.0,
@@ -178,7 +185,7 @@ impl Native {
 
     pub async fn roll_back(&self, caller: &Caller, request: v1::RollBackRequest) -> Answer<v1::RollBackResponse> {
         let subject = Subject::parse(&request.subject)?;
-        let step = LifeChange::RollBack { target: version(request.target)?, force: request.force };
+        let step = LifeChange::RollBack { target: version_of(request.target)?, force: request.force };
         match self.service.step_of_version(caller, &subject, step, &request.reason).await? {
             LifeDone::RolledBack { target, versions } => Ok(v1::RollBackResponse {
                 target: target.0,
@@ -194,16 +201,17 @@ impl Native {
             Some(version) => LifeOf::Version(version),
             None => LifeOf::Draft(DraftId(request.draft)),
         };
-        let steps = self.service.history(caller, &subject, of).await?.into_iter().map(|(index, row)| v1::HistoryStep {
-            index: index.0,
-            from: row.from.map_or("", State::name).to_owned(),
-            to: row.to.name().to_owned(),
-            action: row.action,
-            actor: row.actor,
-            reason: row.reason,
-            time_ms: row.time_ms,
-            version: row.version.map_or(0, |version| version.0),
-        });
+        let steps =
+            self.service.life_history(caller, &subject, of).await?.into_iter().map(|(index, row)| v1::HistoryStep {
+                index: index.0,
+                from: row.from.map_or("", State::name).to_owned(),
+                to: row.to.name().to_owned(),
+                action: row.action,
+                actor: row.actor,
+                reason: row.reason,
+                time_ms: row.time_ms,
+                version: row.version.map_or(0, |version| version.0),
+            });
         Ok(v1::GetHistoryResponse { steps: steps.collect() })
     }
 
@@ -212,16 +220,16 @@ impl Native {
         let v1::Consumer { id, from_version, to_version, owner, contact, .. } = request;
         let step = LifeChange::PutConsumer {
             id: id.clone(),
-            from: version(from_version.max(1))?,
+            from: version_of(from_version.max(1))?,
             to: optional_version(to_version)?,
             owner,
             contact,
         };
         self.service.step_of_version(caller, &subject, step, "").await?;
-        let mut consumers = self.service.consumers(caller, &subject).await?.into_iter();
+        let mut consumers = self.service.list_consumers(caller, &subject).await?.into_iter();
         let found = consumers.find(|(found, _)| *found == id);
-        let (id, row) = found.ok_or_else(|| bad("The consumer was removed again"))?;
-        Ok(consumer(&subject, id, row))
+        let (id, row) = found.ok_or_else(|| unprocessable_error("The consumer was removed again"))?;
+        Ok(consumer_message(&subject, id, row))
     }
 
     pub async fn remove_consumer(
@@ -241,18 +249,18 @@ impl Native {
     ) -> Answer<v1::ListConsumersResponse> {
         let subject = Subject::parse(&request.subject)?;
         let of = optional_version(request.version)?;
-        let consumers = self.service.consumers(caller, &subject).await?.into_iter();
+        let consumers = self.service.list_consumers(caller, &subject).await?.into_iter();
         let consumers = consumers.filter(|(_, row)| of.is_none_or(|version| row.covers(version)));
-        let consumers = consumers.map(|(id, row)| consumer(&subject, id, row)).collect();
+        let consumers = consumers.map(|(id, row)| consumer_message(&subject, id, row)).collect();
         Ok(v1::ListConsumersResponse { consumers })
     }
 
     pub async fn get_policy(&self, caller: &Caller, request: v1::GetPolicyRequest) -> Answer<v1::GetPolicyResponse> {
-        self.shown_policy(caller, &scope(&request.scope)?).await
+        self.shown_policy(caller, &scope_of(&request.scope)?).await
     }
 
     async fn shown_policy(&self, caller: &Caller, of: &Scope) -> Answer<v1::GetPolicyResponse> {
-        let (own, holds, revision) = self.service.policy(caller, of).await?;
+        let (own, holds, revision) = self.service.show_policy(caller, of).await?;
         Ok(v1::GetPolicyResponse {
             own: own.map(policy_message),
             in_force: Some(in_force(holds)),
@@ -261,20 +269,20 @@ impl Native {
     }
 
     pub async fn set_policy(&self, caller: &Caller, request: v1::SetPolicyRequest) -> Answer<v1::GetPolicyResponse> {
-        let scope = scope(&request.scope)?;
-        let set = policy(request.policy.ok_or_else(|| bad("A policy is needed"))?);
+        let scope = scope_of(&request.scope)?;
+        let set = policy_of(request.policy.ok_or_else(|| unprocessable_error("A policy is needed"))?);
         self.service.set_policy(caller, &scope, Some(set)).await?;
         self.shown_policy(caller, &scope).await
     }
 
     pub async fn delete_policy(&self, caller: &Caller, request: v1::GetPolicyRequest) -> Answer<v1::GetPolicyResponse> {
-        let scope = scope(&request.scope)?;
+        let scope = scope_of(&request.scope)?;
         self.service.set_policy(caller, &scope, None).await?;
         self.shown_policy(caller, &scope).await
     }
 
     pub async fn get_cursor(&self, caller: &Caller, request: v1::GetCursorRequest) -> Answer<v1::Cursor> {
-        let token = self.service.cursor(caller, &request.name).await?;
+        let token = self.service.cursor_place(caller, &request.name).await?;
         let token = token.map(|token| token.to_string()).unwrap_or_default();
         Ok(v1::Cursor { name: request.name, token })
     }

@@ -7,7 +7,7 @@ mod life;
 mod schemas;
 
 pub use audit::{csv_of, json_of};
-pub use convert::{cloud_event, filter, watched};
+pub use convert::{cloud_event, event_filter, watch_response};
 pub use schemas::{data_request, verdict_message};
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use registry::{Include, Permanent, SchemaId, State, Subject};
 use schema::diff::{ChangeKind, Step};
 
 use super::Native;
-use super::convert::{bad, format, new_schema, schema, version, version_message};
+use super::convert::{format_named, new_schema, schema_message, unprocessable_error, version_message, version_of};
 use crate::service::{
     Caller, Criteria, DataRequest, FoundVersion, RegisterOptions, Selector, ServiceError, Tracked, VersionSpec,
     WholeVersion,
@@ -23,7 +23,7 @@ pub(super) fn page_size(asked: u32) -> usize {
     usize::try_from(size).unwrap_or(100)
 }
 
-pub(super) fn token(text: &str) -> Option<&str> {
+pub(super) fn token_given(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
@@ -37,7 +37,13 @@ impl Native {
         let (context, name) = prefix.map_or((None, String::new()), |prefix| (Some(prefix.context), prefix.name));
         let page = self
             .service
-            .subjects_page(caller, context.as_ref(), &name, page_size(request.page_size), token(&request.page_token))
+            .subjects_page(
+                caller,
+                context.as_ref(),
+                &name,
+                page_size(request.page_size),
+                token_given(&request.page_token),
+            )
             .await?;
         Ok(v1::ListSubjectsResponse {
             subjects: page.items.iter().map(Subject::qualified).collect(),
@@ -62,7 +68,7 @@ impl Native {
         // A question is kept as it was asked: the parts cannot run into each other, for a subject has no line break.
         let question = format!("{}\n{}", request.subject, request.version);
         if let Some(kept) = self.versions.get(&question)
-            && self.service.holds(&caller.wanted(), &kept.provenance).await?
+            && self.service.still_holds(&caller.wanted(), &kept.provenance).await?
             // It may be in another context than the one that was asked in.
             && self.service.may_read(caller, &Subject::parse(&kept.found.subject)?)?
         {
@@ -71,14 +77,14 @@ impl Native {
         let Tracked { found, provenance } = self.service.whole_version(caller, &subject, &request.version).await?;
         let message = whole_message(found);
         let bytes = message.encoded_len();
-        self.versions.put(&question, Tracked { found: message.clone(), provenance }, bytes);
+        self.versions.put_answer(&question, Tracked { found: message.clone(), provenance }, bytes);
         Ok(message)
     }
 
     pub async fn register_version(&self, caller: &Caller, request: v1::RegisterVersionRequest) -> Answer<v1::Version> {
         let subject = Subject::parse(&request.subject)?;
         let options = RegisterOptions { normalize: request.normalize, ..RegisterOptions::default() };
-        let found = self.service.register(caller, &subject, &new_schema(request.schema)?, options).await?.found;
+        let found = self.service.register_schema(caller, &subject, &new_schema(request.schema)?, options).await?.found;
         let (Some(subject), Some(version)) = (found.subject, found.version) else {
             return Err(ServiceError::new(code::INTERNAL, "Internal server error"));
         };
@@ -92,7 +98,7 @@ impl Native {
         request: v1::DeleteVersionRequest,
     ) -> Answer<v1::DeleteVersionResponse> {
         let subject = Subject::parse(&request.subject)?;
-        let spec = VersionSpec::Number(version(request.version)?);
+        let spec = VersionSpec::Number(version_of(request.version)?);
         let permanent = if request.permanent { Permanent::Yes } else { Permanent::No };
         let version = self.service.delete_version(caller, &subject, spec, permanent).await?;
         Ok(v1::DeleteVersionResponse { version: version.0 })
@@ -119,7 +125,7 @@ impl Native {
         request: v1::DiffVersionsRequest,
     ) -> Answer<v1::DiffVersionsResponse> {
         let subject = Subject::parse(&request.subject)?;
-        let (from, to) = (version(request.from)?, version(request.to)?);
+        let (from, to) = (version_of(request.from)?, version_of(request.to)?);
         let (diff, step) = self.service.diff_versions(caller, &subject, from, to).await?;
         let step = match step {
             Step::None => "NONE",
@@ -127,12 +133,15 @@ impl Native {
             Step::Minor => "MINOR",
             Step::Major => "MAJOR",
         };
-        Ok(v1::DiffVersionsResponse { changes: diff.changes.into_iter().map(change).collect(), step: step.to_owned() })
+        Ok(v1::DiffVersionsResponse {
+            changes: diff.changes.into_iter().map(change_message).collect(),
+            step: step.to_owned(),
+        })
     }
 
     pub async fn validate(&self, caller: &Caller, request: v1::ValidateRequest) -> Answer<v1::ValidateResponse> {
         let tag = request.tag;
-        let verdict = self.service.validate(caller, data_request(request)?).await?;
+        let verdict = self.service.validate_data(caller, data_request(request)?).await?;
         Ok(verdict_message(tag, Ok(verdict)))
     }
 
@@ -144,12 +153,14 @@ impl Native {
         };
         let state = match request.state.as_str() {
             "" => None,
-            name => Some(State::from_name(name).ok_or_else(|| bad("state is not the name of a state"))?),
+            name => {
+                Some(State::from_name(name).ok_or_else(|| unprocessable_error("state is not the name of a state"))?)
+            }
         };
         let criteria = Criteria {
             context,
             prefix: prefix.map(|prefix| prefix.name).unwrap_or_default(),
-            format: if request.format.is_empty() { None } else { Some(format(&request.format)?) },
+            format: if request.format.is_empty() { None } else { Some(format_named(&request.format)?) },
             state,
             owner: request.owner,
             tag: request.tag,
@@ -161,7 +172,7 @@ impl Native {
             latest_only: request.latest_only,
         };
         let size = page_size(request.page_size);
-        let page = self.service.search(caller, &criteria, size, token(&request.page_token)).await?;
+        let page = self.service.search_versions(caller, &criteria, size, token_given(&request.page_token)).await?;
         let found = |found: &FoundVersion| version_message(&found.subject, found.version, &found.row);
         Ok(v1::SearchResponse {
             versions: page.items.iter().map(found).collect(),
@@ -170,7 +181,7 @@ impl Native {
     }
 
     pub async fn get_cluster_status(&self, _: &Caller, _: v1::GetClusterStatusRequest) -> Answer<v1::ClusterStatus> {
-        let standing = self.service.standing();
+        let standing = self.service.consensus_standing();
         Ok(v1::ClusterStatus {
             cluster_id: self.service.cluster_id().to_owned(),
             node_id: self.service.node_id(),
@@ -187,7 +198,7 @@ impl Native {
 fn whole_message(found: WholeVersion) -> v1::Version {
     let WholeVersion { subject, version, row, content, sent } = found;
     let mut message = version_message(&subject, version, &row);
-    message.schema = Some(schema(row.format, &content.text, &content.references, content.metadata.as_ref()));
+    message.schema = Some(schema_message(row.format, &content.text, &content.references, content.metadata.as_ref()));
     message.sent_text = sent.unwrap_or_default();
     message
 }
@@ -205,7 +216,7 @@ pub fn data_request(request: v1::ValidateRequest) -> Answer<DataRequest> {
     } else if request.framed {
         Selector::Framed
     } else {
-        return Err(bad("A subject, an id or framed data is needed"));
+        return Err(unprocessable_error("A subject, an id or framed data is needed"));
     };
     let v1::ValidateRequest { framed, data, json, message, .. } = request;
     Ok(DataRequest { selector, framed, data, json, message })
@@ -222,7 +233,7 @@ pub fn verdict_message(tag: u64, verdict: Result<crate::service::Verdict, Servic
     v1::ValidateResponse { tag, valid, errors, error_code, error }
 }
 
-fn change(change: schema::diff::Change) -> v1::Change {
+fn change_message(change: schema::diff::Change) -> v1::Change {
     let (kind, old, new) = match change.kind {
         ChangeKind::Added { new } => ("ADDED", String::new(), new),
         ChangeKind::Removed { old } => ("REMOVED", old, String::new()),

@@ -7,12 +7,12 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, FileDescriptor, Kind, Messa
 use proto::operations::{Answer, Form, NATIVE_PREFIX, NATIVE_SERVICE, Operation, all};
 use serde_json::{Map, Value, json};
 
-use super::openapi::failures;
+use super::failures::failure_responses;
 use crate::doors::native::json::POOL;
 
 /// A description of the other paths, with the native API in it.
 pub(super) fn added_to(mut document: Value) -> Value {
-    for (place, more) in [("/paths", paths()), ("/components/schemas", schemas())] {
+    for (place, more) in [("/paths", native_paths()), ("/components/schemas", native_schemas())] {
         let mut at = &mut document;
         for name in place.split('/').filter(|name| !name.is_empty()) {
             at = &mut at[name];
@@ -26,30 +26,30 @@ pub(super) fn added_to(mut document: Value) -> Value {
 }
 
 /// The paths of the native API.
-fn paths() -> Map<String, Value> {
+fn native_paths() -> Map<String, Value> {
     let comments = Comments::of(&POOL);
     let mut paths: Map<String, Value> = Map::new();
-    for (operation, form) in forms() {
+    for (operation, form) in native_forms() {
         let path = paths.entry(form.template).or_insert_with(|| json!({}));
         path[form.method.name().to_lowercase()] = match operation.answer {
-            Answer::Stream(media_type) => stream(operation, media_type),
-            _ => unary(operation, form, &comments),
+            Answer::Stream(media_type) => stream_described(operation, media_type),
+            _ => unary_described(operation, form, &comments),
         };
     }
     paths
 }
 
-fn forms() -> impl Iterator<Item = (&'static Operation, Form)> {
+fn native_forms() -> impl Iterator<Item = (&'static Operation, Form)> {
     let native = all().flat_map(|operation| operation.forms.iter().map(move |form| (operation, *form)));
     native.filter(|(_, form)| form.template.starts_with(NATIVE_PREFIX))
 }
 
-fn stream(operation: &Operation, media_type: &str) -> Value {
+fn stream_described(operation: &Operation, media_type: &str) -> Value {
     let parameters: Vec<_> =
         operation.query.iter().map(|name| json!({"name": name, "in": "query", "schema": {"type": "string"}})).collect();
-    let mut responses = failures(operation, &error_content());
+    let mut responses = failure_responses(operation, &error_content());
     responses.insert("200".to_owned(), json!({"description": "A stream", "content": {media_type: {}}}));
-    responses.insert("default".to_owned(), error());
+    responses.insert("default".to_owned(), error_schema());
     json!({
         "tags": [operation.tag],
         "summary": operation.summary,
@@ -61,20 +61,20 @@ fn stream(operation: &Operation, media_type: &str) -> Value {
 }
 
 /// The messages of the native API, as `registry.v1.NAME`.
-fn schemas() -> Map<String, Value> {
+fn native_schemas() -> Map<String, Value> {
     let comments = Comments::of(&POOL);
     let messages =
         POOL.all_messages().filter(|message| message.package_name() == "registry.v1" && !message.is_map_entry());
     let described = messages.map(|message| {
         let fields = message.fields().map(|field| {
             let mut described = of_field(&field);
-            if let Some(comment) = comments.at(field.path()) {
+            if let Some(comment) = comments.comment_at(field.path()) {
                 described["description"] = comment.into();
             }
             (field.json_name().to_owned(), described)
         });
         let mut described = json!({"type": "object", "properties": fields.collect::<Map<_, _>>()});
-        if let Some(comment) = comments.at(message.path()) {
+        if let Some(comment) = comments.comment_at(message.path()) {
             described["description"] = comment.into();
         }
         (message.full_name().to_owned(), described)
@@ -82,7 +82,7 @@ fn schemas() -> Map<String, Value> {
     described.collect()
 }
 
-fn unary(operation: &Operation, form: Form, comments: &Comments) -> Value {
+fn unary_described(operation: &Operation, form: Form, comments: &Comments) -> Value {
     let service = POOL.get_service_by_name(NATIVE_SERVICE).expect("the descriptors have the service");
     let mut methods = service.methods();
     let method = methods.find(|method| method.name() == operation.name).expect("each operation has its method");
@@ -103,34 +103,34 @@ fn unary(operation: &Operation, form: Form, comments: &Comments) -> Value {
     }
     let done = json!({
         "description": "Done",
-        "content": {"application/json": {"schema": reference(&method.output())}},
+        "content": {"application/json": {"schema": message_reference(&method.output())}},
     });
-    let mut responses = failures(operation, &error_content());
+    let mut responses = failure_responses(operation, &error_content());
     responses.insert("200".to_owned(), done);
-    responses.insert("default".to_owned(), error());
+    responses.insert("default".to_owned(), error_schema());
     let mut described = json!({
         "tags": [operation.tag],
-        "operationId": format!("{}{}", operation.name, suffix(operation, form)),
+        "operationId": format!("{}{}", operation.name, operation_suffix(operation, form)),
         "parameters": parameters,
         "responses": responses,
         "x-permission": operation.permission.name(),
     });
-    if let Some(comment) = comments.at(method.path()) {
+    if let Some(comment) = comments.comment_at(method.path()) {
         described["summary"] = comment.into();
     }
     if has_body {
-        described["requestBody"] = json!({"content": {"application/json": {"schema": reference(&input)}}});
+        described["requestBody"] = json!({"content": {"application/json": {"schema": message_reference(&input)}}});
     }
     described
 }
 
 /// An operation with several forms has one id for each.
-fn suffix(operation: &Operation, form: Form) -> String {
+fn operation_suffix(operation: &Operation, form: Form) -> String {
     let place = operation.forms.iter().position(|other| *other == form).unwrap_or(0);
     if place == 0 { String::new() } else { format!("_{}", place + 1) }
 }
 
-fn reference(message: &MessageDescriptor) -> Value {
+fn message_reference(message: &MessageDescriptor) -> Value {
     json!({"$ref": format!("#/components/schemas/{}", message.full_name())})
 }
 
@@ -138,7 +138,7 @@ fn error_content() -> Value {
     json!({"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}})
 }
 
-fn error() -> Value {
+fn error_schema() -> Value {
     json!({"description": "Refused or failed", "content": error_content()})
 }
 
@@ -153,7 +153,7 @@ fn of_field(field: &FieldDescriptor) -> Value {
 
 fn of_kind(kind: &Kind) -> Value {
     match kind {
-        Kind::Message(message) => reference(message),
+        Kind::Message(message) => message_reference(message),
         Kind::Bool => json!({"type": "boolean"}),
         Kind::String => json!({"type": "string"}),
         Kind::Bytes => json!({"type": "string", "format": "byte"}),
@@ -183,7 +183,7 @@ impl Comments {
         Self(written.collect())
     }
 
-    fn at(&self, path: &[i32]) -> Option<String> {
+    fn comment_at(&self, path: &[i32]) -> Option<String> {
         self.0.get(path).cloned()
     }
 }
@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn every_operation_is_described_with_its_comment_and_messages() {
-        let (paths, schemas) = (paths(), schemas());
-        let unary = forms().filter(|(operation, _)| matches!(operation.id, OperationId::Native(_)));
+        let (paths, schemas) = (native_paths(), native_schemas());
+        let unary = native_forms().filter(|(operation, _)| matches!(operation.id, OperationId::Native(_)));
         for (_, form) in unary {
             let operation = &paths[form.template][form.method.name().to_lowercase()];
             let answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str();

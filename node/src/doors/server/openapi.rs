@@ -24,18 +24,19 @@ use proto::rest::{
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
+use super::failures::failure_responses;
 use super::native_openapi;
-use crate::doors::http::reply::MEDIA_TYPES;
+use crate::doors::http::media::MEDIA_TYPES;
 
 /// The page that shows it; it needs nothing from outside.
 pub(super) const PAGE: &str = include_str!("page.html");
 
 /// The description.
-pub(super) fn document() -> Value {
+pub(super) fn openapi_document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for (operation, form) in forms() {
+    for (operation, form) in described_forms() {
         let path = paths.entry(form.template).or_insert_with(|| json!({}));
-        path[form.method.name().to_ascii_lowercase()] = described(operation, form);
+        path[form.method.name().to_ascii_lowercase()] = described_operation(operation, form);
     }
     native_openapi::added_to(json!({
         "openapi": "3.1.0",
@@ -49,17 +50,17 @@ pub(super) fn document() -> Value {
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas()},
+        "components": {"schemas": body_schemas()},
     }))
 }
 
 /// Every form that is not described by the descriptors of the native API.
-fn forms() -> impl Iterator<Item = (&'static Operation, Form)> {
+fn described_forms() -> impl Iterator<Item = (&'static Operation, Form)> {
     let others = all().filter(|operation| !operation.forms.iter().any(|form| form.template.starts_with(NATIVE_PREFIX)));
     others.flat_map(|operation| operation.forms.iter().map(move |form| (operation, *form)))
 }
 
-fn schemas() -> Map<String, Value> {
+fn body_schemas() -> Map<String, Value> {
     let mut all = Map::new();
     macro_rules! add {
         ($($type:ident),+ $(,)?) => {
@@ -121,7 +122,7 @@ fn schemas() -> Map<String, Value> {
     all
 }
 
-fn described(operation: &Operation, form: Form) -> Value {
+fn described_operation(operation: &Operation, form: Form) -> Value {
     let path = form.template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let in_path = path.map(|name| {
         let (_, about) = PATH_PARAMETERS.iter().find(|(known, _)| *known == name).copied().unwrap_or((name, ""));
@@ -139,11 +140,11 @@ fn described(operation: &Operation, form: Form) -> Value {
         "summary": operation.summary,
         "operationId": operation_id(form),
         "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
-        "responses": responses(operation),
+        "responses": described_responses(operation),
         "x-permission": operation.permission.name(),
     });
     if let Body::Json(body) = operation.body {
-        described["requestBody"] = json!({"required": true, "content": content(&reference(body))});
+        described["requestBody"] = json!({"required": true, "content": json_content(&schema_reference(body))});
     }
     described
 }
@@ -159,12 +160,12 @@ fn operation_id(form: Form) -> String {
     id
 }
 
-fn responses(operation: &Operation) -> Value {
+fn described_responses(operation: &Operation) -> Value {
     let (status, answer) = match operation.answer {
         Answer::Nothing => ("204", None),
-        Answer::MultiStatus(name) => ("207", Some(reference(name))),
-        Answer::One(name) => ("200", Some(reference(name))),
-        Answer::Many(name) => ("200", Some(json!({"type": "array", "items": reference(name)}))),
+        Answer::MultiStatus(name) => ("207", Some(schema_reference(name))),
+        Answer::One(name) => ("200", Some(schema_reference(name))),
+        Answer::Many(name) => ("200", Some(json!({"type": "array", "items": schema_reference(name)}))),
         Answer::Value(shape) => ("200", Some(shape_of(shape))),
         Answer::Values(shape) => ("200", Some(json!({"type": "array", "items": shape_of(shape)}))),
         Answer::Plain(_) | Answer::Message(_) | Answer::Stream(_) => ("200", None),
@@ -173,33 +174,22 @@ fn responses(operation: &Operation) -> Value {
         (Answer::Plain(media_type), _) => {
             json!({"description": "Done", "content": {media_type: {"schema": {"type": "string"}}}})
         }
-        (_, Some(schema)) => json!({"description": "Done", "content": content(&schema)}),
+        (_, Some(schema)) => json!({"description": "Done", "content": json_content(&schema)}),
         (_, None) => json!({"description": "Done"}),
     };
     let mut responses = Map::new();
     responses.insert(status.to_owned(), good);
-    responses.extend(failures(operation, &content(&reference("ErrorBody"))));
-    let other = json!({"description": "Any other error", "content": content(&reference("ErrorBody"))});
+    responses.extend(failure_responses(operation, &json_content(&schema_reference("ErrorBody"))));
+    let other = json!({"description": "Any other error", "content": json_content(&schema_reference("ErrorBody"))});
     responses.insert("default".to_owned(), other);
     Value::Object(responses)
 }
 
-/// The errors of an operation, by their status.
-pub(super) fn failures(operation: &Operation, content: &Value) -> Map<String, Value> {
-    let by_status = operation.errors.chunk_by(|left, right| left.status() == right.status());
-    let described = by_status.map(|codes| {
-        let listed: Vec<_> = codes.iter().map(|code| code.0.to_string()).collect();
-        let error = json!({"description": format!("error_code {}", listed.join(", ")), "content": content});
-        (codes[0].status().to_string(), error)
-    });
-    described.collect()
-}
-
-fn reference(name: &str) -> Value {
+fn schema_reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn content(schema: &Value) -> Value {
+fn json_content(schema: &Value) -> Value {
     // The newest name and the plain one; the third means the same.
     json!({MEDIA_TYPES[0]: {"schema": schema}, MEDIA_TYPES[2]: {"schema": schema}})
 }
@@ -224,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_committed_openapi_is_that_of_the_code() {
-        let now = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+        let now = serde_json::to_string_pretty(&openapi_document()).unwrap() + "\n";
         if std::env::var_os("OPENAPI_WRITE").is_some() {
             std::fs::write(COMMITTED, &now).unwrap();
         }
@@ -238,7 +228,7 @@ mod tests {
     /// Every form of every operation is described, and nothing else.
     #[test]
     fn the_description_is_complete() {
-        let document = document();
+        let document = openapi_document();
         let mut described = BTreeSet::new();
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
@@ -255,18 +245,18 @@ mod tests {
 
     #[test]
     fn everything_that_is_named_is_described() {
-        let document = document();
+        let document = openapi_document();
         let text = document.to_string();
         for name in text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(document["components"]["schemas"][name].is_object(), "{name} is not described");
         }
-        for (_, form) in forms() {
+        for (_, form) in described_forms() {
             for part in form.template.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
                 assert!(PATH_PARAMETERS.iter().any(|(known, _)| *known == part), "{part} is not described");
             }
         }
-        let ids: BTreeSet<_> = forms().map(|(_, form)| operation_id(form)).collect();
-        assert_eq!(ids.len(), forms().count());
+        let ids: BTreeSet<_> = described_forms().map(|(_, form)| operation_id(form)).collect();
+        assert_eq!(ids.len(), described_forms().count());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use proto::error_code as code;
 
 use crate::doors::http::reply::{Reply, WebFile};
-use crate::doors::http::{Answer, On};
+use crate::doors::on::{Answer, On};
 use crate::service::ServiceError;
 
 /// What a browser may do with the pages. `data:` is for the small pictures that the editor draws.
@@ -41,29 +41,30 @@ static FILES: &[File] =
     &[File { name: "index.html", plain: include_bytes!("without_ui.html"), gzip: None, brotli: None }];
 
 /// The page. Its addresses are relative to `/ui/`, so without the slash the browser is sent there.
-pub(super) fn page(on: On<'_>) -> Answer {
+pub(super) fn main_page(on: On<'_>) -> Answer {
     if !on.admitted.place.is_folder() {
-        return Ok(Reply::moved("ui/"));
+        return Ok(Reply::moved_to("ui/"));
     }
-    answer(on, "index.html")
+    answer_file(on, "index.html")
 }
 
 /// What the page loads.
-pub(super) fn asset(on: On<'_>) -> Answer {
-    answer(on, on.parameter("file"))
+pub(super) fn asset_file(on: On<'_>) -> Answer {
+    answer_file(on, on.parameter("file"))
 }
 
-fn answer(on: On<'_>, name: &str) -> Answer {
+fn answer_file(on: On<'_>, name: &str) -> Answer {
     let file = FILES.iter().find(|file| file.name == name);
     let file = file.ok_or_else(|| ServiceError::new(code::NOT_FOUND, format!("The web UI has no file '{name}'")))?;
-    let (body, encoding) = chosen(file, on.request.header("accept-encoding").unwrap_or_default());
-    let reply = Reply::file(WebFile { body, media_type: media_type(name), encoding, headers: HEADERS }).tagged();
+    let (body, encoding) = chosen_encoding(file, on.request.header("accept-encoding").unwrap_or_default());
+    let reply =
+        Reply::web_file(WebFile { body, media_type: media_type(name), encoding, headers: HEADERS }).with_tag_of_body();
     // A name with a hash in it never gets another content.
     Ok(if is_hashed(name) { reply.kept_for_ever() } else { reply })
 }
 
 /// The smallest form that the client takes.
-fn chosen(file: &File, accepted: &str) -> (&'static [u8], Option<&'static str>) {
+fn chosen_encoding(file: &File, accepted: &str) -> (&'static [u8], Option<&'static str>) {
     let takes = |name: &str| {
         accepted.split(',').any(|offer| {
             let (coding, weight) = offer.split_once(';').unwrap_or((offer, ""));
@@ -104,14 +105,14 @@ mod tests {
     #[test]
     fn the_smallest_accepted_form_is_sent() {
         let file = File { name: "a.js", plain: b"plain", gzip: Some(b"gzip"), brotli: Some(b"br") };
-        let sent = |accepted: &str| chosen(&file, accepted).1;
+        let sent = |accepted: &str| chosen_encoding(&file, accepted).1;
         assert_eq!(sent("gzip, deflate, br, zstd"), Some("br"));
         assert_eq!(sent("gzip;q=0.8"), Some("gzip"));
         assert_eq!(sent("br;q=0, gzip; q=0"), None);
         assert_eq!(sent("*"), None);
         assert_eq!(sent(""), None);
         let alone = File { name: "a.png", plain: b"plain", gzip: None, brotli: None };
-        assert_eq!(chosen(&alone, "br").0, b"plain");
+        assert_eq!(chosen_encoding(&alone, "br").0, b"plain");
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) fn name_of(cluster_id: &str, made: &BackupFile) -> String {
 }
 
 /// The backups in a directory, the oldest first. One that cannot be read is listed with what is wrong with it.
-pub(super) fn list(directory: &Path, keys: &BackupKeys) -> io::Result<Vec<FoundFile>> {
+pub(super) fn list_backups(directory: &Path, keys: &BackupKeys) -> io::Result<Vec<FoundFile>> {
     let mut found = Vec::new();
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -75,14 +75,14 @@ pub(super) fn list(directory: &Path, keys: &BackupKeys) -> io::Result<Vec<FoundF
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if is_name(&name) {
-            found.push(look(&entry.path(), name, keys)?);
+            found.push(look_at_file(&entry.path(), name, keys)?);
         }
     }
     found.sort_by(|a, b| (a.file.index, &a.file.name).cmp(&(b.file.index, &b.file.name)));
     Ok(found)
 }
 
-fn look(path: &Path, name: String, keys: &BackupKeys) -> io::Result<FoundFile> {
+fn look_at_file(path: &Path, name: String, keys: &BackupKeys) -> io::Result<FoundFile> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
     Ok(match header_of(BufReader::new(file), keys) {
@@ -123,7 +123,7 @@ fn look(path: &Path, name: String, keys: &BackupKeys) -> io::Result<FoundFile> {
 
 /// The files that are not kept any more: full backups but for the newest `keep` ones, and incremental ones that follow
 /// none that is kept. What cannot be read is never removed: a person has to look at it.
-pub(super) fn superseded(files: &[BackupFile], keep: usize) -> BTreeSet<String> {
+pub(super) fn superseded_files(files: &[BackupFile], keep: usize) -> BTreeSet<String> {
     let usable = || files.iter().filter(|file| file.problem.is_none());
     let mut full: Vec<u64> = usable().filter(|file| file.kind == BackupKind::Full).map(|file| file.index).collect();
     full.sort_unstable();
@@ -167,20 +167,20 @@ mod tests {
         use BackupKind::{Full, Log};
         let files =
             [(Full, 10), (Log, 20), (Log, 30), (Full, 40), (Log, 50), (Full, 60)].map(|(kind, at)| file(kind, at));
-        assert_eq!(indexes(&superseded(&files, 1)), [10, 20, 30, 40, 50]);
-        assert_eq!(indexes(&superseded(&files, 2)), [10, 20, 30]);
-        assert_eq!(indexes(&superseded(&files, 3)), [0; 0]);
-        assert_eq!(indexes(&superseded(&files, 9)), [0; 0]);
-        assert_eq!(indexes(&superseded(&files, 0)), [10, 20, 30, 40, 50], "the newest one is always kept");
-        assert!(superseded(&[file(Log, 5)], 1).is_empty());
+        assert_eq!(indexes(&superseded_files(&files, 1)), [10, 20, 30, 40, 50]);
+        assert_eq!(indexes(&superseded_files(&files, 2)), [10, 20, 30]);
+        assert_eq!(indexes(&superseded_files(&files, 3)), [0; 0]);
+        assert_eq!(indexes(&superseded_files(&files, 9)), [0; 0]);
+        assert_eq!(indexes(&superseded_files(&files, 0)), [10, 20, 30, 40, 50], "the newest one is always kept");
+        assert!(superseded_files(&[file(Log, 5)], 1).is_empty());
     }
 
     #[test]
     fn what_cannot_be_read_counts_for_nothing_and_is_not_removed() {
         let broken = BackupFile { problem: Some("damaged".to_owned()), ..file(BackupKind::Full, 90) };
         let files = [file(BackupKind::Full, 10), file(BackupKind::Full, 20), broken];
-        assert_eq!(indexes(&superseded(&files, 2)), [0; 0]);
-        assert_eq!(indexes(&superseded(&files, 1)), [10]);
+        assert_eq!(indexes(&superseded_files(&files, 2)), [0; 0]);
+        assert_eq!(indexes(&superseded_files(&files, 1)), [10]);
     }
 
     #[test]

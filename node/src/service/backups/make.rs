@@ -54,15 +54,15 @@ impl Service {
             return Err(ServiceError::new(code::UNPROCESSABLE, "The state of this node is in memory only"));
         };
         let keys = self.backup_keys()?;
-        let id = self.inner.random.uuid().into_bytes();
+        let id = self.inner.random.next_uuid().into_bytes();
         let made = match wanted {
-            Wanted::Full => state.export(|export| self.full(output, export, id, &keys)),
-            Wanted::Behind { at } => self.behind(output, state, log, at, id, &keys),
+            Wanted::Full => state.export(|export| self.write_full(output, export, id, &keys)),
+            Wanted::Behind { at } => self.write_incremental(output, state, log, at, id, &keys),
         };
         Ok(made?)
     }
 
-    fn full<W: Write>(
+    fn write_full<W: Write>(
         &self,
         output: W,
         export: &StateExport<'_>,
@@ -72,10 +72,10 @@ impl Service {
         let header = self.header_at(export, None)?;
         let mut writer = BackupWriter::begin(output, &header, id, keys.newest())?;
         export.rows::<Failure>(|key, value| Ok(writer.row(key, value)?))?;
-        self.finish(writer, &header, id, keys)
+        self.finish_backup(writer, &header, id, keys)
     }
 
-    fn behind<W: Write>(
+    fn write_incremental<W: Write>(
         &self,
         output: W,
         state: &StateStore,
@@ -94,7 +94,7 @@ impl Service {
         while next <= header.at.index {
             let records = log.some_records(next..header.at.index + 1)?;
             // Read again with every piece: the log may be purged meanwhile.
-            let purged = log.purged().map_or(0, |purged| purged.index());
+            let purged = log.last_purged().map_or(0, |purged| purged.index());
             if records.is_empty() || records.first().is_some_and(|(index, _)| *index != next) {
                 return Err(Failure::Purged { purged, from: since.index });
             }
@@ -103,7 +103,7 @@ impl Service {
                 next = index + 1;
             }
         }
-        self.finish(writer, &header, id, keys)
+        self.finish_backup(writer, &header, id, keys)
     }
 
     fn header_at(&self, export: &StateExport<'_>, since: Option<Position>) -> Result<Header, Failure> {
@@ -126,7 +126,7 @@ impl Service {
         })
     }
 
-    fn finish<W: Write>(
+    fn finish_backup<W: Write>(
         &self,
         writer: BackupWriter<W>,
         header: &Header,
@@ -135,7 +135,7 @@ impl Service {
     ) -> Result<(W, BackupFile), Failure> {
         let key = &self.inner.key;
         let sign = |hash: &str| {
-            Some(Signature { public_key: hex(&key.public_key()), signature: hex(&key.sign(&signed_text(hash))) })
+            Some(Signature { public_key: hex(&key.public_key()), signature: hex(&key.sign_text(&signed_text(hash))) })
         };
         let (output, trailer, bytes) = writer.finish(sign)?;
         let key_name = keys.newest().map(backup::BackupKey::name);

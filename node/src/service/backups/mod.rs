@@ -23,7 +23,7 @@ use registry::{ClusterCommand, Command, FeedsCommand, LogIndex, Operation, Reque
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use files::BackupFile;
-use files::{FoundFile, superseded};
+use files::{FoundFile, superseded_files};
 use make::Wanted;
 
 use super::{Caller, Service, ServiceError};
@@ -182,7 +182,7 @@ impl Service {
     ///
     /// # Errors
     /// [`code::STORE_ERROR`] if the directory cannot be read.
-    pub async fn backups(&self) -> Result<BackupsShown, ServiceError> {
+    pub async fn show_backups(&self) -> Result<BackupsShown, ServiceError> {
         let last = self.inner.consensus.state().read(|view| query::cursor(view, CURSOR))?;
         let service = self.clone();
         let files = tokio::task::spawn_blocking(move || service.backup_files());
@@ -259,13 +259,16 @@ impl Service {
                 if_revision: None,
                 ..caller.clone()
             };
-            if let Err(error) = self.change(&caller, command, |_| Ok(())).await {
+            if let Err(error) = self.commit_change(&caller, command, |_| Ok(())).await {
                 tracing::warn!(%error, "the record of a backup is not written");
             }
         }
     }
 
     /// Records that this cluster was restored, once.
+    ///
+    /// # Errors
+    /// [`ServiceError`] if the record could not be written before the caller's deadline.
     pub async fn record_restore(&self, caller: &Caller, details: Vec<(String, String)>) -> Result<(), ServiceError> {
         let operation = Operation {
             name: "cluster.restore".to_owned(),
@@ -274,7 +277,7 @@ impl Service {
             outcome: "ok".to_owned(),
             reason: String::new(),
         };
-        self.change(caller, Command::Cluster(ClusterCommand::RecordOperation(operation)), |_| Ok(())).await
+        self.commit_change(caller, Command::Cluster(ClusterCommand::RecordOperation(operation)), |_| Ok(())).await
     }
 
     fn backup_directory(&self) -> Result<&Path, ServiceError> {
@@ -292,31 +295,31 @@ impl Service {
         if path.as_os_str().is_empty() {
             return Ok(BackupKeys::default());
         }
-        let text = std::fs::read_to_string(path).map_err(|error| failed("read the key file", path, &error))?;
-        BackupKeys::parse(&text).map_err(|error| failed("use the key file", path, &error))
+        let text = std::fs::read_to_string(path).map_err(|error| backup_failed("read the key file", path, &error))?;
+        BackupKeys::parse(&text).map_err(|error| backup_failed("use the key file", path, &error))
     }
 
     /// The backups in the directory; none without one.
     fn backup_files(&self) -> Result<Vec<FoundFile>, ServiceError> {
         let Ok(directory) = self.backup_directory() else { return Ok(Vec::new()) };
-        let found = files::list(directory, &self.backup_keys()?);
-        found.map_err(|error| failed("list the backups in", directory, &error))
+        let found = files::list_backups(directory, &self.backup_keys()?);
+        found.map_err(|error| backup_failed("list the backups in", directory, &error))
     }
 
     /// Makes a backup in the directory: written beside, synced, renamed, directory synced. Blocks.
     fn write_file(&self, kind: BackupKind) -> Result<BackupFile, ServiceError> {
         let directory = self.backup_directory()?.to_owned();
-        std::fs::create_dir_all(&directory).map_err(|error| failed("create", &directory, &error))?;
+        std::fs::create_dir_all(&directory).map_err(|error| backup_failed("create", &directory, &error))?;
         let wanted = match kind {
             BackupKind::Full => Wanted::Full,
             BackupKind::Log => self.behind_newest(&self.backup_files()?)?,
         };
-        let partial = directory.join(format!("{}.partial", self.inner.random.uuid()));
+        let partial = directory.join(format!("{}.partial", self.inner.random.next_uuid()));
         let written = self.write_partial(&partial, &wanted).and_then(|made| {
             let name = files::name_of(self.cluster_id(), &made);
             let place = directory.join(&name);
             let kept = std::fs::rename(&partial, &place).and_then(|()| File::open(&directory)?.sync_all());
-            kept.map_err(|error| failed("keep", &place, &error))?;
+            kept.map_err(|error| backup_failed("keep", &place, &error))?;
             Ok(BackupFile { name, ..made })
         });
         if written.is_err() {
@@ -327,10 +330,10 @@ impl Service {
     }
 
     fn write_partial(&self, partial: &PathBuf, wanted: &Wanted) -> Result<BackupFile, ServiceError> {
-        let file = File::create(partial).map_err(|error| failed("create", partial, &error))?;
+        let file = File::create(partial).map_err(|error| backup_failed("create", partial, &error))?;
         let (output, made) = self.write_backup(BufWriter::with_capacity(STREAM_PIECE_BYTES, file), wanted)?;
-        let file = output.into_inner().map_err(|error| failed("write", partial, &error))?;
-        file.sync_all().map_err(|error| failed("sync", partial, &error))?;
+        let file = output.into_inner().map_err(|error| backup_failed("write", partial, &error))?;
+        file.sync_all().map_err(|error| backup_failed("sync", partial, &error))?;
         Ok(made)
     }
 
@@ -350,7 +353,7 @@ impl Service {
         let Ok(directory) = self.backup_directory() else { return };
         let ours: Vec<_> =
             files.into_iter().map(|found| found.file).filter(|file| file.cluster_id == self.cluster_id()).collect();
-        for name in superseded(&ours, keep) {
+        for name in superseded_files(&ours, keep) {
             match std::fs::remove_file(directory.join(&name)) {
                 Ok(()) => tracing::info!(name, "an old backup is removed"),
                 Err(error) => tracing::warn!(name, %error, "remove an old backup"),
@@ -360,7 +363,7 @@ impl Service {
 }
 
 /// A failure of the disk, as an operator needs to read it. Backups are asked for by operators only.
-fn failed(doing: &str, path: &Path, error: &dyn std::fmt::Display) -> ServiceError {
+fn backup_failed(doing: &str, path: &Path, error: &dyn std::fmt::Display) -> ServiceError {
     ServiceError::new(code::STORE_ERROR, format!("{doing} {}: {error}", path.display()))
 }
 

@@ -52,7 +52,7 @@ impl Service {
             // One whose record could not be written was made all the same.
             let last_ms = last_ms.max(made_ms);
             let now_ms = consensus.wall_ms();
-            if consensus.leader() != Some(consensus.node_id()) || !is_due(now_ms, last_ms, failed_ms, every_ms) {
+            if consensus.leader_id() != Some(consensus.node_id()) || !is_due(now_ms, last_ms, failed_ms, every_ms) {
                 continue;
             }
             (made_ms, failed_ms) = if self.make_scheduled(config.incrementals).await {
@@ -79,12 +79,12 @@ impl Service {
         let caller = Caller {
             origin: crate::auth::Origin::default(),
             actor: Actor { principal: Principal::system(), node_id: self.node_id() },
-            request_id: RequestId(format!("system:backup:{}", self.inner.random.uuid())),
+            request_id: RequestId(format!("system:backup:{}", self.inner.random.next_uuid())),
             deadline: Deadline::after(Duration::from_secs(60)),
             consistency: Consistency::Local,
             at_least: None,
             if_revision: None,
-            trace: TraceContext::begin(self.inner.random.uuid()),
+            trace: TraceContext::begin(self.inner.random.next_uuid()),
         };
         match (self.create_backup(&caller, kind).await, kind) {
             (Ok(_), _) => true,

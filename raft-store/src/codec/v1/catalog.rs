@@ -1,11 +1,11 @@
 //! The catalogue.
 
 use registry::{
-    Assign, CatalogCommand, CatalogDone, CatalogRefusal, Content, ContentRow, ContextRow, Deleted, Permanent, Register,
+    Assign, CatalogCommand, CatalogDone, CatalogRefusal, ContentRow, ContextRow, Deleted, Permanent, Register,
     SubjectRow, TermsRow, VersionRow,
 };
 
-use super::common::{FormatV1, MetadataV1, ReferenceV1, RuleSetV1, SemVerV1, SubjectV1};
+use super::common::{ContentV1, FormatV1, MetadataV1, ReferenceV1, RuleSetV1, SemVerV1, SubjectV1};
 use super::life::{DeprecationV1, VersionStateV1};
 use crate::codec::layout::{frozen_enum, frozen_struct};
 
@@ -56,15 +56,6 @@ frozen_enum! {
 }
 
 frozen_struct! {
-    ContentV1 for Content {
-        guid: [u8; 16],
-        format: FormatV1,
-        text: String,
-        references: Vec<ReferenceV1>,
-        metadata: Option<MetadataV1>,
-        rule_set: Option<RuleSetV1>,
-        terms: String,
-    }
     RegisterV1 for Register {
         subject: SubjectV1,
         content: ContentV1,

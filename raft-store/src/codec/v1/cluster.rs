@@ -1,10 +1,7 @@
 //! The cluster, and what is kept around every command.
 
-use registry::{
-    AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, RequestRow, UnderWay, level,
-};
+use registry::{AuditRow, ClusterCommand, ClusterDone, ClusterRefusal, MachineRow, Operation, UnderWay, level};
 
-use super::envelope::{DoneV1, RefusalV1};
 use crate::codec::layout::{frozen_enum, frozen_struct};
 
 frozen_enum! {
@@ -58,11 +55,6 @@ frozen_struct! {
         resource: String,
         principal: String,
         since_ms: u64,
-    }
-    RequestRowV1 for RequestRow {
-        answer: Result<DoneV1, RefusalV1>,
-        index: u64,
-        time_ms: u64,
     }
     AuditRowV1 for AuditRow {
         index: u64,

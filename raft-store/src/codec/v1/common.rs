@@ -1,8 +1,8 @@
 //! Shared words: formats, references, metadata and rules, names, principals.
 
 use registry::{
-    Actor, Authentication, Basis, BasisKey, Principal, PrincipalKind, RequestSource, Scope, SemVer, State, Subject,
-    TraceContext,
+    Actor, Authentication, Basis, BasisKey, Content, Principal, PrincipalKind, RequestSource, Scope, SemVer, State,
+    Subject, TraceContext,
 };
 use schema::compat::{Level, Policy};
 use schema::{EnableAt, Format, Metadata, Reference, Rule, RuleKind, RuleMode, RuleSet};
@@ -116,6 +116,15 @@ frozen_enum! {
 }
 
 frozen_struct! {
+    ContentV1 for Content {
+        guid: [u8; 16],
+        format: FormatV1,
+        text: String,
+        references: Vec<ReferenceV1>,
+        metadata: Option<MetadataV1>,
+        rule_set: Option<RuleSetV1>,
+        terms: String,
+    }
     MetadataV1 for Metadata {
         tags: Vec<(String, Vec<String>)>,
         properties: Vec<(String, String)>,

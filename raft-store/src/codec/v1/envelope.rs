@@ -1,6 +1,6 @@
-//! Envelopes with the commands of all domains, and outcomes.
+//! Envelopes with the commands of all domains, and outcomes, the remembered ones too.
 
-use registry::{Command, Done, Envelope, Outcome, Refusal, level};
+use registry::{Command, Done, Envelope, Outcome, Refusal, RequestRow, level};
 
 use super::access::{AccessCommandV1, AccessDoneV1, AccessRefusalV1};
 use super::associations::{AssociationsCommandV1, AssociationsDoneV1, AssociationsRefusalV1};
@@ -61,5 +61,10 @@ frozen_struct! {
     } + {
         1 => trace: Option<TraceContextV1>, since level::BASE;
         2 => source: Option<RequestSourceV1>, since level::REQUEST_SOURCE;
+    }
+    RequestRowV1 for RequestRow {
+        answer: Result<DoneV1, RefusalV1>,
+        index: u64,
+        time_ms: u64,
     }
 }

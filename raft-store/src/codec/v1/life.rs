@@ -5,8 +5,7 @@ use registry::{
     LifeDone, LifeRefusal, Report, Transition, VersionState,
 };
 
-use super::catalog::ContentV1;
-use super::common::{SemVerV1, StateV1, SubjectV1};
+use super::common::{ContentV1, SemVerV1, StateV1, SubjectV1};
 use crate::codec::layout::{frozen_enum, frozen_struct};
 
 frozen_enum! {

@@ -14,7 +14,7 @@ const PAIRWISE_MEMBERS_MAX: usize = 12;
 pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Json<'_>, SchemaError> {
     let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, depth: 0, syntax };
     parser.skip_space()?;
-    let value = parser.value()?;
+    let value = parser.parse_value()?;
     parser.skip_space()?;
     if parser.at < parser.bytes.len() {
         return Err(parser.error("unexpected text after the end of the JSON document"));
@@ -66,21 +66,21 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn value(&mut self) -> Result<Json<'a>, SchemaError> {
+    fn parse_value(&mut self) -> Result<Json<'a>, SchemaError> {
         match self.peek() {
-            Some(b'"') => self.string().map(Json::Text),
-            Some(b'{') => self.nested(Self::object),
-            Some(b'[') => self.nested(Self::array),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Json::Bool(true)),
-            Some(b'f') => self.word("false", Json::Bool(false)),
-            Some(b'n') => self.word("null", Json::Null),
+            Some(b'"') => self.parse_string().map(Json::Text),
+            Some(b'{') => self.parse_nested(Self::parse_object),
+            Some(b'[') => self.parse_nested(Self::parse_array),
+            Some(b'-' | b'0'..=b'9') => self.parse_number(),
+            Some(b't') => self.parse_word("true", Json::Bool(true)),
+            Some(b'f') => self.parse_word("false", Json::Bool(false)),
+            Some(b'n') => self.parse_word("null", Json::Null),
             Some(_) => Err(self.error("unexpected character where a value should be")),
             None => Err(self.error("the text ends where a value should be")),
         }
     }
 
-    fn nested(&mut self, parse: fn(&mut Self) -> Result<Json<'a>, SchemaError>) -> Result<Json<'a>, SchemaError> {
+    fn parse_nested(&mut self, parse: fn(&mut Self) -> Result<Json<'a>, SchemaError>) -> Result<Json<'a>, SchemaError> {
         if self.depth >= self.syntax.depth_max {
             let allowed = self.syntax.depth_max as u64;
             return Err(SchemaError::Limit { limit: self.syntax.depth_limit, allowed });
@@ -92,7 +92,7 @@ impl<'a> Parser<'a> {
         value
     }
 
-    fn object(&mut self) -> Result<Json<'a>, SchemaError> {
+    fn parse_object(&mut self) -> Result<Json<'a>, SchemaError> {
         let mut entries: Entries<'a> = Vec::new();
         self.skip_space()?;
         if self.peek() == Some(b'}') {
@@ -103,14 +103,14 @@ impl<'a> Parser<'a> {
             if self.peek() != Some(b'"') {
                 return Err(self.error("a key in quotes should be here"));
             }
-            let key = self.string()?;
+            let key = self.parse_string()?;
             self.skip_space()?;
             if self.peek() != Some(b':') {
                 return Err(self.error("a colon should be here"));
             }
             self.at += 1;
             self.skip_space()?;
-            let value = self.value()?;
+            let value = self.parse_value()?;
             entries.push((key, value));
             self.skip_space()?;
             match self.peek() {
@@ -124,7 +124,7 @@ impl<'a> Parser<'a> {
         Ok(Json::Object(without_repeated_keys(entries)))
     }
 
-    fn array(&mut self) -> Result<Json<'a>, SchemaError> {
+    fn parse_array(&mut self) -> Result<Json<'a>, SchemaError> {
         let mut items = Vec::new();
         self.skip_space()?;
         if self.peek() == Some(b']') {
@@ -132,7 +132,7 @@ impl<'a> Parser<'a> {
             return Ok(Json::Array(items));
         }
         loop {
-            items.push(self.value()?);
+            items.push(self.parse_value()?);
             self.skip_space()?;
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
         Ok(Json::Array(items))
     }
 
-    fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, SchemaError> {
+    fn parse_word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, SchemaError> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             return Ok(value);
@@ -153,12 +153,12 @@ impl<'a> Parser<'a> {
         Err(self.error("unexpected word"))
     }
 
-    fn number(&mut self) -> Result<Json<'a>, SchemaError> {
+    fn parse_number(&mut self) -> Result<Json<'a>, SchemaError> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
-        let digits = self.digits();
+        let digits = self.parse_digits();
         let leading_zero = digits > 1 && self.bytes[self.at - digits] == b'0';
         if digits == 0 || leading_zero {
             return Err(self.error("not a JSON number"));
@@ -167,7 +167,7 @@ impl<'a> Parser<'a> {
         if self.peek() == Some(b'.') {
             whole = false;
             self.at += 1;
-            if self.digits() == 0 {
+            if self.parse_digits() == 0 {
                 return Err(self.error("a digit should follow the decimal point"));
             }
         }
@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.at += 1;
             }
-            if self.digits() == 0 {
+            if self.parse_digits() == 0 {
                 return Err(self.error("a digit should follow the exponent mark"));
             }
         }
@@ -189,7 +189,7 @@ impl<'a> Parser<'a> {
         }))
     }
 
-    fn digits(&mut self) -> usize {
+    fn parse_digits(&mut self) -> usize {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
@@ -197,7 +197,7 @@ impl<'a> Parser<'a> {
         self.at - start
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, SchemaError> {
+    fn parse_string(&mut self) -> Result<Cow<'a, str>, SchemaError> {
         self.at += 1;
         let start = self.at;
         loop {
@@ -225,14 +225,14 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     return Ok(Cow::Owned(out));
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => out.push(self.parse_escape()?),
                 Some(_) => return Err(self.error("a control character inside a string")),
                 None => return Err(self.error("a string without end")),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<char, SchemaError> {
+    fn parse_escape(&mut self) -> Result<char, SchemaError> {
         self.at += 1;
         let escaped = self.peek();
         self.at += 1;
@@ -251,10 +251,10 @@ impl<'a> Parser<'a> {
     }
 
     fn unicode_escape(&mut self) -> Result<char, SchemaError> {
-        let first = self.hex4()?;
+        let first = self.parse_hex4()?;
         let code = if (0xd800..0xdc00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
             self.at += 2;
-            let second = self.hex4()?;
+            let second = self.parse_hex4()?;
             if !(0xdc00..0xe000).contains(&second) {
                 return Err(self.error("half of a surrogate pair"));
             }
@@ -265,7 +265,7 @@ impl<'a> Parser<'a> {
         char::from_u32(code).ok_or_else(|| self.error("half of a surrogate pair"))
     }
 
-    fn hex4(&mut self) -> Result<u32, SchemaError> {
+    fn parse_hex4(&mut self) -> Result<u32, SchemaError> {
         let digits = self.bytes.get(self.at..self.at + 4).unwrap_or_default();
         let mut code = 0;
         for digit in digits {

@@ -26,7 +26,7 @@ use crate::validate::DataError;
 pub fn validate_binary(schema: &AvroSchema, data: &[u8]) -> Vec<DataError> {
     let budget = Budget::new("WALK_STEPS_MAX", WALK_STEPS_MAX.saturating_add(data.len() as u64));
     let mut decoder = Decoder { model: &schema.model, data, at: 0, budget, report: Report::default() };
-    let end = decoder.value(schema.model.root, 0);
+    let end = decoder.decode_value(schema.model.root, 0);
     if end.is_ok() && decoder.at < data.len() {
         let message = format!("{} bytes are left over after the datum", data.len() - decoder.at);
         decoder.report.end(message);
@@ -43,17 +43,17 @@ struct Decoder<'d> {
 }
 
 impl<'d> Decoder<'d> {
-    fn value(&mut self, id: NodeId, depth: usize) -> Result<(), Stop> {
+    fn decode_value(&mut self, id: NodeId, depth: usize) -> Result<(), Stop> {
         self.budget.step().map_err(|error| self.report.end(error.to_string()))?;
         if depth > DATA_DEPTH_MAX {
             return Err(self.report.end(format!("the data nests deeper than DATA_DEPTH_MAX, {DATA_DEPTH_MAX} levels")));
         }
         let model = self.model;
         match model.kind(id) {
-            Kind::Primitive(primitive) => self.primitive(*primitive),
+            Kind::Primitive(primitive) => self.decode_primitive(*primitive),
             Kind::Fixed(fixed) => self.take(u64::from(fixed.size), "a fixed").map(|_| ()),
             Kind::Enum(declared) => {
-                let position = self.int("an enum")?;
+                let position = self.decode_int("an enum")?;
                 match usize::try_from(position).ok().filter(|position| *position < declared.symbols.len()) {
                     Some(_) => Ok(()),
                     None => {
@@ -63,22 +63,22 @@ impl<'d> Decoder<'d> {
                 }
             }
             Kind::Union(branches) => {
-                let position = self.long("the branch of a union")?;
+                let position = self.decode_long("the branch of a union")?;
                 match usize::try_from(position).ok().and_then(|position| branches.get(position)) {
-                    Some(branch) => self.value(*branch, depth + 1),
+                    Some(branch) => self.decode_value(*branch, depth + 1),
                     None => {
                         let branches = branch_list(model, branches);
                         Err(self.report.end(format!("{position} is not the position of a branch of {branches}")))
                     }
                 }
             }
-            Kind::Array(element) => self.blocks(depth, |decoder, index, depth| {
+            Kind::Array(element) => self.decode_blocks(depth, |decoder, index, depth| {
                 decoder.report.path.push(Step::Index(index));
-                decoder.value(*element, depth)
+                decoder.decode_value(*element, depth)
             }),
-            Kind::Map(element) => self.blocks(depth, |decoder, index, depth| {
+            Kind::Map(element) => self.decode_blocks(depth, |decoder, index, depth| {
                 decoder.report.path.push(Step::Index(index));
-                let key = decoder.bytes("a key of a map")?;
+                let key = decoder.decode_bytes("a key of a map")?;
                 decoder.report.path.pop();
                 // A key that is no text keeps its position as its name.
                 decoder.report.path.push(match std::str::from_utf8(key) {
@@ -88,12 +88,12 @@ impl<'d> Decoder<'d> {
                 if std::str::from_utf8(key).is_err() {
                     decoder.report.add("a key of a map is not UTF-8")?;
                 }
-                decoder.value(*element, depth)
+                decoder.decode_value(*element, depth)
             }),
             Kind::Record(record) => {
                 for field in &record.fields {
                     self.report.path.push(Step::Member(&field.name));
-                    self.value(field.type_id, depth + 1)?;
+                    self.decode_value(field.type_id, depth + 1)?;
                     self.report.path.pop();
                 }
                 Ok(())
@@ -102,7 +102,7 @@ impl<'d> Decoder<'d> {
         }
     }
 
-    fn primitive(&mut self, primitive: Primitive) -> Result<(), Stop> {
+    fn decode_primitive(&mut self, primitive: Primitive) -> Result<(), Stop> {
         match primitive {
             Primitive::Null => Ok(()),
             Primitive::Boolean => match self.take(1, "a boolean")? {
@@ -112,12 +112,12 @@ impl<'d> Decoder<'d> {
                     self.report.add(message)
                 }
             },
-            Primitive::Int => self.int("an int").map(|_| ()),
-            Primitive::Long => self.long("a long").map(|_| ()),
+            Primitive::Int => self.decode_int("an int").map(|_| ()),
+            Primitive::Long => self.decode_long("a long").map(|_| ()),
             Primitive::Float => self.take(4, "a float").map(|_| ()),
             Primitive::Double => self.take(8, "a double").map(|_| ()),
-            Primitive::Bytes => self.bytes("bytes").map(|_| ()),
-            Primitive::String => match std::str::from_utf8(self.bytes("a string")?) {
+            Primitive::Bytes => self.decode_bytes("bytes").map(|_| ()),
+            Primitive::String => match std::str::from_utf8(self.decode_bytes("a string")?) {
                 Ok(_) => Ok(()),
                 Err(_) => self.report.add("a string is not UTF-8"),
             },
@@ -125,20 +125,20 @@ impl<'d> Decoder<'d> {
     }
 
     /// Reads the blocks of an array or map. `item` pushes its step of the path, which is taken off here.
-    fn blocks(
+    fn decode_blocks(
         &mut self,
         depth: usize,
         mut item: impl FnMut(&mut Self, u64, usize) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let mut index = 0_u64;
         loop {
-            let count = self.long("the count of a block")?;
+            let count = self.decode_long("the count of a block")?;
             if count == 0 {
                 return Ok(());
             }
             let mut end = None;
             if count < 0 {
-                let length = self.long("the length of a block")?;
+                let length = self.decode_long("the length of a block")?;
                 let length = u64::try_from(length).ok().filter(|length| *length <= self.left());
                 let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
                     return Err(self.report.end("the length of a block is beyond the end of the data"));
@@ -160,8 +160,8 @@ impl<'d> Decoder<'d> {
         (self.data.len() - self.at) as u64
     }
 
-    fn bytes(&mut self, what: &str) -> Result<&'d [u8], Stop> {
-        let length = self.long(what)?;
+    fn decode_bytes(&mut self, what: &str) -> Result<&'d [u8], Stop> {
+        let length = self.decode_long(what)?;
         match u64::try_from(length) {
             Ok(length) => self.take(length, what),
             Err(_) => Err(self.report.end(format!("the length of {what} is negative: {length}"))),
@@ -182,12 +182,12 @@ impl<'d> Decoder<'d> {
         }
     }
 
-    fn int(&mut self, what: &str) -> Result<i32, Stop> {
-        let value = self.long(what)?;
+    fn decode_int(&mut self, what: &str) -> Result<i32, Stop> {
+        let value = self.decode_long(what)?;
         i32::try_from(value).map_err(|_| self.report.end(format!("{what} is out of range: {value}")))
     }
 
-    fn long(&mut self, what: &str) -> Result<i64, Stop> {
+    fn decode_long(&mut self, what: &str) -> Result<i64, Stop> {
         match crate::wire::zigzag_varint(&self.data[self.at..]) {
             Ok((value, length)) => {
                 self.at += length;

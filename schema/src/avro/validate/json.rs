@@ -20,7 +20,7 @@ pub fn validate_json(schema: &AvroSchema, data: &str) -> Vec<DataError> {
     };
     let mut checker = Checker { model: &schema.model, report: Report::default() };
     // The end came early only because enough errors were found; they are in the report.
-    let _: Result<(), Stop> = checker.value(schema.model.root, &data);
+    let _: Result<(), Stop> = checker.check_value(schema.model.root, &data);
     checker.report.errors
 }
 
@@ -32,11 +32,11 @@ struct Checker<'d> {
 /// Recursion follows the JSON tree, whose depth was limited when it was parsed: every step into a type that takes no
 /// JSON level with it is a union, and a union never holds a union.
 impl<'d> Checker<'d> {
-    fn value(&mut self, id: NodeId, value: &'d Json<'d>) -> Result<(), Stop> {
+    fn check_value(&mut self, id: NodeId, value: &'d Json<'d>) -> Result<(), Stop> {
         let model = self.model;
         let kind = model.kind(id);
         match (kind, value) {
-            (Kind::Primitive(primitive), _) => self.primitive(*primitive, value),
+            (Kind::Primitive(primitive), _) => self.check_primitive(*primitive, value),
             (Kind::Fixed(fixed), Json::Text(text)) => match latin_length(text) {
                 Some(length) if length == u64::from(fixed.size) => Ok(()),
                 Some(length) => self.report.add(format!("{} has {} bytes, not {length}", expected(kind), fixed.size)),
@@ -52,7 +52,7 @@ impl<'d> Checker<'d> {
             (Kind::Array(element), Json::Array(items)) => {
                 for (index, item) in (0..).zip(items) {
                     self.report.path.push(Step::Index(index));
-                    self.value(*element, item)?;
+                    self.check_value(*element, item)?;
                     self.report.path.pop();
                 }
                 Ok(())
@@ -60,27 +60,27 @@ impl<'d> Checker<'d> {
             (Kind::Map(element), Json::Object(entries)) => {
                 for (key, item) in entries {
                     self.report.path.push(Step::Member(key));
-                    self.value(*element, item)?;
+                    self.check_value(*element, item)?;
                     self.report.path.pop();
                 }
                 Ok(())
             }
-            (Kind::Record(record), Json::Object(entries)) => self.record(record, entries),
-            (Kind::Union(branches), _) => self.union(branches, value),
+            (Kind::Record(record), Json::Object(entries)) => self.check_record(record, entries),
+            (Kind::Union(branches), _) => self.check_union(branches, value),
             (Kind::Forward(name), _) => self.report.add(format!("the type {name} is not defined")),
             (
                 Kind::Fixed(_) | Kind::Enum(_) | Kind::Array(_) | Kind::Map(_) | Kind::Record(_),
                 Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Array(_) | Json::Object(_),
-            ) => self.mismatch(&expected(kind), value),
+            ) => self.check_mismatch(&expected(kind), value),
         }
     }
 
-    fn record(&mut self, record: &'d Record, entries: &'d Entries<'d>) -> Result<(), Stop> {
+    fn check_record(&mut self, record: &'d Record, entries: &'d Entries<'d>) -> Result<(), Stop> {
         let given: BTreeMap<&str, &'d Json<'d>> = entries.iter().map(|(key, value)| (key.as_ref(), value)).collect();
         for field in &record.fields {
             self.report.path.push(Step::Member(&field.name));
             match given.get(field.name.as_str()) {
-                Some(value) => self.value(field.type_id, value)?,
+                Some(value) => self.check_value(field.type_id, value)?,
                 None => self.report.add("the field is missing")?,
             }
             self.report.path.pop();
@@ -97,7 +97,7 @@ impl<'d> Checker<'d> {
         Ok(())
     }
 
-    fn union(&mut self, branches: &'d [NodeId], value: &'d Json<'d>) -> Result<(), Stop> {
+    fn check_union(&mut self, branches: &'d [NodeId], value: &'d Json<'d>) -> Result<(), Stop> {
         let model = self.model;
         let branch = |name: &str| branches.iter().find(|branch| model.kind(**branch).branch_name() == name);
         match value {
@@ -106,7 +106,7 @@ impl<'d> Checker<'d> {
                 [(name, value)] => match branch(name).filter(|_| name != "null") {
                     Some(branch) => {
                         self.report.path.push(Step::Member(name));
-                        self.value(*branch, value)?;
+                        self.check_value(*branch, value)?;
                         self.report.path.pop();
                         Ok(())
                     }
@@ -122,12 +122,12 @@ impl<'d> Checker<'d> {
             },
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Array(_) => {
                 let branches = branch_list(model, branches);
-                self.mismatch(&format!("an object with one key, a branch of {branches},"), value)
+                self.check_mismatch(&format!("an object with one key, a branch of {branches},"), value)
             }
         }
     }
 
-    fn primitive(&mut self, primitive: Primitive, value: &Json<'_>) -> Result<(), Stop> {
+    fn check_primitive(&mut self, primitive: Primitive, value: &Json<'_>) -> Result<(), Stop> {
         let fits = match (primitive, value) {
             (Primitive::Null, Json::Null)
             | (Primitive::Boolean, Json::Bool(_))
@@ -144,10 +144,10 @@ impl<'d> Checker<'d> {
                 false
             }
         };
-        if fits { Ok(()) } else { self.mismatch(primitive.word(), value) }
+        if fits { Ok(()) } else { self.check_mismatch(primitive.word(), value) }
     }
 
-    fn mismatch(&mut self, expected: &str, value: &Json<'_>) -> Result<(), Stop> {
+    fn check_mismatch(&mut self, expected: &str, value: &Json<'_>) -> Result<(), Stop> {
         self.report.add(format!("{expected} should be here, found {}", value.excerpt()))
     }
 }
