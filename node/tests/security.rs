@@ -283,6 +283,53 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
 }
 
+/// Who may publish could otherwise own, and then delete, what others have published.
+#[test]
+fn a_subject_is_not_taken_over_by_its_next_version() {
+    let guarded = Guarded::start();
+    let [mine, other] = ["mine", "other"].map(|name| guarded.account(name, &[("publisher", everywhere())]));
+    let version = |number: u32, metadata: Option<Value>| {
+        let schema = format!(r#"{{"type":"enum","name":"E","doc":"{number}","symbols":["A"]}}"#);
+        match metadata {
+            Some(metadata) => json!({"schema": schema, "metadata": metadata}),
+            None => json!({ "schema": schema }),
+        }
+    };
+    let owned = |owner: &str| Some(json!({"properties": {"owner": owner}}));
+    let register = |key: &Key, body: Value| code(&guarded.ask(Some(key), "POST", "/subjects/s/versions", Some(body)));
+    let delete = |key: &Key| code(&guarded.ask(Some(key), "DELETE", "/subjects/s", None));
+    assert_eq!(register(&mine, version(1, owned("mine"))).0, 200);
+    assert_eq!(register(&other, version(2, owned("other"))), (403, 40_301));
+    // Without an owner, with one that policies cannot see, and through an alias: the same.
+    assert_eq!(register(&other, version(2, Some(json!({"properties": {"x": "y"}})))), (403, 40_301));
+    let sealed = json!({"properties": {"owner": "mine"}, "sensitive": ["owner"]});
+    assert_eq!(register(&other, version(2, Some(sealed))), (403, 40_301));
+    guarded.good(&guarded.root, "PUT", "/config/alias-of-s", Some(json!({"alias": "s"})));
+    let aliased = guarded.ask(Some(&other), "POST", "/subjects/alias-of-s/versions", Some(version(2, owned("other"))));
+    assert_eq!(code(&aliased), (403, 40_301));
+    // Whoever changes nothing about it may go on, and the owner may hand it over.
+    assert_eq!(register(&other, version(2, None)).0, 200);
+    assert_eq!(delete(&other), (403, 40_301));
+    assert_eq!(register(&mine, version(3, owned("other"))).0, 200);
+    assert_eq!(delete(&mine), (403, 40_301));
+    assert_eq!(delete(&other).0, 200);
+    // What is left of it is still the owner's.
+    assert_eq!(register(&mine, version(4, owned("mine"))), (403, 40_301));
+}
+
+/// The registry's own cursors say what a backup may rest on.
+#[test]
+fn the_cursors_of_the_registry_are_its_own() {
+    let guarded = Guarded::start();
+    let consumer = guarded.account("consumer", &[("consumer", everywhere())]);
+    for key in [&consumer, &guarded.root] {
+        let moved = guarded.ask(Some(key), "PUT", "/api/v1/cursors/registry:backup", Some(json!({"token": "1.0"})));
+        assert_eq!(code(&moved), (403, 40_301), "{moved:?}");
+    }
+    let moved = guarded.ask(Some(&consumer), "PUT", "/api/v1/cursors/mine", Some(json!({"token": "1.0"})));
+    assert_eq!(moved.status, 200, "{moved:?}");
+}
+
 /// A schema that refers to a forbidden one would tell of its content.
 #[test]
 fn references_lead_only_to_what_may_be_read() {

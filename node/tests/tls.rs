@@ -318,6 +318,15 @@ fn start_two(cluster: &mut Cluster) {
     // The first start asks everybody: node 1 must reach node 2 for it.
     let wrong = std::mem::take(&mut cluster.nodes[0].config.cluster.peer_overrides);
     start(cluster);
+    // A node that looks for the leader and finds another one is not ready: node 2 must not lead.
+    wait_for("node 3 to lead", || {
+        let leader = cluster.leader();
+        if leader != 3 {
+            let consensus = cluster.node(leader).consensus();
+            drop(cluster.block_on(consensus.transfer_leader(Some(3))));
+        }
+        leader == 3
+    });
     cluster.node(1).stop();
     cluster.nodes[0].config.cluster.peer_overrides = wrong;
     cluster.node(1).start(false);

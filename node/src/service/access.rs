@@ -2,12 +2,15 @@
 
 use proto::error_code as code;
 use proto::operations::{Operation, Part, Permission};
-use registry::{Context, Principal, Subject};
-use schema::Reference;
+use registry::{Context, Principal, Subject, ViewError, query};
+use schema::{Metadata, Reference};
 
 use super::read::resolve_alias;
 use super::{Caller, Service, ServiceError};
 use crate::auth::{Named, Target, permission_denied, targets_of};
+
+/// The metadata property that says who owns a subject (`docs/security.md`).
+const OWNER: &str = "owner";
 
 impl Service {
     /// Refuses whoever could do this to nothing at all.
@@ -89,6 +92,42 @@ impl Service {
         self.inner.authority.is_permitted(&caller.actor.principal, &caller.origin, permission, Target::Subject(subject))
     }
 
+    /// Refuses metadata that would give a subject that is there to another owner, unless the caller may delete it: whoever
+    /// owns it may.
+    ///
+    /// # Errors
+    /// 40101, 40301.
+    pub(super) fn authorize_owner(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        metadata: Option<&Metadata>,
+    ) -> Result<(), ServiceError> {
+        if !self.inner.authority.is_on() {
+            return Ok(());
+        }
+        let before = self.inner.consensus.state().read(|view| {
+            // Of the newest version, soft-deleted ones included: those can be deleted, too.
+            let Some((_, row)) = query::versions(view, subject)?.pop() else { return Ok(None) };
+            let content = query::content_row(view, row.guid, row.format)?;
+            let latest = query::latest(view, subject)?.map(|(_, row)| row);
+            let of_latest = latest.map(|row| query::content_row(view, row.guid, row.format)).transpose()?.flatten();
+            Ok::<_, ViewError>(Some(
+                [content, of_latest].map(|row| owner_of(row.and_then(|row| row.metadata).as_ref())),
+            ))
+        })?;
+        let after = owner_of(metadata);
+        match before {
+            Some(owners) if owners.iter().any(|owner| *owner != after) => {
+                let permitted = self.is_permitted(caller, Permission::SubjectDelete, subject)?;
+                let message = "This version changes the metadata property 'owner' of its subject: that needs the permission \
+                               subject.delete for it";
+                if permitted { Ok(()) } else { Err(ServiceError::new(code::FORBIDDEN, message)) }
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// May the caller read a subject?
     ///
     /// # Errors
@@ -142,4 +181,11 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// The owner that policies see: a sealed one is none.
+fn owner_of(metadata: Option<&Metadata>) -> String {
+    let owner =
+        metadata.filter(|metadata| !metadata.sensitive.contains(OWNER)).and_then(|found| found.properties.get(OWNER));
+    owner.cloned().unwrap_or_default()
 }

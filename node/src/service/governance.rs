@@ -1,5 +1,6 @@
 //! Policies, cursors and the archiving of audit records.
 
+use proto::error_code as code;
 use registry::query;
 use registry::{
     BasisKey, ClusterCommand, ClusterDone, Command, Done, FeedsCommand, FeedsDone, LifePolicy, LogIndex, Outcome,
@@ -11,6 +12,9 @@ use super::events::Token;
 use super::lives::policy_basis;
 use super::provenance::Kind;
 use super::{Caller, Service, ServiceError};
+
+/// What begins the names of the registry's own cursors.
+pub(super) const OWN_CURSORS: &str = "registry:";
 
 /// What a scope sets, what holds there, and its revision.
 pub type PolicyShown = (Option<LifePolicy>, PolicyInForce, LogIndex);
@@ -64,8 +68,13 @@ impl Service {
     /// Moves a cursor forward; answers where it stands.
     ///
     /// # Errors
-    /// 422 for a place where nothing has happened yet.
+    /// 403 for one of the registry's own; 422 for a place where nothing has happened yet.
     pub async fn move_cursor(&self, caller: &Caller, name: &str, to: Token) -> Result<Token, ServiceError> {
+        if name.starts_with(OWN_CURSORS) {
+            let message =
+                format!("The cursor '{name}' is the registry's own: names that begin with '{OWN_CURSORS}' are");
+            return Err(ServiceError::new(code::FORBIDDEN, message));
+        }
         let Token { index, position } = to;
         let command = Command::Feeds(FeedsCommand::MoveCursor { name: name.to_owned(), index, position });
         self.commit_change(caller, command, |done| match done {

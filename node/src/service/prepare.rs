@@ -82,13 +82,17 @@ impl Service {
             return Ok(Registered { found, is_new: false, provenance: repeatable(new, provenance) });
         }
         let prepare = |attempt| async move {
-            match self.prepare_in_pool(caller, subject, new, options).await {
+            let prepared = match self.prepare_in_pool(caller, subject, new, options).await {
                 Err(error) if attempt == 0 && may_be_stale(&error, new) => {
                     self.linearize(caller.deadline).await?;
                     self.prepare_in_pool(caller, subject, new, options).await
                 }
                 prepared => prepared,
+            };
+            if let Ok(Prepared::Change { kept: Registering { subject, content }, .. }) = &prepared {
+                self.authorize_owner(caller, subject, content.metadata.as_ref())?;
             }
+            prepared
         };
         self.commit(caller, subject, prepare, |done, kept| self.registered_answer(done, kept)).await
     }
