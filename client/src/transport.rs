@@ -328,9 +328,14 @@ impl Transport {
         });
     }
 
+    /// The URLs of all nodes that are known.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        locked(&self.nodes).all().iter().map(|node| node.url.clone()).collect()
+    }
+
     /// Asks every node whether it is ready; round-trip times and regions are known then.
     pub(crate) async fn measure_nodes(self: &Arc<Self>) {
-        let urls: Vec<String> = locked(&self.nodes).all().iter().map(|node| node.url.clone()).collect();
+        let urls = self.urls();
         let asked = urls.into_iter().enumerate().map(|(position, url)| async move {
             let started = Instant::now();
             let request = self.http.get(format!("{url}/readyz")).timeout(MEASURE_TIME_MAX);

@@ -279,6 +279,21 @@ fn incremental_backups_lead_to_any_entry_and_the_same_digest() {
     assert!(keyless.contains("name the file with that key"), "{keyless}");
 }
 
+/// What a restore that was killed leaves must not be taken for an empty directory.
+#[test]
+fn a_node_does_not_start_where_a_restore_broke_off() {
+    let mut cluster = new_cluster(1);
+    let building = cluster.nodes[0].config.node.data_dir.join("restoring");
+    std::fs::create_dir_all(&building).unwrap();
+    cluster.node(1).start(true);
+    let end = cluster.node(1).ended();
+    assert!(matches!(end, node::End::NotStarted(node::StartError::Mismatch(_))), "{end}");
+    assert!(end.to_string().contains("a restore left"), "{end}");
+    std::fs::remove_dir(&building).unwrap();
+    cluster.node(1).start(true);
+    cluster.node(1).wait_ready();
+}
+
 #[test]
 fn a_restore_that_is_refused_leaves_nothing_behind() {
     let cluster = Cluster::start();

@@ -147,6 +147,28 @@ fn whoever_is_added_is_asked_first_and_only_who_answers_is_promoted() {
     refused(&transfer(4), 422, "no voter that has caught up");
 }
 
+/// Voters that come later are strangers to a removed node: they cannot tell it again, and it must not forget.
+#[test]
+fn a_removed_node_knows_it_when_all_voters_of_then_but_one_are_others() {
+    let cluster = Cluster::start();
+    let leader = cluster.leader();
+    let [first, second] = others(&cluster)[..] else { panic!("three nodes") };
+    done(&remove(&cluster, second));
+    done(&remove(&cluster, first));
+    let is_removed = || cluster.ask(first, "GET", "/readyz", None).body.contains("was removed from its cluster");
+    wait_for("the removed node knows", is_removed);
+    done(&add(&cluster, &cluster.member(second)));
+    done(&promote(&cluster, second));
+    wait_for("the other one is a member again", || cluster.ask(second, "GET", "/readyz", None).status == 200);
+    // It looks every second; and what is sent to it must not reach the cluster.
+    for number in 0..40 {
+        assert!(is_removed(), "look {number}");
+        assert_eq!(cluster.register(first, &format!("through-{number}"), "Lost").status, 503);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(cluster.ask(leader, "GET", "/subjects", None).body, "[]");
+}
+
 #[test]
 fn a_removed_node_knows_it_and_says_so_and_can_come_back() {
     let cluster = Cluster::of(3, 3);

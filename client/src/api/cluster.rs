@@ -42,6 +42,12 @@ impl Health {
     }
 }
 
+/// Did a node answer that knows that it was removed? What it tells of the cluster is how it was then. Only of itself does a node
+/// say so, and members do not list it any more.
+fn is_of_removed_node(status: &ClusterStatusBody) -> bool {
+    status.nodes.iter().any(|node| node.error.is_none() && node.role == "removed")
+}
+
 /// A change of the members.
 fn change_call(method: Method, path: &str, without: &[u64]) -> Call {
     let ids: Vec<_> = without.iter().map(ToString::to_string).collect();
@@ -50,12 +56,22 @@ fn change_call(method: Method, path: &str, without: &[u64]) -> Call {
 }
 
 impl Client {
-    /// The cluster as a node sees it.
+    /// The cluster as a node sees it: as a member does, where one answers.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn status(&self) -> Result<ClusterStatusBody, ClientError> {
-        self.call(Call::read("/v1/cluster/status")).await?.json()
+        let status: ClusterStatusBody = self.call(Call::read("/v1/cluster/status")).await?.json()?;
+        if !is_of_removed_node(&status) {
+            return Ok(status);
+        }
+        for url in self.shared.transport.urls() {
+            match self.status_of(&url).await {
+                Ok(other) if !is_of_removed_node(&other) => return Ok(other),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(status)
     }
 
     /// The status that one node gives, whichever this client would ask.
@@ -202,6 +218,12 @@ mod tests {
             None => NodeStatusBody { node_id: *id, error: Some("gone".to_owned()), ..NodeStatusBody::default() },
         });
         ClusterStatusBody { voters: voters.to_vec(), nodes: nodes.collect(), ..ClusterStatusBody::default() }
+    }
+
+    #[test]
+    fn a_removed_node_is_told_from_a_member() {
+        assert!(is_of_removed_node(&status(&[1, 2], &[(1, "removed", 5), (2, "leader", 5)])));
+        assert!(!is_of_removed_node(&status(&[1, 2], &[(1, "follower", 5), (2, "leader", 5)])));
     }
 
     #[test]

@@ -5,7 +5,6 @@
 //! [`Standing`]; an operator finishes it or takes it back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +15,7 @@ use proto::peer::StatusResponse;
 use raft_store::types::Node;
 use tonic::Code;
 
-use super::quorum::{Report, find_lacking, is_removed, joined_ids};
+use super::quorum::{Report, find_lacking, joined_ids, judge_membership, removed_since};
 use super::{Consensus, Role, Standing, Target, levels};
 use crate::clock::Deadline;
 
@@ -324,7 +323,7 @@ impl Consensus {
     pub async fn look_whether_removed(&self) -> bool {
         let standing = self.standing();
         if !standing.nodes.contains_key(&self.node_id) || standing.role == Role::Leader {
-            self.removed.store(false, Ordering::Relaxed);
+            *self.removed_since.lock() = None;
             return false;
         }
         let report = |(node_id, answer): (u64, Option<StatusResponse>)| {
@@ -333,13 +332,16 @@ impl Consensus {
             (node_id != self.node_id).then(|| Report { node_id, committed, voters: set(voters), members: set(members) })
         };
         let reports: Vec<_> = self.ask_everybody(&standing).await.into_iter().filter_map(report).collect();
-        let removed = is_removed(self.node_id, standing.committed_index, &reports);
-        !self.removed.swap(removed, Ordering::Relaxed) && removed
+        let verdict = judge_membership(self.node_id, standing.committed_index, &reports);
+        let mut since = self.removed_since.lock();
+        let before = *since;
+        *since = removed_since(before, standing.committed_index, verdict);
+        before.is_none() && since.is_some()
     }
 
     /// Does this node know that it was removed from its cluster?
     pub fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::Relaxed)
+        self.removed_since.lock().is_some()
     }
 
     /// What each member says of itself now; this node is not asked.

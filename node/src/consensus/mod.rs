@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::{ServerState, SnapshotPolicy};
+use parking_lot::Mutex;
 use raft_store::log::LogStore;
 use raft_store::state::{StateMachine, StateStore};
 use raft_store::types::{Node, TypeConfig};
@@ -66,8 +67,8 @@ pub struct Consensus {
     supported_level: u8,
     /// Held by whoever changes the membership or the level.
     changes: Arc<tokio::sync::Mutex<()>>,
-    /// This node knows that it was removed.
-    removed: Arc<AtomicBool>,
+    /// The committed index at which this node knows that it was removed.
+    removed_since: Arc<Mutex<Option<u64>>>,
 }
 
 /// Why consensus does not start.
@@ -234,7 +235,7 @@ impl Consensus {
             disk_is_low: Arc::default(),
             supported_level,
             changes: Arc::default(),
-            removed: Arc::default(),
+            removed_since: Arc::default(),
         }
     }
 

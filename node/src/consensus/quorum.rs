@@ -49,7 +49,7 @@ pub(super) fn joined_ids(ids: &BTreeSet<u64>) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// What a node reports of its membership, for [`is_removed`].
+/// What a node reports of its membership, for [`judge_membership`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Report {
     pub node_id: u64,
@@ -58,15 +58,38 @@ pub(super) struct Report {
     pub members: BTreeSet<u64>,
 }
 
-/// Was this node removed? So say a majority of the voters of a membership without it, who are further than this node.
-pub(super) fn is_removed(me: u64, committed: u64, reports: &[Report]) -> bool {
+/// What the others say of this node's membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A majority of the voters of a membership without it, who are further than this node, say that it was removed.
+    Removed,
+    /// The newest membership that is known has this node.
+    Member,
+    /// Too few of them answer, or none knows more than this node.
+    Unknown,
+}
+
+/// Was this node removed?
+pub(super) fn judge_membership(me: u64, committed: u64, reports: &[Report]) -> Verdict {
     let later = reports.iter().filter(|report| report.committed > committed && !report.members.is_empty());
-    let Some(newest) = later.max_by_key(|report| report.committed) else { return false };
-    if newest.members.contains(&me) || newest.voters.is_empty() {
-        return false;
+    let Some(newest) = later.max_by_key(|report| report.committed) else { return Verdict::Unknown };
+    if newest.members.contains(&me) {
+        return Verdict::Member;
     }
     let agrees = |report: &&Report| newest.voters.contains(&report.node_id) && !report.members.contains(&me);
-    reports.iter().filter(agrees).count() > newest.voters.len() / 2
+    let count = reports.iter().filter(agrees).count();
+    if count > newest.voters.len() / 2 { Verdict::Removed } else { Verdict::Unknown }
+}
+
+/// The committed index at which this node knows that it was removed, after another look; none if it does not. Once known, it
+/// stays known: voters that come later are strangers to this node and cannot tell it again. Only a member's word that it is
+/// one, or an entry, which a removed node gets no more, takes it back.
+pub(super) fn removed_since(before: Option<u64>, committed: u64, verdict: Verdict) -> Option<u64> {
+    match verdict {
+        Verdict::Removed => Some(before.unwrap_or(committed).max(committed)),
+        Verdict::Member => None,
+        Verdict::Unknown => before.filter(|since| committed <= *since),
+    }
 }
 
 #[cfg(test)]
@@ -125,22 +148,33 @@ mod tests {
             members: set(members),
         };
         let others = [1, 2, 3];
-        let cases: [(&[Report], bool); 8] = [
-            (&[report(1, 20, &others), report(2, 19, &others)], true),
-            (&[report(1, 20, &others)], false),
-            (&[], false),
+        use Verdict::{Member, Removed, Unknown};
+        let cases: [(&[Report], Verdict); 8] = [
+            (&[report(1, 20, &others), report(2, 19, &others)], Removed),
+            (&[report(1, 20, &others)], Unknown),
+            (&[], Unknown),
             // It is behind, and the others agree that it is a member.
-            (&[report(1, 20, &[1, 2, 3, 4]), report(2, 20, &[1, 2, 3, 4])], false),
+            (&[report(1, 20, &[1, 2, 3, 4]), report(2, 20, &[1, 2, 3, 4])], Member),
             // They are behind: perhaps it is not a member yet for them.
-            (&[report(1, 9, &others), report(2, 9, &others)], false),
+            (&[report(1, 9, &others), report(2, 9, &others)], Unknown),
             // It came back: the newest says so.
-            (&[report(1, 20, &others), report(2, 30, &[1, 2, 3, 4]), report(3, 20, &others)], false),
+            (&[report(1, 20, &others), report(2, 30, &[1, 2, 3, 4]), report(3, 20, &others)], Member),
             // One of those who say so has no voice.
-            (&[report(1, 20, &others), report(7, 20, &others)], false),
-            (&[report(1, 20, &[]), report(2, 20, &[])], false),
+            (&[report(1, 20, &others), report(7, 20, &others)], Unknown),
+            (&[report(1, 20, &[]), report(2, 20, &[])], Unknown),
         ];
         for (reports, expected) in cases {
-            assert_eq!(is_removed(4, 10, reports), expected, "{reports:?}");
+            assert_eq!(judge_membership(4, 10, reports), expected, "{reports:?}");
         }
+    }
+
+    #[test]
+    fn a_removal_that_is_known_stays_known_until_the_node_is_a_member_again() {
+        assert_eq!(removed_since(None, 10, Verdict::Unknown), None);
+        assert_eq!(removed_since(None, 10, Verdict::Removed), Some(10));
+        // All voters of then are replaced, and nobody answers it.
+        assert_eq!(removed_since(Some(10), 10, Verdict::Unknown), Some(10));
+        assert_eq!(removed_since(Some(10), 10, Verdict::Member), None);
+        assert_eq!(removed_since(Some(10), 11, Verdict::Unknown), None, "it gets entries");
     }
 }

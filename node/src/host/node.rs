@@ -14,7 +14,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::identity::{self, Disk};
 use super::telemetry::Metrics;
-use super::{Addresses, End, Listeners, Phase, StartError, admission, background, disk, readiness, scrub, starting};
+use super::{
+    Addresses, End, Listeners, Phase, StartError, admission, background, disk, readiness, restore, scrub, starting,
+};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::consensus::{self, Consensus, Gate, Network};
@@ -223,6 +225,7 @@ struct Opened {
 impl Node {
     async fn run_until_stopped(self, listeners: Listeners) -> Result<(), StartError> {
         let Listeners { peer, http, grpc } = listeners;
+        restore::refuse_unfinished(&self.config)?;
         let disk = identity::check_identity(&self.config)?;
         let config = &self.config;
         let network = Network::new(

@@ -24,6 +24,21 @@ const RECORD: &str = "RESTORED";
 /// What a restore moves into place, the database of the log last: without it a directory is damaged, not empty.
 const PARTS: [&str; 3] = ["sm", "MARK", "raft"];
 
+/// Refuses a data directory in which a restore broke off: it would look empty.
+///
+/// # Errors
+/// [`StartError::Mismatch`].
+pub(super) fn refuse_unfinished(config: &Config) -> Result<(), StartError> {
+    let building = config.node.data_dir.join(BUILDING);
+    if !building.exists() {
+        return Ok(());
+    }
+    Err(StartError::Mismatch(format!(
+        "{} is what a restore left that broke off: restore again, or remove it if the node is to start without",
+        building.display()
+    )))
+}
+
 /// What to restore.
 #[derive(Debug, Clone, Default)]
 pub struct Restore {

@@ -12,7 +12,7 @@ use crate::limits::{
     ACCESS_NAME_BYTES_MAX, ACCESS_POLICIES_MAX, ACCESS_POLICY_BYTES_MAX, ACCOUNTS_MAX, BINDINGS_MAX, KEYS_MAX,
     PRINCIPAL_BYTES_MAX, ROLE_PERMISSIONS_MAX, ROLES_MAX, SUBJECT_BYTES_MAX, TEXT_BYTES_MAX,
 };
-use crate::{Change, Key, KeyRange, Refusal, Row, View, ViewError, query};
+use crate::{Change, Key, KeyRange, Refusal, Row, View, ViewError, level, query};
 
 pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand) -> Applying<Effect> {
     refuse_bad_texts(command)?;
@@ -30,7 +30,14 @@ pub(crate) fn apply(view: &impl View, entry: Entry<'_>, command: &AccessCommand)
         }
         AccessCommand::DeleteAccount { name } => {
             query::account(view, name)?.ok_or_else(|| not_found("account", name))?;
-            Ok(changed_effect(entry, Key::Account(name.clone()), None))
+            let mut effect = changed_effect(entry, Key::Account(name.clone()), None);
+            // Whoever gets the name later must not get its roles.
+            if query::machine(view)?.level >= level::REQUEST_SOURCE {
+                let bindings = query::bindings(view)?.into_iter();
+                let own = bindings.filter(|(_, row)| row.grantee == Grantee::Account { name: name.clone() });
+                effect.changes.extend(own.map(|(binding, _)| (Key::Binding(binding), None)));
+            }
+            Ok(effect)
         }
         AccessCommand::AddKey { account, key } => add_key(view, entry, account, key),
         AccessCommand::RevokeKey { account, id } => {

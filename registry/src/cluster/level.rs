@@ -12,7 +12,7 @@ pub const BASE: u8 = 1;
 pub const OPERATION_UNDER_WAY: u8 = 2;
 
 /// Brings what audit records tell of a request beside who sent it: how that was shown, from where, with which program, in
-/// which trace ([`crate::AuditRow`]).
+/// which trace ([`crate::AuditRow`]). And an account that is deleted takes its bindings along.
 pub const REQUEST_SOURCE: u8 = 3;
 
 /// The highest level that this program knows.

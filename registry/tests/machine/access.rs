@@ -109,6 +109,34 @@ fn an_account_has_two_keys_at_once_and_what_expired_makes_room() {
 }
 
 #[test]
+fn an_account_that_is_deleted_takes_its_bindings_along() {
+    let of_account = |name: &str, account: &str| {
+        let grantee = Grantee::Account { name: account.to_owned() };
+        let (name, role) = (name.to_owned(), "admin".to_owned());
+        Command::Access(AccessCommand::PutBinding { name, role, grantee, reach: Reach::Cluster })
+    };
+    let delete = || Command::Access(AccessCommand::DeleteAccount { name: "ci".to_owned() });
+    let bindings = |machine: &Machine| {
+        query::bindings(&machine.view).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let mut machine = Machine::default();
+    let prepare = |machine: &mut Machine| {
+        machine.accept(account("ci"));
+        machine.accept(of_account("of-ci", "ci"));
+        machine.accept(of_account("of-another", "cd"));
+        machine.accept(bind("of-a-team", "admin", Reach::Cluster));
+    };
+    prepare(&mut machine);
+    machine.accept(delete());
+    assert_eq!(bindings(&machine).len(), 3, "an older program would leave them");
+    let raise = registry::ClusterCommand::RaiseLevel { level: registry::level::REQUEST_SOURCE };
+    machine.accept(Command::Cluster(raise));
+    prepare(&mut machine);
+    machine.accept(delete());
+    assert_eq!(bindings(&machine), ["of-a-team", "of-another"]);
+}
+
+#[test]
 fn the_day_of_a_use_is_kept_and_changes_nobodys_rights() {
     let mut machine = Machine::default();
     machine.accept(account("ci"));
