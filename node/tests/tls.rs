@@ -299,7 +299,7 @@ fn a_node_does_not_take_another_one_for_the_one_it_looks_for() {
     // Node 3 shows a good certificate of the cluster, of node 2: it is not loaded, and says why.
     let name = cluster.nodes[0].config.cluster.id.clone();
     certs.put("peer-3", &certs.nodes.node(&name, 2, GOOD));
-    let faults = node::tls::faults(&cluster.nodes[2].config);
+    let faults = cluster.nodes[2].config.tls_faults();
     assert_eq!(faults.len(), 1);
     assert!(faults[0].0 == "peer.tls.cert" && faults[0].1.contains("of node 2, and this is node 3"), "{faults:?}");
     certs.put("peer-3", &certs.nodes.node(&name, 3, GOOD));
@@ -520,7 +520,7 @@ fn handshakes_that_never_end_keep_nobody_from_asking() {
 fn everything_that_is_wrong_with_files_is_told_at_once() {
     let (mut cluster, certs) = prepared(1);
     let config = &mut cluster.nodes[0].config;
-    assert_eq!(node::tls::faults(config), []);
+    assert_eq!(config.tls_faults(), []);
     let other = certs.clients.loopback(GOOD);
     std::fs::write(certs.dir.join("other.key"), &other.key).unwrap();
     std::fs::write(certs.dir.join("empty.pem"), "").unwrap();
@@ -528,7 +528,7 @@ fn everything_that_is_wrong_with_files_is_told_at_once() {
     config.peer.tls.cert = certs.dir.join("nowhere.crt");
     config.peer.tls.key = certs.dir.join("empty.pem");
     config.peer.tls.ca = certs.dir.join("empty.pem");
-    let faults = node::tls::faults(config);
+    let faults = config.tls_faults();
     let keys: Vec<&str> = faults.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["tls.key", "peer.tls.cert", "peer.tls.key", "peer.tls.ca"], "{faults:?}");
     assert!(faults[0].1.contains("is not the key of the certificate in"), "{faults:?}");
@@ -536,6 +536,6 @@ fn everything_that_is_wrong_with_files_is_told_at_once() {
     // The clients' authority does not vouch for a node.
     certs.secure(config);
     config.peer.tls.ca = certs.dir.join("clients.ca");
-    let faults = node::tls::faults(config);
+    let faults = config.tls_faults();
     assert!(faults.len() == 1 && faults[0].1.contains("do not vouch"), "{faults:?}");
 }

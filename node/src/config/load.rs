@@ -123,8 +123,21 @@ impl Config {
             wrong("node.data_dir", "must be a directory, or a path on which one can be made");
         }
         faults.extend(self.faults_of_addresses());
-        faults.extend(tls::faults(self));
+        faults.extend(self.tls_faults());
         faults
+    }
+
+    /// What is wrong with TLS, files and their contents included.
+    pub fn tls_faults(&self) -> Vec<(String, String)> {
+        tls::faults(&tls::Settings {
+            clients: &self.tls,
+            peers: &self.peer.tls,
+            http: &self.http.listen,
+            grpc: self.grpc.as_ref().map(|grpc| grpc.listen.as_str()),
+            peer: &self.peer.listen,
+            cluster_id: &self.cluster.id,
+            node_id: self.node.id,
+        })
     }
 
     /// What is wrong with addresses, each and among each other.

@@ -12,7 +12,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::tls::Keeper;
+use crate::tls::{Connector, Keeper};
 
 /// Longest message between peers: twice what one append may carry.
 pub const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -119,7 +119,7 @@ impl Network {
             .keep_alive_while_idle(true)
             .http2_adaptive_window(true);
         let identity = Identity { cluster: self.cluster.clone(), from: self.node_id, to };
-        let connector = self.tls.as_ref().and_then(|tls| tls.keeper.connector(to, tls.accept_plaintext));
+        let connector = self.tls.as_ref().and_then(|tls| Connector::to_peer(&tls.keeper, to, tls.accept_plaintext));
         let channel = match connector {
             None => endpoint.connect_lazy(),
             Some(connector) => endpoint.connect_with_connector_lazy(connector),

@@ -511,11 +511,11 @@ impl Guards {
                 metrics.watch_certificate(port.name(), keeper);
             }
         }
-        let of_clients = |port| Keeper::gateway(clients.as_ref(), port, config.tls.accept_plaintext);
+        let of_clients = |port| Gateway::of_keeper(clients.as_ref(), port, config.tls.accept_plaintext);
         Ok(Self {
             http: of_clients(Port::Http),
             grpc: of_clients(Port::Grpc),
-            peer: Keeper::gateway(peers.as_ref(), Port::Peer, config.peer.tls.accept_plaintext),
+            peer: Gateway::of_keeper(peers.as_ref(), Port::Peer, config.peer.tls.accept_plaintext),
             clients,
             peers,
         })

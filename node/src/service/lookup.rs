@@ -9,7 +9,6 @@ use registry::{ContentRow, LifeRefusal, Refusal, Subject, Version, VersionRow, V
 use schema::{Format, Guid};
 
 use super::parse::Asked;
-use super::prepare::repeatable;
 use super::provenance::{Provenance, Tracked};
 use super::read::{find_version, in_any_context, resolve_alias};
 use super::settings::settings_in_force;
@@ -70,7 +69,7 @@ impl Service {
         // A known text is that of a live version.
         let known = if include == Include::DeletedOnly { None } else { self.known_text(subject, new, options)? };
         if let Some(Tracked { found, provenance }) = known {
-            return Ok((found, repeatable(new, provenance)));
+            return Ok((found, provenance.if_repeatable(&new.references)));
         }
         let found = match self.lookup_in_pool(caller, subject, new, normalize, include).await {
             Err(error)

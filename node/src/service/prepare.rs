@@ -79,7 +79,7 @@ impl Service {
         self.authorize_references(caller, &subject.context, &new.references)?;
         self.freshen_for(caller).await?;
         if let Some(Tracked { found, provenance }) = self.known_text(subject, new, options)? {
-            return Ok(Registered { found, is_new: false, provenance: repeatable(new, provenance) });
+            return Ok(Registered { found, is_new: false, provenance: provenance.if_repeatable(&new.references) });
         }
         let prepare = |attempt| async move {
             let prepared = match self.prepare_in_pool(caller, subject, new, options).await {
@@ -324,12 +324,6 @@ impl Service {
         let row = self.inner.consensus.state().read(|view| query::version_row(view, subject, version))?;
         Ok(row.map_or(0, |row| row.created_ms))
     }
-}
-
-/// What an answer about a known text rests on, if it depends on nothing but the request and the state: whoever names
-/// references must be allowed to read those, too.
-pub(super) fn repeatable(new: &NewSchema, provenance: Provenance) -> Option<Provenance> {
-    new.references.is_empty().then_some(provenance)
 }
 
 /// A version as it was when it was registered.

@@ -1,6 +1,7 @@
 //! What an answer rests on.
 
 use raft_store::state::Footprint;
+use schema::Reference;
 
 /// Can a lagging replica be wrong about it?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,12 @@ impl Provenance {
     /// client may see late.
     pub(super) fn of_known(footprint: Footprint) -> Self {
         Self { kind: Kind::Immutable, footprint }
+    }
+
+    /// That of an answer about a known text, if the answer depends on nothing but the request and the state: whoever names
+    /// references must be allowed to read those, too.
+    pub(super) fn if_repeatable(self, references: &[Reference]) -> Option<Self> {
+        references.is_empty().then_some(self)
     }
 }
 

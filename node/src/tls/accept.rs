@@ -92,6 +92,16 @@ impl Peek for Socket {
 }
 
 impl Gateway {
+    /// How a listener is guarded by a keeper; not at all without one.
+    pub fn of_keeper(keeper: Option<&Keeper>, port: Port, accept_plaintext: bool) -> Self {
+        match keeper {
+            None => Self::Plain,
+            Some(keeper) => Self::Tls { keeper: keeper.clone(), port, accept_plaintext },
+        }
+    }
+}
+
+impl Gateway {
     /// Makes a connection that HTTP may be spoken over.
     ///
     /// # Errors

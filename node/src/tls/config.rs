@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{Files, Material};
 use super::node_name;
-use crate::config::Config;
 
 /// The oldest version of TLS that a client may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -69,41 +68,58 @@ impl PeerTlsConfig {
     }
 }
 
+/// TLS in a configuration, with what it is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// The section `[tls]`.
+    pub clients: &'a TlsConfig,
+    /// The section `[peer.tls]`.
+    pub peers: &'a PeerTlsConfig,
+    /// Where HTTP is served.
+    pub http: &'a str,
+    /// Where gRPC is served, if it is.
+    pub grpc: Option<&'a str>,
+    /// Where peers are heard.
+    pub peer: &'a str,
+    /// The cluster that the node's certificate must name.
+    pub cluster_id: &'a str,
+    /// The node that it must name.
+    pub node_id: u64,
+}
+
 /// Everything that is wrong with TLS in a configuration, files and their contents included: key and reason.
-pub fn faults(config: &Config) -> Vec<(String, String)> {
+pub fn faults(settings: &Settings<'_>) -> Vec<(String, String)> {
     let mut faults = Vec::new();
-    let TlsConfig { cert, key, ca, require_client_cert, .. } = &config.tls;
-    match config.tls.files() {
+    let TlsConfig { cert, key, ca, require_client_cert, .. } = settings.clients;
+    match settings.clients.files() {
         Some(files) => faults.extend(Material::read(&files).err().unwrap_or_default()),
         None => {
             faults.extend(incomplete("tls", cert, key, ca));
-            let http = [("http.listen", config.http.listen.as_str())].into_iter();
-            let grpc = config.grpc.as_ref().map(|grpc| ("grpc.listen", grpc.listen.as_str()));
-            faults.extend(
-                http.chain(grpc).filter_map(|(listen, address)| {
-                    plaintext_fault("tls", listen, address, config.tls.allow_plaintext)
-                }),
-            );
+            let http = [("http.listen", settings.http)].into_iter();
+            let grpc = settings.grpc.map(|listen| ("grpc.listen", listen));
+            faults.extend(http.chain(grpc).filter_map(|(listen, address)| {
+                plaintext_fault("tls", listen, address, settings.clients.allow_plaintext)
+            }));
         }
     }
     if *require_client_cert && is_empty(ca) {
         faults.push(("tls.ca".to_owned(), "is needed where tls.require_client_cert asks for certificates".to_owned()));
     }
-    let PeerTlsConfig { cert, key, ca, .. } = &config.peer.tls;
-    match config.peer.tls.files() {
+    let PeerTlsConfig { cert, key, ca, .. } = settings.peers;
+    match settings.peers.files() {
         Some(_) if is_empty(ca) => {
             faults.push(("peer.tls.ca".to_owned(), "is needed: nodes know each other by its certificates".to_owned()));
         }
         Some(files) => match Material::read(&files) {
             Ok(material) => {
-                let wrong = node_name::judge_own(&material, &config.cluster.id, config.node.id).err();
+                let wrong = node_name::judge_own(&material, settings.cluster_id, settings.node_id).err();
                 faults.extend(wrong.map(|reason| ("peer.tls.cert".to_owned(), reason)));
             }
             Err(wrong) => faults.extend(wrong),
         },
         None => {
             faults.extend(incomplete("peer.tls", cert, key, ca));
-            let (address, allowed) = (&config.peer.listen, config.peer.tls.allow_plaintext);
+            let (address, allowed) = (settings.peer, settings.peers.allow_plaintext);
             faults.extend(plaintext_fault("peer.tls", "peer.listen", address, allowed));
         }
     }

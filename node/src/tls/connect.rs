@@ -22,8 +22,9 @@ pub struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(keeper: Keeper, node: u64, accept_plaintext: bool) -> Self {
-        Self { keeper, node, accept_plaintext }
+    /// Connections to the peer `node`; none if the keeper is not that of connections between nodes.
+    pub fn to_peer(keeper: &Keeper, node: u64, accept_plaintext: bool) -> Option<Self> {
+        keeper.is_of_peers().then(|| Self { keeper: keeper.clone(), node, accept_plaintext })
     }
 
     async fn connect(self, uri: Uri) -> io::Result<TokioIo<Layered<TcpStream>>> {

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use super::config::{MinVersion, is_loopback};
 use super::files::{Files, Material, Stamp, Validity};
 use super::node_name::{self, AnyNode, OneNode};
-use super::{Connector, Gateway, faults, provider};
+use super::provider;
 use crate::clock::{self, Clock, Instant};
 use crate::config::Config;
 
@@ -131,7 +131,7 @@ impl Keepers {
     /// # Errors
     /// Everything that is wrong: key of the configuration and reason.
     pub fn open(config: &Config, clock: &Clock) -> Result<Self, Vec<(String, String)>> {
-        let wrong = faults(config);
+        let wrong = config.tls_faults();
         if !wrong.is_empty() {
             return Err(wrong);
         }
@@ -159,20 +159,9 @@ impl Keeper {
         Ok(Self { inner: Arc::new(Inner { files, purpose, clock: clock.clone(), current }) })
     }
 
-    /// How a listener is guarded by this keeper.
-    pub fn gateway(keeper: Option<&Self>, port: Port, accept_plaintext: bool) -> Gateway {
-        match keeper {
-            None => Gateway::Plain,
-            Some(keeper) => Gateway::Tls { keeper: keeper.clone(), port, accept_plaintext },
-        }
-    }
-
-    /// Connections to the peer `node`; none if this keeper is not one of peers.
-    pub fn connector(&self, node: u64, accept_plaintext: bool) -> Option<Connector> {
-        match &self.inner.purpose {
-            Use::Peers { .. } => Some(Connector::new(self.clone(), node, accept_plaintext)),
-            Use::Clients { .. } => None,
-        }
+    /// Is it that of connections between nodes?
+    pub(super) fn is_of_peers(&self) -> bool {
+        matches!(self.inner.purpose, Use::Peers { .. })
     }
 
     /// When the certificate runs out, in seconds since the Unix epoch.

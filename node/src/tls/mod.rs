@@ -15,7 +15,7 @@ mod keeper;
 mod node_name;
 
 pub use accept::{Gateway, Layered, Presented};
-pub use config::{MinVersion, PeerTlsConfig, TlsConfig, faults};
+pub use config::{MinVersion, PeerTlsConfig, Settings, TlsConfig, faults};
 pub use connect::Connector;
 pub use keeper::{Keeper, Keepers, Port};
 
