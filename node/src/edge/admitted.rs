@@ -172,7 +172,7 @@ impl Admitted {
         self.shelf.is_some() && self.wishes.is_repeatable(self.operation)
     }
 
-    /// A reply that was kept for this body, if it still holds: see [`Service::holds`].
+    /// A reply that was kept for this body, if it still holds: see [`Service::still_holds`].
     ///
     /// # Errors
     /// What a read would be answered.
